@@ -1,0 +1,30 @@
+#pragma once
+// The job file: TOML → model::Job, with errors that name file, line, key and what was expected (contract.md, "Job
+// file"; schema/job.schema.json says the same to editors).
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/model/job.hpp>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::job {
+
+// What the command line changes: `--set section.key=value` (value as TOML, or bare text), `--results FILE`.
+struct Overrides {
+  std::vector<std::string> set;
+  std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
+};
+
+// Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened, usage (64)
+// for a malformed --set. Several faults in one file are all named, one a line.
+Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides);
+
+// The same from text, for tests and fuzzing; `file` serves for messages and for relative paths.
+Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file, const Overrides& overrides);
+
+// schema/job.schema.json, as embedded.
+std::string_view schema();
+
+}  // namespace cardvoid::job

@@ -1,0 +1,95 @@
+#pragma once
+// The job file as plain values (contract.md, "Job file"). Paths are already resolved against the job file's folder.
+
+#include <cardvoid/base/time.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace cardvoid::model {
+
+enum class Api { partner, brand };
+enum class QuotaPer { merchant, brand };
+enum class Encoding { automatic, utf8, gbk, gb18030 };
+enum class StoreResponse { none, full };
+
+struct Merchant {
+  Api api = Api::partner;
+  std::string mchid;     // partner API: the service provider's merchant number
+  std::string brand_id;  // brand API: signs in place of mchid
+  std::string serial_no;
+  std::filesystem::path private_key_file;
+  std::filesystem::path passphrase_file;  // empty: the key is not encrypted
+};
+
+struct Platform {
+  std::string public_key_id;                // public-key mode …
+  std::filesystem::path public_key_file;
+  std::filesystem::path certificates_dir;   // … or platform-certificate mode
+};
+
+// Scheme is always https.
+struct EndpointAddress {
+  std::string host;
+  std::uint16_t port = 443;
+  std::string text() const { return port == 443 ? host : host + ":" + std::to_string(port); }  // the Host header
+};
+
+struct Endpoints {
+  EndpointAddress primary{"api.mch.weixin.qq.com"};
+  EndpointAddress backup{"api2.mch.weixin.qq.com"};
+  std::filesystem::path ca_file;  // added to the system's roots; empty: none
+};
+
+struct Input {
+  std::string csv;  // a path, or "-" for standard input; empty: SQLite
+  Encoding encoding = Encoding::automatic;
+  char delimiter = 0;  // 0: found from the header
+  std::filesystem::path sqlite;
+  std::string query;
+  std::map<std::string, std::string> columns;  // our name → the file's name
+};
+
+struct Defaults {  // for rows that leave them out
+  std::string brand_id, card_id, reason;
+};
+
+struct Limits {
+  double requests_per_second = 5;
+  QuotaPer per = QuotaPer::merchant;
+  int max_in_flight = 32;
+  milliseconds connect_timeout{5'000};
+  milliseconds request_timeout{10'000};
+  int max_attempts = 8;  // per row and run
+  milliseconds backoff_base{500};
+  milliseconds backoff_cap{60'000};
+  int failover_after = 3;
+  milliseconds failover_cooldown{30'000};
+};
+
+struct Safety {
+  std::string acknowledge;
+  std::optional<std::int64_t> max_rows;
+};
+
+struct Results {
+  std::filesystem::path database;
+  StoreResponse store_response = StoreResponse::none;
+};
+
+struct Job {
+  std::string name;
+  std::filesystem::path file;  // the job file itself
+  Merchant merchant;
+  Platform platform;
+  Endpoints endpoints;
+  Input input;
+  Defaults defaults;
+  Limits limits;
+  Safety safety;
+  Results results;
+};
+
+}  // namespace cardvoid::model

@@ -1,0 +1,97 @@
+#pragma once
+// RAII over the SQLite C API: connection, statement, transaction. Own code rather than SQLiteCpp: about 150 lines that
+// bind string_views without copying, keep the extended error code, and add nothing else (docs/architecture.md).
+
+#include <cardvoid/base/owned.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <sqlite3.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::sqlite {
+
+// Disk full, locked, corrupt, a constraint: thrown, since callers cannot go on; ledger turns it into an Error.
+struct Failure : std::runtime_error {
+  explicit Failure(sqlite3* db);
+  Failure(int extended_code, const std::string& message);
+  int code;                                    // extended result code (sqlite.org/rescode.html)
+  int primary_code() const { return code & 0xFF; }
+};
+
+enum class Mode { read_only, read_write, create };
+
+class Connection {
+ public:
+  // Opens the file with extended result codes on and without a shared cache. Throws Failure.
+  Connection(const std::filesystem::path& file, Mode mode);
+  Connection(Connection&&) noexcept = default;
+  Connection& operator=(Connection&&) noexcept = default;
+
+  sqlite3* get() const { return db_.get(); }
+  void execute(const std::string& sql);  // any number of statements, no results. Throws Failure.
+  std::int64_t changes() const { return sqlite3_changes64(db_.get()); }
+
+ private:
+  Owned<sqlite3, sqlite3_close_v2> db_;
+};
+
+// One prepared statement, reused for the whole run. Not shared between threads.
+class Statement {
+ public:
+  Statement(const Connection& connection, std::string_view sql);  // throws Failure with SQLite's own words
+
+  // Rewinds and binds ?1, ?2, … in order. Text is viewed, not copied: it must live until step() is done.
+  // Takes integers, double, string_view, nullopt, and optional of these.
+  template <class... Args>
+  Statement& bind(const Args&... args) {
+    sqlite3_reset(statement_.get());
+    int at = 0;
+    (bind_one(++at, args), ...);
+    return *this;
+  }
+  bool step();                              // true: a row is ready; false: finished and rewound. Throws Failure.
+  void run();                               // step() until finished
+  void reset();                             // gives up an unfinished read, so that no snapshot lingers
+  std::int64_t int64(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  double real(int column) const { return sqlite3_column_double(statement_.get(), column); }
+  std::string_view text(int column) const;  // empty for NULL; valid until the next step()
+  bool is_null(int column) const { return type(column) == SQLITE_NULL; }
+  int type(int column) const { return sqlite3_column_type(statement_.get(), column); }  // SQLITE_TEXT, …
+  int columns() const { return sqlite3_column_count(statement_.get()); }
+  std::string column_name(int column) const { return sqlite3_column_name(statement_.get(), column); }
+  bool reads_only() const { return sqlite3_stmt_readonly(statement_.get()) != 0; }
+  std::string_view unread_sql() const { return unread_sql_; }  // what followed the first statement
+
+ private:
+  void bind_one(int at, std::int64_t value);
+  void bind_one(int at, int value) { bind_one(at, std::int64_t{value}); }
+  void bind_one(int at, double value);
+  void bind_one(int at, std::string_view value);
+  void bind_one(int at, const std::string& value) { bind_one(at, std::string_view{value}); }
+  void bind_one(int at, const char* value) { bind_one(at, std::string_view{value}); }
+  void bind_one(int at, std::nullopt_t);
+  template <class T>
+  void bind_one(int at, const std::optional<T>& value) {
+    value ? bind_one(at, *value) : bind_one(at, std::nullopt);
+  }
+  Owned<sqlite3_stmt, sqlite3_finalize> statement_;
+  std::string unread_sql_;
+};
+
+// BEGIN IMMEDIATE; rolls back at the end of its scope unless commit() was called.
+class Transaction {
+ public:
+  explicit Transaction(Connection& connection);
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+  void commit();  // throws Failure; then the destructor rolls back
+
+ private:
+  Connection* connection_;  // null once committed
+};
+
+}  // namespace cardvoid::sqlite

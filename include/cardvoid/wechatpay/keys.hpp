@@ -1,0 +1,33 @@
+#pragma once
+// Reading key files. Pure but for the bytes handed in; file reading is base's.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/owned.hpp>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::wechatpay {
+
+using PrivateKey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using PublicKey = Owned<EVP_PKEY, EVP_PKEY_free>;
+
+// Empties this thread's OpenSSL error queue into one line. Call it before any co_await.
+std::string drain_errors();
+
+// PKCS#8 or PKCS#1 PEM, RSA of at least 2048 bits. An encrypted key needs `passphrase`; never asks on the terminal.
+// Error (bad_credentials) says in plain words what is wrong: not PEM, a certificate or public key in its place, wrong
+// passphrase, not RSA, too short.
+Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passphrase);
+
+// "BEGIN PUBLIC KEY" (SPKI) PEM, RSA. Error (bad_credentials) as above.
+Result<PublicKey> read_public_key(std::string_view pem);
+
+struct Certificate {
+  std::string serial;  // hex, upper case, as in Wechatpay-Serial
+  PublicKey key;
+};
+Result<Certificate> read_certificate(std::string_view pem);
+
+}  // namespace cardvoid::wechatpay

@@ -1,0 +1,47 @@
+#pragma once
+// The invalidate and query calls as text: request target and body, built once, signed and sent as they are
+// (platform.md sections 1, 2 and 3). Pure.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/row.hpp>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::wechatpay {
+
+// Bytes outside A-Z a-z 0-9 - . _ ~ become %XX with upper-case hex (RFC 3986 section 2.3; platform.md section 3.2).
+std::string percent_encode(std::string_view text);
+
+struct RequestText {
+  std::string method;  // "POST" or "GET"
+  std::string target;  // path and query, percent-encoded: line 2 of the canonical message and the request line
+  std::string body;    // empty for GET
+};
+
+// The call that invalidates the card, or the query that reads it back. The partner API has brand_id and card_id in the
+// query; the brand API has card_id in the body (POST) or query (GET) and no brand_id.
+RequestText build_request(model::Api api, model::AttemptKind kind, const model::Card& card);
+
+// The five lines that are signed, each ended by LF (platform.md section 3.1).
+std::string canonical_message(const RequestText& request, std::int64_t timestamp_s, std::string_view nonce);
+
+// Who we are to the platform: the fixed parts of every request's header.
+struct Identity {
+  model::Api api = model::Api::partner;
+  std::string signer_id;         // mchid, or brand_id for the brand API
+  std::string serial_no;         // of the signing certificate
+  std::string wechatpay_serial;  // which key shall sign the answer: public-key id or certificate serial
+  std::string user_agent;
+};
+
+// "WECHATPAY2-SHA256-RSA2048 mchid=…" or, for the brand API, "WECHATPAY-BRAND-SHA256-RSA2048 brand_id=…".
+std::string authorization(const Identity& identity, std::int64_t timestamp_s, std::string_view nonce,
+                          std::string_view signature_base64);
+
+// The whole HTTP/1.1 request as bytes, keep-alive. `host` is the Host header's value.
+std::string serialize(const RequestText& request, const Identity& identity, std::string_view host,
+                      std::string_view authorization);
+
+}  // namespace cardvoid::wechatpay

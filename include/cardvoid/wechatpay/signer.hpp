@@ -1,0 +1,31 @@
+#pragma once
+// RSASSA-PKCS1-v1_5 with SHA-256 over the canonical message (platform.md section 3.1).
+
+#include <cardvoid/wechatpay/keys.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::wechatpay {
+
+// One per thread: it owns a duplicate of the key, since a shared one contends on its blinding lock. Not thread-safe.
+class Signer {
+ public:
+  // Duplicates `key`; the caller's stays its own. Throws std::runtime_error when OpenSSL cannot duplicate it.
+  explicit Signer(const EVP_PKEY* key);
+  Signer(Signer&&) noexcept;
+  Signer& operator=(Signer&&) noexcept;
+  ~Signer();
+
+  // The signature in standard base64 on one line. Throws std::runtime_error if OpenSSL fails (a bug or out of memory).
+  std::string sign(std::string_view message);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// 32 characters of 0-9A-Za-z from the operating system's random source (platform.md section 3.4).
+std::string make_nonce();
+
+}  // namespace cardvoid::wechatpay

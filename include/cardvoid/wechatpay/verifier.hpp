@@ -1,0 +1,62 @@
+#pragma once
+// Checks that an answer comes from WeChat Pay (platform.md section 4).
+
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/wechatpay/keys.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::wechatpay {
+
+// The headers of an answer that matter; empty when absent. Names were matched without regard to case.
+struct AnswerHeaders {
+  std::string timestamp;  // Wechatpay-Timestamp, seconds
+  std::string nonce;      // Wechatpay-Nonce
+  std::string signature;  // Wechatpay-Signature, base64
+  std::string serial;     // Wechatpay-Serial
+  std::string request_id; // Request-ID
+  std::string retry_after;// Retry-After
+  std::string date;       // Date
+  std::string content_type;
+};
+
+enum class Verdict {
+  verified,
+  no_signature,   // one of the four headers is missing
+  unknown_key,    // the serial names none of our keys: a set-up fault, or rotation
+  stale,          // the timestamp is not a number or 300 s or more away from `now`, either way
+  probe,          // starts with WECHATPAY/SIGNTEST/ and does not verify (it never does)
+  bad_signature,
+};
+std::string_view to_text(Verdict verdict);
+
+// One per thread (keeps an OpenSSL context). Not thread-safe.
+class Verifier {
+ public:
+  // Serial or public-key id → key. Keys are shared, never changed.
+  using Keys = std::map<std::string, std::shared_ptr<EVP_PKEY>, std::less<>>;
+  explicit Verifier(Keys keys);
+  Verifier(Verifier&&) noexcept;
+  Verifier& operator=(Verifier&&) noexcept;
+  ~Verifier();
+
+  // Over the raw body, before any parsing. Malformed base64 is bad_signature (or probe), never an error.
+  Verdict verify(const AnswerHeaders& headers, std::string_view raw_body, WallTime now);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The keys the job names: the public key under its id, or every *.pem certificate of certificates_dir under its serial.
+// Reads files. Errors: bad_credentials, bad_job (neither is named is caught earlier), no_input.
+Result<Verifier::Keys> load_platform_keys(const model::Platform& platform);
+
+// The job's private key. Reads files.
+Result<PrivateKey> load_merchant_key(const model::Merchant& merchant);
+
+}  // namespace cardvoid::wechatpay

@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cardvoid/base/time.hpp>
+
+namespace cardvoid {
+
+namespace {
+
+using std::chrono::days;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using std::chrono::sys_days;
+
+constexpr std::array<std::string_view, 12> k_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 7> k_weekdays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+
+// Reads exactly `digits` decimal digits at the front of `text` and removes them; -1 when they are not there.
+int take_digits(std::string_view& text, std::size_t digits) {
+  if (text.size() < digits) return -1;
+  int value = 0;
+  for (std::size_t i = 0; i < digits; ++i) {
+    if (text[i] < '0' || text[i] > '9') return -1;
+    value = value * 10 + (text[i] - '0');
+  }
+  text.remove_prefix(digits);
+  return value;
+}
+
+bool take(std::string_view& text, std::string_view expected) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(expected.size());
+  return true;
+}
+
+std::optional<WallTime> compose(int year, int month, int day, int hour, int minute, int second) {
+  const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
+                                         std::chrono::day{static_cast<unsigned>(day)}};
+  if (year < 0 || month < 1 || day < 1 || !date.ok()) return std::nullopt;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return std::nullopt;
+  return sys_days{date} + hours{hour} + minutes{minute} + seconds{second};
+}
+
+struct Fields {
+  int year;
+  unsigned month, day, weekday;
+  int hour, minute, second, ms;
+};
+
+Fields split(WallTime time) {
+  const auto day = std::chrono::floor<days>(time);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss clock{time - day};
+  return {static_cast<int>(date.year()),
+          static_cast<unsigned>(date.month()),
+          static_cast<unsigned>(date.day()),
+          std::chrono::weekday{day}.c_encoding(),
+          static_cast<int>(clock.hours().count()),
+          static_cast<int>(clock.minutes().count()),
+          static_cast<int>(clock.seconds().count()),
+          static_cast<int>(clock.subseconds().count())};
+}
+
+}  // namespace
+
+std::string format_rfc3339(WallTime time) {
+  const auto f = split(time);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.year, f.month, f.day, f.hour, f.minute, f.second,
+                     f.ms);
+}
+
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  const int year = take_digits(text, 4);
+  if (!take(text, "-")) return std::nullopt;
+  const int month = take_digits(text, 2);
+  if (!take(text, "-")) return std::nullopt;
+  const int day = take_digits(text, 2);
+  if (!take(text, "T") && !take(text, "t") && !take(text, " ")) return std::nullopt;
+  const int hour = take_digits(text, 2);
+  if (!take(text, ":")) return std::nullopt;
+  const int minute = take_digits(text, 2);
+  if (!take(text, ":")) return std::nullopt;
+  const int second = take_digits(text, 2);
+  auto time = compose(year, month, day, hour, minute, second);
+  if (!time) return std::nullopt;
+
+  if (take(text, ".")) {
+    int digits = 0, ms = 0;
+    for (; digits < 9 && !text.empty() && text[0] >= '0' && text[0] <= '9'; ++digits, text.remove_prefix(1))
+      if (digits < 3) ms = ms * 10 + (text[0] - '0');
+    if (digits == 0) return std::nullopt;
+    for (; digits < 3; ++digits) ms *= 10;
+    *time += milliseconds{ms};
+  }
+  if (take(text, "Z") || take(text, "z")) return text.empty() ? time : std::nullopt;
+
+  const bool west = text.starts_with('-');
+  if (!take(text, "+") && !take(text, "-")) return std::nullopt;
+  const int offset_hours = take_digits(text, 2);
+  if (!take(text, ":")) return std::nullopt;
+  const int offset_minutes = take_digits(text, 2);
+  if (offset_hours < 0 || offset_hours > 23 || offset_minutes < 0 || offset_minutes > 59 || !text.empty())
+    return std::nullopt;
+  const auto offset = hours{offset_hours} + minutes{offset_minutes};
+  return west ? *time + offset : *time - offset;
+}
+
+std::string format_http_date(WallTime time) {
+  const auto f = split(time);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", k_weekdays[f.weekday], f.day, k_months[f.month - 1],
+                     f.year, f.hour, f.minute, f.second);
+}
+
+std::optional<WallTime> parse_http_date(std::string_view text) {
+  const auto comma = text.find(", ");
+  if (comma == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(comma + 2);
+  const int day = take_digits(text, 2);
+  if (!take(text, " ")) return std::nullopt;
+  int month = 0;
+  for (std::size_t i = 0; i < k_months.size(); ++i)
+    if (take(text, k_months[i])) month = static_cast<int>(i) + 1;
+  if (month == 0 || !take(text, " ")) return std::nullopt;
+  const int year = take_digits(text, 4);
+  if (!take(text, " ")) return std::nullopt;
+  const int hour = take_digits(text, 2);
+  if (!take(text, ":")) return std::nullopt;
+  const int minute = take_digits(text, 2);
+  if (!take(text, ":")) return std::nullopt;
+  const int second = take_digits(text, 2);
+  if (text != " GMT") return std::nullopt;
+  return compose(year, month, day, hour, minute, second);
+}
+
+}  // namespace cardvoid

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+#include <wchar.h>
+
+#include <algorithm>
+#include <cardvoid/base/text.hpp>
+#include <clocale>
+#include <locale.h>
+#include <vector>
+
+namespace cardvoid {
+
+namespace {
+
+// Length in bytes of the valid UTF-8 sequence at `at`; 0 when it is not valid (table 3-7 of the Unicode standard).
+std::size_t sequence_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
+  };
+  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (lead == 0xE0 && byte(1) < 0xA0) return 0;
+    if (lead == 0xED && byte(1) > 0x9F) return 0;
+    return 3;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    if (!continues(1) || !continues(2) || !continues(3)) return 0;
+    if (lead == 0xF0 && byte(1) < 0x90) return 0;
+    if (lead == 0xF4 && byte(1) > 0x8F) return 0;
+    return 4;
+  }
+  return 0;
+}
+
+// glibc's own width table, independent of the user's locale.
+int columns_of(char32_t c) {
+  static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  const locale_t before = uselocale(utf8);
+  const int width = wcwidth(static_cast<wchar_t>(c));
+  uselocale(before);
+  return std::max(width, 0);
+}
+
+}  // namespace
+
+std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto length = sequence_length(text, at);
+    if (length == 0) return at;
+    at += length;
+  }
+  return std::nullopt;
+}
+
+char32_t next_code_point(std::string_view text, std::size_t& at) {
+  const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[at + i])); };
+  const auto length = std::max<std::size_t>(sequence_length(text, at), 1);
+  char32_t code_point = byte(0);
+  if (length == 2) code_point = (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
+  if (length == 3) code_point = (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+  if (length == 4)
+    code_point = (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+  at += length;
+  return code_point;
+}
+
+std::size_t count_characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  for (std::size_t at = 0; at < text.size();) width += static_cast<std::size_t>(columns_of(next_code_point(text, at)));
+  return width;
+}
+
+std::string fit_to_width(std::string_view text, std::size_t columns) {
+  if (display_width(text) <= columns) return std::string{text};
+  if (columns == 0) return {};
+  std::size_t width = 0, end = 0;
+  for (std::size_t at = 0; at < text.size(); end = at) {
+    width += static_cast<std::size_t>(columns_of(next_code_point(text, at)));
+    if (width > columns - 1) break;
+  }
+  return std::string{text.substr(0, end)} + "…";
+}
+
+std::string escape_for_terminal(std::string_view text) {
+  std::string safe;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto length = sequence_length(text, at);
+    auto next = at;
+    const char32_t c = length ? next_code_point(text, next) : 0;
+    const bool harmless = length && c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
+                          !(c >= 0x200B && c <= 0x200F) && !(c >= 0x202A && c <= 0x202E) && !(c >= 0x2066 && c <= 0x2069);
+    if (harmless) {
+      safe += text.substr(at, length);
+      at += length;
+    } else {
+      for (auto stop = at + std::max<std::size_t>(length, 1); at < stop; ++at)
+        safe += fmt::format("\\x{:02X}", static_cast<unsigned char>(text[at]));
+    }
+  }
+  return safe;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    auto diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace cardvoid
