@@ -26,6 +26,7 @@ std::string_view to_text(OutcomeKind kind) {
     case OutcomeKind::unknown_answer:      return "unknown_answer";
     case OutcomeKind::lost:                return "lost";
     case OutcomeKind::stale_connection:    return "stale_connection";
+    case OutcomeKind::connection_closed:   return "connection_closed";
     case OutcomeKind::not_sent:            return "not_sent";
     case OutcomeKind::bad_certificate:     return "bad_certificate";
   }
@@ -40,6 +41,7 @@ bool leaves_doubt(OutcomeKind kind) {
     case OutcomeKind::credentials_refused:
     case OutcomeKind::setup_refused:
     case OutcomeKind::refused:
+    case OutcomeKind::connection_closed:
     case OutcomeKind::not_sent:
     case OutcomeKind::bad_certificate:
       return false;

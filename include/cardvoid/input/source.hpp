@@ -4,8 +4,12 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/model/row.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,7 +19,7 @@ namespace cardvoid::input {
 // A line that never becomes a row.
 struct Refused {
   std::int64_t source_line = 0;
-  std::string cause;  // e.g. "code: 35 characters, at most 32 are allowed"; groups by its text: holds no row data
+  std::string cause;  // "code: longer than 32 characters"; groups by its text: holds no row data
   std::string raw;    // the line as it stood, valid UTF-8 (other bytes escaped), at most 4 KiB
 };
 
@@ -26,19 +30,30 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // The next record, or nullopt at the end. Error: the input as a whole cannot be trusted (bad_input) or read (no_input).
+  // The next record, or nullopt at the end. Error: the input as a whole cannot be trusted (bad_input) or read
+  // (no_input).
   virtual Result<std::optional<Record>> next() = 0;
 
-  // What was found out about the input, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code, openid".
+  // What was found out about the input, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code,
+  // openid".
   virtual std::string description() const = 0;
 };
 
-// Opens the input and reads its header. Errors: no_input (66) when it cannot be opened; bad_input (65) when the header
-// or the encoding is wrong, naming the missing column and those that are there.
-Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Defaults& defaults, model::Api api,
-                                     const std::string& brand_of_merchant);
+// Fills the front of `block` and returns how many bytes that were; 0 at the end.
+using ReadBytes = std::function<Result<std::size_t>(std::span<char> block)>;
 
-// Checks one row against platform.md section 1.1. Returns the cause when it is to be refused, else empty text.
+// The CSV reader over any stream of bytes; `name` stands in messages for the file.
+Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const model::Input& input,
+                                         const model::Defaults& defaults, model::Api api,
+                                         const std::string& brand_of_merchant);
+
+// Opens the input and reads its header. Errors: no_input (66) when it cannot be opened; bad_input (65) when
+// the header or the encoding is wrong, naming the missing column and those that are there.
+Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Defaults& defaults,
+                                     model::Api api, const std::string& brand_of_merchant);
+
+// Checks one row against platform.md section 1.1. Returns the cause when it is to be refused, else empty
+// text.
 std::string find_fault(const model::Card& card);
 
 }  // namespace cardvoid::input

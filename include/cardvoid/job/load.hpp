@@ -1,6 +1,6 @@
 #pragma once
-// The job file: TOML → model::Job, with errors that name file, line, key and what was expected (contract.md, "Job
-// file"; schema/job.schema.json says the same to editors).
+// The job file: TOML → model::Job, with errors that name file, line, key and what was expected (contract.md,
+// "Job file"; schema/job.schema.json says the same to editors).
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
@@ -17,14 +17,23 @@ struct Overrides {
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
 };
 
-// Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened, usage (64)
-// for a malformed --set. Several faults in one file are all named, one a line.
+// Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened,
+// usage (64) for a malformed --set. Several faults in one file are all named, one a line.
 Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides);
 
 // The same from text, for tests and fuzzing; `file` serves for messages and for relative paths.
-Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file, const Overrides& overrides);
+Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
+                         const Overrides& overrides);
 
 // schema/job.schema.json, as embedded.
 std::string_view schema();
+
+// Every key there is, in the contract's order; the schema must name the same ones.
+struct KnownKey {
+  std::string_view path;         // "limits.max_attempts"
+  std::string_view schema_type;  // of JSON Schema: "string", "integer", "number", "boolean"
+  bool required;
+};
+std::vector<KnownKey> known_keys();
 
 }  // namespace cardvoid::job

@@ -1,5 +1,6 @@
 #pragma once
-// The job file as plain values (contract.md, "Job file"). Paths are already resolved against the job file's folder.
+// The job file as plain values (contract.md, "Job file"). Paths are already resolved against the job file's
+// folder.
 
 #include <cardvoid/base/time.hpp>
 #include <cstdint>
@@ -25,16 +26,18 @@ struct Merchant {
 };
 
 struct Platform {
-  std::string public_key_id;                // public-key mode …
+  std::string public_key_id;  // public-key mode …
   std::filesystem::path public_key_file;
-  std::filesystem::path certificates_dir;   // … or platform-certificate mode
+  std::filesystem::path certificates_dir;  // … or platform-certificate mode
 };
 
 // Scheme is always https.
 struct EndpointAddress {
   std::string host;
   std::uint16_t port = 443;
-  std::string text() const { return port == 443 ? host : host + ":" + std::to_string(port); }  // the Host header
+  std::string text() const {
+    return port == 443 ? host : host + ":" + std::to_string(port);
+  }  // the Host header
 };
 
 struct Endpoints {

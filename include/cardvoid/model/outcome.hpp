@@ -1,6 +1,6 @@
 #pragma once
-// What one finished attempt tells about its row. Made by wechatpay::classify from an answer, or by the runner when
-// none came; read by dispatch::Dispatcher, which decides what follows. The table is docs/answers.md.
+// What one finished attempt tells about its row. Made by wechatpay::classify from an answer, or by the runner
+// when none came; read by dispatch::Dispatcher, which decides what follows. The table is docs/answers.md.
 
 #include <cardvoid/base/time.hpp>
 #include <optional>
@@ -17,26 +17,27 @@ std::string_view to_text(Endpoint endpoint);
 constexpr Endpoint other(Endpoint e) { return e == Endpoint::primary ? Endpoint::backup : Endpoint::primary; }
 
 enum class OutcomeKind {
-  confirmed,           // 2xx, verified, this card, state INVALID
-  not_invalid,         // 2xx, verified, this card, another state
-  wrong_card,          // 2xx, verified, echoes another card
-  unverified,          // 2xx whose signature is missing, stale, of an unknown key or does not verify
-  probe_signature,     // 2xx with one of the platform's deliberate wrong signatures (platform.md section 4.3)
-  unreadable,          // 2xx, verified, yet not the JSON of a card
-  accepted,            // 202: not processed yet
-  system_error,        // 500 SYSTEM_ERROR
-  gateway_error,       // 502, 503, 504 and other 5xx: the endpoint, not the platform, spoke
-  throttled,           // 429
-  clock_refused,       // 401 whose message speaks of the timestamp
-  credentials_refused, // 401, 403: our keys or rights
-  setup_refused,       // 404 without a JSON error, 405: wrong path or method
-  refused,             // 400 or 404 with a JSON error: the platform's word on this row
-  distrusted,          // non-2xx with signature headers that do not verify: what it says does not count
-  unknown_answer,      // a status or code that is not in the table
-  lost,                // written, and no complete answer came (time-out, reset, truncated body)
-  stale_connection,    // written on a reused connection that ended before any byte of an answer
-  not_sent,            // no byte of a request left: resolving, connecting or the TLS handshake failed
-  bad_certificate,     // as not_sent, because the server's certificate cannot be trusted
+  confirmed,        // 2xx, verified, this card, state INVALID
+  not_invalid,      // 2xx, verified, this card, another state
+  wrong_card,       // 2xx, verified, echoes another card
+  unverified,       // 2xx whose signature is missing, stale, of an unknown key or does not verify
+  probe_signature,  // 2xx with one of the platform's deliberate wrong signatures (platform.md section 4.3)
+  unreadable,       // 2xx, verified, yet not the JSON of a card
+  accepted,         // 202: not processed yet
+  system_error,     // 500 SYSTEM_ERROR
+  gateway_error,    // 502, 503, 504 and other 5xx: the endpoint, not the platform, spoke
+  throttled,        // 429
+  clock_refused,    // 401 whose message speaks of the timestamp
+  credentials_refused,  // 401, 403: our keys or rights
+  setup_refused,        // 404 without a JSON error, 405: wrong path or method
+  refused,              // 400 or 404 with a JSON error: the platform's word on this row
+  distrusted,           // non-2xx with signature headers that do not verify: what it says does not count
+  unknown_answer,       // a status or code that is not in the table
+  lost,                 // written, and no complete answer came (time-out, reset, truncated body)
+  stale_connection,     // written on a reused connection that ended before any byte of an answer
+  connection_closed,    // no byte of a request left: the kept connection was found closed
+  not_sent,             // no byte of a request left: resolving, connecting or the TLS handshake failed
+  bad_certificate,      // as not_sent, because the server's certificate cannot be trusted
 };
 std::string_view to_text(OutcomeKind kind);  // as stored in attempts.outcome
 
@@ -45,14 +46,15 @@ bool leaves_doubt(OutcomeKind kind);
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::lost;
-  unsigned http_status = 0;       // 0: no answer
-  std::string card_state;         // user_card_state, byte for byte; empty: not said
-  std::string invalid_time;       // byte for byte; empty: not said
-  std::string error_code;         // the platform's code, or ours for what is not an answer (docs/answers.md)
-  std::string error_message;      // the platform's words, or ours; may hold personal data: database only
-  std::string request_id;         // the Request-ID header, whole
+  unsigned http_status = 0;   // 0: no answer
+  std::string card_state;     // user_card_state, byte for byte; empty: not said
+  std::string invalid_time;   // byte for byte; empty: not said
+  std::string error_code;     // the platform's code, or ours for what is not an answer (docs/answers.md)
+  std::string error_message;  // the platform's words, or ours; may hold personal data: database only
+  std::string request_id;     // the Request-ID header, whole
   std::optional<milliseconds> retry_after;
-  std::optional<WallTime> server_time;  // the answer's own clock: Wechatpay-Timestamp when verified, else Date
+  std::optional<WallTime>
+      server_time;  // the answer's own clock: Wechatpay-Timestamp when verified, else Date
 };
 
 }  // namespace cardvoid::model

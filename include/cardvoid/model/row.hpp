@@ -23,13 +23,14 @@ struct Card {
 // A line of the input that passed validation.
 struct InputRow {
   Card card;
-  std::int64_t source_line = 0;  // physical line where the record starts (1-based), or the row number of a query
+  std::int64_t source_line =
+      0;  // physical line where the record starts (1-based), or the row number of a query
 };
 
 // A row as the results database keeps it (contract.md, "Results database").
 enum class Status {
-  pending,      // nothing that could have changed the card was sent, or the platform surely did not execute it
-  in_flight,    // in doubt: a request may have reached the platform and no verified answer settled the row
+  pending,    // nothing that could have changed the card was sent, or the platform surely did not execute it
+  in_flight,  // in doubt: a request may have reached the platform and no verified answer settled the row
   invalidated,  // the platform says INVALID
   rejected,     // the platform refused the row, and a read-back did not say INVALID
   unresolved,   // attempts are used up, or answers contradict each other
@@ -49,8 +50,8 @@ std::string_view to_text(SettledBy settled_by);
 struct Candidate {
   RowId id = 0;
   Card card;
-  Status status = Status::pending;        // in_flight and unresolved rows are read back before anything is sent
-  int attempts = 0;                       // journalled so far, of every kind: the next attempt is number attempts + 1
+  Status status = Status::pending;  // in_flight and unresolved rows are read back before anything is sent
+  int attempts = 0;  // journalled so far, of every kind: the next attempt is number attempts + 1
   std::optional<WallTime> first_sent_at;  // of our first invalidation request, in any run
 };
 

@@ -1,7 +1,10 @@
 #pragma once
-// HTTPS to a fixed set of endpoints: names, TLS, a pool of kept connections, deadlines; one exchange of bytes at a time.
-// Knows no cards. Single-threaded: everything happens on the thread that runs the executor given at construction;
-// name resolution has threads of its own, since getaddrinfo blocks.
+// HTTPS to a fixed set of endpoints: names, TLS, a pool of kept connections, deadlines; one exchange of bytes
+// at a time. Knows no cards. Single-threaded: everything happens on the thread that runs the executor given
+// at construction; name resolution has threads of its own, since getaddrinfo blocks.
+//
+// Lifetime: the client must be closed or destroyed before the context of its executor; coroutines still
+// pending then end with a failure, or die with the context, whichever comes first.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -12,9 +15,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cardvoid::net {
+
+class Pool;
+class TlsConnection;
 
 struct HostPort {
   std::string host;  // name or address literal; IPv6 without brackets
@@ -22,14 +29,14 @@ struct HostPort {
 };
 
 struct HttpsSettings {
-  std::vector<HostPort> endpoints;                     // named by their index from here on
-  std::filesystem::path ca_file;                       // added to the system's roots; empty: none
-  milliseconds connect_timeout{5'000};                 // resolving, TCP and TLS together
-  milliseconds idle_limit{6'000};                      // the platform closes idle connections after 8 s (platform.md 7)
+  std::vector<HostPort> endpoints;      // named by their index from here on
+  std::filesystem::path ca_file;        // added to the system's roots; empty: none
+  milliseconds connect_timeout{5'000};  // resolving, TCP and TLS together
+  milliseconds idle_limit{6'000};       // the platform closes idle connections after 8 s (platform.md 7)
   std::size_t body_limit_bytes = 1 << 20;
 };
 
-// Why no connection came to be. Nothing was sent.
+// Why no connection came to be. No request was sent. A time-out is told as the step it struck.
 struct ConnectFailure {
   enum Kind { resolve, connect, handshake, bad_certificate } kind = connect;
   std::string what;  // one line, names the endpoint
@@ -42,15 +49,15 @@ struct Header {
 // How far an exchange got.
 struct Exchange {
   enum Reach {
-    not_sent,  // not one byte was handed to the connection: it was found closed before
-    stale,     // written on a reused connection that ended before any byte of an answer
+    not_sent,  // not one byte was handed to the connection: found closed, or the deadline had passed
+    stale,     // written on a reused connection that was closed before any byte of an answer
     lost,      // written, at least in part, and no complete answer came
     answered,
   } reach = lost;
   std::string reason;  // why it is not `answered`
   unsigned status = 0;
   std::vector<Header> headers;
-  std::string body;    // after transfer decoding
+  std::string body;  // after transfer decoding
   // The value of the first header with that name, matched without regard to case; empty when absent.
   std::string_view header(std::string_view name) const;
 };
@@ -62,42 +69,53 @@ class Connection {
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
-  explicit operator bool() const { return state_ != nullptr; }
+  explicit operator bool() const { return tls_ != nullptr; }
 
-  // False when the peer has closed it (or sent something unasked) while it waited: get another one.
+  // False when the peer has closed it (or sent something unasked) while it waited: get another one. Costs one
+  // recv.
   bool is_usable() const;
 
-  // Writes `request` and reads the answer, all of it before `deadline`. Afterwards the connection goes back to the
-  // pool when it can be kept, and this handle is empty. `request` must live until the call returns.
+  // Writes `request` (whole and ready, not a HEAD) and reads the answer, all of it before `deadline`. Accepts
+  // only an answer whose end is known from its own framing. The handle is empty from the call on; afterwards
+  // the connection is back in the pool when it can be kept, else closed. `request` must live until the
+  // awaited call is done.
   boost::asio::awaitable<Exchange> exchange(const std::string& request, Instant deadline);
 
  private:
   friend class HttpsClient;
-  struct State;
-  explicit Connection(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  Connection(std::shared_ptr<Pool> pool, std::unique_ptr<TlsConnection> tls);
+  std::shared_ptr<Pool> pool_;
+  std::unique_ptr<TlsConnection> tls_;
 };
 
 class HttpsClient {
  public:
-  // Loads the trust roots. Error: no_input or bad_job when ca_file cannot be read or holds no certificate.
-  static Result<std::unique_ptr<HttpsClient>> create(boost::asio::any_io_executor executor, HttpsSettings settings);
+  using Connected = boost::system::result<Connection, ConnectFailure>;
+
+  // Loads the trust roots: the system's and ca_file's. Error: no_input when ca_file cannot be read, bad_job
+  // when it holds no certificate.
+  static Result<std::unique_ptr<HttpsClient>> create(boost::asio::any_io_executor executor,
+                                                     HttpsSettings settings);
   ~HttpsClient();
 
-  // A kept connection, or a new one: resolves the name again each time, TLS 1.2 or later, certificate and host name
-  // verified, SNI (not for address literals). Takes at most connect_timeout. `fresh`: never a kept one.
-  boost::asio::awaitable<boost::system::result<Connection, ConnectFailure>> connect(std::size_t endpoint, bool fresh);
+  // The kept connection used last, or a new one: resolves the name again (a lookup of the last second
+  // counts), TLS 1.2 or later, certificate and host name verified, SNI (not for address literals). Several
+  // addresses are tried in order, each with its share of the time left. Takes at most connect_timeout.
+  // `fresh`: never a kept one.
+  boost::asio::awaitable<Connected> connect(std::size_t endpoint, bool fresh);
 
   // Closes kept connections, cancels what waits; exchanges under way end as lost. For the end of a run.
   void close();
 
  private:
-  struct State;
-  explicit HttpsClient(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;
+  explicit HttpsClient(std::shared_ptr<Pool> pool);
+  static boost::asio::awaitable<Connected> connect_with(std::shared_ptr<Pool> pool, std::size_t endpoint,
+                                                        bool fresh);
+  std::shared_ptr<Pool> pool_;
 };
 
 // Found by result::value() on a failure: a bug.
-[[noreturn]] void throw_exception_from_error(const ConnectFailure& failure, const boost::source_location& where);
+[[noreturn]] void throw_exception_from_error(const ConnectFailure& failure,
+                                             const boost::source_location& where);
 
 }  // namespace cardvoid::net

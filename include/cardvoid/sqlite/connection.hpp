@@ -1,23 +1,25 @@
 #pragma once
-// RAII over the SQLite C API: connection, statement, transaction. Own code rather than SQLiteCpp: about 150 lines that
-// bind string_views without copying, keep the extended error code, and add nothing else (docs/architecture.md).
+// RAII over the SQLite C API: connection, statement, transaction. Own code rather than SQLiteCpp: about 150
+// lines that bind string_views without copying, keep the extended error code, and add nothing else
+// (docs/architecture.md).
 
+#include <sqlite3.h>
 #include <cardvoid/base/owned.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <sqlite3.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace cardvoid::sqlite {
 
-// Disk full, locked, corrupt, a constraint: thrown, since callers cannot go on; ledger turns it into an Error.
+// Disk full, locked, corrupt, a constraint: thrown, since callers cannot go on; ledger turns it into an
+// Error.
 struct Failure : std::runtime_error {
   explicit Failure(sqlite3* db);
   Failure(int extended_code, const std::string& message);
-  int code;                                    // extended result code (sqlite.org/rescode.html)
+  int code;  // extended result code (sqlite.org/rescode.html)
   int primary_code() const { return code & 0xFF; }
 };
 
@@ -52,9 +54,9 @@ class Statement {
     (bind_one(++at, args), ...);
     return *this;
   }
-  bool step();                              // true: a row is ready; false: finished and rewound. Throws Failure.
-  void run();                               // step() until finished
-  void reset();                             // gives up an unfinished read, so that no snapshot lingers
+  bool step();   // true: a row is ready; false: finished and rewound. Throws Failure.
+  void run();    // step() until finished
+  void reset();  // gives up an unfinished read, so that no snapshot lingers
   std::int64_t int64(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const { return sqlite3_column_double(statement_.get(), column); }
   std::string_view text(int column) const;  // empty for NULL; valid until the next step()

@@ -1,10 +1,11 @@
 #pragma once
 // Reading key files. Pure but for the bytes handed in; file reading is base's.
 
-#include <cardvoid/base/error.hpp>
-#include <cardvoid/base/owned.hpp>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/owned.hpp>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,10 @@ using PublicKey = Owned<EVP_PKEY, EVP_PKEY_free>;
 // Empties this thread's OpenSSL error queue into one line. Call it before any co_await.
 std::string drain_errors();
 
-// PKCS#8 or PKCS#1 PEM, RSA of at least 2048 bits. An encrypted key needs `passphrase`; never asks on the terminal.
-// Error (bad_credentials) says in plain words what is wrong: not PEM, a certificate or public key in its place, wrong
-// passphrase, not RSA, too short.
+// PKCS#8 or PKCS#1 PEM, RSA of at least 2048 bits; other blocks in the file are passed over. An encrypted key
+// needs `passphrase`; never asks on the terminal. Checks that the key's numbers belong together (30 ms).
+// Error (bad_credentials) says in plain words what is wrong: not PEM, a certificate or public key in its
+// place, wrong passphrase, damaged, not RSA, too short.
 Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passphrase);
 
 // "BEGIN PUBLIC KEY" (SPKI) PEM, RSA. Error (bad_credentials) as above.

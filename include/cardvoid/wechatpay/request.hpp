@@ -11,23 +11,25 @@
 
 namespace cardvoid::wechatpay {
 
-// Bytes outside A-Z a-z 0-9 - . _ ~ become %XX with upper-case hex (RFC 3986 section 2.3; platform.md section 3.2).
+// Bytes outside A-Z a-z 0-9 - . _ ~ become %XX with upper-case hex (RFC 3986, 2.3; platform.md 3.2).
 std::string percent_encode(std::string_view text);
 
 struct RequestText {
   std::string method;  // "POST" or "GET"
-  std::string target;  // path and query, percent-encoded: line 2 of the canonical message and the request line
+  std::string target;  // path and query, percent-encoded: in the request line and line 2 of what is signed
   std::string body;    // empty for GET
 };
 
-// The call that invalidates the card, or the query that reads it back. The partner API has brand_id and card_id in the
-// query; the brand API has card_id in the body (POST) or query (GET) and no brand_id.
+// The call that invalidates the card, or the query that reads it back. The partner API has brand_id and
+// card_id in the query; the brand API has card_id in the body (POST) or query (GET) and no brand_id. No code
+// can leave its path segment, except "." and "..", which input validation refuses.
 RequestText build_request(model::Api api, model::AttemptKind kind, const model::Card& card);
 
 // The five lines that are signed, each ended by LF (platform.md section 3.1).
 std::string canonical_message(const RequestText& request, std::int64_t timestamp_s, std::string_view nonce);
 
-// Who we are to the platform: the fixed parts of every request's header.
+// Who we are to the platform: the fixed parts of every request's header: visible ASCII, which the job
+// file's check sees to.
 struct Identity {
   model::Api api = model::Api::partner;
   std::string signer_id;         // mchid, or brand_id for the brand API
@@ -40,7 +42,9 @@ struct Identity {
 std::string authorization(const Identity& identity, std::int64_t timestamp_s, std::string_view nonce,
                           std::string_view signature_base64);
 
-// The whole HTTP/1.1 request as bytes, keep-alive. `host` is the Host header's value.
+// The whole HTTP/1.1 request as bytes, keep-alive. `host` is the Host header's value. The platform refuses
+// requests without Accept or User-Agent and picks the answer's key by Wechatpay-Serial
+// (platform.md 3.6, 4.2).
 std::string serialize(const RequestText& request, const Identity& identity, std::string_view host,
                       std::string_view authorization);
 

@@ -14,22 +14,22 @@ namespace cardvoid::wechatpay {
 
 // The headers of an answer that matter; empty when absent. Names were matched without regard to case.
 struct AnswerHeaders {
-  std::string timestamp;  // Wechatpay-Timestamp, seconds
-  std::string nonce;      // Wechatpay-Nonce
-  std::string signature;  // Wechatpay-Signature, base64
-  std::string serial;     // Wechatpay-Serial
-  std::string request_id; // Request-ID
-  std::string retry_after;// Retry-After
-  std::string date;       // Date
+  std::string timestamp;    // Wechatpay-Timestamp, seconds
+  std::string nonce;        // Wechatpay-Nonce
+  std::string signature;    // Wechatpay-Signature, base64
+  std::string serial;       // Wechatpay-Serial
+  std::string request_id;   // Request-ID
+  std::string retry_after;  // Retry-After
+  std::string date;         // Date
   std::string content_type;
 };
 
 enum class Verdict {
   verified,
-  no_signature,   // one of the four headers is missing
-  unknown_key,    // the serial names none of our keys: a set-up fault, or rotation
-  stale,          // the timestamp is not a number or 300 s or more away from `now`, either way
-  probe,          // starts with WECHATPAY/SIGNTEST/ and does not verify (it never does)
+  no_signature,  // one of the four headers is missing
+  unknown_key,   // the serial names none of our keys: a set-up fault, or rotation
+  stale,         // the timestamp is not a number or 300 s or more away from `now`, either way
+  probe,         // starts with WECHATPAY/SIGNTEST/ and does not verify (it never does)
   bad_signature,
 };
 std::string_view to_text(Verdict verdict);
@@ -39,12 +39,14 @@ class Verifier {
  public:
   // Serial or public-key id → key. Keys are shared, never changed.
   using Keys = std::map<std::string, std::shared_ptr<EVP_PKEY>, std::less<>>;
-  explicit Verifier(Keys keys);
+  explicit Verifier(Keys keys);  // throws std::runtime_error when one is not RSA
   Verifier(Verifier&&) noexcept;
   Verifier& operator=(Verifier&&) noexcept;
   ~Verifier();
 
-  // Over the raw body, before any parsing. Malformed base64 is bad_signature (or probe), never an error.
+  // Over the raw body, before any parsing. Checked in the order of Verdict's members from no_signature on; so
+  // a probe with an unknown serial is unknown_key. Malformed base64 is bad_signature (or probe), never an
+  // error.
   Verdict verify(const AnswerHeaders& headers, std::string_view raw_body, WallTime now);
 
  private:
@@ -52,11 +54,12 @@ class Verifier {
   std::unique_ptr<State> state_;
 };
 
-// The keys the job names: the public key under its id, or every *.pem certificate of certificates_dir under its serial.
-// Reads files. Errors: bad_credentials, bad_job (neither is named is caught earlier), no_input.
+// The keys the job names: the public key under its id, every *.pem certificate of certificates_dir under its
+// serial. Reads files. Errors: no_input (not there), bad_credentials (unreadable, or not such a key), bad_job
+// (neither is named; the job file's check comes first).
 Result<Verifier::Keys> load_platform_keys(const model::Platform& platform);
 
-// The job's private key. Reads files.
+// The job's private key. Reads files. Errors as above; a line end after the passphrase is not part of it.
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant);
 
 }  // namespace cardvoid::wechatpay

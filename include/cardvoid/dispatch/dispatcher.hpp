@@ -1,0 +1,207 @@
+#pragma once
+// Decides which row is sent when, to which endpoint, what an outcome means for its row, and when the run
+// ends. Pure: no I/O, no clock, no randomness, no threads; the shell (run::Runner) carries out the actions
+// and reports what happened.
+//
+// One row's way:  offer → Prepare → prepared → Send → written → ended ─┬─ settled: forgotten here
+//                            ▲                                        └─ again later: read-back or resend
+//                            └── due again ◄── back-off ◄─────────────┘
+//
+// Never two requests at once for one card. An invalidation is sent only after Prepare was answered, that is
+// after its intent is durable. A row in doubt is read back before anything else is sent for it; SYSTEM_ERROR,
+// 202 and 5xx from a gateway are the exceptions that the platform itself asks to be repeated
+// (docs/answers.md).
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/dispatch/endpoint_health.hpp>
+#include <cardvoid/dispatch/pacer.hpp>
+#include <cardvoid/dispatch/retry.hpp>
+#include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/row.hpp>
+#include <cardvoid/model/ruling.hpp>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace cardvoid::dispatch {
+
+// Rows that share one quota share a lane; with `per = "merchant"` there is one, else one for each brand.
+using Lane = std::size_t;
+
+struct Settings {
+  double requests_per_second = 5;  // for each lane
+  std::size_t lanes = 1;
+  int max_in_flight = 32;
+  RetryPolicy retry;
+  EndpointHealth::Settings endpoints;
+  std::optional<std::int64_t> row_limit;  // `--limit N`: rows taken up in this run at the most
+  bool read_back_only = false;            // `reconcile`: settle what is in doubt, invalidate nothing
+};
+
+// What the shell is asked to do next.
+namespace action {
+struct Fetch {  // read up to `count` more rows of this lane, rows in doubt first; answer with offer()
+  Lane lane;
+  int count;
+};
+struct Prepare {  // make the intent durable (invalidations only) and have a connection ready; answer
+                  // prepared() or ended()
+  model::RowId row;
+  model::AttemptKind kind;
+  model::Endpoint endpoint;
+  int attempt;            // number of this attempt for its row
+  bool fresh_connection;  // not a kept one
+};
+struct Send {  // sign and write; answer with written() and then ended()
+  model::RowId row;
+};
+struct Withdraw {  // will not be sent: give the connection back, take the intent back to `status`. No answer
+  model::RowId row;
+  model::AttemptKind kind;
+  int attempt;
+  model::Status status;
+};
+struct Release {  // held in memory only, nothing under way: forget its data. No answer
+  model::RowId row;
+};
+struct Wait {  // nothing to do before; Instant::max(): only an event can change that
+  Instant until;
+};
+struct Finished {                // nothing is under way any more, and nothing will be
+  std::optional<Error> stopped;  // why it ended early; nullopt: everything there was to do is done
+};
+}  // namespace action
+using Action = std::variant<action::Fetch, action::Prepare, action::Send, action::Withdraw, action::Release,
+                            action::Wait, action::Finished>;
+
+using model::Ruling;
+
+// Something the user wants to know when it happens.
+struct Notice {
+  enum Level { info, warning } level;
+  std::string text;
+};
+
+// For progress and status.
+struct Snapshot {
+  int in_flight = 0;  // sent, not answered
+  int preparing = 0;  // being prepared or ready to send
+  int waiting = 0;    // for their back-off to end
+  double rate = 0;    // allowed at present, requests/s, over all lanes
+  bool paused_by_429 = false;
+  EndpointHealth::State primary{}, backup{};
+  std::uint64_t retries = 0, throttled = 0, read_backs = 0;
+};
+
+class Dispatcher {
+ public:
+  explicit Dispatcher(Settings settings);
+
+  // The next thing to do. Call it again and again until it says Wait or Finished, and after every event
+  // below.
+  Action next(Instant now);
+
+  // --- events ---
+  // Answer to Fetch. `exhausted`: the lane has no more rows.
+  void offer(Lane lane, const std::vector<model::Candidate>& rows, bool exhausted);
+  void prepared(model::RowId row, Instant now);
+  // The first byte was handed to the connection.
+  void written(model::RowId row, Now now);
+  // The attempt is over, or preparing it failed (not_sent, bad_certificate). `draw` is uniform in [0, 2^32).
+  Ruling ended(model::RowId row, const model::Outcome& outcome, Now now, std::uint32_t draw);
+  // Nothing new from here on; what is in flight may end. The first reason stays.
+  void stop(Error why);
+  // A previous run's requests may still count against the limit: nothing leaves before.
+  void hold(Instant until);
+
+  std::vector<Notice> take_notices();
+  Snapshot snapshot(Instant now) const;
+  bool stopping() const { return stopped_.has_value(); }
+
+ private:
+  enum class Phase { fresh, ready, waiting, preparing, prepared, in_flight };
+
+  struct Task {
+    Lane lane = 0;
+    Phase phase = Phase::fresh;
+    model::AttemptKind next = model::AttemptKind::invalidate;
+    model::Endpoint endpoint = model::Endpoint::primary;
+    std::optional<model::Endpoint> avoid;  // where it failed last
+    bool fresh_connection = false;
+    bool doubt = false;         // an invalidation may have been executed without our knowing
+    bool touched = false;       // something was sent for it in this run
+    bool signed_again = false;  // after a complaint about the time
+    int attempt = 0;            // journalled so far
+    int invalidations = 0;      // in this run, that may count against max_attempts
+    int read_backs = 0;         // without a usable answer, in a row
+    int wrong_cards = 0;
+    Instant started{};  // of the attempt under way
+    Instant permit{};
+    Instant last_doubt{};
+    std::optional<WallTime> first_sent_at;
+    std::optional<model::Outcome> refusal;  // the platform's refusal, waiting for its read-back
+    model::Outcome last_doubtful;           // shown when the row ends unresolved
+  };
+  using Tasks = std::unordered_map<model::RowId, Task>;
+
+  struct LaneState {
+    explicit LaneState(double requests_per_second) : pacer{requests_per_second} {}
+    Pacer pacer;
+    std::deque<model::RowId> read_backs, resends, fresh;  // ready to be prepared, in this order
+    std::deque<model::RowId> prepared;
+    int preparing = 0, waiting = 0;
+    std::int64_t fetching = 0;  // rows asked for and not offered yet
+    bool exhausted = false;
+  };
+
+  struct Due {
+    Instant at;
+    model::RowId row;
+    bool operator>(const Due& other) const { return at > other.at; }
+  };
+
+  // What to do with a row after an outcome, before it is turned into a Ruling.
+  Ruling rule_on_invalidation(model::RowId row, Task& task, const model::Outcome& outcome, Now now,
+                              std::uint32_t draw);
+  Ruling rule_on_read_back(model::RowId row, Task& task, const model::Outcome& outcome, Now now,
+                           std::uint32_t draw);
+  Ruling again(model::RowId row, Task& task, model::AttemptKind kind, Instant due);
+  Ruling halt(const Task& task, const model::Outcome& outcome, Errc code, const std::string& why);
+  bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
+  void judge_endpoint(const Task& task, const model::Outcome& outcome, Instant now);
+  void judge_signature(const model::Outcome& outcome);
+
+  std::optional<Action> next_stopping();
+  std::optional<Action> next_send(Instant now);
+  std::optional<Action> next_prepare(Instant now);
+  std::optional<Action> next_fetch();
+  Instant wake_at(Instant now) const;
+  void promote_due(Instant now);
+  std::chrono::nanoseconds prepare_lead() const;
+  bool has_room(const LaneState& lane) const;
+  bool may_start_fresh(const LaneState& lane, Instant now) const;
+  void forget(model::RowId row);
+  void note(Notice::Level level, std::string text) { notices_.push_back({level, std::move(text)}); }
+
+  Settings settings_;
+  std::vector<LaneState> lanes_;
+  Tasks tasks_;
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  EndpointHealth health_;
+  RetryBudget budget_;
+  std::optional<Error> stopped_;
+  std::int64_t taken_up_ = 0;
+  int preparing_ = 0, in_flight_ = 0, waiting_ = 0;
+  std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late
+  int unverified_in_a_row_ = 0;
+  bool proven_ = false;  // our credentials and theirs have worked once in this run
+  std::uint64_t retries_ = 0, throttled_ = 0, read_backs_ = 0;
+  std::vector<Notice> notices_;
+};
+
+}  // namespace cardvoid::dispatch

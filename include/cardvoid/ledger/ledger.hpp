@@ -1,0 +1,163 @@
+#pragma once
+// The results database: the plan, the journal of attempts, and the results (schema/results.sql). The truth
+// that a rerun resumes from. Used from one thread at a time; run::Journal gives it a thread of its own and
+// groups commits.
+//
+// Durability: WAL with synchronous=FULL, so what commit() has returned for survives a crash of process and
+// machine (sqlite.org/pragma.html#pragma_synchronous).
+//
+// Errors: opening returns cannot_create (73) when the file is not ours or cannot be made; everything else
+// returns io (74), after which the ledger must not be used any more: a failed commit is never retried.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/row.hpp>
+#include <cardvoid/model/ruling.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::ledger {
+
+enum class Access { read_only, read_write };
+
+using RunId = std::int64_t;
+
+// Rows by status, and what stands beside them.
+struct Totals {
+  std::int64_t pending = 0, in_flight = 0, invalidated = 0, rejected = 0, unresolved = 0;
+  std::int64_t held = 0;                    // of the unresolved
+  std::int64_t refused = 0;                 // input lines that never became rows
+  std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
+  std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
+  std::int64_t in_doubt() const { return in_flight + unresolved; }
+  std::int64_t to_send() const {
+    return pending + in_flight + unresolved - held;
+  }  // the plan that the fingerprint covers
+};
+
+struct ImportSummary {
+  WallTime finished_at{};
+  std::string source;
+  std::int64_t lines = 0, added = 0, known = 0, duplicates = 0, refused = 0, vanished = 0;
+};
+
+struct RefusedCause {
+  std::string cause;
+  std::int64_t count = 0;
+  std::vector<std::int64_t> example_lines;  // at most three
+};
+
+struct RunStart {
+  std::string command;
+  WallTime started_at{};
+  std::string host;
+  int pid = 0;
+  std::string version, acknowledge, fingerprint;
+};
+
+struct RunCounts {
+  std::int64_t sent = 0, confirmed = 0, rejected = 0, unresolved = 0;
+};
+
+struct RunRecord {
+  RunId id = 0;
+  RunStart start;
+  std::optional<WallTime> ended_at;
+  std::optional<int> exit_code;
+  std::string ending;
+  RunCounts counts;
+};
+
+// The intent to send an invalidation. Its row becomes in_flight.
+struct Intent {
+  model::RowId row = 0;
+  int n = 0;
+  RunId run = 0;
+  model::Endpoint endpoint = model::Endpoint::primary;
+  WallTime at{};
+};
+
+// A request that ended.
+struct Attempt {
+  model::RowId row = 0;
+  int n = 0;
+  RunId run = 0;
+  model::AttemptKind kind = model::AttemptKind::invalidate;
+  model::Endpoint endpoint = model::Endpoint::primary;
+  bool sent = true;  // false: surely not one byte left
+  WallTime started_at{}, finished_at{};
+  std::chrono::microseconds latency{0};
+  model::Outcome outcome;
+};
+
+// Where a lane's reading stands. Rows in doubt come first, held ones never.
+struct Cursor {
+  std::optional<std::string> brand_id;  // only rows of this brand
+  bool doubt_only = false;              // `reconcile`
+  bool doubt_done = false;
+  model::RowId after = 0;  // of the part that is being read
+};
+
+// A row as `export` and `status` show it: the columns of the results view, in their order.
+using ResultRow = std::vector<std::optional<std::string>>;
+
+class Ledger {
+ public:
+  // Opens the results database of this job. read_write creates it (and its folder, 0700; files 0600) when it
+  // is missing; read_only returns no_input (66) then.
+  static Result<Ledger> open(const std::filesystem::path& file, std::string_view job_name, Access access);
+  Ledger(Ledger&&) noexcept;
+  Ledger& operator=(Ledger&&) noexcept;
+  ~Ledger();
+
+  // --- reading ---
+  Result<Totals> totals();
+  Result<std::optional<ImportSummary>> last_import();
+  Result<std::vector<RefusedCause>> refused_causes();
+  Result<std::vector<RunRecord>> last_runs(int count);
+  // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
+  Result<std::string> fingerprint();
+  Result<std::vector<std::string>> brands();
+  // The columns of the results view, and its rows in input order, all or those with one status.
+  static const std::vector<std::string>& result_columns();
+  Result<std::int64_t> each_result(std::optional<model::Status> status,
+                                   const std::function<void(const ResultRow&)>& row);
+  // When the latest request of any run may have left; nullopt: none yet.
+  Result<std::optional<WallTime>> last_sent_at();
+
+  // --- importing: begin, add and refuse for every record, finish. Commits in large transactions ---
+  Result<void> begin_import(WallTime now);
+  Result<void> add(const model::InputRow& row);
+  Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
+  Result<ImportSummary> finish_import(std::string_view source, WallTime now);
+
+  // --- running; every change takes effect with the next commit() ---
+  Result<RunId> begin_run(const RunStart& start);  // commits by itself
+  Result<void> end_run(RunId run, const RunCounts& counts, int exit_code, std::string_view ending,
+                       WallTime now);  // too
+  Result<std::vector<model::Candidate>> fetch(Cursor& cursor,
+                                              int count);  // fewer than `count`: the lane is exhausted
+  Result<void> begin();
+  Result<void> open_attempt(const Intent& intent);
+  Result<void> close_attempt(const Attempt& attempt, const model::Ruling& ruling);
+  Result<void> withdraw_attempt(model::RowId row, int n, model::Status status);
+  Result<void> save_counts(RunId run, const RunCounts& counts);
+  Result<void> commit();
+
+  // Folds the write-ahead log into the file, so that copying the one file copies everything.
+  Result<void> checkpoint();
+
+ private:
+  struct State;
+  explicit Ledger(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cardvoid::ledger

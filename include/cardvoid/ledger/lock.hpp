@@ -1,0 +1,34 @@
+#pragma once
+// One run at a time for each results database: a lock that dies with its holder.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/base/time.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace cardvoid::ledger {
+
+struct LockHolder {
+  int pid = 0;
+  std::string host, command;
+  WallTime since{};
+};
+
+// Held as long as it lives: flock(2) on DATABASE.lock, released by the kernel whatever way the process ends.
+// The file names the holder for people; nobody trusts what it says.
+class Lock {
+ public:
+  // Errors: stopped (75) naming the holder; cannot_create (73) when the file cannot be made.
+  static Result<Lock> acquire(const std::filesystem::path& database, const std::string& command);
+
+  // Who holds it now; nullopt: nobody. For `status`.
+  static std::optional<LockHolder> holder(const std::filesystem::path& database);
+
+ private:
+  explicit Lock(FileDescriptor file) : file_{std::move(file)} {}
+  FileDescriptor file_;
+};
+
+}  // namespace cardvoid::ledger

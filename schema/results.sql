@@ -1,0 +1,123 @@
+-- The results database of one job: every row, every attempt, every run. Other programs read the views and nothing else.
+-- Times in tables are milliseconds since 1970 UTC; the views show them as RFC 3339.
+
+PRAGMA application_id = 0x43564F44;  -- "CVOD"
+PRAGMA user_version = 1;
+
+-- Facts about the file itself: the job's name.
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One card to invalidate. Its identity on the platform is (brand_id, card_id, code).
+CREATE TABLE row (
+  id            INTEGER PRIMARY KEY,
+  brand_id      TEXT NOT NULL,
+  card_id       TEXT NOT NULL,
+  code          TEXT NOT NULL,
+  openid        TEXT NOT NULL,
+  reason        TEXT NOT NULL,              -- empty: none is sent
+  source_line   INTEGER NOT NULL,           -- in the import that brought it
+  status        TEXT NOT NULL DEFAULT 'pending'
+                CHECK (status IN ('pending', 'in_flight', 'invalidated', 'rejected', 'unresolved')),
+  held          INTEGER NOT NULL DEFAULT 0, -- unresolved until `retry` takes it up again
+  -- What the platform said last; NULL where it has not.
+  card_state    TEXT,
+  invalid_time  TEXT,
+  error_code    TEXT,
+  error_message TEXT,
+  http_status   INTEGER,
+  request_id    TEXT,
+  endpoint      TEXT,
+  settled_by    TEXT CHECK (settled_by IN ('answer', 'read_back', 'already')),
+  first_sent_at INTEGER,                    -- our first invalidation request
+  finished_at   INTEGER,                    -- when it was settled
+  UNIQUE (brand_id, card_id, code),
+  CHECK ((status = 'invalidated') = (settled_by IS NOT NULL))
+) STRICT;
+
+-- One request. An invalidation's line is committed before its first byte leaves (outcome NULL until it ended).
+CREATE TABLE attempt (
+  row_id      INTEGER NOT NULL REFERENCES row (id),
+  n           INTEGER NOT NULL,             -- per row, increasing; gaps are requests that were never sent
+  run_id      INTEGER NOT NULL,
+  kind        TEXT NOT NULL CHECK (kind IN ('invalidate', 'read_back')),
+  endpoint    TEXT NOT NULL CHECK (endpoint IN ('primary', 'backup')),
+  sent        INTEGER NOT NULL DEFAULT 1,   -- 0: surely not one byte left
+  started_at  INTEGER NOT NULL,
+  finished_at INTEGER,
+  latency_us  INTEGER,
+  http_status INTEGER,
+  error_code  TEXT,
+  request_id  TEXT,
+  outcome     TEXT,                         -- docs/answers.md
+  PRIMARY KEY (row_id, n)
+) STRICT, WITHOUT ROWID;
+
+-- Input lines of the latest import that never became rows.
+CREATE TABLE refused_line (
+  id          INTEGER PRIMARY KEY,
+  source_line INTEGER NOT NULL,
+  cause       TEXT NOT NULL,
+  raw         TEXT NOT NULL
+) STRICT;
+
+-- One reading of the input. Written when it is complete.
+CREATE TABLE import (
+  id          INTEGER PRIMARY KEY,
+  started_at  INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  source      TEXT NOT NULL,                -- what was read, in words
+  lines       INTEGER NOT NULL,             -- rows and refused lines together
+  added       INTEGER NOT NULL,
+  known       INTEGER NOT NULL,             -- were here from an earlier import
+  duplicates  INTEGER NOT NULL,             -- the same card again in the same input
+  refused     INTEGER NOT NULL,
+  vanished    INTEGER NOT NULL              -- rows here that the input no longer has
+) STRICT;
+
+-- One execution of a command that sends. ended_at and exit_code are NULL when it died.
+CREATE TABLE run (
+  id          INTEGER PRIMARY KEY,
+  command     TEXT NOT NULL,
+  started_at  INTEGER NOT NULL,
+  ended_at    INTEGER,
+  host        TEXT NOT NULL,
+  pid         INTEGER NOT NULL,
+  version     TEXT NOT NULL,
+  acknowledge TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,                -- of the plan when the run began
+  exit_code   INTEGER,
+  ending      TEXT,                         -- why it ended, in words
+  sent        INTEGER NOT NULL DEFAULT 0,   -- invalidation requests
+  confirmed   INTEGER NOT NULL DEFAULT 0,
+  rejected    INTEGER NOT NULL DEFAULT 0,
+  unresolved  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE VIEW results AS
+SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, card_state, invalid_time, error_code,
+       error_message, http_status,
+       (SELECT count(*) FROM attempt WHERE attempt.row_id = row.id AND attempt.sent) AS attempts,
+       request_id, endpoint, source_line,
+       strftime('%Y-%m-%dT%H:%M:%fZ', first_sent_at / 1000.0, 'unixepoch') AS first_sent_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
+       settled_by
+FROM row;
+
+CREATE VIEW attempts AS
+SELECT row_id, row.code, n, run_id, kind, attempt.endpoint,
+       strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', attempt.finished_at / 1000.0, 'unixepoch') AS finished_at,
+       latency_us / 1000.0 AS latency_ms, attempt.http_status, attempt.error_code, attempt.request_id, outcome
+FROM attempt JOIN row ON row.id = attempt.row_id
+WHERE sent;
+
+CREATE VIEW refused AS SELECT source_line, cause, raw FROM refused_line;
+
+CREATE VIEW runs AS
+SELECT id AS run_id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', ended_at / 1000.0, 'unixepoch') AS ended_at, host, pid, version, acknowledge,
+       fingerprint, exit_code, sent, confirmed, rejected, unresolved
+FROM run;

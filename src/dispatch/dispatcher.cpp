@@ -1,0 +1,316 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cassert>
+#include <utility>
+
+// What happens when: lanes, permits, preparing ahead, ending. What an outcome means is in rulings.cpp.
+namespace cardvoid::dispatch {
+
+namespace {
+
+using namespace std::chrono_literals;
+using model::AttemptKind;
+using model::RowId;
+using model::Status;
+
+// A request is prepared twice as long before its permit as that took lately, within these bounds: its commit
+// and its connection are done in time, and yet a crash leaves few rows in doubt.
+constexpr milliseconds k_least_lead = 100ms, k_most_lead = 2s;
+constexpr int k_most_prepared = 256;
+// Until an answer has proved keys and endpoint, only so many requests are out: wrong keys shall cost a
+// handful.
+constexpr int k_unproven_in_flight = 3;
+constexpr int k_fetch_count = 256;
+constexpr std::size_t k_fetch_below = 64;
+
+}  // namespace
+
+Dispatcher::Dispatcher(Settings settings)
+    : settings_{settings},
+      lanes_(settings.lanes, LaneState{settings.requests_per_second}),
+      health_{settings.endpoints} {}
+
+Action Dispatcher::next(Instant now) {
+  if (stopped_) {
+    if (auto action = next_stopping()) return *action;
+    return action::Wait{Instant::max()};
+  }
+  promote_due(now);
+  if (auto action = next_send(now)) return *action;
+  if (auto action = next_prepare(now)) return *action;
+  if (stopped_) return next(now);  // both endpoints have been down for too long
+  if (auto action = next_fetch()) return *action;
+  const auto exhausted = [](const LaneState& lane) { return lane.exhausted; };
+  const auto fetching = [](const LaneState& lane) { return lane.fetching > 0; };
+  if (tasks_.empty() && std::none_of(lanes_.begin(), lanes_.end(), fetching)) {
+    if (std::all_of(lanes_.begin(), lanes_.end(), exhausted)) return action::Finished{};
+    stop({Errc::stopped,
+          fmt::format("the limit of {} rows for this run is reached", settings_.row_limit.value_or(0))});
+    return next(now);
+  }
+  return action::Wait{wake_at(now)};
+}
+
+// Takes back what is prepared, lets go of what only waits, and ends when nothing is under way.
+std::optional<Action> Dispatcher::next_stopping() {
+  for (auto& lane : lanes_) {
+    if (lane.prepared.empty()) continue;
+    const RowId row = lane.prepared.front();
+    lane.prepared.pop_front();
+    auto& task = tasks_.at(row);
+    health_.abandoned(task.endpoint, task.started);
+    const action::Withdraw withdraw{row, task.next, task.attempt,
+                                    task.doubt ? Status::in_flight : Status::pending};
+    --lane.preparing, --preparing_;
+    tasks_.erase(row);
+    return withdraw;
+  }
+  for (const auto& [row, task] : tasks_) {
+    if (task.phase != Phase::fresh && task.phase != Phase::ready && task.phase != Phase::waiting) continue;
+    const action::Release release{row};
+    forget(row);
+    return release;
+  }
+  const bool fetching =
+      std::any_of(lanes_.begin(), lanes_.end(), [](const LaneState& l) { return l.fetching > 0; });
+  if (tasks_.empty() && !fetching) return action::Finished{stopped_};
+  return std::nullopt;
+}
+
+void Dispatcher::promote_due(Instant now) {
+  while (!due_.empty() && due_.top().at <= now) {
+    const RowId row = due_.top().row;
+    due_.pop();
+    const auto found = tasks_.find(row);
+    if (found == tasks_.end() || found->second.phase != Phase::waiting) continue;
+    auto& task = found->second;
+    auto& lane = lanes_[task.lane];
+    --lane.waiting, --waiting_;
+    task.phase = Phase::ready;
+    (task.next == AttemptKind::read_back ? lane.read_backs : lane.resends).push_back(row);
+  }
+}
+
+std::optional<Action> Dispatcher::next_send(Instant now) {
+  if (in_flight_ >= settings_.max_in_flight) return std::nullopt;
+  LaneState* longest_due = nullptr;  // so that lanes which share max_in_flight get their turns
+  for (auto& lane : lanes_)
+    if (!lane.prepared.empty() && lane.pacer.next_at() <= now &&
+        (!longest_due || lane.pacer.next_at() < longest_due->pacer.next_at()))
+      longest_due = &lane;
+  if (!longest_due) return std::nullopt;
+  auto& lane = *longest_due;
+  const RowId row = lane.prepared.front();
+  lane.prepared.pop_front();
+  auto& task = tasks_.at(row);
+  lane.pacer.take(now);
+  task.permit = task.started = now;
+  task.phase = Phase::in_flight;
+  --lane.preparing, --preparing_;
+  ++in_flight_;
+  return action::Send{row};
+}
+
+std::chrono::nanoseconds Dispatcher::prepare_lead() const {
+  return std::clamp<std::chrono::nanoseconds>(2 * prepare_takes_, k_least_lead, k_most_lead);
+}
+
+bool Dispatcher::has_room(const LaneState& lane) const {
+  const auto ahead = settings_.requests_per_second * std::chrono::duration<double>{prepare_lead()}.count();
+  const int most = std::min(k_most_prepared, settings_.max_in_flight);
+  return lane.preparing < std::min(ahead + 2, static_cast<double>(most)) &&
+         (proven_ || in_flight_ + preparing_ < k_unproven_in_flight);
+}
+
+bool Dispatcher::may_start_fresh(const LaneState& lane, Instant now) const {
+  // Rows already begun come first when they pile up: an outage shall leave few rows in doubt.
+  const int most_waiting = std::max(2 * settings_.max_in_flight, 16);
+  if (lane.waiting + static_cast<int>(lane.resends.size() + lane.read_backs.size()) >= most_waiting)
+    return false;
+  if (!budget_.exhausted()) return true;
+  return waiting_ + in_flight_ + preparing_ == 0 && budget_.allows_fresh_row(now);
+}
+
+std::optional<Action> Dispatcher::next_prepare(Instant now) {
+  for (auto& lane : lanes_) {
+    if (!has_room(lane) ||
+        lane.pacer.due_after(static_cast<std::size_t>(lane.preparing)) > now + prepare_lead())
+      continue;
+    std::deque<RowId>* queue = !lane.read_backs.empty() ? &lane.read_backs
+                               : !lane.resends.empty()  ? &lane.resends
+                                                        : nullptr;
+    if (!queue && !lane.fresh.empty() && may_start_fresh(lane, now)) queue = &lane.fresh;
+    if (!queue) continue;
+
+    const RowId row = queue->front();
+    auto& task = tasks_.at(row);
+    const auto endpoint = health_.choose(now, task.avoid);
+    if (!endpoint) {
+      // Patience: two cool-downs without any endpoint, then the operator's scheduler takes over.
+      const auto patience = 2 * settings_.endpoints.cooldown;
+      if (health_.down_since() && now - *health_.down_since() >= patience && in_flight_ + preparing_ == 0)
+        stop({Errc::unavailable, fmt::format("neither endpoint has been reachable for {}",
+                                             humanize_duration(std::chrono::duration_cast<milliseconds>(
+                                                 now - *health_.down_since())))});
+      return std::nullopt;
+    }
+    queue->pop_front();
+    if (queue == &lane.fresh) budget_.started_fresh_row(now);
+    health_.started(*endpoint, now);
+    task.endpoint = *endpoint;
+    task.started = now;
+    task.phase = Phase::preparing;
+    ++lane.preparing, ++preparing_;
+    // A doubt from an earlier run may be a second old: that run may have been killed just now.
+    if (task.doubt && task.last_doubt == Instant{}) task.last_doubt = now;
+    if (task.touched) ++retries_;
+    if (task.next == AttemptKind::read_back) ++read_backs_;
+    ++task.attempt;
+    return action::Prepare{row, task.next, *endpoint, task.attempt, task.fresh_connection};
+  }
+  return std::nullopt;
+}
+
+std::optional<Action> Dispatcher::next_fetch() {
+  for (Lane i = 0; i < lanes_.size(); ++i) {
+    auto& lane = lanes_[i];
+    if (lane.fetching > 0 || lane.exhausted || lane.fresh.size() + lane.read_backs.size() >= k_fetch_below)
+      continue;
+    auto count = std::int64_t{k_fetch_count};
+    if (settings_.row_limit) count = std::min(count, *settings_.row_limit - taken_up_);
+    if (count <= 0) continue;
+    lane.fetching = count;
+    taken_up_ += count;  // offer() gives back as far as there were fewer
+    return action::Fetch{i, static_cast<int>(count)};
+  }
+  return std::nullopt;
+}
+
+Instant Dispatcher::wake_at(Instant now) const {
+  auto at = due_.empty() ? Instant::max() : due_.top().at;
+  for (const auto& lane : lanes_) {
+    if (!lane.prepared.empty() && in_flight_ < settings_.max_in_flight)
+      at = std::min(at, lane.pacer.next_at());
+    // From here on: when the next row can be prepared, as far as time alone decides it.
+    if (!has_room(lane)) continue;
+    if (lane.read_backs.empty() && lane.resends.empty()) {
+      if (lane.fresh.empty()) continue;
+      if (!may_start_fresh(lane, now)) {
+        if (budget_.exhausted() && waiting_ + in_flight_ + preparing_ == 0)
+          at = std::min(at, budget_.next_probe());
+        continue;
+      }
+    }
+    auto ready_at = lane.pacer.due_after(static_cast<std::size_t>(lane.preparing)) - prepare_lead();
+    if (!health_.choose(now, std::nullopt)) ready_at = std::max(ready_at, health_.wake_at());
+    at = std::min(at, ready_at);
+  }
+  return at;
+}
+
+void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bool exhausted) {
+  auto& lane = lanes_[index];
+  taken_up_ -= std::exchange(lane.fetching, 0) - static_cast<std::int64_t>(rows.size());
+  lane.exhausted = exhausted;
+  for (const auto& candidate : rows) {
+    const auto [entry, is_new] = tasks_.try_emplace(candidate.id);
+    assert(is_new);
+    if (!is_new) continue;  // never two requests at once for one card
+    auto& task = entry->second;
+    task.lane = index;
+    task.attempt = candidate.attempts;
+    task.first_sent_at = candidate.first_sent_at;
+    task.doubt = candidate.status != Status::pending;
+    if (task.doubt || settings_.read_back_only) {
+      task.next = AttemptKind::read_back;
+      task.phase = Phase::ready;
+      lane.read_backs.push_back(candidate.id);
+    } else {
+      lane.fresh.push_back(candidate.id);
+    }
+  }
+}
+
+void Dispatcher::prepared(RowId row, Instant now) {
+  auto& task = tasks_.at(row);
+  assert(task.phase == Phase::preparing);
+  const auto took = now - task.started;
+  prepare_takes_ = std::max(took, prepare_takes_ - (prepare_takes_ - took) / 8);
+  task.phase = Phase::prepared;
+  lanes_[task.lane].prepared.push_back(row);
+}
+
+void Dispatcher::written(RowId row, Now now) {
+  auto& task = tasks_.at(row);
+  lanes_[task.lane].pacer.left(task.permit, now.steady);
+  task.permit = now.steady;
+  if (task.next == AttemptKind::invalidate && !task.first_sent_at) task.first_sent_at = now.wall;
+}
+
+Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std::uint32_t draw) {
+  auto& task = tasks_.at(row);
+  auto& lane = lanes_[task.lane];
+  assert(task.phase == Phase::preparing || task.phase == Phase::in_flight);
+  if (task.phase == Phase::preparing) {
+    --lane.preparing, --preparing_;
+  } else {
+    --in_flight_;
+    task.touched = true;
+    if (outcome.http_status != 0) lane.pacer.observe(now.steady - task.permit);
+    if (outcome.kind == model::OutcomeKind::throttled) {
+      lane.pacer.throttled(now.steady, task.permit, outcome.retry_after);
+      ++throttled_;
+    }
+  }
+  task.phase = Phase::waiting;  // unless a ruling says otherwise
+  task.fresh_connection = false;
+  judge_endpoint(task, outcome, now.steady);
+  judge_signature(outcome);
+  auto ruling = task.next == AttemptKind::invalidate ? rule_on_invalidation(row, task, outcome, now, draw)
+                                                     : rule_on_read_back(row, task, outcome, now, draw);
+  if (!ruling.finished) ruling.shown = outcome;
+  if (ruling.finished) tasks_.erase(row);
+  return ruling;
+}
+
+void Dispatcher::stop(Error why) {
+  if (!stopped_) stopped_ = std::move(why);
+}
+
+void Dispatcher::hold(Instant until) {
+  for (auto& lane : lanes_) lane.pacer.hold(until);
+}
+
+void Dispatcher::forget(RowId row) {
+  const auto& task = tasks_.at(row);
+  auto& lane = lanes_[task.lane];
+  if (task.phase == Phase::waiting) --lane.waiting, --waiting_;
+  const auto erase_from = [&](std::deque<RowId>& queue) { std::erase(queue, row); };
+  if (task.phase == Phase::fresh) erase_from(lane.fresh);
+  if (task.phase == Phase::ready)
+    erase_from(task.next == AttemptKind::read_back ? lane.read_backs : lane.resends);
+  tasks_.erase(row);
+}
+
+std::vector<Notice> Dispatcher::take_notices() { return std::exchange(notices_, {}); }
+
+Snapshot Dispatcher::snapshot(Instant now) const {
+  Snapshot s;
+  s.in_flight = in_flight_;
+  s.preparing = preparing_;
+  s.waiting = waiting_;
+  for (const auto& lane : lanes_) {
+    s.rate += lane.pacer.rate(now);
+    s.paused_by_429 = s.paused_by_429 || lane.pacer.paused(now);
+  }
+  s.primary = health_.state(model::Endpoint::primary);
+  s.backup = health_.state(model::Endpoint::backup);
+  s.retries = retries_;
+  s.throttled = throttled_;
+  s.read_backs = read_backs_;
+  return s;
+}
+
+}  // namespace cardvoid::dispatch

@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <cardvoid/dispatch/pacer.hpp>
+#include <cmath>
+
+namespace cardvoid::dispatch {
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+
+// 25 ms of a second costs 2.4 % of the rate and covers the scheduling noise of both machines; the upper end
+// covers a bad mobile link. In between, three mean deviations of the round trip.
+constexpr nanoseconds k_least_guard = 25ms, k_most_guard = 250ms;
+// After a late timer the schedule may be caught up by this much; the window still holds.
+constexpr nanoseconds k_catch_up = 50ms;
+constexpr nanoseconds k_pause_after_429 = 1s;
+constexpr nanoseconds k_recovery_step = 3s;
+constexpr double k_recovery_share = 0.05, k_floor_share = 0.125;
+
+nanoseconds seconds_to_ns(double seconds) { return nanoseconds{std::llround(seconds * 1e9)}; }
+
+}  // namespace
+
+Pacer::Pacer(double requests_per_second)
+    : limit_{requests_per_second}, per_window_{static_cast<std::size_t>(std::ceil(requests_per_second))} {}
+
+void Pacer::set_limit(double requests_per_second) {
+  limit_ = requests_per_second;
+  per_window_ = static_cast<std::size_t>(std::ceil(requests_per_second));
+  throttled_rate_ = 0;
+  while (sent_.size() > per_window_) sent_.pop_front();
+}
+
+nanoseconds Pacer::guard() const {
+  return std::clamp(nanoseconds{std::llround(3 * deviation_ns_)}, k_least_guard, k_most_guard);
+}
+
+nanoseconds Pacer::window() const {
+  return seconds_to_ns(static_cast<double>(per_window_) / limit_) + guard();
+}
+
+nanoseconds Pacer::interval(double rate) const {
+  return nanoseconds{static_cast<long long>(static_cast<double>(window().count()) /
+                                            static_cast<double>(per_window_) * (limit_ / rate))};
+}
+
+double Pacer::rate(Instant now) const {
+  if (throttled_rate_ == 0) return limit_;
+  const auto clean = std::max(nanoseconds{now - paused_until_}, nanoseconds{0});
+  const auto steps = static_cast<double>(clean / k_recovery_step);
+  return std::min(limit_, throttled_rate_ + steps * k_recovery_share * limit_);
+}
+
+Instant Pacer::next_at() const {
+  auto at = schedule_;
+  if (sent_.size() >= per_window_) at = std::max(at, sent_[sent_.size() - per_window_] + window());
+  return at;
+}
+
+Instant Pacer::due_after(std::size_t ahead) const {
+  const auto first = next_at();
+  return first + interval(rate(first)) * static_cast<long long>(ahead);
+}
+
+void Pacer::take(Instant now) {
+  schedule_ = (sent_.empty() ? now : std::max(schedule_, now - k_catch_up)) + interval(rate(now));
+  sent_.push_back(now);
+  while (sent_.size() > per_window_) sent_.pop_front();
+}
+
+void Pacer::left(Instant permit, Instant at) {
+  // Equal permits are interchangeable. The list stays sorted because what left late moves behind what left
+  // before it.
+  const auto found = std::lower_bound(sent_.begin(), sent_.end(), permit);
+  if (found == sent_.end() || *found != permit || at <= permit) return;
+  const auto behind = std::upper_bound(found, sent_.end(), at);
+  std::rotate(found, found + 1, behind);
+  *(behind - 1) = at;
+}
+
+void Pacer::observe(nanoseconds round_trip) {
+  const auto sample = static_cast<double>(round_trip.count());
+  if (!measured_) mean_ns_ = sample, measured_ = true;
+  // The estimators of TCP (RFC 6298 section 2), slower: one stray answer shall not widen the guard for long.
+  deviation_ns_ += (std::abs(sample - mean_ns_) - deviation_ns_) / 16;
+  mean_ns_ += (sample - mean_ns_) / 16;
+}
+
+void Pacer::throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) {
+  const auto wait = retry_after ? std::max<nanoseconds>(*retry_after, k_pause_after_429) : k_pause_after_429;
+  const bool same_episode = throttled_rate_ != 0 && sent <= pause_began_;
+  if (!same_episode) {
+    throttled_rate_ = std::max(rate(now) / 2, limit_ * k_floor_share);
+    pause_began_ = now;
+  }
+  paused_until_ = std::max(paused_until_, now + wait);
+  hold(paused_until_);
+}
+
+void Pacer::hold(Instant until) { schedule_ = std::max(schedule_, until); }
+
+}  // namespace cardvoid::dispatch

@@ -1,0 +1,299 @@
+#include <fmt/format.h>
+
+#include <cardvoid/dispatch/dispatcher.hpp>
+
+// What an outcome means for its row: the second half of the answer table (docs/answers.md, column "next").
+namespace cardvoid::dispatch {
+
+namespace {
+
+using namespace std::chrono_literals;
+using enum model::OutcomeKind;
+using model::AttemptKind;
+using model::Outcome;
+using model::OutcomeKind;
+using model::RowId;
+using model::SettledBy;
+using model::Status;
+
+// After a doubtful attempt a read-back may lag behind the write. A refusal becomes final only when a
+// read-back this long after the last doubt still does not say INVALID.
+constexpr milliseconds k_read_back_lag = 5s;
+// The platform's times are cut to whole seconds in some answers, and so is the clock they are compared with.
+constexpr milliseconds k_time_grain = 2s;
+constexpr int k_most_wrong_cards = 2;
+constexpr int k_most_unverified_in_a_row = 3;
+
+Ruling settle(SettledBy settled_by, const Outcome& outcome) {
+  return {Status::invalidated, settled_by, false, true, outcome};
+}
+
+// The refusal is what the results show, with the state that the read-back found.
+Ruling reject(Outcome refusal, const Outcome& read_back) {
+  refusal.card_state = read_back.card_state;
+  return {Status::rejected, std::nullopt, false, true, std::move(refusal)};
+}
+
+Ruling give_up(const Outcome& outcome, bool held) {
+  return {Status::unresolved, std::nullopt, held, true, outcome};
+}
+
+}  // namespace
+
+Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& outcome, Now now,
+                                        std::uint32_t draw) {
+  const bool counts = outcome.kind != throttled && outcome.kind != clock_refused &&
+                      outcome.kind != not_sent && outcome.kind != bad_certificate &&
+                      outcome.kind != connection_closed;
+  if (counts) ++task.invalidations;
+  if (model::leaves_doubt(outcome.kind)) {
+    task.doubt = true;
+    task.last_doubt = now.steady;
+    task.last_doubtful = outcome;
+  }
+  const auto back_off = now.steady + settings_.retry.wait(task.invalidations, draw);
+
+  switch (outcome.kind) {
+    case confirmed:
+      return settle(was_invalid_before_us(task, outcome, now) ? SettledBy::already : SettledBy::answer,
+                    outcome);
+
+    case wrong_card: ++task.wrong_cards; return again(row, task, AttemptKind::read_back, now.steady);
+    case unverified:
+    case probe_signature:
+    case unreadable:
+    case distrusted: return again(row, task, AttemptKind::read_back, now.steady);
+    case lost: task.avoid = task.endpoint; return again(row, task, AttemptKind::read_back, now.steady);
+    case stale_connection:
+      task.fresh_connection = true;
+      return again(row, task, AttemptKind::read_back, now.steady);
+    case not_invalid: return again(row, task, AttemptKind::read_back, back_off);
+
+    case gateway_error: task.avoid = task.endpoint; [[fallthrough]];
+    case accepted:
+    case system_error:
+      // The platform asks for the same call again; when attempts are used up the card is read once more.
+      return again(row, task,
+                   task.invalidations < settings_.retry.max_attempts ? AttemptKind::invalidate
+                                                                     : AttemptKind::read_back,
+                   back_off);
+    case throttled: return again(row, task, AttemptKind::invalidate, now.steady);
+    case clock_refused:
+      if (task.signed_again) {
+        return halt(task, outcome, Errc::bad_credentials,
+                    "the platform refuses the time of our signatures; set this machine's clock");
+      }
+      task.signed_again = true;
+      return again(row, task, AttemptKind::invalidate, now.steady);
+    case connection_closed:
+      task.fresh_connection = true;
+      return again(row, task, AttemptKind::invalidate, now.steady);
+    case not_sent:
+    case bad_certificate:
+      task.avoid = task.endpoint;
+      return again(row, task, AttemptKind::invalidate, now.steady);
+
+    case refused:
+      // One read-back: the card may be INVALID already, through us or through someone else.
+      task.refusal = outcome;
+      return again(row, task, AttemptKind::read_back, now.steady);
+
+    case credentials_refused:
+      return halt(task, outcome, Errc::bad_credentials, "the platform refuses our credentials");
+    case setup_refused:
+      return halt(task, outcome, Errc::bad_job,
+                  "the platform does not know this call; check endpoints and merchant.api");
+    case unknown_answer:
+      return halt(task, outcome, Errc::unavailable, "an answer that is not in our table (docs/answers.md)");
+  }
+  return {};
+}
+
+Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outcome, Now now,
+                                     std::uint32_t draw) {
+  const bool usable = outcome.kind == confirmed || outcome.kind == not_invalid || outcome.kind == refused;
+  const bool counts = !usable && outcome.kind != throttled && outcome.kind != not_sent &&
+                      outcome.kind != bad_certificate && outcome.kind != connection_closed &&
+                      outcome.kind != clock_refused;
+  task.read_backs = usable ? 0 : task.read_backs + (counts ? 1 : 0);
+  const auto back_off = now.steady + settings_.retry.wait(std::max(task.read_backs, 1), draw);
+  const auto once_more = [&](Instant due) {
+    if (task.read_backs >= settings_.retry.max_attempts) return give_up(outcome, false);
+    return again(row, task, AttemptKind::read_back, due);
+  };
+
+  switch (outcome.kind) {
+    case confirmed: {
+      const bool before_us = !task.doubt || was_invalid_before_us(task, outcome, now);
+      return settle(before_us ? SettledBy::already : SettledBy::read_back, outcome);
+    }
+    case not_invalid:
+    case refused: {
+      const auto lag_over = task.last_doubt + k_read_back_lag;
+      if (task.refusal) {
+        if (!task.doubt || now.steady >= lag_over) return reject(*task.refusal, outcome);
+        return again(row, task, AttemptKind::read_back, lag_over);
+      }
+      if (settings_.read_back_only) {
+        if (outcome.kind == refused) return give_up(outcome, false);
+        return Ruling{Status::pending, std::nullopt, false, true, outcome};
+      }
+      if (task.invalidations >= settings_.retry.max_attempts) {
+        if (now.steady < lag_over) return again(row, task, AttemptKind::read_back, lag_over);
+        return give_up(task.last_doubtful, false);
+      }
+      const auto due =
+          task.invalidations == 0 ? now.steady : now.steady + settings_.retry.wait(task.invalidations, draw);
+      return again(row, task, AttemptKind::invalidate, due);
+    }
+    case wrong_card:
+      if (++task.wrong_cards >= k_most_wrong_cards) {
+        stop({Errc::unavailable,
+              fmt::format("the platform keeps answering with another card than the one asked for (row {})",
+                          row)});
+        return give_up(outcome, true);
+      }
+      return once_more(back_off);
+
+    case probe_signature:
+      return once_more(
+          now.steady);  // a repeated request does not get a probe again (platform.md section 4.3)
+    case lost:
+    case gateway_error: task.avoid = task.endpoint; return once_more(back_off);
+    case unverified:
+    case unreadable:
+    case distrusted:
+    case accepted:
+    case system_error: return once_more(back_off);
+    case stale_connection:
+    case connection_closed: task.fresh_connection = true; return once_more(now.steady);
+    case throttled: return again(row, task, AttemptKind::read_back, now.steady);
+    case not_sent:
+    case bad_certificate:
+      task.avoid = task.endpoint;
+      return again(row, task, AttemptKind::read_back, now.steady);
+    case clock_refused:
+      if (task.signed_again) {
+        return halt(task, outcome, Errc::bad_credentials,
+                    "the platform refuses the time of our signatures; set this machine's clock");
+      }
+      task.signed_again = true;
+      return again(row, task, AttemptKind::read_back, now.steady);
+    case credentials_refused:
+      return halt(task, outcome, Errc::bad_credentials, "the platform refuses our credentials");
+    case setup_refused:
+      return halt(task, outcome, Errc::bad_job,
+                  "the platform does not know the query call; check endpoints and merchant.api");
+    case unknown_answer:
+      return halt(task, outcome, Errc::unavailable, "an answer that is not in our table (docs/answers.md)");
+  }
+  return {};
+}
+
+Ruling Dispatcher::again(RowId row, Task& task, AttemptKind kind, Instant due) {
+  task.next = kind;
+  task.phase = Phase::waiting;
+  auto& lane = lanes_[task.lane];
+  ++lane.waiting, ++waiting_;
+  due_.push({due, row});
+  // Without doubt the row is as if never sent; a crash now finds it pending.
+  return {task.doubt ? Status::in_flight : Status::pending, std::nullopt, false, false, {}};
+}
+
+// Stops the run for a reason that is not this row's fault; the row keeps its standing.
+Ruling Dispatcher::halt(const Task& task, const Outcome& outcome, Errc code, const std::string& why) {
+  std::string what = fmt::format("{}: HTTP {}", why, outcome.http_status);
+  if (!outcome.error_code.empty()) what += " " + outcome.error_code;
+  if (!outcome.error_message.empty()) what += fmt::format(", \"{}\"", outcome.error_message);
+  if (!outcome.request_id.empty()) what += fmt::format(" (Request-ID {})", outcome.request_id);
+  stop({code, what});
+  return {task.doubt ? Status::in_flight : Status::pending, std::nullopt, false, true, outcome};
+}
+
+// By the platform's clock: its time of the answer less what passed here since our first attempt. So the
+// difference between the two machines' clocks does not matter.
+bool Dispatcher::was_invalid_before_us(const Task& task, const Outcome& outcome, Now now) const {
+  const auto invalidated_at = parse_rfc3339(outcome.invalid_time);
+  if (!invalidated_at || !task.first_sent_at) return false;
+  const auto answered_at = outcome.server_time.value_or(now.wall);
+  const auto first_sent_there = answered_at - (now.wall - *task.first_sent_at);
+  return *invalidated_at < first_sent_there - k_time_grain;
+}
+
+void Dispatcher::judge_endpoint(const Task& task, const Outcome& outcome, Instant now) {
+  const auto name = model::to_text(task.endpoint);
+  switch (outcome.kind) {
+    case gateway_error:
+    case lost:
+    case not_sent:
+      if (outcome.kind != not_sent) budget_.failed(now);
+      if (health_.failed(task.endpoint, task.started, now))
+        note(Notice::warning,
+             fmt::format("{} endpoint does not serve ({}); using the {} one", name, outcome.error_message,
+                         model::to_text(model::other(task.endpoint))));
+      return;
+    case bad_certificate:
+      if (health_.distrust(task.endpoint, now))
+        note(Notice::warning, fmt::format("{} endpoint is not trusted: {}", name, outcome.error_message));
+      if (health_.distrusted(model::other(task.endpoint)))
+        stop({Errc::unavailable,
+              fmt::format("neither endpoint's certificate can be trusted: {}", outcome.error_message)});
+      return;
+    case stale_connection:
+    case connection_closed: health_.abandoned(task.endpoint, task.started); return;
+    case system_error:
+    case accepted: budget_.failed(now); break;
+    case confirmed:
+    case not_invalid:
+    case refused: budget_.succeeded(); break;
+    case wrong_card:
+    case unverified:
+    case probe_signature:
+    case unreadable:
+    case throttled:
+    case clock_refused:
+    case credentials_refused:
+    case setup_refused:
+    case distrusted:
+    case unknown_answer: break;
+  }
+  if (health_.succeeded(task.endpoint, task.started, now))
+    note(Notice::info, fmt::format("{} endpoint serves again", name));
+}
+
+void Dispatcher::judge_signature(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case confirmed:
+    case not_invalid:
+    case wrong_card:
+    case unreadable:
+      unverified_in_a_row_ = 0;
+      proven_ = true;
+      return;
+    case refused: proven_ = true; return;
+    case unverified:
+      if (++unverified_in_a_row_ >= k_most_unverified_in_a_row)
+        stop({Errc::bad_credentials,
+              fmt::format("{} answers in a row carry no signature that our platform key verifies ({}); check "
+                          "platform.public_key_id and platform.public_key_file",
+                          unverified_in_a_row_, outcome.error_message)});
+      return;
+    case probe_signature:
+    case accepted:
+    case system_error:
+    case gateway_error:
+    case throttled:
+    case clock_refused:
+    case credentials_refused:
+    case setup_refused:
+    case distrusted:
+    case unknown_answer:
+    case lost:
+    case stale_connection:
+    case connection_closed:
+    case not_sent:
+    case bad_certificate: return;
+  }
+}
+
+}  // namespace cardvoid::dispatch

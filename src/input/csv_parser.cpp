@@ -1,0 +1,102 @@
+#include "csv_parser.hpp"
+
+#include <new>
+
+namespace cardvoid::input {
+
+namespace {
+
+// libcsv trims blanks around unquoted fields unless told that there are none. An identifier is never altered
+// silently.
+int is_never_space(unsigned char) { return 0; }
+
+}  // namespace
+
+CsvParser::CsvParser() {
+  // Every line end outside quotes is reported, which tells blank lines and lone carriage returns from the
+  // rest.
+  if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) throw std::bad_alloc{};
+  csv_set_space_func(&parser_, is_never_space);
+  csv_set_blk_size(&parser_, 4096);
+}
+
+void CsvParser::take_field(void* bytes, std::size_t size, void* self) {
+  auto& parser = *static_cast<CsvParser*>(self);
+  parser.text_.append(static_cast<const char*>(bytes), size);
+  parser.ends_.push_back(parser.text_.size());
+}
+
+void CsvParser::take_row(int, void* self) {
+  auto& parser = *static_cast<CsvParser*>(self);
+  ++parser.terminators_;
+  if (!parser.ends_.empty()) parser.complete_ = true;
+}
+
+void CsvParser::begin_record() {
+  text_.clear();
+  ends_.clear();
+  complete_ = false;
+  is_open_ = true;
+}
+
+Result<void> CsvParser::parse(std::string_view bytes) {
+  const auto done = csv_parse(&parser_, bytes.data(), bytes.size(), take_field, take_row, this);
+  if (done == bytes.size()) return {};
+  if (csv_error(&parser_) != CSV_EPARSE) throw std::bad_alloc{};
+  if (bytes[done] == '"')
+    return Error{
+        Errc::bad_input,
+        "a quotation mark inside a field that is not in quotes; quote the field and double the mark"};
+  return Error{Errc::bad_input,
+               "text behind a closing quotation mark; a quotation mark inside a field must be doubled"};
+}
+
+Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
+  if (!is_open_) begin_record();
+
+  // libcsv ends a row at a carriage return too, so one that belongs to no line end would split a row in
+  // silence. Only inside quotes it is part of the field (and of no use: find_fault refuses it).
+  const auto body = line.find_last_not_of("\r\n") + 1;
+  std::size_t fed = 0;
+  for (auto at = line.find('\r'); at < body; at = line.find('\r', at + 1)) {
+    if (const auto parsed = parse(line.substr(fed, at - fed)); !parsed) return parsed.error();
+    terminators_ = 0;
+    if (const auto parsed = parse(line.substr(at, 1)); !parsed) return parsed.error();
+    if (terminators_ > 0)
+      return Error{Errc::bad_input,
+                   "a carriage return without a line feed; save the file with CRLF or LF line ends"};
+    fed = at + 1;
+  }
+  terminators_ = 0;
+  if (const auto parsed = parse(line.substr(fed)); !parsed) return parsed.error();
+
+  if (complete_) {
+    is_open_ = false;
+    return Fed::record;
+  }
+  if (terminators_ > 0) {  // a line end outside quotes, and no field before it
+    is_open_ = false;
+    return Fed::blank;
+  }
+  return Fed::unfinished;
+}
+
+Result<CsvParser::Fed> CsvParser::finish() {
+  if (!is_open_) return Fed::blank;
+  if (csv_fini(&parser_, take_field, take_row, this) != 0)
+    return Error{Errc::bad_input, "a quotation mark opens here and none closes before the end of the file"};
+  is_open_ = false;
+  return complete_ ? Fed::record : Fed::blank;
+}
+
+const std::vector<std::string_view>& CsvParser::fields() {
+  fields_.clear();
+  std::size_t begin = 0;
+  for (const auto end : ends_) {
+    fields_.emplace_back(text_.data() + begin, end - begin);
+    begin = end;
+  }
+  return fields_;
+}
+
+}  // namespace cardvoid::input

@@ -1,0 +1,49 @@
+#pragma once
+// libcsv, line by line: records per RFC 4180, in strict mode, with nothing trimmed.
+
+#include <csv.h>
+
+#include <cardvoid/base/error.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::input {
+
+class CsvParser {
+ public:
+  CsvParser();
+  CsvParser(const CsvParser&) = delete;  // libcsv's callbacks hold its address
+  CsvParser& operator=(const CsvParser&) = delete;
+  ~CsvParser() { csv_free(&parser_); }
+
+  enum class Fed {
+    unfinished,  // a quoted field goes on in the next line, or the last line has no line feed
+    blank,       // nothing but a line end
+    record,      // fields() holds it
+  };
+
+  // Takes one line with its line feed; only the last may lack one. The error says what is wrong, not where.
+  Result<Fed> feed(std::string_view line);
+
+  // At the end of the file.
+  Result<Fed> finish();
+
+  // The fields of the finished record, valid until the next call.
+  const std::vector<std::string_view>& fields();
+
+ private:
+  Result<void> parse(std::string_view bytes);
+  void begin_record();
+  static void take_field(void* bytes, std::size_t size, void* self);
+  static void take_row(int terminator, void* self);
+
+  csv_parser parser_{};
+  std::string text_;               // the record's fields, one behind the other
+  std::vector<std::size_t> ends_;  // where each of them ends in text_
+  std::vector<std::string_view> fields_;
+  bool complete_ = false, is_open_ = false;
+  int terminators_ = 0;  // line ends outside quotes that libcsv has seen
+};
+
+}  // namespace cardvoid::input

@@ -1,0 +1,96 @@
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/input/source.hpp>
+#include <string_view>
+
+namespace cardvoid::input {
+
+namespace {
+
+enum class Spaces { none, single_inside };
+
+bool is_visible(char c) { return c >= 0x21 && c <= 0x7E; }
+
+// Full-width forms of ASCII, the ideographic space, and the punctuation that Chinese input methods put in its
+// place.
+bool is_full_width(char32_t c) {
+  return (c >= 0xFF01 && c <= 0xFF5E) || (c >= 0x3000 && c <= 0x3002) || (c >= 0x2018 && c <= 0x201D) ||
+         c == 0xFFE5;
+}
+
+bool is_invisible(char32_t c) {
+  return c == 0xA0 || (c >= 0x200B && c <= 0x200F) || c == 0x2060 || c == 0xFEFF;
+}
+
+std::string_view fault_beyond_ascii(std::string_view text) {
+  if (find_invalid_utf8(text)) return "not valid UTF-8";
+  std::string_view fault = "characters other than half-width letters, digits and punctuation";
+  for (std::size_t at = 0; at < text.size();) {
+    const auto c = next_code_point(text, at);
+    if (is_invisible(c)) return "invisible character (no-break or zero-width space)";
+    if (is_full_width(c)) fault = "full-width characters; half-width ones are needed";
+  }
+  return fault;
+}
+
+// Why some character of the text may not be there.
+std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (is_blank(text.front()) || is_blank(text.back())) return "leading or trailing space";
+  bool after_space = false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) return "control character, such as a tab or a line break";
+    if (byte >= 0x80) return fault_beyond_ascii(text);
+    if (c == ' ' && spaces == Spaces::none) return "space inside";
+    if (c == ' ' && after_space) return "two spaces in a row";
+    after_space = c == ' ';
+  }
+  return {};
+}
+
+std::string_view fault_of_identifier(std::string_view text, std::size_t longest, Spaces spaces) {
+  if (text.empty()) return "empty";
+  for (const char c : text) {
+    if (is_visible(c)) continue;
+    if (const auto fault = fault_of_characters(text, spaces); !fault.empty()) return fault;
+    break;
+  }
+  if (text.size() > longest)
+    return longest == 128 ? "longer than 128 characters" : "longer than 32 characters";
+  return {};
+}
+
+std::string_view fault_of_code(std::string_view code) {
+  if (code == "." || code == "..") return "\".\" and \"..\" cannot be sent in a URL";
+  return fault_of_identifier(code, 32, Spaces::single_inside);
+}
+
+std::string_view fault_of_reason(std::string_view reason) {
+  if (find_invalid_utf8(reason)) return "not valid UTF-8";
+  std::size_t characters = 0;
+  for (std::size_t at = 0; at < reason.size(); ++characters) {
+    const auto c = next_code_point(reason, at);
+    if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return "control character, such as a tab or a line break";
+    if (c > 0xFFFF) return "emoji or another character of four bytes";
+  }
+  return characters > 32 ? "longer than 32 characters" : std::string_view{};
+}
+
+}  // namespace
+
+std::string find_fault(const model::Card& card) {
+  const auto named = [](std::string_view column, std::string_view fault) {
+    return std::string{column} + ": " + std::string{fault};
+  };
+  if (const auto fault = fault_of_code(card.code); !fault.empty()) return named("code", fault);
+  if (const auto fault = fault_of_identifier(card.brand_id, 32, Spaces::none); !fault.empty())
+    return named("brand_id", fault);
+  if (const auto fault = fault_of_identifier(card.card_id, 32, Spaces::none); !fault.empty())
+    return named("card_id", fault);
+  if (const auto fault = fault_of_identifier(card.openid, 128, Spaces::none); !fault.empty())
+    return named("openid", fault);
+  if (const auto fault = fault_of_reason(card.reason); !fault.empty()) return named("reason", fault);
+  return {};
+}
+
+}  // namespace cardvoid::input

@@ -1,0 +1,112 @@
+#include "line_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cardvoid/base/text.hpp>
+#include <cstring>
+
+namespace cardvoid::input {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view k_utf8_mark{"\xEF\xBB\xBF"};
+
+// What is no CSV in UTF-8, told by its first bytes. The longer signature stands first.
+struct Signature {
+  std::string_view bytes, what;
+};
+constexpr std::array k_signatures{
+    Signature{"\xFF\xFE\0\0"sv, "UTF-32 text; save it as CSV in UTF-8"},
+    Signature{"\xFF\xFE"sv, "UTF-16 text (\"Unicode text\"); save it as CSV in UTF-8"},
+    Signature{"\xFE\xFF"sv, "UTF-16 text, big-endian; save it as CSV in UTF-8"},
+    Signature{"PK\x03\x04"sv, "a ZIP archive, perhaps an Excel workbook; save it as CSV in UTF-8"},
+    Signature{"\xD0\xCF\x11\xE0"sv, "an old Excel workbook; save it as CSV in UTF-8"},
+    Signature{"\x1F\x8B"sv, "compressed by gzip; unpack it first, or pipe it in with csv = \"-\""},
+    Signature{"SQLite format 3\0"sv, "an SQLite database; name it as input.sqlite, with input.query"},
+};
+constexpr std::size_t k_longest_signature = 16;
+
+// Nearly every line is plain ASCII: eight bytes at a time.
+bool is_ascii(std::string_view text) {
+  std::uint64_t seen = 0;
+  std::size_t at = 0;
+  for (; at + sizeof seen <= text.size(); at += sizeof seen) {
+    std::uint64_t eight;
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    seen |= eight;
+  }
+  for (; at < text.size(); ++at) seen |= static_cast<unsigned char>(text[at]);
+  return (seen & 0x8080'8080'8080'8080u) == 0;
+}
+
+}  // namespace
+
+LineReader::LineReader(ReadBytes read, std::string name)
+    : read_{std::move(read)}, name_{std::move(name)}, buffer_(k_longest_record_bytes + k_block_bytes) {}
+
+Result<void> LineReader::start() {
+  started_ = true;
+  while (!at_end_ && end_ < k_longest_signature)
+    if (const auto filled = fill(); !filled) return filled.error();
+  const std::string_view first{buffer_.data(), end_};
+  for (const auto& signature : k_signatures)
+    if (first.starts_with(signature.bytes))
+      return Error{Errc::bad_input, fmt::format("{}: {}", name_, signature.what)};
+  if (first.starts_with(k_utf8_mark)) {
+    had_byte_order_mark_ = true;
+    begin_ = searched_ = k_utf8_mark.size();
+    offset_ = static_cast<std::int64_t>(begin_);
+  }
+  return {};
+}
+
+// Reads one more block behind what is there, which moves to the front of the buffer.
+Result<void> LineReader::fill() {
+  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  searched_ -= begin_;
+  begin_ = 0;
+  const auto got = read_(std::span{buffer_}.subspan(end_, std::min(k_block_bytes, buffer_.size() - end_)));
+  if (!got) return got.error();
+  at_end_ = *got == 0;
+  end_ += *got;
+  return {};
+}
+
+Result<std::optional<LineReader::Line>> LineReader::next() {
+  if (!started_)
+    if (const auto ready = start(); !ready) return ready.error();
+  for (;;) {
+    const auto* from = buffer_.data() + searched_;
+    if (const auto* found = static_cast<const char*>(std::memchr(from, '\n', end_ - searched_)))
+      return hand_out(static_cast<std::size_t>(found - buffer_.data()) + 1);
+    searched_ = end_;
+    if (end_ - begin_ > k_longest_record_bytes)
+      return Error{Errc::bad_input,
+                   fmt::format("{}:{}: longer than 64 KiB without a line feed; is this a CSV file?", name_,
+                               line_ + 1)};
+    if (at_end_) return begin_ == end_ ? Result<std::optional<Line>>{std::nullopt} : hand_out(end_);
+    if (const auto filled = fill(); !filled) return filled.error();
+  }
+}
+
+Result<std::optional<LineReader::Line>> LineReader::hand_out(std::size_t end) {
+  const Line line{{buffer_.data() + begin_, end - begin_}, ++line_};
+  if (!is_ascii(line.bytes)) {
+    if (const auto bad = find_invalid_utf8(line.bytes))
+      return Error{
+          Errc::bad_input,
+          fmt::format("{}:{}: byte 0x{:02X} at offset {} is not valid UTF-8; save the file as UTF-8 (GBK and "
+                      "GB18030 are not supported yet)",
+                      name_, line.number, static_cast<unsigned char>(line.bytes[*bad]),
+                      offset_ + static_cast<std::int64_t>(*bad))};
+  }
+  offset_ += static_cast<std::int64_t>(line.bytes.size());
+  begin_ = searched_ = end;
+  return line;
+}
+
+}  // namespace cardvoid::input

@@ -1,0 +1,136 @@
+#include "row_maker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/text.hpp>
+
+namespace cardvoid::input {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> k_columns{"code", "openid", "card_id", "brand_id", "reason"};
+enum Column : std::size_t { code, openid, card_id, brand_id, reason };
+
+constexpr std::size_t k_most_names_shown = 20;
+constexpr std::size_t k_longest_raw_bytes = 4096;
+
+std::string in_quotes(std::string_view name) {
+  return '"' + fit_to_width(escape_for_terminal(name), 40) + '"';
+}
+
+std::string list(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), k_most_names_shown); ++i)
+    text += (i ? ", " : "") + in_quotes(names[i]);
+  if (names.size() > k_most_names_shown)
+    text += fmt::format(" and {} more", names.size() - k_most_names_shown);
+  return text;
+}
+
+// A header in one piece is the usual sign of another separator.
+std::string hint_at_delimiter(const std::vector<std::string>& names) {
+  if (names.size() != 1) return "";
+  for (const auto& [mark, words] : {std::pair{';', "semicolons"}, std::pair{'\t', "tabs"}})
+    if (names[0].find(mark) != std::string::npos)
+      return fmt::format("; the columns seem to be separated by {}, which is not supported yet: use commas",
+                         words);
+  return "";
+}
+
+Error missing(std::string_view column, const std::string& wanted, const std::vector<std::string>& names,
+              const std::string& where) {
+  const auto why = wanted == column ? "" : fmt::format(" (input.columns.{})", column);
+  auto what = fmt::format("{}: no column {}{}; there are {}", where, in_quotes(wanted), why, list(names));
+  if (const auto hint = hint_at_delimiter(names); !hint.empty())
+    what += hint;
+  else if (const auto near = nearest(wanted, names))
+    what += fmt::format("; did you mean {}? Then set input.columns.{} = {}", in_quotes(*near), column,
+                        in_quotes(*near));
+  return {Errc::bad_input, what};
+}
+
+// Ends on a whole character.
+std::string cut(std::string_view text) {
+  if (text.size() <= k_longest_raw_bytes) return std::string{text};
+  constexpr std::string_view ellipsis{"…"};
+  auto end = k_longest_raw_bytes - ellipsis.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  return std::string{text.substr(0, end)} + std::string{ellipsis};
+}
+
+// As it stood, but valid UTF-8 and without zero bytes, which end text for too many readers.
+std::string as_text(std::string_view raw) {
+  if (!find_invalid_utf8(raw) && raw.find('\0') == std::string_view::npos) return cut(raw);
+  std::string text;
+  for (std::size_t at = 0; at < raw.size() && text.size() <= k_longest_raw_bytes;) {
+    const auto valid =
+        raw.substr(at, std::min(find_invalid_utf8(raw.substr(at)).value_or(std::string_view::npos),
+                                raw.substr(at).find('\0')));
+    text += valid;
+    at += valid.size();
+    if (at < raw.size()) text += fmt::format("\\x{:02X}", static_cast<unsigned char>(raw[at++]));
+  }
+  return cut(text);
+}
+
+}  // namespace
+
+std::span<const std::string_view> RowMaker::column_names() { return k_columns; }
+
+Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const Settings& settings,
+                                  const std::string& where) {
+  RowMaker maker;
+  maker.width_ = names.size();
+  maker.brand_is_fixed_ = settings.api == model::Api::brand;
+  maker.defaults_[card_id] = settings.defaults.card_id;
+  maker.defaults_[brand_id] = maker.brand_is_fixed_ ? settings.brand_of_merchant : settings.defaults.brand_id;
+  maker.defaults_[reason] = settings.defaults.reason;
+
+  std::vector<bool> is_used(names.size());
+  for (std::size_t column = 0; column < k_columns.size(); ++column) {
+    const auto mapped = settings.input.columns.find(std::string{k_columns[column]});
+    const bool is_mapped = mapped != settings.input.columns.end();
+    const std::string wanted = is_mapped ? mapped->second : std::string{k_columns[column]};
+    const auto found = std::find(names.begin(), names.end(), wanted);
+    if (found == names.end()) {
+      if (is_mapped || (column != reason && maker.defaults_[column].empty()))
+        return missing(k_columns[column], wanted, names, where);
+      continue;
+    }
+    if (std::find(found + 1, names.end(), wanted) != names.end())
+      return Error{Errc::bad_input,
+                   fmt::format("{}: the column {} is there twice", where, in_quotes(wanted))};
+    maker.indices_[column] = static_cast<std::size_t>(found - names.begin());
+    is_used[*maker.indices_[column]] = true;
+  }
+
+  std::vector<std::string> used, ignored;
+  for (std::size_t i = 0; i < names.size(); ++i) (is_used[i] ? used : ignored).push_back(names[i]);
+  maker.description_ = "columns " + list(used) + (ignored.empty() ? "" : "; ignored: " + list(ignored));
+  return maker;
+}
+
+std::string RowMaker::fault_of(std::span<const std::string_view> fields, model::Card& card) const {
+  if (fields.size() != width_)
+    return fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", width_);
+  const auto fill = [&](std::string& into, Column column) {
+    const auto& index = indices_[column];
+    const auto field = index ? fields[*index] : std::string_view{};
+    into = field.empty() ? std::string_view{defaults_[column]} : field;
+  };
+  fill(card.code, code);
+  fill(card.openid, openid);
+  fill(card.card_id, card_id);
+  fill(card.brand_id, brand_id);
+  fill(card.reason, reason);
+  if (brand_is_fixed_ && card.brand_id != defaults_[brand_id])
+    return "brand_id: not the merchant's own, and the brand API reaches no other brand's cards";
+  return find_fault(card);
+}
+
+Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw) {
+  return {line, std::move(cause), as_text(raw)};
+}
+
+}  // namespace cardvoid::input

@@ -1,0 +1,60 @@
+#pragma once
+// From the named columns of a file or query to validated rows.
+
+#include <array>
+#include <cardvoid/input/source.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::input {
+
+struct Settings {
+  model::Input input;
+  model::Defaults defaults;
+  model::Api api;
+  std::string brand_of_merchant;
+};
+
+class RowMaker {
+ public:
+  // Finds our columns among `names`, in any order. Error (bad_input), beginning with `where`: a column that
+  // is needed is missing or there twice.
+  static Result<RowMaker> create(const std::vector<std::string>& names, const Settings& settings,
+                                 const std::string& where);
+
+  // A row, or why the line is refused. `raw` is asked for only then.
+  template <class Raw>
+  Record make(std::span<const std::string_view> fields, std::int64_t line, Raw raw);
+
+  // For the source's own reasons to refuse a line.
+  static Refused refuse(std::int64_t line, std::string cause, std::string_view raw);
+
+  // The file's index of each of our columns that is there, in the order of column_names().
+  std::span<const std::optional<std::size_t>> indices() const { return indices_; }
+  static std::span<const std::string_view> column_names();
+
+  std::string description() const { return description_; }
+
+ private:
+  std::string fault_of(std::span<const std::string_view> fields, model::Card& card) const;
+
+  std::array<std::optional<std::size_t>, 5> indices_;
+  std::array<std::string, 5> defaults_;
+  std::size_t width_ = 0;  // fields in the header
+  bool brand_is_fixed_ = false;
+  std::string description_;
+};
+
+template <class Raw>
+Record RowMaker::make(std::span<const std::string_view> fields, std::int64_t line, Raw raw) {
+  Record record{std::in_place_type<model::InputRow>};
+  auto& row = *std::get_if<model::InputRow>(&record);
+  row.source_line = line;
+  if (auto cause = fault_of(fields, row.card); !cause.empty()) record = refuse(line, std::move(cause), raw());
+  return record;
+}
+
+}  // namespace cardvoid::input

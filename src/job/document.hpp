@@ -1,0 +1,57 @@
+#pragma once
+// A TOML text as a flat list of values with their places, so that toml++ stays inside one source file.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace cardvoid::job {
+
+// What no key takes: an array, a date. Holds the words for a message: "an array".
+struct Unusable {
+  std::string what;
+};
+using Value = std::variant<std::string, std::int64_t, double, bool, Unusable>;
+
+// "the number 5", "\"fast\"", "true", "an array": how a message names what it found.
+std::string describe(const Value& value);
+
+struct Place {
+  unsigned line = 0;  // from 1; 0: not in the file
+  unsigned column = 0;
+};
+
+struct Leaf {
+  std::string path;  // "limits.max_attempts"; a name that TOML wants in quotes keeps them
+  Value value;
+  Place key, at;          // where the key stands, where its value stands
+  bool from_set = false;  // given by --set
+};
+
+// A table, also an empty one: a file may spell "[limit]" wrong and put nothing in it.
+struct Table {
+  std::string path;
+  Place at;
+  bool from_set = false;
+};
+
+struct Document {
+  std::vector<Leaf> leaves;
+  std::vector<Table> tables;
+};
+
+struct SyntaxFault {
+  Place at;
+  std::string what;
+};
+
+std::variant<Document, SyntaxFault> read_document(std::string_view toml);
+
+// One value as TOML, as it stands behind a "="; tables become several leaves below `path`. Empty when it is
+// not TOML.
+std::optional<Document> read_value(std::string_view toml, std::string_view path);
+
+}  // namespace cardvoid::job

@@ -1,0 +1,38 @@
+#include "endpoint.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace cardvoid::job {
+
+namespace urls = boost::urls;
+
+std::optional<model::EndpointAddress> parse_endpoint(std::string_view url) {
+  // Asked first, since Boost.URL 1.81 aborts on some URLs without an authority, "https:#" (boostorg/url
+  // #665).
+  if (!url.starts_with("https://")) return std::nullopt;
+  const auto parsed = urls::parse_uri({url.data(), url.size()});
+  if (!parsed || parsed->has_userinfo()) return std::nullopt;
+  if (parsed->has_query() || parsed->has_fragment()) return std::nullopt;
+  if (!parsed->encoded_path().empty() && parsed->encoded_path() != "/") return std::nullopt;
+
+  model::EndpointAddress address;
+  switch (parsed->host_type()) {
+    case urls::host_type::name:
+    case urls::host_type::ipv4:
+    case urls::host_type::ipv6: break;
+    case urls::host_type::none:
+    case urls::host_type::ipvfuture: return std::nullopt;
+  }
+  const auto host = parsed->encoded_host();
+  address.host.assign(host.data(), host.size());
+  if (address.host.empty() || address.host.size() > 253 || address.host.find('%') != std::string::npos)
+    return std::nullopt;
+  if (parsed->has_port() && !parsed->port().empty()) {
+    if (parsed->port_number() == 0) return std::nullopt;  // 0 also stands for what does not fit
+    address.port = parsed->port_number();
+  }
+  return address;
+}
+
+}  // namespace cardvoid::job

@@ -1,0 +1,256 @@
+#include "keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cardvoid/base/text.hpp>
+
+#include "endpoint.hpp"
+
+namespace cardvoid::job {
+
+namespace {
+
+using model::Job;
+using enum Verdict;
+
+Verdict stored_if(bool right) { return right ? stored : unexpected; }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_visible(char c) { return c >= 0x21 && c <= 0x7E; }
+
+template <class Test>
+bool consists_of(std::string_view text, std::size_t longest, Test test) {
+  return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), test);
+}
+
+Verdict store_identifier(std::string& into, const std::string& text) {
+  into = text;
+  return stored_if(consists_of(text, 32, is_visible));
+}
+
+Verdict store_text(std::string& into, const std::string& text) {
+  into = text;
+  return stored_if(text.find_first_not_of(" \t\r\n") != std::string::npos);
+}
+
+Verdict store_path(std::filesystem::path& into, const Typed& value) {
+  into = value.path;
+  return stored;
+}
+
+Verdict store_duration(milliseconds& into, milliseconds value, milliseconds longest) {
+  into = value;
+  return stored_if(value > milliseconds{0} && value <= longest);
+}
+
+Verdict store_count(int& into, std::int64_t value, int largest) {
+  if (value < 1 || value > largest) return unexpected;
+  into = static_cast<int>(value);
+  return stored;
+}
+
+Verdict store_endpoint(model::EndpointAddress& into, const std::string& text) {
+  const auto address = parse_endpoint(text);
+  if (address) into = *address;
+  return stored_if(address.has_value());
+}
+
+Verdict store_name(std::string& into, const std::string& text) {
+  const auto allowed = [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '.'; };
+  into = text;
+  return stored_if(consists_of(text, 64, allowed) && (is_digit(text[0]) || is_letter(text[0])));
+}
+
+Verdict store_serial(std::string& into, const std::string& text) {
+  into = text;
+  for (auto& c : into)
+    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
+  return stored_if(consists_of(text, 64, is_hex));
+}
+
+// The rules of platform.md section 1.1 for invalid_reason; rows are held to the same ones (input).
+Verdict store_reason(std::string& into, const std::string& text) {
+  into = text;
+  if (text.empty() || count_characters(text) > 32) return unexpected;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto c = next_code_point(text, at);
+    if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c > 0xFFFF) return unexpected;
+  }
+  return stored;
+}
+
+Verdict not_yet(const Typed&, Job&) { return later; }
+
+constexpr std::string_view k_connect_range{"a duration such as \"5s\", above 0 and at most \"10m\""};
+constexpr std::string_view k_pause_range{"a duration such as \"30s\", above 0 and at most \"1h\""};
+constexpr std::string_view k_a_file{"the path of a file"};
+constexpr std::string_view k_an_endpoint{
+    "a URL such as \"https://api.mch.weixin.qq.com\": https, a host and perhaps a port"};
+constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters without spaces"};
+constexpr std::string_view k_a_column{"the name of a column in the file"};
+constexpr std::string_view k_leave_out{"leave it out"};
+constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};
+
+// In the order of contract.md, "Job file".
+const auto k_keys = std::to_array<Key>({
+    {"name", Type::text, "1 to 64 letters, digits or \"-_.\", the first a letter or digit (it names the results database)",
+     [](const Typed& v, Job& job) { return store_name(job.name, v.text); }, true},
+
+    {"merchant.api", Type::text, R"("partner" or "brand")",
+     [](const Typed& v, Job& job) {
+       job.merchant.api = v.text == "brand" ? model::Api::brand : model::Api::partner;
+       return stored_if(v.text == "partner" || v.text == "brand");
+     }},
+    {"merchant.mchid", Type::text, "the service provider's merchant number, digits in quotes such as \"1900000001\"",
+     [](const Typed& v, Job& job) {
+       job.merchant.mchid = v.text;
+       return stored_if(consists_of(v.text, 32, is_digit));
+     }},
+    {"merchant.brand_id", Type::text, k_an_identifier,
+     [](const Typed& v, Job& job) { return store_identifier(job.merchant.brand_id, v.text); }},
+    {"merchant.serial_no", Type::text, "the serial number of the signing certificate, up to 64 hexadecimal digits",
+     [](const Typed& v, Job& job) { return store_serial(job.merchant.serial_no, v.text); }, true},
+    {"merchant.private_key_file", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.merchant.private_key_file, v); }, true},
+    {"merchant.passphrase_file", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.merchant.passphrase_file, v); }},
+
+    {"platform.public_key_id", Type::text, "the key's ID, which starts with \"PUB_KEY_ID_\"",
+     [](const Typed& v, Job& job) {
+       job.platform.public_key_id = v.text;
+       return stored_if(v.text.starts_with("PUB_KEY_ID_") && consists_of(v.text, 128, is_visible));
+     }},
+    {"platform.public_key_file", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.platform.public_key_file, v); }},
+    {"platform.certificates_dir", Type::path, "the path of a folder",
+     [](const Typed& v, Job& job) { return store_path(job.platform.certificates_dir, v); }},
+
+    {"endpoints.primary", Type::text, k_an_endpoint,
+     [](const Typed& v, Job& job) { return store_endpoint(job.endpoints.primary, v.text); }},
+    {"endpoints.backup", Type::text, k_an_endpoint,
+     [](const Typed& v, Job& job) { return store_endpoint(job.endpoints.backup, v.text); }},
+    {"endpoints.ca_file", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.endpoints.ca_file, v); }},
+    {"endpoints.proxy", Type::text, "the URL of an HTTP proxy", not_yet, false, k_leave_out},
+
+    {"input.csv", Type::path, "the path of a file, or \"-\" for standard input",
+     [](const Typed& v, Job& job) {
+       job.input.csv = v.text == "-" ? v.text : v.path.string();
+       return stored;
+     }},
+    {"input.encoding", Type::text, R"("auto" or "utf-8")",
+     [](const Typed& v, Job& job) {
+       job.input.encoding = v.text == "utf-8" ? model::Encoding::utf8 : model::Encoding::automatic;
+       if (v.text == "gbk" || v.text == "gb18030") return later;
+       return stored_if(v.text == "auto" || v.text == "utf-8");
+     },
+     false, "save the file as UTF-8 and leave this out"},
+    {"input.sqlite", Type::path, "the path of an SQLite database",
+     [](const Typed& v, Job& job) { return store_path(job.input.sqlite, v); }},
+    {"input.query", Type::text, "one SELECT statement",
+     [](const Typed& v, Job& job) { return store_text(job.input.query, v.text); }},
+    {"input.delimiter", Type::text, R"("auto" or ",")",
+     [](const Typed& v, Job& job) {
+       job.input.delimiter = v.text == "," ? ',' : '\0';
+       if (v.text == ";" || v.text == "tab") return later;
+       return stored_if(v.text == "auto" || v.text == ",");
+     },
+     false, "separate the columns by commas"},
+    {"input.unwrap", Type::truth, "true or false",
+     [](const Typed& v, Job&) { return v.truth ? later : stored; }, false, "leave it out or set false"},
+    {"input.columns.code", Type::text, k_a_column,
+     [](const Typed& v, Job& job) { return store_text(job.input.columns["code"], v.text); }},
+    {"input.columns.card_id", Type::text, k_a_column,
+     [](const Typed& v, Job& job) { return store_text(job.input.columns["card_id"], v.text); }},
+    {"input.columns.openid", Type::text, k_a_column,
+     [](const Typed& v, Job& job) { return store_text(job.input.columns["openid"], v.text); }},
+    {"input.columns.reason", Type::text, k_a_column,
+     [](const Typed& v, Job& job) { return store_text(job.input.columns["reason"], v.text); }},
+    {"input.columns.brand_id", Type::text, k_a_column,
+     [](const Typed& v, Job& job) { return store_text(job.input.columns["brand_id"], v.text); }},
+
+    {"defaults.brand_id", Type::text, k_an_identifier,
+     [](const Typed& v, Job& job) { return store_identifier(job.defaults.brand_id, v.text); }},
+    {"defaults.card_id", Type::text, k_an_identifier,
+     [](const Typed& v, Job& job) { return store_identifier(job.defaults.card_id, v.text); }},
+    {"defaults.reason", Type::text, "1 to 32 characters without line breaks or emoji",
+     [](const Typed& v, Job& job) { return store_reason(job.defaults.reason, v.text); }},
+
+    {"limits.requests_per_second", Type::number, "a number from 0.001 to 10000",
+     [](const Typed& v, Job& job) {
+       job.limits.requests_per_second = v.number;
+       return stored_if(v.number >= 0.001 && v.number <= 10'000);
+     }},
+    {"limits.per", Type::text, R"("merchant" or "brand")",
+     [](const Typed& v, Job& job) {
+       job.limits.per = v.text == "brand" ? model::QuotaPer::brand : model::QuotaPer::merchant;
+       return stored_if(v.text == "merchant" || v.text == "brand");
+     }},
+    {"limits.max_in_flight", Type::whole_number, "a whole number from 1 to 1024",
+     [](const Typed& v, Job& job) { return store_count(job.limits.max_in_flight, v.whole_number, 1'024); }},
+    {"limits.connect_timeout", Type::duration, k_connect_range,
+     [](const Typed& v, Job& job) { return store_duration(job.limits.connect_timeout, v.duration, k_10_minutes); }},
+    {"limits.request_timeout", Type::duration, k_connect_range,
+     [](const Typed& v, Job& job) { return store_duration(job.limits.request_timeout, v.duration, k_10_minutes); }},
+    {"limits.max_attempts", Type::whole_number, "a whole number from 1 to 100",
+     [](const Typed& v, Job& job) { return store_count(job.limits.max_attempts, v.whole_number, 100); }},
+    {"limits.backoff_base", Type::duration, k_pause_range,
+     [](const Typed& v, Job& job) { return store_duration(job.limits.backoff_base, v.duration, k_1_hour); }},
+    {"limits.backoff_cap", Type::duration, k_pause_range,
+     [](const Typed& v, Job& job) { return store_duration(job.limits.backoff_cap, v.duration, k_1_hour); }},
+    {"limits.failover_after", Type::whole_number, "a whole number from 1 to 100",
+     [](const Typed& v, Job& job) { return store_count(job.limits.failover_after, v.whole_number, 100); }},
+    {"limits.failover_cooldown", Type::duration, k_pause_range,
+     [](const Typed& v, Job& job) { return store_duration(job.limits.failover_cooldown, v.duration, k_1_hour); }},
+
+    {"safety.acknowledge", Type::text, "who allowed this and when, in words",
+     [](const Typed& v, Job& job) { return store_text(job.safety.acknowledge, v.text); }, true},
+    {"safety.max_rows", Type::whole_number, "a whole number of at least 1",
+     [](const Typed& v, Job& job) {
+       job.safety.max_rows = v.whole_number;
+       return stored_if(v.whole_number >= 1);
+     }},
+    {"safety.canary", Type::whole_number, "a whole number of at least 0",
+     [](const Typed& v, Job&) { return v.whole_number == 0 ? stored : v.whole_number < 0 ? unexpected : later; }, false,
+     "leave it out or set 0 (off)"},
+    {"safety.max_failure_rate", Type::number, "a number from 0 to 1",
+     [](const Typed& v, Job&) { return v.number == 1 ? stored : v.number >= 0 && v.number < 1 ? later : unexpected; },
+     false, "leave it out or set 1.0 (off)"},
+    {"safety.protect", Type::path, k_a_file, not_yet, false, k_leave_out},
+    {"safety.window", Type::text, "hours such as \"01:00-06:00\"", not_yet, false, k_leave_out},
+    {"safety.timezone", Type::text, "a time zone such as \"Asia/Shanghai\"", not_yet, false, k_leave_out},
+
+    {"results.database", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.results.database, v); }},
+    {"results.store_response", Type::text, R"("none")",
+     [](const Typed& v, Job&) { return v.text == "full" ? later : stored_if(v.text == "none"); }, false,
+     "leave it out or set \"none\""},
+    {"results.metrics_file", Type::path, k_a_file, not_yet, false, k_leave_out},
+    {"results.report_file", Type::path, k_a_file, not_yet, false, k_leave_out},
+    {"results.on_finish", Type::text, "a program to start", not_yet, false, k_leave_out},
+});
+
+}  // namespace
+
+std::span<const Key> keys() { return k_keys; }
+
+const Key* find_key(std::string_view path) {
+  const auto found =
+      std::find_if(k_keys.begin(), k_keys.end(), [&](const Key& key) { return key.path == path; });
+  return found == k_keys.end() ? nullptr : &*found;
+}
+
+std::string_view table_of(std::string_view path) {
+  const auto dot = path.rfind('.');
+  return dot == std::string_view::npos ? std::string_view{} : path.substr(0, dot);
+}
+
+bool is_table(std::string_view path) {
+  return std::any_of(k_keys.begin(), k_keys.end(), [&](const Key& key) {
+    return key.path.size() > path.size() && key.path.starts_with(path) && key.path[path.size()] == '.';
+  });
+}
+
+}  // namespace cardvoid::job

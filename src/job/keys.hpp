@@ -1,0 +1,47 @@
+#pragma once
+// Every key of the job file, as data: the one list that reading, messages and the schema's test go by.
+
+#include <cardvoid/model/job.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::job {
+
+enum class Type { text, path, duration, whole_number, number, truth };
+
+// A value that has the type of its key; only the member of that type counts.
+struct Typed {
+  std::string text;
+  std::filesystem::path path;  // resolved against the job file's folder
+  milliseconds duration{};
+  std::int64_t whole_number = 0;
+  double number = 0;
+  bool truth = false;
+};
+
+enum class Verdict {
+  stored,
+  unexpected,  // the right type, yet not what is expected
+  later,       // the contract has it, this version does not: refused, since ignoring it would break a promise
+};
+
+struct Key {
+  std::string_view path;  // "limits.max_attempts"
+  Type type;
+  std::string_view expected;  // completes "expected …"
+  Verdict (*store)(const Typed& value, model::Job& job);
+  bool required = false;
+  std::string_view instead = {};  // for `later`: what to do, "leave it out or set 0 (off)"
+};
+
+std::span<const Key> keys();
+const Key* find_key(std::string_view path);
+
+// "limits" of "limits.max_attempts"; "" of "name".
+std::string_view table_of(std::string_view path);
+bool is_table(std::string_view path);
+
+}  // namespace cardvoid::job

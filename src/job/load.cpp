@@ -1,0 +1,353 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/job/load.hpp>
+#include <set>
+#include <tuple>
+
+#include "document.hpp"
+#include "keys.hpp"
+
+namespace cardvoid::job {
+
+extern const std::string_view k_schema;  // generated from schema/job.schema.json (cmake/Embed.cmake)
+
+namespace {
+
+constexpr std::size_t k_largest_file = 1 << 20;
+
+// Collects everything that is wrong with one file, and names it in the order of the lines.
+class Faults {
+ public:
+  explicit Faults(const std::filesystem::path& file) : file_{file.string()} {}
+
+  void add(Place at, std::string_view path, std::string_view what) {
+    std::string where = file_;
+    if (at.line > 0) where += fmt::format(":{}", at.line);
+    if (at.column > 0) where += fmt::format(":{}", at.column);
+    faults_.push_back({at, fmt::format("{}: {}: {}", where, path, what)});
+  }
+  // The place of a value from the command line is the flag itself.
+  void add(const Leaf& leaf, std::string_view what) {
+    if (leaf.from_set) return add_flag(leaf.path, what);
+    add(leaf.at, leaf.path, what);
+  }
+  // For unknown keys the line says enough.
+  void add_unknown(std::string_view path, Place at, bool from_set, std::string_view what) {
+    if (from_set) return add_flag(path, what);
+    add({at.line, 0}, path, what);
+  }
+  bool none() const { return faults_.empty(); }
+  std::string text() {
+    std::stable_sort(faults_.begin(), faults_.end(), [](const Fault& a, const Fault& b) {
+      return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
+    });
+    std::string lines;
+    for (const auto& fault : faults_) lines += (lines.empty() ? "" : "\n") + fault.what;
+    return lines;
+  }
+
+ private:
+  struct Fault {
+    Place at;
+    std::string what;
+  };
+  void add_flag(std::string_view path, std::string_view what) {
+    faults_.push_back({{~0u, 0}, fmt::format("--set {}: {}", path, what)});  // behind those of the file
+  }
+  std::string file_;
+  std::vector<Fault> faults_;
+};
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+bool is_written_as_text(Type type) {
+  return type == Type::text || type == Type::path || type == Type::duration;
+}
+
+// --set section.key=value. A key that takes text also takes what would be a number in TOML: mchid=1900000001.
+Result<void> apply_override(std::string_view argument, Document& document) {
+  const auto equals = argument.find('=');
+  const auto path = escape_for_terminal(trim(argument.substr(0, equals)));
+  if (equals == std::string_view::npos || path.empty())
+    return Error{Errc::usage,
+                 fmt::format("--set {}: expected section.key=value", escape_for_terminal(argument))};
+  if (find_invalid_utf8(argument)) return Error{Errc::usage, fmt::format("--set {}: not valid UTF-8", path)};
+  const auto value = trim(argument.substr(equals + 1));
+  const auto* key = find_key(path);
+
+  auto given = read_value(value, path);
+  const bool is_text =
+      given && given->leaves.size() == 1 && std::holds_alternative<std::string>(given->leaves[0].value);
+  if (!given || (key && is_written_as_text(key->type) && !is_text && given->tables.empty()))
+    given = Document{{{path, std::string{value}, {}, {}}}, {}};
+  for (auto& leaf : given->leaves) {
+    std::erase_if(document.leaves, [&](const Leaf& before) { return before.path == leaf.path; });
+    leaf.from_set = true;
+    document.leaves.push_back(std::move(leaf));
+  }
+  for (auto& table : given->tables) {
+    table.from_set = true;
+    document.tables.push_back(std::move(table));
+  }
+  return {};
+}
+
+std::string_view last_name(std::string_view path) { return path.substr(path.rfind('.') + 1); }
+
+// A typing error in the same table first, then the right name in the wrong table, then a typing error there.
+std::string suggest_key(std::string_view path) {
+  const auto name = last_name(path);
+  std::vector<std::string_view> siblings, names;
+  for (const auto& key : keys()) {
+    if (table_of(key.path) == table_of(path)) siblings.push_back(last_name(key.path));
+    names.push_back(last_name(key.path));
+  }
+  if (const auto found = nearest(name, siblings)) return fmt::format("; did you mean \"{}\"?", *found);
+  const auto elsewhere =
+      std::find(names.begin(), names.end(), name) != names.end() ? std::string{name} : nearest(name, names);
+  for (const auto& key : keys())
+    if (elsewhere == last_name(key.path)) return fmt::format("; did you mean \"{}\"?", key.path);
+  return "";
+}
+
+std::string suggest_table(std::string_view path) {
+  std::set<std::string_view> tables;
+  for (const auto& key : keys()) tables.insert(table_of(key.path));
+  tables.erase("");
+  const auto found = nearest(path, tables);
+  return found ? fmt::format("; did you mean \"{}\"?", *found) : "";
+}
+
+// What is wrong with the value, or empty text when `typed` holds it.
+std::string read_typed(const Key& key, const Value& value, const std::filesystem::path& folder,
+                       Typed& typed) {
+  auto unexpected = fmt::format("expected {}, found {}", key.expected, describe(value));
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    typed.text = *text;
+    if (!is_written_as_text(key.type) || text->find('\0') != std::string::npos) return unexpected;
+    if (key.type == Type::duration) {
+      const auto duration = parse_duration(*text);
+      if (!duration) return unexpected;
+      typed.duration = *duration;
+    }
+    if (key.type == Type::path) {
+      if (text->empty()) return unexpected;
+      if (*text == "~" || text->starts_with("~/"))
+        return fmt::format("\"~\" is not expanded in {}; write the whole path", describe(value));
+      typed.path = (folder / *text).lexically_normal();
+    }
+    return "";
+  }
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+    typed.whole_number = *whole;
+    typed.number = static_cast<double>(*whole);
+    return key.type == Type::whole_number || key.type == Type::number ? "" : unexpected;
+  }
+  if (const auto* number = std::get_if<double>(&value)) {
+    typed.number = *number;
+    return key.type == Type::number ? "" : unexpected;
+  }
+  if (const auto* truth = std::get_if<bool>(&value)) {
+    typed.truth = *truth;
+    return key.type == Type::truth ? "" : unexpected;
+  }
+  return unexpected;
+}
+
+void store(const Key& key, const Leaf& leaf, const std::filesystem::path& folder, model::Job& job,
+           Faults& faults) {
+  Typed typed;
+  if (const auto wrong = read_typed(key, leaf.value, folder, typed); !wrong.empty())
+    return faults.add(leaf, wrong);
+  switch (key.store(typed, job)) {
+    case Verdict::stored: return;
+    case Verdict::unexpected:
+      return faults.add(leaf, fmt::format("expected {}, found {}", key.expected, describe(leaf.value)));
+    case Verdict::later: return faults.add(leaf, fmt::format("not supported yet; {}", key.instead));
+  }
+}
+
+// Reports tables that are not ours once, with all that stands below them.
+std::vector<std::string> refuse_tables(const Document& document, Faults& faults) {
+  std::vector<std::string> refused;
+  for (const auto& table : document.tables) {
+    if (is_table(table.path)) continue;
+    const auto is_below = [&](const std::string& above) {
+      return table.path.starts_with(above + '.') || table.path == above;
+    };
+    if (std::any_of(refused.begin(), refused.end(), is_below)) continue;
+    const auto* key = find_key(table.path);
+    faults.add_unknown(table.path, table.at, table.from_set,
+                       key ? fmt::format("expected {}, found a table", key->expected)
+                           : "unknown table" + suggest_table(table.path));
+    refused.push_back(table.path);
+  }
+  return refused;
+}
+
+void read_leaves(const Document& document, const std::filesystem::path& folder, model::Job& job,
+                 Faults& faults) {
+  const auto refused = refuse_tables(document, faults);
+  for (const auto& leaf : document.leaves) {
+    const auto is_below = [&](const std::string& table) { return leaf.path.starts_with(table + '.'); };
+    if (std::any_of(refused.begin(), refused.end(), is_below)) continue;
+    if (const auto* key = find_key(leaf.path))
+      store(*key, leaf, folder, job, faults);
+    else if (is_table(leaf.path))
+      faults.add(leaf, fmt::format("expected a table [{}], found {}", leaf.path, describe(leaf.value)));
+    else
+      faults.add_unknown(leaf.path, leaf.key, leaf.from_set, "unknown key" + suggest_key(leaf.path));
+  }
+}
+
+// What no single key can tell: keys that are missing, and keys that need or exclude each other.
+class CrossCheck {
+ public:
+  CrossCheck(const Document& document, const model::Job& job, Faults& faults)
+      : document_{document}, job_{job}, faults_{faults} {
+    for (const auto& leaf : document.leaves) given_.insert(leaf.path);
+    for (const auto& table : document.tables) given_.insert(table.path);
+  }
+
+  void run() {
+    for (const auto& key : keys())
+      if (key.required) need(key.path);
+    check_merchant();
+    check_platform();
+    check_input();
+    if (job_.limits.backoff_base > job_.limits.backoff_cap)
+      refuse("limits.backoff_base", fmt::format("\"{}\" is longer than limits.backoff_cap, \"{}\"",
+                                                format_duration(job_.limits.backoff_base),
+                                                format_duration(job_.limits.backoff_cap)));
+  }
+
+ private:
+  bool has(std::string_view path) const { return given_.contains(path); }
+
+  void need(std::string_view path, std::string_view why = "") {
+    if (has(path)) return;
+    Place at;
+    for (const auto& table : document_.tables)
+      if (table.path == table_of(path)) at = {table.at.line, 0};
+    faults_.add(at, path, fmt::format("missing{}; expected {}", why, find_key(path)->expected));
+  }
+
+  // Names the place of the key where it was given, else of its table.
+  void refuse(std::string_view path, std::string_view what) {
+    for (const auto& leaf : document_.leaves)
+      if (leaf.path == path) return faults_.add(leaf, what);
+    Place at;
+    for (const auto& table : document_.tables)
+      if (table.path == path || table.path == table_of(path)) at = {table.at.line, 0};
+    faults_.add(at, path, what);
+  }
+
+  void check_merchant() {
+    if (job_.merchant.api == model::Api::partner) {
+      need("merchant.mchid", ", and merchant.api is \"partner\"");
+      if (has("merchant.brand_id"))
+        refuse("merchant.brand_id",
+               "belongs to api = \"brand\"; with \"partner\", rows or defaults.brand_id name the brand");
+      return;
+    }
+    need("merchant.brand_id", ", and merchant.api is \"brand\"");
+    if (has("merchant.mchid"))
+      refuse("merchant.mchid", "belongs to api = \"partner\"; with \"brand\", brand_id signs");
+    if (has("defaults.brand_id") && job_.defaults.brand_id != job_.merchant.brand_id)
+      refuse("defaults.brand_id",
+             "differs from merchant.brand_id, and api = \"brand\" reaches that brand's cards only");
+  }
+
+  void check_platform() {
+    const bool by_key = has("platform.public_key_id") || has("platform.public_key_file");
+    if (by_key == has("platform.certificates_dir"))
+      return refuse(
+          "platform",
+          fmt::format("expected either public_key_id and public_key_file, or certificates_dir; found {}",
+                      by_key ? "both" : "neither"));
+    if (!by_key) return;
+    need("platform.public_key_id", ", and public_key_file is given");
+    need("platform.public_key_file", ", and public_key_id is given");
+  }
+
+  void check_input() {
+    const bool by_query = has("input.sqlite") || has("input.query");
+    if (by_query == has("input.csv"))
+      refuse("input", fmt::format("expected either csv, or sqlite and query; found {}",
+                                  by_query ? "both" : "neither"));
+    else if (by_query) {
+      need("input.sqlite", ", and input.query is given");
+      need("input.query", ", and input.sqlite is given");
+    }
+    for (auto column = job_.input.columns.begin(); column != job_.input.columns.end(); ++column)
+      for (auto earlier = job_.input.columns.begin(); earlier != column; ++earlier)
+        if (earlier->second == column->second && !column->second.empty())
+          refuse("input.columns." + column->first,
+                 fmt::format("\"{}\" is already the column of {}", escape_for_terminal(column->second),
+                             earlier->first));
+  }
+
+  const Document& document_;
+  const model::Job& job_;
+  Faults& faults_;
+  std::set<std::string, std::less<>> given_;
+};
+
+}  // namespace
+
+Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
+                         const Overrides& overrides) {
+  Faults faults{file};
+  auto read = read_document(toml);
+  if (const auto* fault = std::get_if<SyntaxFault>(&read)) {
+    faults.add(fault->at, "not valid TOML", fault->what);
+    return Error{Errc::bad_job, faults.text()};
+  }
+  auto& document = std::get<Document>(read);
+  for (const auto& argument : overrides.set)
+    if (const auto applied = apply_override(argument, document); !applied) return applied.error();
+
+  model::Job job;
+  job.file = file;
+  const auto folder = file.parent_path();
+  read_leaves(document, folder, job, faults);
+  CrossCheck{document, job, faults}.run();
+  if (!faults.none()) return Error{Errc::bad_job, faults.text()};
+  if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
+  if (!overrides.results_database.empty()) job.results.database = overrides.results_database;
+  return job;
+}
+
+Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides) {
+  const auto toml = read_file(file, k_largest_file, Errc::no_input);
+  if (!toml) return toml.error();
+  return parse(*toml, file, overrides);
+}
+
+std::string_view schema() { return k_schema; }
+
+std::vector<KnownKey> known_keys() {
+  std::vector<KnownKey> known;
+  for (const auto& key : keys()) {
+    std::string_view type;
+    switch (key.type) {
+      case Type::text:
+      case Type::path:
+      case Type::duration: type = "string"; break;
+      case Type::whole_number: type = "integer"; break;
+      case Type::number: type = "number"; break;
+      case Type::truth: type = "boolean"; break;
+    }
+    known.push_back({key.path, type, key.required});
+  }
+  return known;
+}
+
+}  // namespace cardvoid::job

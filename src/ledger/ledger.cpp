@@ -1,0 +1,297 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cardvoid/ledger/ledger.hpp>
+#include <system_error>
+
+#include "state.hpp"
+
+// Opening, and the journal of a run.
+namespace cardvoid::ledger {
+
+extern const std::string_view k_results_sql;
+
+namespace {
+
+constexpr std::int64_t k_application_id = 0x43564F44, k_version = 1;
+
+std::int64_t pragma(const sqlite::Connection& db, const char* name) {
+  sqlite::Statement statement{db, fmt::format("PRAGMA {}", name)};
+  statement.bind();
+  return statement.step() ? statement.int64(0) : 0;
+}
+
+std::int64_t to_ms(WallTime time) { return time.time_since_epoch().count(); }
+
+std::optional<std::string_view> if_any(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
+}
+
+std::string fetch_sql(const char* condition) {
+  return fmt::format(
+      "SELECT id, brand_id, card_id, code, openid, reason, status, (SELECT max(n) FROM attempt WHERE row_id "
+      "= row.id), "
+      "coalesce(first_sent_at, (SELECT min(started_at) FROM attempt WHERE row_id = row.id AND kind = "
+      "'invalidate' AND sent)) "
+      "FROM row WHERE id > ?1 AND {} ORDER BY id LIMIT ?2",
+      condition);
+}
+
+Error not_ours(const std::filesystem::path& file, const std::string& why) {
+  return {Errc::cannot_create,
+          fmt::format("{}: {}; name another file in results.database or with --results", file.string(), why)};
+}
+
+// Creates the tables in an empty file; checks that any other is a results database of this job.
+Result<void> adopt(sqlite::Connection& db, const std::filesystem::path& file, std::string_view job_name,
+                   Access access) {
+  if (pragma(db, "application_id") == 0 && pragma(db, "schema_version") == 0) {
+    if (access == Access::read_only) return not_ours(file, "is empty");
+    db.execute("PRAGMA journal_mode = WAL");
+    sqlite::Transaction transaction{db};
+    db.execute(std::string{k_results_sql});
+    sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
+    transaction.commit();
+    return {};
+  }
+  if (pragma(db, "application_id") != k_application_id)
+    return not_ours(file, "is not a cardvoid results database");
+  if (const auto version = pragma(db, "user_version"); version != k_version)
+    return not_ours(file,
+                    fmt::format("has schema version {}, this cardvoid knows version {}", version, k_version));
+  sqlite::Statement owner{db, "SELECT value FROM meta WHERE key = 'job'"};
+  owner.bind();
+  if (owner.step() && owner.text(0) != job_name)
+    return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"", owner.text(0), job_name));
+  return {};
+}
+
+}  // namespace
+
+Error Ledger::State::explain(const sqlite::Failure& failure, const std::filesystem::path& file) {
+  const auto said = [&](Errc code, std::string_view advice) {
+    return Error{code, fmt::format("{}: {}; {}", file.string(), failure.what(), advice)};
+  };
+  switch (failure.primary_code()) {
+    case SQLITE_FULL: return said(Errc::io, "free some space there and run the same command again");
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return said(Errc::cannot_create, "it is left as it is; restore a copy or name another file");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return said(Errc::io,
+                  "another program holds it locked; close that program and run the same command again");
+    default: return said(Errc::io, "nothing more is sent; see to the disk and run the same command again");
+  }
+}
+
+Journalling::Journalling(sqlite::Connection& db)
+    : open_attempt{db,
+                   "INSERT INTO attempt (row_id, n, run_id, kind, endpoint, started_at) "
+                   "VALUES (?1, ?2, ?3, 'invalidate', ?4, ?5)"},
+      mark_in_flight{db, "UPDATE row SET status = 'in_flight' WHERE id = ?1"},
+      close_intent{
+          db,
+          "UPDATE attempt SET endpoint = ?3, sent = ?4, started_at = ?5, finished_at = ?6, latency_us = ?7, "
+          "http_status = ?8, error_code = ?9, request_id = ?10, outcome = ?11 WHERE row_id = ?1 AND n = ?2"},
+      insert_read_back{
+          db,
+          "INSERT INTO attempt (row_id, n, endpoint, sent, started_at, finished_at, latency_us, http_status, "
+          "error_code, request_id, outcome, run_id, kind) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'read_back')"},
+      update_row{
+          db,
+          "UPDATE row SET status = ?2, held = ?3, card_state = coalesce(?4, card_state), "
+          "invalid_time = coalesce(?5, invalid_time), error_code = ?6, error_message = ?7, http_status = ?8, "
+          "request_id = ?9, endpoint = ?10, settled_by = ?11, finished_at = ?13, first_sent_at = "
+          "coalesce(first_sent_at, ?12, (SELECT "
+          "min(started_at) FROM attempt WHERE row_id = ?1 AND kind = 'invalidate' AND sent)) WHERE id = ?1"},
+      withdraw{db,
+               "UPDATE attempt SET sent = 0, finished_at = started_at, outcome = 'withdrawn' WHERE row_id = "
+               "?1 AND n = ?2"},
+      set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
+      save_counts{db,
+                  "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5 WHERE id = ?1"},
+      fetch_doubt{db, fetch_sql("status IN ('in_flight', 'unresolved') AND NOT held")},
+      fetch_pending{db, fetch_sql("status = 'pending'")},
+      // The + keeps SQLite from taking the index on brand_id, which would sort the whole brand for each
+      // fetch.
+      fetch_doubt_of_brand{
+          db, fetch_sql("status IN ('in_flight', 'unresolved') AND NOT held AND +brand_id = ?3")},
+      fetch_pending_of_brand{db, fetch_sql("status = 'pending' AND +brand_id = ?3")} {}
+
+Ledger::Ledger(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+Ledger::~Ledger() = default;
+
+Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access) {
+  std::error_code error;
+  if (access == Access::read_only && !std::filesystem::exists(file, error))
+    return Error{
+        Errc::no_input,
+        fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
+  if (const auto folder = file.parent_path();
+      access == Access::read_write && !folder.empty() && !std::filesystem::exists(folder, error)) {
+    std::filesystem::create_directories(folder, error);
+    if (error)
+      return Error{Errc::cannot_create,
+                   fmt::format("{}: cannot create the folder: {}", folder.string(), error.message())};
+    ::chmod(folder.c_str(), 0700);
+  }
+  try {
+    sqlite::Connection db{file, access == Access::read_only ? sqlite::Mode::read_only : sqlite::Mode::create};
+    db.execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY");
+    if (const auto adopted = adopt(db, file, job_name, access); !adopted) return adopted.error();
+    if (access == Access::read_write)
+      db.execute(
+          "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864");
+    return Ledger{std::make_unique<State>(std::move(db), file)};
+  } catch (const sqlite::Failure& failure) {
+    auto explained = State::explain(failure, file);
+    const auto code = failure.primary_code();
+    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_AUTH)
+      explained = {
+          Errc::cannot_create,
+          fmt::format("{}: cannot create or write the results database: {}; check the folder's permissions",
+                      file.string(), failure.what())};
+    return explained;
+  }
+}
+
+Result<RunId> Ledger::begin_run(const RunStart& start) {
+  return state_->guarded([&] {
+    sqlite::Statement insert{
+        state_->db,
+        "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+    insert
+        .bind(start.command, to_ms(start.started_at), start.host, start.pid, start.version, start.acknowledge,
+              start.fingerprint)
+        .run();
+    return RunId{sqlite3_last_insert_rowid(state_->db.get())};
+  });
+}
+
+Result<void> Ledger::end_run(RunId run, const RunCounts& counts, int exit_code, std::string_view ending,
+                             WallTime now) {
+  return state_->guarded([&] {
+    sqlite::Statement update{
+        state_->db,
+        "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, exit_code = ?6, "
+        "ending = ?7, ended_at = ?8 WHERE id = ?1"};
+    update
+        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, exit_code, ending,
+              to_ms(now))
+        .run();
+  });
+}
+
+Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
+  if (!state_->journalling) state_->journalling.emplace(state_->db);
+  auto& journalling = *state_->journalling;
+  return state_->guarded([&] {
+    std::vector<model::Candidate> rows;
+    const auto read = [&](sqlite::Statement& statement) {
+      const auto wanted = count - static_cast<int>(rows.size());
+      cursor.brand_id ? statement.bind(cursor.after, wanted, *cursor.brand_id)
+                      : statement.bind(cursor.after, wanted);
+      while (statement.step()) {
+        model::Candidate row;
+        row.id = cursor.after = statement.int64(0);
+        row.card = {std::string{statement.text(1)}, std::string{statement.text(2)},
+                    std::string{statement.text(3)}, std::string{statement.text(4)},
+                    std::string{statement.text(5)}};
+        row.status = *model::status_from_text(statement.text(6));
+        row.attempts = static_cast<int>(statement.int64(7));
+        if (!statement.is_null(8)) row.first_sent_at = WallTime{milliseconds{statement.int64(8)}};
+        rows.push_back(std::move(row));
+      }
+    };
+    if (!cursor.doubt_done) {
+      read(cursor.brand_id ? journalling.fetch_doubt_of_brand : journalling.fetch_doubt);
+      if (static_cast<int>(rows.size()) < count) cursor.doubt_done = true, cursor.after = 0;
+    }
+    if (cursor.doubt_done && !cursor.doubt_only && static_cast<int>(rows.size()) < count)
+      read(cursor.brand_id ? journalling.fetch_pending_of_brand : journalling.fetch_pending);
+    return rows;
+  });
+}
+
+Result<void> Ledger::begin() {
+  return state_->guarded([&] { state_->db.execute("BEGIN IMMEDIATE"); });
+}
+
+Result<void> Ledger::commit() {
+  return state_->guarded([&] { state_->db.execute("COMMIT"); });
+}
+
+Result<void> Ledger::open_attempt(const Intent& intent) {
+  if (!state_->journalling) state_->journalling.emplace(state_->db);
+  return state_->guarded([&] {
+    auto& j = *state_->journalling;
+    j.open_attempt.bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at))
+        .run();
+    j.mark_in_flight.bind(intent.row).run();
+  });
+}
+
+Result<void> Ledger::close_attempt(const Attempt& attempt, const model::Ruling& ruling) {
+  if (!state_->journalling) state_->journalling.emplace(state_->db);
+  return state_->guarded([&] {
+    auto& j = *state_->journalling;
+    const auto& o = attempt.outcome;
+    const auto status = o.http_status ? std::optional{static_cast<int>(o.http_status)} : std::nullopt;
+    const std::int64_t latency = attempt.latency.count();
+    if (attempt.kind == model::AttemptKind::invalidate) {
+      j.close_intent.bind(attempt.row, attempt.n, model::to_text(attempt.endpoint), int{attempt.sent},
+                          to_ms(attempt.started_at), to_ms(attempt.finished_at), latency, status,
+                          if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind));
+      j.close_intent.run();
+    } else {
+      j.insert_read_back.bind(attempt.row, attempt.n, model::to_text(attempt.endpoint), int{attempt.sent},
+                              to_ms(attempt.started_at), to_ms(attempt.finished_at), latency, status,
+                              if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind),
+                              attempt.run);
+      j.insert_read_back.run();
+    }
+
+    const auto& shown = ruling.shown;
+    const bool settled =
+        ruling.status == model::Status::invalidated || ruling.status == model::Status::rejected;
+    const auto shown_status =
+        shown.http_status ? std::optional{static_cast<int>(shown.http_status)} : std::nullopt;
+    const auto settled_by =
+        ruling.settled_by ? std::optional{model::to_text(*ruling.settled_by)} : std::nullopt;
+    const bool first_sending = attempt.sent && attempt.kind == model::AttemptKind::invalidate;
+    j.update_row.bind(attempt.row, model::to_text(ruling.status), int{ruling.held}, if_any(shown.card_state),
+                      if_any(shown.invalid_time), if_any(shown.error_code), if_any(shown.error_message),
+                      shown_status, if_any(shown.request_id), model::to_text(attempt.endpoint), settled_by,
+                      first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
+                      settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt);
+    j.update_row.run();
+  });
+}
+
+Result<void> Ledger::withdraw_attempt(model::RowId row, int n, model::Status status) {
+  return state_->guarded([&] {
+    state_->journalling->withdraw.bind(row, n).run();
+    state_->journalling->set_status.bind(row, model::to_text(status)).run();
+  });
+}
+
+Result<void> Ledger::save_counts(RunId run, const RunCounts& counts) {
+  return state_->guarded([&] {
+    state_->journalling->save_counts
+        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved)
+        .run();
+  });
+}
+
+Result<void> Ledger::checkpoint() {
+  return state_->guarded([&] {
+    sqlite3_wal_checkpoint_v2(state_->db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  });
+}
+
+}  // namespace cardvoid::ledger

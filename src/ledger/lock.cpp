@@ -1,0 +1,74 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cerrno>
+#include <cstring>
+
+namespace cardvoid::ledger {
+
+namespace {
+
+std::filesystem::path lock_file(const std::filesystem::path& database) { return database.string() + ".lock"; }
+
+// What the holder wrote; fields stay empty when there is nothing to read.
+LockHolder read_holder(int fd) {
+  char text[1024];
+  const auto got = ::pread(fd, text, sizeof text, 0);
+  boost::system::error_code error;
+  const auto parsed = boost::json::parse({text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))}, error);
+  LockHolder holder;
+  if (error || !parsed.is_object()) return holder;
+  const auto field = [&](const char* name) {
+    const auto* value = parsed.as_object().if_contains(name);
+    return value && value->is_string() ? std::string{value->as_string()} : std::string{};
+  };
+  const auto* pid = parsed.as_object().if_contains("pid");
+  if (pid && pid->is_int64()) holder.pid = static_cast<int>(pid->as_int64());
+  holder.host = field("host");
+  holder.command = field("command");
+  holder.since = parse_rfc3339(field("since")).value_or(WallTime{});
+  return holder;
+}
+
+}  // namespace
+
+Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {
+  const auto path = lock_file(database);
+  FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  if (!file)
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: cannot create the lock file: {}", path.string(), std::strerror(errno))};
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    const auto holder = read_holder(file.get());
+    return Error{Errc::stopped, fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}",
+                                            database.string(), holder.command, holder.pid, holder.host,
+                                            format_rfc3339(holder.since))};
+  }
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  const auto text =
+      boost::json::serialize(boost::json::object{{"pid", static_cast<int>(::getpid())},
+                                                 {"host", host},
+                                                 {"command", command},
+                                                 {"since", format_rfc3339(read_clocks().wall)}});
+  if (::ftruncate(file.get(), 0) != 0 ||
+      ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return Error{Errc::io,
+                 fmt::format("{}: cannot write the lock file: {}", path.string(), std::strerror(errno))};
+  return Lock{std::move(file)};
+}
+
+std::optional<LockHolder> Lock::holder(const std::filesystem::path& database) {
+  const FileDescriptor file{::open(lock_file(database).c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) return std::nullopt;
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0)
+    return std::nullopt;  // released again when the file is closed
+  return read_holder(file.get());
+}
+
+}  // namespace cardvoid::ledger

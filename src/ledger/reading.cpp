@@ -1,0 +1,194 @@
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "state.hpp"
+
+// What plan, status and export ask.
+namespace cardvoid::ledger {
+
+namespace {
+
+WallTime from_ms(std::int64_t ms) { return WallTime{milliseconds{ms}}; }
+
+// Hashes each field with its length before it, so that no two sets of rows can run together.
+class PlanHash {
+ public:
+  PlanHash() : context_{EVP_MD_CTX_new()} { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  void add(std::string_view field) {
+    const auto length = static_cast<std::uint64_t>(field.size());
+    unsigned char prefix[8];
+    for (std::size_t i = 0; i < 8; ++i) prefix[i] = static_cast<unsigned char>(length >> (8 * i));
+    EVP_DigestUpdate(context_.get(), prefix, sizeof prefix);
+    EVP_DigestUpdate(context_.get(), field.data(), field.size());
+  }
+  std::string hex() {
+    unsigned char digest[32];
+    EVP_DigestFinal_ex(context_.get(), digest, nullptr);
+    std::string text;
+    for (const auto byte : digest) text += fmt::format("{:02x}", byte);
+    return text;
+  }
+
+ private:
+  Owned<EVP_MD_CTX, EVP_MD_CTX_free> context_;
+};
+
+}  // namespace
+
+Result<Totals> Ledger::totals() {
+  return state_->guarded([&] {
+    Totals totals;
+    sqlite::Statement statement{
+        state_->db, "SELECT status, coalesce(settled_by, ''), held, count(*) FROM row GROUP BY 1, 2, 3"};
+    statement.bind();
+    while (statement.step()) {
+      const auto count = statement.int64(3);
+      switch (*model::status_from_text(statement.text(0))) {
+        case model::Status::pending: totals.pending += count; break;
+        case model::Status::in_flight: totals.in_flight += count; break;
+        case model::Status::invalidated: totals.invalidated += count; break;
+        case model::Status::rejected: totals.rejected += count; break;
+        case model::Status::unresolved: totals.unresolved += count; break;
+      }
+      if (statement.text(1) == model::to_text(model::SettledBy::already)) totals.already += count;
+      if (statement.text(1) == model::to_text(model::SettledBy::read_back)) totals.read_back += count;
+      if (statement.int64(2) != 0) totals.held += count;
+    }
+    sqlite::Statement refused{state_->db, "SELECT count(*) FROM refused_line"};
+    refused.bind();
+    if (refused.step()) totals.refused = refused.int64(0);
+    return totals;
+  });
+}
+
+Result<std::optional<ImportSummary>> Ledger::last_import() {
+  return state_->guarded([&]() -> std::optional<ImportSummary> {
+    sqlite::Statement s{
+        state_->db,
+        "SELECT finished_at, source, lines, added, known, duplicates, refused, vanished FROM import "
+        "ORDER BY id DESC LIMIT 1"};
+    s.bind();
+    if (!s.step()) return std::nullopt;
+    return ImportSummary{from_ms(s.int64(0)), std::string{s.text(1)},
+                         s.int64(2),          s.int64(3),
+                         s.int64(4),          s.int64(5),
+                         s.int64(6),          s.int64(7)};
+  });
+}
+
+Result<std::vector<RefusedCause>> Ledger::refused_causes() {
+  return state_->guarded([&] {
+    std::vector<RefusedCause> causes;
+    sqlite::Statement grouped{state_->db,
+                              "SELECT cause, count(*) FROM refused_line GROUP BY cause ORDER BY 2 DESC, 1"};
+    sqlite::Statement lines{state_->db,
+                            "SELECT source_line FROM refused_line WHERE cause = ?1 ORDER BY id LIMIT 3"};
+    grouped.bind();
+    while (grouped.step()) {
+      RefusedCause cause{std::string{grouped.text(0)}, grouped.int64(1), {}};
+      lines.bind(cause.cause);
+      while (lines.step()) cause.example_lines.push_back(lines.int64(0));
+      causes.push_back(std::move(cause));
+    }
+    return causes;
+  });
+}
+
+Result<std::vector<RunRecord>> Ledger::last_runs(int count) {
+  return state_->guarded([&] {
+    std::vector<RunRecord> runs;
+    sqlite::Statement s{
+        state_->db,
+        "SELECT id, command, started_at, host, pid, version, acknowledge, fingerprint, ended_at, exit_code, "
+        "ending, sent, confirmed, rejected, unresolved FROM run ORDER BY id DESC LIMIT ?1"};
+    s.bind(count);
+    while (s.step()) {
+      RunRecord run;
+      run.id = s.int64(0);
+      run.start = {std::string{s.text(1)},       from_ms(s.int64(2)),    std::string{s.text(3)},
+                   static_cast<int>(s.int64(4)), std::string{s.text(5)}, std::string{s.text(6)},
+                   std::string{s.text(7)}};
+      if (!s.is_null(8)) run.ended_at = from_ms(s.int64(8));
+      if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
+      run.ending = s.text(10);
+      run.counts = {s.int64(11), s.int64(12), s.int64(13), s.int64(14)};
+      runs.push_back(std::move(run));
+    }
+    return runs;
+  });
+}
+
+Result<std::string> Ledger::fingerprint() {
+  return state_->guarded([&] {
+    // In the order of the unique index: sorted, without sorting.
+    sqlite::Statement s{
+        state_->db,
+        "SELECT brand_id, card_id, code, openid, reason FROM row WHERE status IN ('pending', 'in_flight', "
+        "'unresolved') AND NOT held ORDER BY brand_id, card_id, code"};
+    PlanHash hash;
+    s.bind();
+    while (s.step())
+      for (int column = 0; column < 5; ++column) hash.add(s.text(column));
+    return hash.hex();
+  });
+}
+
+Result<std::vector<std::string>> Ledger::brands() {
+  return state_->guarded([&] {
+    std::vector<std::string> brands;
+    // One seek in the unique index for each brand, where DISTINCT would read every row.
+    sqlite::Statement s{state_->db, "SELECT min(brand_id) FROM row WHERE brand_id > ?1"};
+    for (std::string last;;) {
+      s.bind(last);
+      if (!s.step() || s.is_null(0)) break;
+      last = s.text(0);
+      s.reset();
+      brands.push_back(last);
+    }
+    return brands;
+  });
+}
+
+const std::vector<std::string>& Ledger::result_columns() {
+  static const std::vector<std::string> columns{
+      "brand_id",   "card_id",      "code",        "openid",        "reason",      "status",
+      "card_state", "invalid_time", "error_code",  "error_message", "http_status", "attempts",
+      "request_id", "endpoint",     "source_line", "first_sent_at", "finished_at", "settled_by"};
+  return columns;
+}
+
+Result<std::int64_t> Ledger::each_result(std::optional<model::Status> status,
+                                         const std::function<void(const ResultRow&)>& row) {
+  return state_->guarded([&] {
+    sqlite::Statement s{state_->db, "SELECT * FROM results WHERE ?1 IS NULL OR status = ?1"};
+    s.bind(status ? std::optional{model::to_text(*status)} : std::nullopt);
+    std::int64_t count = 0;
+    ResultRow values(result_columns().size());
+    for (; s.step(); ++count) {
+      for (std::size_t column = 0; column < values.size(); ++column) {
+        const auto at = static_cast<int>(column);
+        values[column] = s.is_null(at) ? std::nullopt : std::optional<std::string>{s.text(at)};
+      }
+      row(values);
+    }
+    return count;
+  });
+}
+
+Result<std::optional<WallTime>> Ledger::last_sent_at() {
+  return state_->guarded([&]() -> std::optional<WallTime> {
+    // The latest run's own times bound its attempts; reading those would mean reading all of them.
+    sqlite::Statement s{state_->db, "SELECT ended_at, started_at FROM run ORDER BY id DESC LIMIT 1"};
+    s.bind();
+    if (!s.step()) return std::nullopt;
+    if (!s.is_null(0)) return from_ms(s.int64(0));
+    s.reset();
+    sqlite::Statement latest{state_->db,
+                             "SELECT max(started_at) FROM attempt WHERE run_id = (SELECT max(id) FROM run)"};
+    latest.bind();
+    if (!latest.step() || latest.is_null(0)) return std::nullopt;
+    return from_ms(latest.int64(0));
+  });
+}
+
+}  // namespace cardvoid::ledger

@@ -1,0 +1,132 @@
+#include "answer_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+#include <charconv>
+
+namespace cardvoid::net {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr std::uint32_t k_header_limit_bytes = 16 << 10;  // the platform's answers have less than 2 KiB
+constexpr std::size_t k_read_bytes = 8 << 10;
+constexpr std::size_t k_buffer_limit_bytes =
+    64 << 10;  // what the parser could not yet use, e.g. half a chunk header
+constexpr int k_interim_limit = 8;
+constexpr milliseconds k_keep_alive_margin{2'000};  // for the way there, and for clocks of seconds
+
+beast::string_view view(std::string_view text) { return {text.data(), text.size()}; }
+
+// N of "timeout=N" in a Keep-Alive header ("timeout=8, max=100").
+std::optional<std::chrono::seconds> announced_timeout(std::string_view parameters) {
+  while (!parameters.empty()) {
+    const auto comma = std::min(parameters.find(','), parameters.size());
+    auto parameter = parameters.substr(0, comma);
+    parameters.remove_prefix(std::min(comma + 1, parameters.size()));
+    parameter.remove_prefix(std::min(parameter.find_first_not_of(" \t"), parameter.size()));
+    constexpr std::string_view k_name = "timeout=";
+    if (!beast::iequals(view(parameter.substr(0, k_name.size())), view(k_name))) continue;
+    int seconds = 0;
+    const auto digits = parameter.substr(k_name.size());
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    if (read.ec == std::errc{} && seconds >= 0) return std::chrono::seconds{seconds};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view Exchange::header(std::string_view name) const {
+  for (const auto& each : headers)
+    if (beast::iequals(view(each.name), view(name))) return each.value;
+  return {};
+}
+
+AnswerReader::AnswerReader(std::size_t body_limit_bytes) : body_limit_bytes_{body_limit_bytes} {
+  start_parser();
+}
+
+void AnswerReader::start_parser() {
+  parser_.emplace();
+  parser_->eager(true);  // header and body in one go
+  parser_->header_limit(k_header_limit_bytes);
+  parser_->body_limit(body_limit_bytes_);
+}
+
+boost::asio::mutable_buffer AnswerReader::space() { return buffer_.prepare(k_read_bytes); }
+
+AnswerReader::Step AnswerReader::take(std::size_t count) {
+  buffer_.commit(count);
+  has_bytes_ = has_bytes_ || count > 0;
+  try {
+    return parse();
+  } catch (
+      const std::exception& error) {  // Beast throws length_error in corners; a server must not choose ours
+    return fail(fmt::format("the answer cannot be read: {}", error.what()));
+  }
+}
+
+AnswerReader::Step AnswerReader::parse() {
+  while (buffer_.size() > 0) {
+    boost::system::error_code error;
+    const auto used = parser_->put(buffer_.data(), error);
+    buffer_.consume(used);
+    if (error == http::error::need_more) break;
+    if (error == http::error::body_limit)
+      return fail(fmt::format("answer body over {} bytes", body_limit_bytes_));
+    if (error == http::error::header_limit)
+      return fail(fmt::format("answer header over {} bytes", k_header_limit_bytes));
+    if (error) return fail("the answer is not valid HTTP: " + error.message());
+    // Its end would be the end of the connection, which is also what an answer cut short looks like.
+    if (parser_->is_header_done() && parser_->need_eof()) return fail("answer without length");
+    if (!parser_->is_done()) {
+      if (used == 0) break;
+      continue;
+    }
+    const auto status = parser_->get().result_int();
+    if (status / 100 != 1) return done;
+    if (status == 101 || ++interim_count_ > k_interim_limit)
+      return fail(fmt::format("unasked answer {}", status));
+    start_parser();
+  }
+  if (buffer_.size() + k_read_bytes > k_buffer_limit_bytes)
+    return fail("the answer is not valid HTTP: no end of line");
+  return more;
+}
+
+AnswerReader::Step AnswerReader::fail(std::string reason) {
+  reason_ = std::move(reason);
+  return failed;
+}
+
+void AnswerReader::move_into(Exchange& exchange) {
+  auto& message = parser_->get();
+  exchange.status = message.result_int();
+  for (const auto& field : message) {
+    const auto name = field.name_string();
+    const auto value = field.value();
+    auto& header = exchange.headers.emplace_back();
+    header.name.assign(name.data(), name.size());
+    header.value.assign(value.data(), value.size());
+  }
+  exchange.body = std::move(message.body());
+}
+
+std::optional<milliseconds> AnswerReader::keeps_for(milliseconds limit) const {
+  if (!parser_->keep_alive() || buffer_.size() > 0) return std::nullopt;
+  const auto& message = parser_->get();
+  if (const auto field = message.find(http::field::keep_alive); field != message.end()) {
+    const auto value = field->value();
+    if (const auto announced = announced_timeout({value.data(), value.size()}))
+      limit = std::min<milliseconds>(limit, *announced - k_keep_alive_margin);
+  }
+  return limit > milliseconds{0} ? std::optional{limit} : std::nullopt;
+}
+
+}  // namespace cardvoid::net

@@ -1,0 +1,51 @@
+#pragma once
+// Bytes of one HTTP/1.1 answer in, an Exchange out. Pure: no I/O, no clock. Never throws on what a server
+// sends.
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cardvoid/net/https_client.hpp>
+#include <optional>
+
+namespace cardvoid::net {
+
+class AnswerReader {
+ public:
+  enum Step { more, done, failed };
+
+  explicit AnswerReader(std::size_t body_limit_bytes);
+
+  // Room for the next read; valid until take().
+  boost::asio::mutable_buffer space();
+
+  // Reads on after `count` bytes were put into space(). Interim answers (1xx) are skipped. `failed`: see
+  // reason().
+  Step take(std::size_t count);
+
+  bool has_bytes() const { return has_bytes_; }
+  const std::string& reason() const { return reason_; }
+
+  // After `done`: moves status, headers and body into `exchange`.
+  void move_into(Exchange& exchange);
+
+  // After `done`: how long the server keeps the connection, `limit` at the most; nullopt when it must not be
+  // used again, by its own word or because something follows the answer.
+  std::optional<milliseconds> keeps_for(milliseconds limit) const;
+
+ private:
+  using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
+  Step parse();
+  Step fail(std::string reason);
+  void start_parser();
+
+  std::size_t body_limit_bytes_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<Parser> parser_;
+  int interim_count_ = 0;
+  bool has_bytes_ = false;
+  std::string reason_;
+};
+
+}  // namespace cardvoid::net

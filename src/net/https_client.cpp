@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include <boost/system/system_error.hpp>
+#include <cardvoid/net/https_client.hpp>
+#include <stdexcept>
+
+#include "pool.hpp"
+#include "tls_connection.hpp"
+#include "trust.hpp"
+
+namespace cardvoid::net {
+
+namespace asio = boost::asio;
+
+Connection::Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
+Connection::Connection(std::shared_ptr<Pool> pool, std::unique_ptr<TlsConnection> tls)
+    : pool_{std::move(pool)}, tls_{std::move(tls)} {}
+
+bool Connection::is_usable() const { return tls_ && tls_->is_quiet(); }
+
+// Not a coroutine: what it needs moves over at the call, so the handle may go while the exchange runs.
+asio::awaitable<Exchange> Connection::exchange(const std::string& request, Instant deadline) {
+  return exchange_on(std::move(tls_), std::move(pool_), request, deadline);
+}
+
+HttpsClient::HttpsClient(std::shared_ptr<Pool> pool) : pool_{std::move(pool)} {}
+HttpsClient::~HttpsClient() { close(); }
+void HttpsClient::close() { pool_->close(); }
+
+Result<std::unique_ptr<HttpsClient>> HttpsClient::create(asio::any_io_executor executor,
+                                                         HttpsSettings settings) {
+  std::shared_ptr<Pool> pool;
+  try {
+    pool = std::make_shared<Pool>(std::move(executor), std::move(settings));
+    pool->tls.set_default_verify_paths();
+  } catch (const boost::system::system_error& error) {
+    return Error{Errc::internal, fmt::format("OpenSSL cannot be set up: {}", error.what())};
+  }
+  if (const auto& ca_file = pool->settings.ca_file; !ca_file.empty()) {
+    if (const auto added = add_roots(pool->tls.native_handle(), ca_file); !added) return added.error();
+  }
+  return std::unique_ptr<HttpsClient>{new HttpsClient{std::move(pool)}};
+}
+
+asio::awaitable<HttpsClient::Connected> HttpsClient::connect(std::size_t endpoint, bool fresh) {
+  return connect_with(pool_, endpoint, fresh);  // holds the pool from now on, whenever it is first resumed
+}
+
+asio::awaitable<HttpsClient::Connected> HttpsClient::connect_with(std::shared_ptr<Pool> pool,
+                                                                  std::size_t endpoint, bool fresh) {
+  if (!fresh && !pool->is_closed) {
+    if (auto kept = pool->take(endpoint)) {
+      kept->is_reused = true;
+      co_return Connection{std::move(pool), std::move(kept)};
+    }
+  }
+  const auto deadline = std::chrono::steady_clock::now() + pool->settings.connect_timeout;
+  auto& [where, name, lookup, kept] = pool->endpoints.at(endpoint);
+  const auto found = co_await lookup->resolve(deadline);
+  if (found.addresses.empty()) {
+    ConnectFailure failure;
+    failure.kind = ConnectFailure::resolve;
+    failure.what = fmt::format("{}: the name cannot be resolved: {}", name, found.failure);
+    co_return failure;
+  }
+  auto connection = std::make_unique<TlsConnection>(*pool, endpoint);
+  auto failure = co_await connection->open(*pool, found.addresses, deadline);
+  if (failure) co_return std::move(*failure);
+  co_return Connection{std::move(pool), std::move(connection)};
+}
+
+void throw_exception_from_error(const ConnectFailure& failure, const boost::source_location&) {
+  throw std::logic_error{failure.what};
+}
+
+}  // namespace cardvoid::net

@@ -1,0 +1,61 @@
+#pragma once
+// Names to addresses without ever blocking the I/O thread or the end of the process.
+//
+// getaddrinfo blocks, for half a minute when the network is bad, and Asio has a single hidden thread for it
+// that closing a context waits for. So each lookup runs on a detached thread of its own. At most one per name
+// is under way: who asks meanwhile waits for the same answer.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cardvoid/net/https_client.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cardvoid::net {
+
+using Addresses = std::vector<boost::asio::ip::tcp::endpoint>;
+
+struct Found {
+  Addresses addresses;
+  std::string failure;  // in words; empty when there are addresses
+};
+
+// getaddrinfo. Blocks.
+Found look_up_by_system(const HostPort& where);
+
+class NameLookup : public std::enable_shared_from_this<NameLookup> {
+ public:
+  using Function = std::function<Found(const HostPort&)>;  // called on a thread of its own
+
+  NameLookup(boost::asio::any_io_executor executor, HostPort where, Function look_up = look_up_by_system);
+  ~NameLookup();
+
+  // The addresses of the name, looked up now or within the last second. Address literals need no lookup.
+  // Failure when there are none, at the deadline, or after close().
+  boost::asio::awaitable<Found> resolve(Instant deadline);
+
+  // Those who wait are told at once; a lookup under way is left to end by itself and its answer is dropped.
+  void close();
+
+ private:
+  struct Desk;
+  class Waiter;
+  std::string start();  // why it could not; empty on success
+  void arrived(Found found);
+
+  boost::asio::any_io_executor executor_;
+  HostPort where_;
+  Function look_up_;
+  Addresses literal_;           // not empty when the host is an address
+  std::shared_ptr<Desk> desk_;  // where the thread hands in its answer
+  std::vector<Waiter*> waiters_;
+  bool is_looking_ = false;
+  bool is_closed_ = false;
+  Found latest_;
+  Instant latest_at_{};
+};
+
+}  // namespace cardvoid::net

@@ -1,0 +1,60 @@
+#include "pool.hpp"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+
+namespace cardvoid::net {
+
+Pool::Pool(boost::asio::any_io_executor on, HttpsSettings with)
+    : executor{std::move(on)}, settings{std::move(with)}, tls{boost::asio::ssl::context::tls_client} {
+  SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_options(tls.native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // Every new connection checks the certificate anew: connections are kept, so resuming sessions would save
+  // little.
+  SSL_CTX_set_session_cache_mode(tls.native_handle(), SSL_SESS_CACHE_OFF);
+  tls.set_verify_mode(boost::asio::ssl::verify_peer);
+  for (const auto& where : settings.endpoints) {
+    auto& endpoint = endpoints.emplace_back();
+    endpoint.where = where;
+    const bool is_ipv6 = where.host.find(':') != std::string::npos;
+    endpoint.name = is_ipv6 ? fmt::format("[{}]:{}", where.host, where.port)
+                            : fmt::format("{}:{}", where.host, where.port);
+    endpoint.lookup = std::make_shared<NameLookup>(executor, where);
+  }
+}
+
+std::unique_ptr<TlsConnection> Pool::take(std::size_t endpoint) {
+  auto& kept = endpoints.at(endpoint).kept;
+  const auto now = std::chrono::steady_clock::now();
+  while (!kept.empty()) {
+    auto connection = std::move(kept.back());
+    kept.pop_back();
+    if (now < connection->kept_until && connection->is_quiet()) return connection;
+  }
+  return nullptr;
+}
+
+void Pool::keep(std::unique_ptr<TlsConnection> connection, milliseconds span) {
+  if (is_closed) return;
+  const auto now = std::chrono::steady_clock::now();
+  auto& kept = endpoints.at(connection->endpoint).kept;
+  // Those at the front have waited longest; without this the surplus of a busy minute would stay for hours.
+  const auto fresh =
+      std::find_if(kept.begin(), kept.end(), [&](const auto& each) { return now < each->kept_until; });
+  kept.erase(kept.begin(), fresh);
+  connection->kept_until = now + span;
+  kept.push_back(std::move(connection));
+}
+
+void Pool::close() {
+  is_closed = true;
+  for (auto& endpoint : endpoints) {
+    endpoint.kept.clear();
+    endpoint.lookup->close();
+  }
+  for (auto& connection : all_) connection.close();
+}
+
+}  // namespace cardvoid::net

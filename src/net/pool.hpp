@@ -1,0 +1,49 @@
+#pragma once
+// What connections of one client share: trust, names, and the kept connections of each endpoint.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/intrusive/list.hpp>
+#include <cardvoid/net/https_client.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "name_lookup.hpp"
+#include "tls_connection.hpp"
+
+namespace cardvoid::net {
+
+// Outlives the HttpsClient while coroutines still hold it; kept connections do not hold it.
+class Pool {
+ public:
+  struct Endpoint {
+    HostPort where;
+    std::string name;  // "host:port", for messages
+    std::shared_ptr<NameLookup> lookup;
+    std::vector<std::unique_ptr<TlsConnection>> kept;  // the one used last at the back
+  };
+
+  Pool(boost::asio::any_io_executor executor, HttpsSettings settings);
+
+  // The kept connection used last that is still good, or null. Bad ones met on the way are closed.
+  std::unique_ptr<TlsConnection> take(std::size_t endpoint);
+
+  // Keeps it for `span` from now on; closes it after close().
+  void keep(std::unique_ptr<TlsConnection> connection, milliseconds span);
+
+  void close();
+
+  const boost::asio::any_io_executor executor;
+  const HttpsSettings settings;
+  boost::asio::ssl::context tls;
+  std::vector<Endpoint> endpoints;
+  bool is_closed = false;
+
+ private:
+  friend class TlsConnection;
+  boost::intrusive::list<TlsConnection, boost::intrusive::constant_time_size<false>>
+      all_;  // kept or handed out
+};
+
+}  // namespace cardvoid::net

@@ -1,0 +1,174 @@
+#include "tls_connection.hpp"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <sstream>
+
+#include "answer_reader.hpp"
+#include "pool.hpp"
+#include "trust.hpp"
+
+namespace cardvoid::net {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+namespace {
+
+// With or without TLS's own farewell. Only after a complete answer are the two the same to us, and harmless.
+bool is_end(const error_code& error) {
+  return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
+}
+
+bool is_reset(const error_code& error) {
+  return error == asio::error::connection_reset || error == asio::error::broken_pipe;
+}
+
+std::string words_for_lost(const error_code& error, bool has_bytes, bool is_closed_by_us) {
+  if (is_closed_by_us) return "the client was closed";
+  if (error == beast::error::timeout)
+    return has_bytes ? "the answer was not complete at the deadline" : "no answer before the deadline";
+  if (is_end(error))
+    return has_bytes ? "the server closed inside its answer" : "the server closed without an answer";
+  if (is_reset(error))
+    return has_bytes ? "connection reset inside the answer" : "connection reset before an answer";
+  return error.message();
+}
+
+std::string words_for_address(const asio::ip::tcp::endpoint& address) {
+  std::ostringstream text;
+  text << address;
+  return text.str();
+}
+
+// SNI, and the name the certificate must carry. Checked by OpenSSL itself: asio::ssl::host_name_verification
+// does the same but leaves "unspecified certificate verification error" as the reason.
+bool expect_host(SSL* ssl, const std::string& host) {
+  if (host.empty()) return false;  // OpenSSL would take it for "any name will do"
+  error_code not_an_address;
+  asio::ip::make_address(host, not_an_address);
+  if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+}
+
+ConnectFailure failure(ConnectFailure::Kind kind, const std::string& name, std::string_view why) {
+  ConnectFailure made;
+  made.kind = kind;
+  made.what = fmt::format("{}: {}", name, why);
+  return made;
+}
+
+}  // namespace
+
+TlsConnection::TlsConnection(Pool& pool, std::size_t at) : endpoint{at}, stream_{pool.executor, pool.tls} {
+  pool.all_.push_back(*this);
+}
+
+asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& pool,
+                                                                   const Addresses& addresses,
+                                                                   Instant deadline) {
+  using enum ConnectFailure::Kind;
+  const auto& [where, name, lookup, kept] = pool.endpoints[endpoint];
+  if (!expect_host(stream_.native_handle(), where.host))
+    co_return failure(resolve, name, "the host is neither a name nor an address");
+
+  auto& tcp = stream_.next_layer();
+  for (std::size_t left = addresses.size(); left > 0; --left) {
+    const auto& address = addresses[addresses.size() - left];
+    const auto now = std::chrono::steady_clock::now();
+    // A share of the time for each, so that one dead address does not use up what the next would need.
+    tcp.expires_at(now + (deadline - now) / static_cast<int>(left));
+    auto [error] = co_await tcp.async_connect(address, as_result);
+    if (!error) break;
+    if (pool.is_closed) co_return failure(connect, name, "the client was closed");
+    if (left == 1) {
+      const auto why = error == beast::error::timeout ? "no TCP connection in time" : error.message();
+      co_return failure(connect, name, fmt::format("{} ({})", why, words_for_address(address)));
+    }
+    tcp.close();
+  }
+
+  // No waiting for company before a small write; and a synchronous read never waits (is_quiet).
+  error_code ignored;
+  tcp.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
+  tcp.socket().non_blocking(true, ignored);
+  tcp.expires_at(deadline);
+  auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::client, as_result);
+  if (!error) co_return std::nullopt;
+  if (pool.is_closed) co_return failure(handshake, name, "the client was closed");
+  if (const auto verdict = SSL_get_verify_result(stream_.native_handle()); verdict != X509_V_OK)
+    co_return failure(bad_certificate, name, "certificate not accepted: " + words_for_verify_result(verdict));
+  auto why = error.message();
+  if (error == beast::error::timeout) why = "not finished in time";
+  if (is_end(error)) why = "the server closed the connection";
+  co_return failure(handshake, name, "TLS handshake failed: " + why);
+}
+
+bool TlsConnection::is_quiet() {
+  // A peek at the socket could not tell a farewell from a TLS 1.3 session ticket: both look like application
+  // data. So let TLS read: tickets are consumed, and only "would block" means that nothing else is there.
+  if (!stream_.next_layer().socket().is_open()) return false;
+  char unasked = 0;
+  error_code error;
+  stream_.read_some(asio::buffer(&unasked, 1), error);
+  return error == asio::error::would_block;
+}
+
+void TlsConnection::close() { stream_.next_layer().close(); }
+
+asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection, std::shared_ptr<Pool> pool,
+                                      const std::string& request, Instant deadline) {
+  Exchange exchange;
+  exchange.reach = Exchange::not_sent;
+  if (!connection || !connection->is_quiet()) {
+    exchange.reason = "the connection was closed while it waited";
+    co_return exchange;
+  }
+  if (std::chrono::steady_clock::now() >= deadline) {
+    exchange.reason = "the deadline passed before anything was sent";
+    pool->keep(std::move(connection), pool->settings.idle_limit);
+    co_return exchange;
+  }
+
+  auto& stream = connection->stream_;
+  stream.next_layer().expires_at(deadline);
+  AnswerReader answer{pool->settings.body_limit_bytes};
+  exchange.reach = Exchange::lost;
+  auto [error, count] = co_await asio::async_write(stream, asio::buffer(request), as_result);
+  auto step = AnswerReader::more;
+  while (!error && step == AnswerReader::more) {
+    std::tie(error, count) = co_await stream.async_read_some(answer.space(), as_result);
+    if (!error) step = answer.take(count);
+  }
+
+  if (error) {
+    exchange.reason = words_for_lost(error, answer.has_bytes(), pool->is_closed);
+    const bool was_closed = (is_end(error) || is_reset(error)) && !pool->is_closed;
+    if (connection->is_reused && was_closed && !answer.has_bytes()) exchange.reach = Exchange::stale;
+    co_return exchange;
+  }
+  if (step == AnswerReader::failed) {
+    exchange.reason = answer.reason();
+    co_return exchange;
+  }
+  exchange.reach = Exchange::answered;
+  if (const auto span = answer.keeps_for(pool->settings.idle_limit)) {
+    stream.next_layer().expires_never();  // else this deadline could strike the next exchange
+    pool->keep(std::move(connection), *span);
+  }
+  answer.move_into(exchange);
+  co_return exchange;
+}
+
+}  // namespace cardvoid::net

@@ -1,0 +1,55 @@
+#pragma once
+// One TLS connection to one endpoint. With tls_connection.cpp the only place that knows Beast's and Asio's
+// streams.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/intrusive/list_hook.hpp>
+#include <cardvoid/net/https_client.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "name_lookup.hpp"
+
+namespace cardvoid::net {
+
+class Pool;
+
+// Leaves the pool's list of all connections by itself when it dies.
+class TlsConnection
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  TlsConnection(Pool& pool, std::size_t endpoint);
+
+  // TCP to the first address that answers, then TLS with certificate and host name verified, all before
+  // `deadline`. nullopt: connected. Called once.
+  boost::asio::awaitable<std::optional<ConnectFailure>> open(const Pool& pool, const Addresses& addresses,
+                                                             Instant deadline);
+
+  // True when it is open and nothing is to be read: no data, no end. Processes what TLS itself sent
+  // meanwhile. Not while an operation is under way.
+  bool is_quiet();
+
+  // Operations under way end with an error.
+  void close();
+
+  const std::size_t endpoint;
+  bool is_reused = false;
+  Instant kept_until{};
+
+ private:
+  friend boost::asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection>, std::shared_ptr<Pool>,
+                                                      const std::string&, Instant);
+  boost::asio::awaitable<boost::system::error_code> open_tcp(const Addresses& addresses, Instant deadline);
+
+  boost::asio::ssl::stream<boost::beast::tcp_stream> stream_;
+};
+
+// One request and its answer; see Connection::exchange. Gives the connection back to the pool or closes it.
+boost::asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
+                                             std::shared_ptr<Pool> pool, const std::string& request,
+                                             Instant deadline);
+
+}  // namespace cardvoid::net

@@ -1,0 +1,18 @@
+#pragma once
+// Whom to trust, and why not, in words.
+
+#include <openssl/types.h>
+
+#include <cardvoid/base/error.hpp>
+#include <filesystem>
+#include <string>
+
+namespace cardvoid::net {
+
+// Adds every certificate of a PEM file to the roots. Error: no_input or bad_job.
+Result<void> add_roots(SSL_CTX* context, const std::filesystem::path& ca_file);
+
+// What X509_verify found wrong (X509_V_ERR_...), with what to do about it where that is known.
+std::string words_for_verify_result(long result);
+
+}  // namespace cardvoid::net

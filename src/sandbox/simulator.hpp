@@ -1,0 +1,77 @@
+#pragma once
+// The platform itself: what a request does and what is answered. No sockets, no threads of its own, no clock.
+// Safe to call from any thread.
+
+#include <array>
+#include <cardvoid/sandbox/sandbox.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "call.hpp"
+#include "faults.hpp"
+#include "gate.hpp"
+#include "rate.hpp"
+#include "world.hpp"
+
+namespace cardvoid::sandbox {
+
+enum class Signing { none, good, wrong, probe, stale };
+
+// What the connection has to do about a request.
+struct Reaction {
+  enum Kind { answer, reset, swallow, truncate } kind = answer;
+  unsigned status = 200;
+  std::string body;
+  bool json = true;
+  bool from_gateway = false;   // nothing of the platform is in it: no Request-ID
+  std::uint32_t internal = 0;  // behind the last '-' of Request-ID
+  Signing signing = Signing::none;
+  model::Api api = model::Api::partner;
+  milliseconds delay{0};  // from the request's arrival to the first byte of the answer
+};
+
+class Simulator {
+ public:
+  // `world` holds the cards from the start.
+  Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no,
+            std::unique_ptr<World> world);
+
+  // `now` was read when the request's last byte had arrived; it never goes backwards between calls.
+  Reaction react(const Incoming& in, const Now& now);
+
+  void set_faults(std::map<Fault, double> faults);
+  void set_rate(double requests_per_second);
+  Counters counters() const;
+  std::vector<Applied> applied() const;
+  std::string applied_as_csv() const;
+
+ private:
+  // What is counted per signing merchant: the two APIs are signed by different ones.
+  struct Quota {
+    std::array<RateWindow, 2> by_kind;
+    PeakMeter meter;
+  };
+
+  Reaction decide(const Incoming& in, const Now& now);
+  Reaction serve(const Call& call, WallTime now);
+  Reaction business(const Call& call, World::Found found, std::optional<Fault> fault, WallTime now);
+  Reaction card_answer(World::CardNumber number, std::optional<Fault> fault) const;
+  milliseconds latency();
+
+  const milliseconds latency_min_, latency_max_;
+  const AlreadyInvalid already_invalid_;
+  const bool fault_read_backs_;
+  mutable std::mutex mutex_;  // guards everything below
+  Gate gate_;
+  std::unique_ptr<World> world_;
+  FaultDraw draw_;
+  std::array<Quota, 2> quotas_;
+  Counters counters_;
+  std::uint64_t latency_draws_;
+};
+
+}  // namespace cardvoid::sandbox

@@ -1,0 +1,139 @@
+#include <fcntl.h>
+
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/sqlite/connection.hpp>
+#include <limits>
+
+namespace cardvoid::sqlite {
+
+namespace {
+
+int open_flags(Mode mode) {
+  const int common = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  switch (mode) {
+    case Mode::read_only: return common | SQLITE_OPEN_READONLY;
+    case Mode::read_write: return common | SQLITE_OPEN_READWRITE;
+    case Mode::create: return common | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  }
+  throw std::logic_error{"sqlite: impossible mode"};
+}
+
+// SQLite would create the file as the umask says; it holds personal data, and -wal and -shm take over its
+// rights. Only a file that is new is opened here: closing a descriptor of one in use would drop the process's
+// locks on it (sqlite.org/howtocorrupt.html, section 2.2). Where this fails, SQLite says why.
+void create_private(const std::filesystem::path& file) {
+  const FileDescriptor created{::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+}
+
+Owned<sqlite3_stmt, sqlite3_finalize> prepare(sqlite3* db, std::string_view& sql) {
+  if (sql.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+    throw Failure{SQLITE_TOOBIG, "the SQL text is too long"};
+  if (sql.empty()) return nullptr;
+  sqlite3_stmt* raw = nullptr;
+  const char* rest = nullptr;
+  if (sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw,
+                         &rest))
+    throw Failure{db};
+  sql.remove_prefix(static_cast<std::size_t>(rest - sql.data()));
+  return Owned<sqlite3_stmt, sqlite3_finalize>{raw};
+}
+
+// Does anything but white space, comments and semicolons stand there?
+bool holds_a_statement(sqlite3* db, std::string_view sql) {
+  while (!sql.empty()) {
+    const auto before = sql.size();
+    try {
+      if (prepare(db, sql)) return true;
+    } catch (const Failure&) {
+      return true;
+    }
+    if (sql.size() == before) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+Failure::Failure(sqlite3* db)
+    : Failure{db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM, sqlite3_errmsg(db)} {}
+Failure::Failure(int extended_code, const std::string& message)
+    : std::runtime_error{message}, code{extended_code} {}
+
+Connection::Connection(const std::filesystem::path& file, Mode mode) {
+  // An empty name would silently mean a private temporary database.
+  if (file.empty()) throw Failure{SQLITE_CANTOPEN, "unable to open database file: its name is empty"};
+  if (mode == Mode::create && file != ":memory:") create_private(file);
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &raw, open_flags(mode), nullptr);
+  db_.reset(raw);  // even a failed open hands out a handle
+  if (code != SQLITE_OK) throw Failure{raw};
+}
+
+void Connection::execute(const std::string& sql) {
+  if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) throw Failure{db_.get()};
+}
+
+Statement::Statement(const Connection& connection, std::string_view sql) {
+  statement_ = prepare(connection.get(), sql);
+  if (!statement_) throw Failure{SQLITE_MISUSE, "there is no statement in the SQL text"};
+  if (holds_a_statement(connection.get(), sql)) unread_sql_ = sql;
+}
+
+bool Statement::step() {
+  switch (sqlite3_step(statement_.get())) {
+    case SQLITE_ROW: return true;
+    case SQLITE_DONE: sqlite3_reset(statement_.get()); return false;  // releases the read lock
+    default: break;
+  }
+  Failure failure{sqlite3_db_handle(statement_.get())};  // before the reset, which clears the message
+  sqlite3_reset(statement_.get());
+  throw failure;
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+}
+
+void Statement::reset() { sqlite3_reset(statement_.get()); }
+
+std::string_view Statement::text(int column) const {
+  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  return {bytes ? bytes : "", static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+void Statement::bind_one(int at, std::int64_t value) {
+  if (sqlite3_bind_int64(statement_.get(), at, value)) throw Failure{sqlite3_db_handle(statement_.get())};
+}
+
+void Statement::bind_one(int at, double value) {
+  if (sqlite3_bind_double(statement_.get(), at, value)) throw Failure{sqlite3_db_handle(statement_.get())};
+}
+
+void Statement::bind_one(int at, std::string_view value) {
+  const char* bytes =
+      value.data() ? value.data() : "";  // a null pointer would bind NULL instead of empty text
+  if (sqlite3_bind_text64(statement_.get(), at, bytes, value.size(), SQLITE_STATIC, SQLITE_UTF8))
+    throw Failure{sqlite3_db_handle(statement_.get())};
+}
+
+void Statement::bind_one(int at, std::nullopt_t) {
+  if (sqlite3_bind_null(statement_.get(), at)) throw Failure{sqlite3_db_handle(statement_.get())};
+}
+
+Transaction::Transaction(Connection& connection) : connection_{&connection} {
+  connection.execute("BEGIN IMMEDIATE");
+}
+
+Transaction::~Transaction() {
+  // A failed statement may have rolled back already; then there is nothing to do, and nobody to tell.
+  if (connection_ && !sqlite3_get_autocommit(connection_->get()))
+    sqlite3_exec(connection_->get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  connection_->execute("COMMIT");
+  connection_ = nullptr;
+}
+
+}  // namespace cardvoid::sqlite

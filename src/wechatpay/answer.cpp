@@ -1,0 +1,241 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/wechatpay/answer.hpp>
+#include <charconv>
+#include <span>
+
+#include "answer_body.hpp"
+#include "timestamp.hpp"
+
+namespace cardvoid::wechatpay {
+
+namespace {
+
+using model::Outcome;
+using model::OutcomeKind;
+
+constexpr std::size_t k_code_bytes = 64, k_message_bytes = 512, k_request_id_bytes = 128;
+constexpr std::size_t k_excerpt_bytes = 160;
+constexpr std::chrono::hours k_longest_wait{1};
+
+// ---- the table of answers other than 2xx ----
+
+using Words = std::span<const std::string_view>;
+
+// The platform has many messages under SIGN_ERROR; this is how it speaks of a clock (platform.md 3.4).
+constexpr std::string_view k_clock[] = {"timestamp", "时间戳",    "时间差",       "时间不得超过",   "5分钟",
+                                        "5 分钟",    "5 minutes", "five minutes", "time difference"};
+// … of the key named by Wechatpay-Serial (section 4.2), which is the same for every row …
+constexpr std::string_view k_our_key[] = {"wechatpay-serial", "平台证书序列号", "微信支付公钥"};
+// … and of headers that something on the way took out (section 3.6).
+constexpr std::string_view k_our_headers[] = {"user-agent"};
+constexpr Words k_any_message{};
+
+// `code`: "*" is any body, JSON or not; "" a body that is not a JSON error; "*_X" a code with that ending.
+struct Rule {
+  unsigned first, last;  // status
+  std::string_view code;
+  Words message;  // any of these words, upper or lower case
+  OutcomeKind kind;
+};
+
+// The first rule that fits counts; what none fits is an unknown answer. For users: docs/answers.md.
+constexpr Rule k_rules[] = {
+    // the code alone tells, whatever the status (platform.md section 5.2 has several spellings)
+    {300, 599, "FREQUENCY_LIMITED", k_any_message, OutcomeKind::throttled},
+    {300, 599, "RATELIMIT_EXCEEDED", k_any_message, OutcomeKind::throttled},
+    {300, 599, "RATELIMIT_EXCEED", k_any_message, OutcomeKind::throttled},
+    {300, 599, "RATE_LIMITED", k_any_message, OutcomeKind::throttled},
+    {300, 599, "NO_AUTH", k_any_message, OutcomeKind::credentials_refused},
+    {400, 499, "SIGN_ERROR", k_clock, OutcomeKind::clock_refused},
+    {400, 499, "SIGN_ERROR", k_any_message, OutcomeKind::credentials_refused},
+    // the status alone tells, whatever the body
+    {429, 429, "*", k_any_message, OutcomeKind::throttled},
+    {401, 401, "*", k_clock, OutcomeKind::clock_refused},
+    {401, 401, "*", k_any_message, OutcomeKind::credentials_refused},
+    {403, 403, "*", k_any_message, OutcomeKind::credentials_refused},
+    {405, 405, "*", k_any_message, OutcomeKind::setup_refused},
+    {501, 599, "*", k_any_message, OutcomeKind::gateway_error},
+    {402, 402, "*", k_any_message, OutcomeKind::unknown_answer},  // from here on 400 to 404 means those two
+    // the platform is in trouble; under 400 and 404 too, since codes are not tied to one status
+    {500, 500, "", k_any_message, OutcomeKind::gateway_error},
+    {400, 500, "SYSTEM_ERROR", k_any_message, OutcomeKind::system_error},
+    {400, 500, "BIZ_ERR_NEED_RETRY", k_any_message, OutcomeKind::system_error},
+    {500, 500, "SERVICE_UNAVAILABLE", k_any_message, OutcomeKind::system_error},
+    // wrong for every row alike
+    {400, 400, "PARAM_ERROR", k_our_key, OutcomeKind::credentials_refused},
+    {400, 400, "INVALID_REQUEST", k_our_key, OutcomeKind::credentials_refused},
+    {400, 400, "INVALID_REQUEST", k_our_headers, OutcomeKind::setup_refused},
+    {404, 404, "", k_any_message, OutcomeKind::setup_refused},
+    // the platform's word on this row
+    {400, 404, "PARAM_ERROR", k_any_message, OutcomeKind::refused},
+    {400, 404, "INVALID_REQUEST", k_any_message, OutcomeKind::refused},
+    {400, 404, "*_NOT_EXISTS", k_any_message, OutcomeKind::refused},
+    {400, 404, "*_NOT_EXIST", k_any_message, OutcomeKind::refused},
+    {400, 404, "*NOT_FOUND", k_any_message, OutcomeKind::refused},
+    {400, 404, "APPID_MCHID_NOT_MATCH", k_any_message, OutcomeKind::refused},
+    {400, 404, "RULE_LIMIT", k_any_message, OutcomeKind::refused},
+};
+
+bool fits_code(std::string_view pattern, std::string_view code) {
+  if (pattern.starts_with('*')) return code.ends_with(pattern.substr(1));
+  return pattern == code;
+}
+
+bool contains_any(std::string_view message, Words words) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return std::search(message.begin(), message.end(), word.begin(), word.end(),
+                       [&](char a, char b) { return lower(a) == b; }) != message.end();
+  });
+}
+
+OutcomeKind look_up(unsigned status, std::string_view code, std::string_view message) {
+  for (const auto& rule : k_rules)
+    if (status >= rule.first && status <= rule.last && fits_code(rule.code, code) &&
+        (rule.message.empty() || contains_any(message, rule.message)))
+      return rule.kind;
+  return OutcomeKind::unknown_answer;
+}
+
+// ---- texts ----
+
+// At most `limit` bytes, not cutting a character in two.
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  auto end = limit;
+  while (end > 0 && limit - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  return text.substr(0, end);
+}
+
+// Whatever the bytes: valid UTF-8 without control characters, at most `limit` bytes.
+std::string printable(std::string_view text, std::size_t limit) {
+  return std::string{cut(escape_for_terminal(cut(text, limit)), limit)};
+}
+
+// The start of a body that is not JSON, often a page of a gateway: for the operator to recognise.
+std::string describe_body(unsigned status, const Body& body, std::string_view bytes) {
+  if (bytes.empty()) return fmt::format("HTTP {} with an empty body", status);
+  if (body.is_json) return fmt::format("HTTP {} with JSON that is not an error", status);  // maybe a card
+  std::string excerpt{cut(bytes, k_excerpt_bytes)};
+  std::replace_if(
+      excerpt.begin(), excerpt.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return fmt::format("HTTP {} without JSON: {}", status, excerpt);
+}
+
+std::string describe(const Answer& answer) {
+  switch (answer.verdict) {
+    case Verdict::verified: return "its signature verifies";
+    case Verdict::no_signature: return "it carries no signature (no_signature)";
+    case Verdict::unknown_key:
+      return fmt::format(
+          "it is signed with a key that the job does not name: Wechatpay-Serial {} (unknown_key)",
+          cut(answer.headers.serial, k_request_id_bytes));
+    case Verdict::stale:
+      return fmt::format(
+          "its Wechatpay-Timestamp {} is 5 minutes or more away from this machine's clock (stale)",
+          cut(answer.headers.timestamp, 32));
+    case Verdict::probe: return "it carries one of the platform's deliberate wrong signatures (probe)";
+    case Verdict::bad_signature: return "its signature does not verify (bad_signature)";
+  }
+  return "";
+}
+
+// ---- headers ----
+
+// Seconds, or a date that is told from the answer's own Date, so that this machine's clock plays no part.
+std::optional<milliseconds> read_retry_after(const AnswerHeaders& headers) {
+  const std::string_view text = headers.retry_after;
+  if (text.empty()) return std::nullopt;
+  if (text.find_first_not_of("0123456789") == std::string_view::npos) {
+    std::int64_t seconds = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (parsed.ec != std::errc{} || seconds > std::chrono::seconds{k_longest_wait}.count())
+      return k_longest_wait;
+    return std::chrono::seconds{seconds};
+  }
+  const auto until = parse_http_date(text), sent = parse_http_date(headers.date);
+  if (!until || !sent) return std::nullopt;
+  return std::clamp<milliseconds>(*until - *sent, milliseconds{0}, k_longest_wait);
+}
+
+std::optional<WallTime> read_server_time(const Answer& answer) {
+  if (answer.verdict == Verdict::verified)
+    if (const auto signed_at = parse_timestamp(answer.headers.timestamp)) return signed_at;
+  return parse_http_date(answer.headers.date);
+}
+
+// ---- 2xx, and all the rest ----
+
+void explain(Outcome& outcome, OutcomeKind kind, std::string_view code, std::string_view message) {
+  outcome.kind = kind;
+  outcome.error_code = printable(code, k_code_bytes);
+  outcome.error_message = printable(message, k_message_bytes);
+}
+
+void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind kind,
+                      const model::Card& asked) {
+  if (answer.status == 202)
+    return explain(outcome, OutcomeKind::accepted, "ACCEPTED", "HTTP 202: accepted and not processed yet");
+  if (answer.verdict == Verdict::probe)
+    return explain(outcome, OutcomeKind::probe_signature, "PROBE_SIGNATURE",
+                   fmt::format("HTTP {}: {}", answer.status, describe(answer)));
+  if (answer.verdict != Verdict::verified)
+    return explain(outcome, OutcomeKind::unverified, "UNVERIFIED",
+                   fmt::format("HTTP {}: {}", answer.status, describe(answer)));
+
+  const auto body = read_body(answer.body);
+  if (!body.card && body.error)
+    return explain(outcome, OutcomeKind::unreadable, body.error->code, body.error->message);
+  if (!body.card)
+    return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
+                   fmt::format("HTTP {} whose body is not a card", answer.status));
+
+  const auto& card = *body.card;
+  // Not brand_id: the platform's own example answers with another one than was asked (platform.md 1.5).
+  if (card.user_card_code != asked.code || card.card_id != asked.card_id)
+    return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD",
+                   fmt::format("the answer is about another card: code {} of template {}",
+                               mask(card.user_card_code), card.card_id));
+  outcome.card_state = card.user_card_state;
+  outcome.invalid_time = card.invalid_time;
+  outcome.kind = card.user_card_state == "INVALID" ? OutcomeKind::confirmed : OutcomeKind::not_invalid;
+  if (outcome.kind == OutcomeKind::not_invalid && kind == model::AttemptKind::invalidate)
+    explain(outcome, OutcomeKind::not_invalid, "NOT_INVALID",
+            fmt::format("HTTP {}, yet the card is {}", answer.status, card.user_card_state));
+}
+
+void classify_failure(Outcome& outcome, const Answer& answer) {
+  if (answer.verdict != Verdict::verified && answer.verdict != Verdict::no_signature) {
+    outcome.retry_after.reset();
+    return explain(outcome, OutcomeKind::distrusted, "DISTRUSTED",
+                   fmt::format("HTTP {} is not believed: {}", answer.status, describe(answer)));
+  }
+  const auto body = read_body(answer.body);
+  const auto code = body.error ? body.error->code : std::string{};
+  const auto message = body.error ? body.error->message : std::string{};
+  const auto kind = look_up(answer.status, code, message);
+  if (body.error) return explain(outcome, kind, code, message);
+  explain(outcome, kind, fmt::format("HTTP_{}", answer.status),
+          describe_body(answer.status, body, answer.body));
+}
+
+}  // namespace
+
+Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Card& card) {
+  Outcome outcome;
+  outcome.http_status = answer.status;
+  outcome.request_id = printable(answer.headers.request_id, k_request_id_bytes);
+  outcome.retry_after = read_retry_after(answer.headers);
+  outcome.server_time = read_server_time(answer);
+  if (answer.status >= 200 && answer.status < 300)
+    classify_success(outcome, answer, kind, card);
+  else
+    classify_failure(outcome, answer);
+  return outcome;
+}
+
+}  // namespace cardvoid::wechatpay

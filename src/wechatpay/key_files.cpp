@@ -1,0 +1,88 @@
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/wechatpay/verifier.hpp>
+#include <vector>
+
+namespace cardvoid::wechatpay {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t k_limit_bytes = 65'536;  // a key file has 2 KB, a chain of certificates below 20
+
+// Overwrites a secret when its time is over. The text must not be moved from.
+struct Wiped {
+  std::string& text;
+  ~Wiped() { OPENSSL_cleanse(text.data(), text.size()); }
+};
+
+// A file that is not there is the job's mistake (66), one that cannot be used a bad credential (77).
+Result<std::string> read_key_file(const fs::path& path) {
+  std::error_code ignored;
+  return read_file(path, k_limit_bytes, fs::exists(path, ignored) ? Errc::bad_credentials : Errc::no_input);
+}
+
+std::shared_ptr<EVP_PKEY> share(PublicKey key) { return {key.release(), EVP_PKEY_free}; }
+
+// In a fixed order, so that the first fault reported does not depend on the file system.
+Result<std::vector<fs::path>> list_pem_files(const fs::path& dir) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  const bool exists = fs::exists(dir, error);
+  for (fs::directory_iterator at{dir, error}, end; !error && at != end; at.increment(error))
+    if (at->path().extension() == ".pem") files.push_back(at->path());
+  if (error)
+    return Error{exists ? Errc::bad_credentials : Errc::no_input,
+                 dir.string() + ": cannot list it: " + error.message()};
+  if (files.empty()) return Error{Errc::bad_credentials, dir.string() + ": holds no *.pem file"};
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+Result<Verifier::Keys> load_platform_keys(const model::Platform& platform) {
+  Verifier::Keys keys;
+  if (!platform.public_key_file.empty()) {
+    auto pem = read_key_file(platform.public_key_file);
+    if (!pem) return std::move(pem).error();
+    auto key = read_public_key(*pem);
+    if (!key) return with_context(std::move(key).error(), platform.public_key_file.string());
+    keys.emplace(platform.public_key_id, share(*std::move(key)));
+  }
+  if (!platform.certificates_dir.empty()) {
+    auto files = list_pem_files(platform.certificates_dir);
+    if (!files) return std::move(files).error();
+    for (const auto& file : *files) {
+      auto pem = read_key_file(file);
+      if (!pem) return std::move(pem).error();
+      auto certificate = read_certificate(*pem);
+      if (!certificate) return with_context(std::move(certificate).error(), file.string());
+      keys.emplace(certificate->serial, share(std::move(certificate->key)));
+    }
+  }
+  if (keys.empty())
+    return Error{Errc::bad_job, "[platform] names neither public_key_file nor certificates_dir"};
+  return keys;
+}
+
+Result<PrivateKey> load_merchant_key(const model::Merchant& merchant) {
+  Result<std::string> passphrase = std::string{};
+  if (!merchant.passphrase_file.empty()) passphrase = read_key_file(merchant.passphrase_file);
+  if (!passphrase) return std::move(passphrase).error();
+  const Wiped passphrase_wiped{*passphrase};
+  const std::string_view line_end = "\r\n";  // an editor's, not the passphrase's
+  const auto used = std::string_view{*passphrase}.substr(0, passphrase->find_last_not_of(line_end) + 1);
+
+  auto pem = read_key_file(merchant.private_key_file);
+  if (!pem) return std::move(pem).error();
+  const Wiped pem_wiped{*pem};
+  auto key = read_private_key(*pem, used);
+  if (!key) return with_context(std::move(key).error(), merchant.private_key_file.string());
+  return key;
+}
+
+}  // namespace cardvoid::wechatpay

@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/wechatpay/keys.hpp>
+#include <cstring>
+#include <optional>
+
+namespace cardvoid::wechatpay {
+
+namespace {
+
+constexpr int k_least_bits = 2048;
+
+Error unusable(std::string what) { return {Errc::bad_credentials, std::move(what)}; }
+
+// One "-----BEGIN label-----" … "-----END label-----" of a PEM file; without an END, the rest of the file.
+struct Block {
+  std::string_view label, text;
+};
+
+std::string printable(std::string_view label) { return escape_for_terminal(label.substr(0, 40)); }
+
+std::optional<Block> next_block(std::string_view& pem) {
+  constexpr std::string_view k_begin = "-----BEGIN ", k_dashes = "-----";
+  const auto begin = pem.find(k_begin);
+  if (begin == std::string_view::npos) return std::nullopt;
+  pem.remove_prefix(begin);
+  const auto label_end = pem.find(k_dashes, k_begin.size());
+  if (label_end == std::string_view::npos) return std::nullopt;
+  const auto label = pem.substr(k_begin.size(), label_end - k_begin.size());
+  const auto end_line = fmt::format("-----END {}-----", label);
+  const auto end = pem.find(end_line, label_end);
+  const Block block{label, end == std::string_view::npos ? pem : pem.substr(0, end + end_line.size())};
+  pem.remove_prefix(block.text.size());
+  return block;
+}
+
+// The first block with a label ending in `label`: a file may hold a certificate beside its key.
+std::optional<Block> find_block(std::string_view pem, std::string_view label) {
+  while (const auto block = next_block(pem))
+    if (block->label.ends_with(label)) return block;
+  return std::nullopt;
+}
+
+// Why `find_block` found nothing, in words that help to find the right file.
+Error not_there(std::string_view pem, std::string_view expected) {
+  if (pem.empty()) return unusable("the file is empty");
+  auto rest = pem;
+  if (const auto other = next_block(rest)) {
+    const auto& label = other->label;
+    const auto what = label.ends_with("PRIVATE KEY")   ? std::string{"a private key"}
+                      : label.ends_with("PUBLIC KEY")  ? std::string{"a public key"}
+                      : label.ends_with("CERTIFICATE") ? std::string{"a certificate"}
+                                                       : "\"" + printable(label) + "\"";
+    return unusable(fmt::format("it holds {} where {} is expected", what, expected));
+  }
+  if (pem.front() == 0x30)  // the start of every DER structure, PKCS#12 included
+    return unusable(fmt::format("not PEM but binary (DER or PKCS#12); {} in PEM form is expected", expected));
+  return unusable(fmt::format("not PEM: no \"-----BEGIN …-----\" line; {} is expected", expected));
+}
+
+Error garbled(std::string_view what) {
+  return unusable(fmt::format("{} cannot be read, the file is damaged or cut off: {}", what, drain_errors()));
+}
+
+Owned<BIO, BIO_free> reading(std::string_view text) {
+  ERR_clear_error();  // so that what is reported afterwards is ours
+  return Owned<BIO, BIO_free>{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
+}
+
+// Takes the place of OpenSSL's own callback, which would ask on the terminal. May be called more than once.
+int answer_passphrase(char* buffer, int size, int /*writing*/, void* argument) {
+  const auto& secret = *static_cast<const std::string_view*>(argument);
+  if (secret.empty() || secret.size() > static_cast<std::size_t>(size)) return -1;
+  std::memcpy(buffer, secret.data(), secret.size());
+  return static_cast<int>(secret.size());
+}
+
+std::optional<Error> find_weakness(const EVP_PKEY* key) {
+  if (!EVP_PKEY_is_a(key, "RSA")) {
+    const auto* const type = EVP_PKEY_get0_type_name(key);
+    return unusable(
+        fmt::format("not an RSA key but {}; WeChat Pay uses RSA", type ? type : "of an unknown kind"));
+  }
+  if (const auto bits = EVP_PKEY_get_bits(key); bits < k_least_bits)
+    return unusable(
+        fmt::format("an RSA key of {} bits is too short; at least {} are needed", bits, k_least_bits));
+  return std::nullopt;
+}
+
+// A flipped character in a PEM file often still reads as a key, one whose signatures are all wrong.
+bool is_consistent(EVP_PKEY* key) {
+  const Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context{EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr)};
+  return context && EVP_PKEY_pairwise_check(context.get()) == 1;
+}
+
+}  // namespace
+
+std::string drain_errors() {
+  std::string all, before;
+  while (const auto code = ERR_get_error()) {
+    const auto* const library = ERR_lib_error_string(code);
+    const auto* const reason = ERR_reason_error_string(code);
+    auto line = fmt::format("{}: {}", library ? library : "OpenSSL", reason ? reason : std::to_string(code));
+    if (line == before) continue;  // decoders say the same thing once per format they tried
+    all += (all.empty() ? "" : "; ") + line;
+    before = std::move(line);
+  }
+  return all.empty() ? "OpenSSL gave no reason" : all;
+}
+
+Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passphrase) {
+  const auto block = find_block(pem, "PRIVATE KEY");
+  if (!block) return not_there(pem, "the merchant's private key (apiclient_key.pem)");
+  const bool encrypted = block->label == "ENCRYPTED PRIVATE KEY" ||
+                         block->text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos;
+  if (encrypted && passphrase.empty())
+    return unusable("the private key is encrypted; passphrase_file must name its passphrase");
+
+  const auto bio = reading(block->text);
+  PrivateKey key{bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, answer_passphrase, &passphrase) : nullptr};
+  if (!key && encrypted)
+    return unusable("the passphrase does not open the private key (or the file is damaged): " +
+                    drain_errors());
+  if (!key) return garbled("the private key");
+  if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
+  if (!is_consistent(key.get()))
+    return unusable("the private key is damaged, its numbers do not belong together: " + drain_errors());
+  ERR_clear_error();
+  return key;
+}
+
+Result<PublicKey> read_public_key(std::string_view pem) {
+  const auto block = find_block(pem, "PUBLIC KEY");
+  if (!block) return not_there(pem, "WeChat Pay's public key (pub_key.pem)");
+  if (block->label != "PUBLIC KEY")
+    return unusable(
+        fmt::format("a \"BEGIN {}\" where \"BEGIN PUBLIC KEY\" is expected; convert it with "
+                    "openssl rsa -RSAPublicKey_in -pubout",
+                    printable(block->label)));
+  const auto bio = reading(block->text);
+  PublicKey key{bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr) : nullptr};
+  if (!key) return garbled("the public key");
+  if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
+  return key;
+}
+
+Result<Certificate> read_certificate(std::string_view pem) {
+  const auto block = find_block(pem, "CERTIFICATE");
+  if (!block) return not_there(pem, "a certificate of WeChat Pay");
+  const auto bio = reading(block->text);
+  const Owned<X509, X509_free> certificate{bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)
+                                               : nullptr};
+  if (!certificate) return garbled("the certificate");
+  PublicKey key{X509_get_pubkey(certificate.get())};
+  if (!key) return garbled("the certificate's public key");
+  if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
+
+  const Owned<BIGNUM, BN_free> number{ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate.get()), nullptr)};
+  char* const hex = number ? BN_bn2hex(number.get()) : nullptr;  // upper case, as in Wechatpay-Serial
+  if (!hex) return garbled("the certificate's serial number");
+  std::string serial{hex};
+  OPENSSL_free(hex);
+  return Certificate{std::move(serial), std::move(key)};
+}
+
+}  // namespace cardvoid::wechatpay

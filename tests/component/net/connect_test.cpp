@@ -1,0 +1,173 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "component/net/rig.hpp"
+
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::net_test;
+
+  namespace {
+
+  void answer_each(Peer& peer) {
+    while (!peer.read_request().empty()) peer.write(answer_with("hello"));
+  }
+
+  void wait_for_end(Peer& peer) { peer.wait_for_end(); }
+
+  // A file of this content, gone with the object.
+  class TemporaryFile {
+   public:
+    explicit TemporaryFile(std::string_view content) : path{authority_file().string() + ".test"} {
+      std::ofstream{path} << content;
+    }
+    ~TemporaryFile() { std::filesystem::remove(path); }
+    const std::filesystem::path path;
+  };
+
+  Result<std::unique_ptr<HttpsClient>> create_with(const std::filesystem::path& ca_file) {
+    boost::asio::io_context io;
+    HttpsSettings settings;
+    settings.ca_file = ca_file;
+    return HttpsClient::create(io.get_executor(), settings);
+  }
+
+  bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+  }
+
+  }  // namespace
+
+  TEST_CASE("connect: a server known by name or by address is accepted over TLS 1.2 and 1.3") {
+    for (const auto* host : {"localhost", "127.0.0.1"}) {
+      for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        Server server{answer_each, {.min_version = version, .max_version = version}};
+        Rig rig{server, [&](HttpsSettings& settings) { settings.endpoints[0].host = host; }};
+        const auto exchange = rig.ask();
+        CHECK(exchange.reach == Exchange::answered);
+        CHECK(exchange.body == "hello");
+      }
+    }
+  }
+
+  TEST_CASE("connect: SNI carries the name and is left out for an address") {
+    const auto tell_name = [](Peer& peer) {
+      peer.read_request();
+      peer.write(answer_with(peer.server_name()));
+    };
+    Server server{tell_name};
+    CHECK(Rig{server}.ask().body == "localhost");
+    CHECK(Rig{server, [](HttpsSettings& settings) { settings.endpoints[0].host = "127.0.0.1"; }}.ask().body ==
+          "");
+  }
+
+  TEST_CASE("connect: a certificate for another host is refused") {
+    Server server{wait_for_end, {.names = "DNS:evil.example,IP:127.0.0.2"}};
+    for (const auto* host : {"localhost", "127.0.0.1"}) {
+      Rig rig{server, [&](HttpsSettings& settings) { settings.endpoints[0].host = host; }};
+      const auto failure = rig.try_connect().error();
+      CHECK(failure.kind == ConnectFailure::bad_certificate);
+      CHECK_MESSAGE(contains(failure.what, "issued for another host"), failure.what);
+      CHECK_MESSAGE(contains(failure.what, host), failure.what);
+    }
+  }
+
+  TEST_CASE("connect: a certificate of an unknown authority is refused with a hint") {
+    Server server{wait_for_end};
+    Rig rig{server, [](HttpsSettings& settings) { settings.ca_file.clear(); }};
+    const auto failure = rig.try_connect().error();
+    CHECK(failure.kind == ConnectFailure::bad_certificate);
+    CHECK_MESSAGE(contains(failure.what, "endpoints.ca_file"), failure.what);
+  }
+
+  TEST_CASE("connect: a certificate outside its time is refused") {
+    Server expired{wait_for_end, {.valid_from_day = -9, .valid_to_day = -1}};
+    const auto too_late = Rig{expired}.try_connect().error();
+    CHECK(too_late.kind == ConnectFailure::bad_certificate);
+    CHECK_MESSAGE(contains(too_late.what, "expired"), too_late.what);
+
+    Server early{wait_for_end, {.valid_from_day = 1, .valid_to_day = 9}};
+    const auto too_early = Rig{early}.try_connect().error();
+    CHECK(too_early.kind == ConnectFailure::bad_certificate);
+    CHECK_MESSAGE(contains(too_early.what, "not yet valid"), too_early.what);
+  }
+
+  TEST_CASE("connect: a server that speaks no more than TLS 1.1 fails the handshake") {
+    Server server{wait_for_end, {.min_version = TLS1_VERSION, .max_version = TLS1_1_VERSION}};
+    const auto failure = Rig{server}.try_connect().error();
+    CHECK(failure.kind == ConnectFailure::handshake);
+    CHECK_MESSAGE(contains(failure.what, "version"), failure.what);
+  }
+
+  TEST_CASE("connect: a server that closes instead of a handshake fails the handshake") {
+    Server server{[](Peer&) {}, {.shakes_hands = false}};
+    CHECK(Rig{server}.try_connect().error().kind == ConnectFailure::handshake);
+  }
+
+  TEST_CASE("connect: a server that never speaks fails the handshake when the time is up") {
+    Server server{wait_for_end, {.shakes_hands = false}};
+    Rig rig{server, [](HttpsSettings& settings) { settings.connect_timeout = 150ms; }};
+    const auto before = std::chrono::steady_clock::now();
+    const auto failure = rig.try_connect().error();
+    const auto took = std::chrono::steady_clock::now() - before;
+    CHECK(failure.kind == ConnectFailure::handshake);
+    CHECK_MESSAGE(contains(failure.what, "not finished in time"), failure.what);
+    CHECK(took >= 150ms);
+    CHECK(took < 5s);
+  }
+
+  TEST_CASE("connect: a refused port is a connect failure that names endpoint and address") {
+    Rig rig{closed_port()};
+    const auto failure = rig.try_connect().error();
+    CHECK(failure.kind == ConnectFailure::connect);
+    CHECK_MESSAGE(contains(failure.what, "localhost:"), failure.what);
+    CHECK_MESSAGE(contains(failure.what, "refused (127.0.0.1:"), failure.what);
+  }
+
+  TEST_CASE("connect: a name that does not exist is a resolve failure") {
+    Rig rig{443, [](HttpsSettings& settings) {
+              settings.endpoints[0].host = "name.invalid";
+              settings.connect_timeout = 2s;
+            }};
+    const auto failure = rig.try_connect().error();
+    CHECK(failure.kind == ConnectFailure::resolve);
+    CHECK_MESSAGE(contains(failure.what, "name.invalid:443"), failure.what);
+  }
+
+  TEST_CASE("connect: what cannot be a host name is a failure and nothing worse") {
+    for (const auto& host : {std::string{}, std::string(300, 'a'), std::string{"a b"}}) {
+      Rig rig{443, [&](HttpsSettings& settings) {
+                settings.endpoints[0].host = host;
+                settings.connect_timeout = 2s;
+              }};
+      CHECK(rig.try_connect().has_error());
+    }
+  }
+
+  TEST_CASE("connect: a ca_file that is missing is told apart from one without certificates") {
+    CHECK(create_with("/nonexistent/roots.pem").error().code == Errc::no_input);
+    const TemporaryFile no_certificate{"just words\n"};
+    CHECK(create_with(no_certificate.path).error().code == Errc::bad_job);
+    const TemporaryFile damaged{"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+    const auto error = create_with(damaged.path).error();
+    CHECK(error.code == Errc::bad_job);
+    CHECK_MESSAGE(contains(error.what, damaged.path.string()), error.what);
+  }
+
+  TEST_CASE("connect: closing the client ends a connect under way") {
+    Event accepted;
+    const auto accept_and_wait = [&](Peer& peer) {
+      accepted.raise();
+      peer.wait_for_end();
+    };
+    Server server{accept_and_wait, {.shakes_hands = false}};
+    Rig rig{server};
+    std::optional<HttpsClient::Connected> connected;
+    start(rig.io, rig.client->connect(0, false), connected);
+    run_until(rig.io, accepted);
+    rig.client->close();
+    CHECK(contains(finish(rig.io, connected).error().what, "closed"));
+    CHECK(rig.try_connect().has_error());
+  }
+}

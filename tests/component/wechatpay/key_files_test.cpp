@@ -1,0 +1,106 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/wechatpay/verifier.hpp>
+#include <filesystem>
+#include <ostream>
+
+#include "unit/wechatpay/key_tools.hpp"
+
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::wechatpay;
+  namespace fs = std::filesystem;
+
+  namespace {
+
+  struct Folder {
+    fs::path path;
+    Folder() {
+      auto pattern = (fs::temp_directory_path() / "cardvoid-keys-XXXXXX").string();
+      path = ::mkdtemp(pattern.data());
+    }
+    ~Folder() { fs::remove_all(path); }
+    fs::path put(const std::string& name, std::string_view content) const {
+      REQUIRE(write_private_file(path / name, content).has_value());
+      return path / name;
+    }
+  };
+
+  template <class T>
+  void check_error(const Result<T>& result, Errc code, std::string_view part) {
+    REQUIRE(result.has_error());
+    CHECK(static_cast<int>(result.error().code) == static_cast<int>(code));
+    CAPTURE(result.error().what);
+    CHECK(result.error().what.find(part) != std::string::npos);
+  }
+
+  }  // namespace
+
+  TEST_CASE_FIXTURE(Folder, "merchant key: a passphrase file may end in a line end") {
+    const auto key = key_tools::make_rsa_key();
+    model::Merchant merchant;
+    merchant.private_key_file = put("key.pem", key_tools::private_pem(key.get(), "open sesame "));
+    for (const auto* content : {"open sesame ", "open sesame \n", "open sesame \r\n"}) {
+      merchant.passphrase_file = put("passphrase", content);
+      const auto loaded = load_merchant_key(merchant);
+      REQUIRE(loaded.has_value());
+      CHECK(EVP_PKEY_eq(loaded->get(), key.get()) == 1);
+    }
+    merchant.passphrase_file = put("passphrase", "open sesame");
+    check_error(load_merchant_key(merchant), Errc::bad_credentials, "key.pem: the passphrase does not open");
+  }
+
+  TEST_CASE_FIXTURE(Folder, "merchant key: a missing file is 66 and an unusable one 77") {
+    model::Merchant merchant;
+    merchant.private_key_file = path / "absent.pem";
+    check_error(load_merchant_key(merchant), Errc::no_input, "absent.pem");
+    merchant.private_key_file = path;
+    check_error(load_merchant_key(merchant), Errc::bad_credentials, path.string());
+    merchant.private_key_file = put("big.pem", std::string(100'000, 'x'));
+    check_error(load_merchant_key(merchant), Errc::bad_credentials, "is it the right file?");
+    merchant.private_key_file = put("text.pem", "hello");
+    check_error(load_merchant_key(merchant), Errc::bad_credentials, "text.pem: not PEM");
+    merchant.passphrase_file = path / "absent";
+    check_error(load_merchant_key(merchant), Errc::no_input, "absent");
+  }
+
+  TEST_CASE_FIXTURE(Folder, "platform keys: the public key stands under its id") {
+    const auto key = key_tools::make_rsa_key();
+    model::Platform platform;
+    platform.public_key_id = "PUB_KEY_ID_1";
+    platform.public_key_file = put("pub.pem", key_tools::public_pem(key.get()));
+    const auto keys = load_platform_keys(platform);
+    REQUIRE(keys.has_value());
+    REQUIRE(keys->size() == 1);
+    CHECK(EVP_PKEY_eq(keys->at("PUB_KEY_ID_1").get(), key.get()) == 1);
+
+    platform.public_key_file = path / "absent.pem";
+    check_error(load_platform_keys(platform), Errc::no_input, "absent.pem");
+    platform.public_key_file = put("wrong.pem", key_tools::private_pem(key.get()));
+    check_error(load_platform_keys(platform), Errc::bad_credentials, "wrong.pem: it holds a private key");
+    check_error(load_platform_keys({}), Errc::bad_job, "[platform]");
+  }
+
+  TEST_CASE_FIXTURE(Folder, "platform keys: every certificate of a folder stands under its serial") {
+    const auto old_key = key_tools::make_rsa_key(), new_key = key_tools::make_rsa_key();
+    model::Platform platform;
+    platform.certificates_dir = path / "absent";
+    check_error(load_platform_keys(platform), Errc::no_input, "absent");
+    platform.certificates_dir = path;
+    check_error(load_platform_keys(platform), Errc::bad_credentials, "holds no *.pem file");
+
+    put("old.pem", key_tools::certificate_pem(old_key.get(), "AA01"));
+    put("new.pem", key_tools::certificate_pem(new_key.get(), "BB02"));
+    put("README.txt", "not a key");
+    const auto keys = load_platform_keys(platform);
+    REQUIRE(keys.has_value());
+    REQUIRE(keys->size() == 2);
+    CHECK(EVP_PKEY_eq(keys->at("AA01").get(), old_key.get()) == 1);
+    CHECK(EVP_PKEY_eq(keys->at("BB02").get(), new_key.get()) == 1);
+
+    put("broken.pem", key_tools::public_pem(old_key.get()));
+    check_error(load_platform_keys(platform), Errc::bad_credentials, "broken.pem: it holds a public key");
+  }
+}

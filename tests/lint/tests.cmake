@@ -1,0 +1,6 @@
+add_test(NAME "lint/co_await braces" COMMAND ${CMAKE_CURRENT_LIST_DIR}/co_await_braces.sh include src tests
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/co_await braces: the script sees what it must" 
+  COMMAND ${CMAKE_CURRENT_LIST_DIR}/co_await_braces.sh --self-test)
+set_tests_properties("lint/co_await braces" "lint/co_await braces: the script sees what it must"
+  PROPERTIES LABELS lint)

@@ -1,0 +1,267 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cardvoid/dispatch/pacer.hpp>
+#include <cmath>
+#include <deque>
+#include <ostream>
+#include <random>
+
+TEST_SUITE("unit") {
+  using namespace cardvoid;
+  using namespace std::chrono_literals;
+  using dispatch::Pacer;
+  using std::chrono::nanoseconds;
+
+  namespace {
+
+  constexpr Instant k_start{100h};
+
+  // Sends as fast as the pacer allows: timers fire late, requests leave a little after their permit and
+  // travel for a while. `travel` is the spread of the one-way delay, of which the pacer knows nothing
+  // beforehand.
+  struct Drive {
+    double limit;
+    nanoseconds for_how_long = 1h;
+    nanoseconds timer_lateness = 5ms, signing = 2ms, travel = 20ms;
+
+    std::int64_t sent = 0;
+    nanoseconds closest =
+        1h;  // of a request and the one ceil(limit) requests after it, as the platform sees them
+
+    void run() {
+      Pacer pacer{limit};
+      std::mt19937_64 random{7};
+      const auto up_to = [&](nanoseconds most) {
+        return nanoseconds{
+            static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(most.count() + 1))};
+      };
+      const auto per_window = static_cast<std::size_t>(std::ceil(limit));
+      std::deque<Instant> arrived;
+      auto now = k_start;
+      while (now - k_start < for_how_long) {
+        if (pacer.next_at() > now) now = pacer.next_at() + up_to(timer_lateness);
+        pacer.take(now);
+        const auto left = now + up_to(signing);
+        pacer.left(now, left);
+        const auto there = up_to(travel);
+        pacer.observe(50ms + there + up_to(travel));
+        ++sent;
+        arrived.insert(std::upper_bound(arrived.begin(), arrived.end(), left + there), left + there);
+        // Far enough back, nothing can be inserted any more.
+        if (arrived.size() < 2 * per_window + 64) continue;
+        closest = std::min(closest, nanoseconds{arrived[per_window] - arrived[0]});
+        arrived.pop_front();
+      }
+    }
+    double share_of_limit() const {
+      return static_cast<double>(sent) / (limit * std::chrono::duration<double>{for_how_long}.count());
+    }
+  };
+
+  // Takes permits at once when they are due, until `end`. Returns when they were.
+  std::vector<Instant> take_until(Pacer& pacer, Instant end) {
+    std::vector<Instant> taken;
+    while (pacer.next_at() < end) {
+      taken.push_back(std::max(pacer.next_at(), taken.empty() ? k_start : taken.back()));
+      pacer.take(taken.back());
+    }
+    return taken;
+  }
+
+  }  // namespace
+
+  TEST_CASE("pacer: an hour of late timers never brings more than the limit into one second") {
+    for (const double limit : {0.5, 1.0, 2.5, 5.0, 50.0}) {
+      CAPTURE(limit);
+      Drive drive{.limit = limit, .timer_lateness = 80ms};
+      drive.run();
+      CHECK(drive.closest >= 1s);
+      CHECK(drive.closest < std::max(1.5, 1.5 * std::ceil(limit) / limit) * 1s);  // it was measured
+    }
+  }
+
+  TEST_CASE("pacer: 500 in a second stay 500 in every second") {
+    Drive drive{.limit = 500, .for_how_long = 10min, .timer_lateness = 40ms};
+    drive.run();
+    CHECK(drive.closest >= 1s);
+    CHECK(drive.share_of_limit() > 0.9);
+  }
+
+  TEST_CASE("pacer: small jitter costs less than three percent of the limit") {
+    for (const double limit : {5.0, 50.0, 500.0}) {
+      Drive drive{.limit = limit, .for_how_long = 5min, .travel = 5ms};
+      drive.run();
+      CAPTURE(limit);
+      CAPTURE(drive.share_of_limit());
+      CHECK(drive.share_of_limit() >= 0.97);
+      CHECK(drive.closest >= 1s);
+    }
+  }
+
+  TEST_CASE("pacer: starts without a burst and spaces evenly") {
+    for (const double limit : {5.0, 500.0}) {
+      Pacer pacer{limit};
+      CHECK(pacer.next_at() <= k_start);
+      const auto taken = take_until(pacer, k_start + 1s);
+      const auto gap = std::chrono::duration<double>{1.025 / limit};
+      for (std::size_t i = 1; i < taken.size(); ++i)
+        CHECK(std::chrono::duration<double>{taken[i] - taken[i - 1]}.count() == doctest::Approx(gap.count()));
+      CHECK(taken.size() == static_cast<std::size_t>(std::ceil(limit / 1.025)));
+    }
+  }
+
+  TEST_CASE("pacer: a late timer is caught up with and yet the window holds") {
+    Pacer pacer{50};
+    auto taken = take_until(pacer, k_start + 2s);
+    const auto planned = pacer.next_at();
+    const auto late = planned + 40ms;  // two intervals
+    pacer.take(late);
+    CHECK(pacer.next_at() <= late);  // the next one is overdue too
+    std::vector<Instant> behind{taken.end() - 49, taken.end()};
+    behind.push_back(late);
+    for (int i = 0; i < 100; ++i) {
+      const auto next = std::max(pacer.next_at(), behind.back());
+      CHECK(next - behind[behind.size() - 50] >= 1025ms);
+      pacer.take(next);
+      behind.push_back(next);
+    }
+    CHECK(pacer.next_at() - (planned + 101 * 20'500us) <
+          20'500us);  // two windows later: less than one request behind
+  }
+
+  TEST_CASE("pacer: a long silence is not made up for") {
+    Pacer pacer{50};
+    take_until(pacer, k_start + 2s);
+    const auto back = k_start + 10min;
+    int burst = 0;
+    for (; pacer.next_at() <= back; ++burst) pacer.take(back);
+    CHECK(burst <= 4);
+  }
+
+  TEST_CASE("pacer: due_after says when the request behind others may leave") {
+    Pacer pacer{5};
+    pacer.take(k_start);
+    CHECK(pacer.due_after(0) == pacer.next_at());
+    CHECK(pacer.due_after(2) - pacer.next_at() == 410ms);
+  }
+
+  TEST_CASE("pacer: a 429 pauses for a second and halves the rate") {
+    Pacer pacer{8};
+    take_until(pacer, k_start + 2s);
+    const auto now = k_start + 2s;
+    pacer.throttled(now, now - 80ms, std::nullopt);
+    CHECK(pacer.paused(now + 999ms));
+    CHECK_FALSE(pacer.paused(now + 1s));
+    CHECK(pacer.next_at() == now + 1s);
+    CHECK(pacer.rate(now) == 4);
+    const auto taken = take_until(pacer, now + 3s);
+    CHECK(taken.size() == 8);             // no burst after the pause
+    CHECK(taken[1] - taken[0] >= 206ms);  // half a catch-up below 256 ms
+  }
+
+  TEST_CASE("pacer: several 429 to one burst count once but lengthen the pause") {
+    Pacer pacer{8};
+    take_until(pacer, k_start + 2s);
+    const auto now = k_start + 2s;
+    for (int i = 0; i < 5; ++i) pacer.throttled(now + i * 10ms, now - i * 10ms, std::nullopt);
+    CHECK(pacer.rate(now + 1s) == 4);
+    CHECK(pacer.next_at() == now + 1040ms);
+    SUBCASE("while one to a request from after the pause counts again") {
+      pacer.take(now + 1040ms);
+      pacer.throttled(now + 1200ms, now + 1040ms, std::nullopt);
+      CHECK(pacer.rate(now + 1200ms) == 2);
+    }
+  }
+
+  TEST_CASE("pacer: the rate never falls below an eighth and recovers to the limit") {
+    Pacer pacer{8};
+    auto now = k_start;
+    for (int i = 0; i < 10; ++i, now += 2s) pacer.throttled(now, now, std::nullopt);
+    CHECK(pacer.rate(now) == 1);
+    double before = 1;
+    for (int i = 0; i < 70; ++i, now += 1s) {
+      CHECK(pacer.rate(now) >= before);
+      CHECK(pacer.rate(now) <= before + 0.41);  // slowly: a twentieth at a time
+      before = pacer.rate(now);
+    }
+    CHECK(pacer.rate(now) == 8);
+  }
+
+  TEST_CASE("pacer: Retry-After is honoured when it is longer than our own pause") {
+    Pacer pacer{5};
+    pacer.throttled(k_start, k_start, 7s);
+    CHECK(pacer.next_at() == k_start + 7s);
+    Pacer impatient{5};
+    impatient.throttled(k_start, k_start, 0ms);
+    CHECK(impatient.next_at() == k_start + 1s);
+  }
+
+  TEST_CASE("pacer: hold lets nothing leave before and is not a 429") {
+    Pacer pacer{5};
+    pacer.hold(k_start + 1500ms);
+    CHECK(pacer.next_at() == k_start + 1500ms);
+    CHECK_FALSE(pacer.paused(k_start));
+    CHECK(pacer.rate(k_start) == 5);
+    pacer.take(k_start + 1500ms);
+    CHECK(pacer.next_at() == k_start + 1705ms);
+  }
+
+  TEST_CASE("pacer: the guard follows the spread of round trips and is bounded") {
+    Pacer pacer{5};
+    CHECK(pacer.guard() == 25ms);
+    for (int i = 0; i < 200; ++i) pacer.observe(80ms);
+    CHECK(pacer.guard() == 25ms);  // slow is not irregular
+    for (int i = 0; i < 200; ++i) pacer.observe(i % 2 ? 60ms : 100ms);
+    CHECK(pacer.guard() > 50ms);
+    CHECK(pacer.guard() < 70ms);
+    CHECK(pacer.window() == 1s + pacer.guard());
+    for (int i = 0; i < 200; ++i) pacer.observe(i % 2 ? 10ms : 3s);
+    CHECK(pacer.guard() == 250ms);
+    for (int i = 0; i < 400; ++i) pacer.observe(80ms);
+    CHECK(pacer.guard() == 25ms);
+  }
+
+  TEST_CASE("pacer: what left later than its permit counts from when it left") {
+    Pacer pacer{2};
+    pacer.take(k_start);
+    pacer.take(k_start + 520ms);
+    pacer.left(k_start, k_start + 300ms);
+    CHECK(pacer.next_at() == k_start + 1325ms);
+    SUBCASE("even when it was overtaken by a later one") {
+      pacer.left(k_start + 300ms, k_start + 600ms);  // again: now behind the one of 520 ms
+      CHECK(pacer.next_at() == k_start + 1545ms);
+      pacer.take(k_start + 1545ms);
+      CHECK(pacer.next_at() ==
+            k_start + 1545ms - 50ms + 512'500us);  // even spacing; the window opens earlier
+    }
+    SUBCASE("and an unknown permit changes nothing") {
+      pacer.left(k_start + 1ms, k_start + 5s);
+      CHECK(pacer.next_at() == k_start + 1325ms);
+    }
+  }
+
+  TEST_CASE("pacer: a new limit holds from the next request and nothing sent is forgotten") {
+    Pacer pacer{50};
+    take_until(pacer, k_start + 2s);
+    const auto last = k_start + 2s;
+    SUBCASE("lower") {
+      pacer.set_limit(2);
+      const auto taken = take_until(pacer, last + 10s);
+      CHECK(taken.front() >= last + 900ms);  // the two latest of the old pace fill the new second
+      CHECK(taken.size() <= 19);
+      for (std::size_t i = 2; i < taken.size(); ++i) CHECK(taken[i] - taken[i - 2] >= 1s);
+    }
+    SUBCASE("higher") {
+      pacer.set_limit(100);
+      const auto size = take_until(pacer, last + 10s).size();
+      CHECK(size >= 960);
+      CHECK(size <= 1000);
+    }
+    SUBCASE("lifts what a 429 imposed") {
+      pacer.throttled(last, last, std::nullopt);
+      pacer.set_limit(50);
+      CHECK(pacer.rate(last + 1s) == 50);
+    }
+  }
+}

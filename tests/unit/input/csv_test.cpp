@@ -1,0 +1,253 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <ostream>
+#include <random>
+
+#include "csv_text.hpp"
+
+TEST_SUITE("unit") {
+  using namespace cardvoid;
+  using namespace cardvoid::input;
+  using namespace cardvoid::input::test;
+  using namespace std::string_literals;
+
+  namespace {
+
+  std::vector<std::string> codes_of(const Read& read) {
+    std::vector<std::string> codes;
+    codes.reserve(read.rows.size());
+    for (const auto& row : read.rows) codes.push_back(row.card.code);
+    return codes;
+  }
+
+  std::vector<std::int64_t> lines_of(const auto& records) {
+    std::vector<std::int64_t> lines;
+    lines.reserve(records.size());
+    for (const auto& record : records) lines.push_back(record.source_line);
+    return lines;
+  }
+
+  using Lines = std::vector<std::int64_t>;
+  using Codes = std::vector<std::string>;
+
+  }  // namespace
+
+  TEST_CASE("csv: line ends of either kind and a missing last one are accepted") {
+    for (const auto* text :
+         {"code,openid\na,o\nb,o\n", "code,openid\r\na,o\r\nb,o\r\n", "code,openid\na,o\r\nb,o",
+          "code,openid\r\r\na,o\r\r\nb,o\r", "code,openid\na,o\n\"b\",\"o\""}) {
+      const auto read = read_text(text);
+      CHECK(read.error == "");
+      CHECK(codes_of(read) == Codes{"a", "b"});
+      CHECK(lines_of(read.rows) == Lines{2, 3});
+      for (const auto& row : read.rows) CHECK(row.card.openid == "o");
+    }
+  }
+
+  TEST_CASE("csv: a byte order mark is no part of the first name") {
+    CHECK(codes_of(read_text("\xEF\xBB\xBF"
+                             "code,openid\na,o\n")) == Codes{"a"});
+    CHECK(codes_of(read_text("\xEF\xBB\xBF\"code\",openid\na,o\n")) == Codes{"a"});
+  }
+
+  TEST_CASE("csv: blank lines are skipped and counted") {
+    const auto read = read_text("\n\r\ncode,openid\n\n\na,o\n\r\nb,o\n\n");
+    CHECK(codes_of(read) == Codes{"a", "b"});
+    CHECK(lines_of(read.rows) == Lines{6, 8});
+  }
+
+  TEST_CASE("csv: line numbers are those of the text where quoted fields span lines") {
+    const auto read = read_text(
+        "code,openid,note\n"
+        "a,o,\"one\ntwo\r\nthree\"\n"
+        "b,o,x\n"
+        "\n"
+        "\"c\n\",o,x\n"
+        "d,o,\"\n\n\"\n"
+        "e,o\n"
+        "f,o,\"end\"");
+    CHECK(read.error == "");
+    CHECK(codes_of(read) == Codes{"a", "b", "d", "f"});
+    CHECK(lines_of(read.rows) == Lines{2, 5, 9, 13});
+    REQUIRE(lines_of(read.refused) == Lines{7, 12});
+    CHECK(read.refused[0].cause == "code: control character, such as a tab or a line break");
+    CHECK(read.refused[0].raw == "\"c\n\",o,x");
+    CHECK(read.refused[1].cause == "2 fields, the header has 3");
+  }
+
+  TEST_CASE("csv: ragged rows are refused one by one and shift nothing") {
+    const auto read = read_text("code,openid,reason\na,o,r\nb\nc,o,r,x\nd,o,r\ne,o,r,\n");
+    CHECK(codes_of(read) == Codes{"a", "d"});
+    REQUIRE(lines_of(read.refused) == Lines{3, 4, 6});
+    CHECK(read.refused[0].cause == "1 field, the header has 3");
+    CHECK(read.refused[1].cause == "4 fields, the header has 3");
+    CHECK(read.refused[1].raw == "c,o,r,x");
+    CHECK(read.refused[2].cause == "4 fields, the header has 3");
+  }
+
+  TEST_CASE("csv: spaces are part of the field and never trimmed") {
+    const auto read = read_text("code,openid,reason\n a,o,r\nb ,o,r\nc\t,o,r\nd,o, r \n\" e\",o,r\n");
+    REQUIRE(read.refused.size() == 4);
+    for (const auto& refused : read.refused) CHECK(refused.cause == "code: leading or trailing space");
+    REQUIRE(read.rows.size() == 1);
+    CHECK(read.rows[0].card.reason == " r ");
+  }
+
+  TEST_CASE("csv: hostile codes arrive as they are") {
+    for (const auto* code :
+         {"/",    "?",     "#",    "%2F",  "&",  "+",  "=", ",",  ";", "~", "\"", "a/b?c#d%e&f+g=h",
+          "\"\"", ",,\",", "../x", "=1+1", "'1", "\\", "`", "1 2"}) {
+      CAPTURE(code);
+      CHECK(codes_of(read_text("openid,code\no," + quoted_field(code) + "\n")) == Codes{code});
+      CHECK(codes_of(read_text("code,openid\r\n" + quoted_field(code) + ",o\r\n")) == Codes{code});
+    }
+  }
+
+  TEST_CASE("csv: Chinese reasons arrive byte for byte") {
+    const auto read = read_text("code,openid,reason\na,o,会员计划已结束\nb,o,\"停业，感谢\"\n");
+    REQUIRE(read.rows.size() == 2);
+    CHECK(read.rows[0].card.reason == "会员计划已结束");
+    CHECK(read.rows[1].card.reason == "停业，感谢");
+  }
+
+  TEST_CASE("csv: a stray quotation mark stops with the line where the record starts") {
+    CHECK(read_text("code,openid\na,o\nb\"x,o\n").error ==
+          "members.csv:3: a quotation mark inside a field that is not in quotes; quote the field and double "
+          "the mark");
+    CHECK(read_text("code,openid\na,o\n\"b\"x,o\n").error ==
+          "members.csv:3: text behind a closing quotation mark; a quotation mark inside a field must be "
+          "doubled");
+    CHECK(read_text("code,openid\n\"b\" ,o\n")
+              .error.starts_with("members.csv:2: text behind a closing quotation mark"));
+    CHECK(read_text("code,openid\na,o\n\"b,o\nc,o\nd,\"o\"\n").error ==
+          "members.csv:3: text behind a closing quotation mark; a quotation mark inside a field must be "
+          "doubled (found in "
+          "line 5; the record starts in line 3)");
+  }
+
+  TEST_CASE("csv: a quotation mark that is never closed is named where it opens") {
+    CHECK(read_text("code,openid\na,o\n\nb,\"o\nc,o\n").error ==
+          "members.csv:4: a quotation mark opens here and none closes before the end of the file");
+    CHECK(read_text("\"code,openid\n").error.starts_with("members.csv:1: a quotation mark opens here"));
+  }
+
+  TEST_CASE("csv: an error is the end and rows before it were handed out") {
+    const auto source = open_text("code,openid\na,o\nb\"x,o\nc,o\n");
+    REQUIRE(source.has_value());
+    const auto read = drain(**source);
+    CHECK(codes_of(read) == Codes{"a"});
+    CHECK(read.error != "");
+    const auto after = (*source)->next();
+    REQUIRE(after.has_value());
+    CHECK_FALSE(after->has_value());
+  }
+
+  TEST_CASE("csv: a carriage return of its own splits no row in silence") {
+    CHECK(read_text("code,openid\na\rb,o\n").error ==
+          "members.csv:2: a carriage return without a line feed; save the file with CRLF or LF line ends");
+    CHECK(read_text("code,openid\ra,o\rb,o\r")
+              .error.starts_with("members.csv:1: a carriage return without a line feed"));
+    CHECK(read_text("code,openid\n\ra,o\n").error.starts_with("members.csv:2: a carriage return"));
+    CHECK(read_text("code,openid\n\"a\"\r,o\n").error.starts_with("members.csv:2: a carriage return"));
+    const auto inside_quotes = read_text("code,openid\n\"a\rb\",o\nc,o\n");
+    CHECK(codes_of(inside_quotes) == Codes{"c"});
+    CHECK(inside_quotes.refused.size() == 1);
+  }
+
+  TEST_CASE("csv: invalid UTF-8 refuses the file with its place") {
+    CHECK(read_text("code,openid,reason\na,o,ok\nb,o,\xBB\xE1\xD4\xB1\n").error ==
+          "members.csv:3: byte 0xBB at offset 30 is not valid UTF-8; save the file as UTF-8 (GBK and GB18030 "
+          "are not "
+          "supported yet)");
+    CHECK(read_text("\xEF\xBB\xBF"
+                    "code,openid\n\xFFz,o\n")
+              .error.starts_with("members.csv:2: byte 0xFF at offset 15 is"));
+    CHECK(
+        read_text("code,openid\na,o\nb,\xE5\x91").error.starts_with("members.csv:3: byte 0xE5 at offset 18"));
+  }
+
+  TEST_CASE("csv: a zero byte refuses its line and leaves the others alone") {
+    const auto read = read_text("code,openid\na\0b,o\nc,o\n"s);
+    CHECK(codes_of(read) == Codes{"c"});
+    REQUIRE(read.refused.size() == 1);
+    CHECK(read.refused[0].cause == "code: control character, such as a tab or a line break");
+    CHECK(read.refused[0].raw == "a\\x00b,o");
+  }
+
+  TEST_CASE("csv: lines and records above 64 KiB are refused where they start") {
+    const std::string just_right(64 * 1024 - 10, 'x');
+    const auto fits = read_text("code,openid,note\na,o," + just_right + "\nb,o,x\n");
+    CHECK(codes_of(fits) == Codes{"a", "b"});
+    CHECK(read_text("code,openid,note\na,o,\"" + just_right + "\nmore and more\"\n").error ==
+          "members.csv:2: the record that starts here is longer than 64 KiB; is a closing quotation mark "
+          "missing?");
+    CHECK(read_text("code,openid,note\na,o," + std::string(200'000, 'x')).error ==
+          "members.csv:2: longer than 64 KiB without a line feed; is this a CSV file?");
+  }
+
+  TEST_CASE("csv: a refused line is kept as it stood and cut at 4 KiB on a whole character") {
+    std::string notes;
+    while (notes.size() < 6000) notes += "会员";
+    const auto read = read_text("code,openid,note\n,o," + notes + "\r\n,o,x\r\n");
+    REQUIRE(read.refused.size() == 2);
+    CHECK(read.refused[0].raw.size() <= 4096);
+    CHECK(read.refused[0].raw.size() > 4090);
+    CHECK(read.refused[0].raw.starts_with(",o,会员"));
+    CHECK(read.refused[0].raw.ends_with("…"));
+    CHECK(read.refused[1].raw == ",o,x");
+  }
+
+  TEST_CASE("csv: what a failing read says is passed on") {
+    const ReadBytes failing = [first = true](std::span<char> block) mutable -> Result<std::size_t> {
+      if (!std::exchange(first, false))
+        return Error{Errc::no_input, "members.csv: cannot read it: Input/output error"};
+      return std::string_view{"code,openid\na,o\nb,"}.copy(block.data(), block.size());
+    };
+    const auto source = open_csv(failing, "members.csv", {}, {"1004", "p", ""}, model::Api::partner, "");
+    REQUIRE(source.has_value());
+    const auto read = drain(**source);
+    CHECK(codes_of(read) == Codes{"a"});
+    CHECK(read.error == "members.csv: cannot read it: Input/output error");
+  }
+
+  TEST_CASE("csv: random tables come back as they were written whatever the block size") {
+    const auto seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random{seed};
+    const auto below = [&](std::size_t n) {
+      return std::uniform_int_distribution<std::size_t>{0, n - 1}(random);
+    };
+    constexpr std::array<std::string_view, 12> pieces{"a",  "1", ",",    "\"", "\n", "\r\n",
+                                                      "\r", " ", "会员", "é",  "\t", ";"};
+
+    for (int table = 0; table < 200; ++table) {
+      const std::string line_end = below(2) ? "\n" : "\r\n";
+      std::string text = "note,openid,code" + line_end;
+      std::vector<std::string> codes;
+      Lines lines;
+      std::int64_t line = 2;
+      for (std::size_t row = 0; row < 20; ++row) {
+        std::string note, code;
+        for (auto n = below(12); n > 0; --n) note += pieces[below(pieces.size())];
+        for (auto n = 1 + below(10); n > 0; --n) code += static_cast<char>(0x21 + below(0x7F - 0x21));
+        if (code == "." || code == "..") code += 'x';
+        const bool is_plain = code.find_first_of(",\"") == std::string::npos && below(2);
+        lines.push_back(line);
+        const auto record = quoted_field(note) + ",o," + (is_plain ? code : quoted_field(code)) + line_end;
+        line += std::count(record.begin(), record.end(), '\n');
+        text += record;
+        codes.push_back(code);
+        if (below(5) == 0) text += line_end, ++line;
+      }
+      if (below(2)) text.resize(text.find_last_not_of("\r\n") + 1);
+      const auto read =
+          read_text(text, {.block_bytes = std::array<std::size_t, 4>{1, 7, 100, 65536}[below(4)]});
+      CAPTURE(text);
+      REQUIRE(read.error == "");
+      REQUIRE(read.refused.empty());
+      REQUIRE(codes_of(read) == codes);
+      REQUIRE(lines_of(read.rows) == lines);
+    }
+  }
+}

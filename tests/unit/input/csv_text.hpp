@@ -1,0 +1,67 @@
+#pragma once
+// CSV text in, records out, through the same door as a file.
+
+#include <cardvoid/input/source.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::input::test {
+
+struct Options {
+  model::Input input{};
+  model::Defaults defaults{"1004", "pbLatj", ""};
+  model::Api api = model::Api::partner;
+  std::string brand_of_merchant{};
+  std::size_t block_bytes = 65'536;  // at most so many at a time, as a pipe does
+};
+
+inline ReadBytes read_from(std::string text, std::size_t block_bytes) {
+  return [text = std::move(text), at = std::size_t{0},
+          block_bytes](std::span<char> block) mutable -> Result<std::size_t> {
+    const auto size = std::min({block.size(), block_bytes, text.size() - at});
+    text.copy(block.data(), size, at);
+    at += size;
+    return size;
+  };
+}
+
+inline Result<std::unique_ptr<Source>> open_text(std::string text, const Options& options = {}) {
+  return open_csv(read_from(std::move(text), options.block_bytes), "members.csv", options.input,
+                  options.defaults, options.api, options.brand_of_merchant);
+}
+
+struct Read {
+  std::vector<model::InputRow> rows;
+  std::vector<Refused> refused;
+  std::string error;  // why it ended early; empty: it did not
+};
+
+inline Read drain(Source& source) {
+  Read read;
+  for (;;) {
+    auto record = source.next();
+    if (!record) {
+      read.error = record.error().what;
+      return read;
+    }
+    if (!*record) return read;
+    if (auto* row = std::get_if<model::InputRow>(&**record)) read.rows.push_back(std::move(*row));
+    if (auto* refused = std::get_if<Refused>(&**record)) read.refused.push_back(std::move(*refused));
+  }
+}
+
+inline Read read_text(std::string text, const Options& options = {}) {
+  const auto source = open_text(std::move(text), options);
+  if (!source) return {{}, {}, source.error().what};
+  return drain(**source);
+}
+
+// The field as any spreadsheet would write it.
+inline std::string quoted_field(std::string_view field) {
+  std::string text{'"'};
+  for (const char c : field) text += c == '"' ? std::string{"\"\""} : std::string{c};
+  return text + '"';
+}
+
+}  // namespace cardvoid::input::test
