@@ -12,11 +12,15 @@ struct Unit {
   std::string_view name;
   long long ms;
 };
-constexpr std::array<Unit, 5> k_units{{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> k_units{
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 constexpr long long k_longest_ms = 10LL * 365 * 86'400'000;  // ten years: anything above is a typing error
 
 Error not_a_duration(std::string_view text) {
-  return {Errc::usage, fmt::format("\"{}\" is not a duration; expected for example \"500ms\", \"10s\", \"1m30s\" or \"4h\"", text)};
+  return {
+      Errc::usage,
+      fmt::format("\"{}\" is not a duration; expected for example \"500ms\", \"10s\", \"1m30s\" or \"4h\"",
+                  text)};
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
     if (got == 0) return content;
     content.append(block, static_cast<std::size_t>(got));
     if (content.size() > limit_bytes)
-      return Error{code, fmt::format("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
+      return Error{
+          code, fmt::format("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
   }
 }
 
@@ -49,7 +50,8 @@ Result<void> write_private_file(const std::filesystem::path& path, std::string_v
   beside += fmt::format(".{}.tmp", ::getpid());
   const FileDescriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
   if (!file) return failure(Errc::io, beside, "create it");
-  if (!write_all(file.get(), content) || ::fsync(file.get()) != 0 || ::rename(beside.c_str(), path.c_str()) != 0) {
+  if (!write_all(file.get(), content) || ::fsync(file.get()) != 0 ||
+      ::rename(beside.c_str(), path.c_str()) != 0) {
     auto error = failure(Errc::io, path, "write it");
     ::unlink(beside.c_str());
     return error;

@@ -36,7 +36,8 @@ bool take(std::string_view& text, std::string_view expected) {
 }
 
 std::optional<WallTime> compose(int year, int month, int day, int hour, int minute, int second) {
-  const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
   if (year < 0 || month < 1 || day < 1 || !date.ok()) return std::nullopt;
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return std::nullopt;
@@ -67,8 +68,8 @@ Fields split(WallTime time) {
 
 std::string format_rfc3339(WallTime time) {
   const auto f = split(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.year, f.month, f.day, f.hour, f.minute, f.second,
-                     f.ms);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.year, f.month, f.day, f.hour, f.minute,
+                     f.second, f.ms);
 }
 
 std::optional<WallTime> parse_rfc3339(std::string_view text) {
@@ -109,8 +110,8 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
 
 std::string format_http_date(WallTime time) {
   const auto f = split(time);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", k_weekdays[f.weekday], f.day, k_months[f.month - 1],
-                     f.year, f.hour, f.minute, f.second);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", k_weekdays[f.weekday], f.day,
+                     k_months[f.month - 1], f.year, f.hour, f.minute, f.second);
 }
 
 std::optional<WallTime> parse_http_date(std::string_view text) {

@@ -1,17 +1,18 @@
 #include <fmt/format.h>
 #include <wchar.h>
 
+#include <locale.h>
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
 #include <clocale>
-#include <locale.h>
 #include <vector>
 
 namespace cardvoid {
 
 namespace {
 
-// Length in bytes of the valid UTF-8 sequence at `at`; 0 when it is not valid (table 3-7 of the Unicode standard).
+// Length in bytes of the valid UTF-8 sequence at `at`; 0 when it is not valid (table 3-7 of the Unicode
+// standard).
 std::size_t sequence_length(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) -> unsigned {
     return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
@@ -56,7 +57,9 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
 }
 
 char32_t next_code_point(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[at + i])); };
+  const auto byte = [&](std::size_t i) {
+    return static_cast<char32_t>(static_cast<unsigned char>(text[at + i]));
+  };
   const auto length = std::max<std::size_t>(sequence_length(text, at), 1);
   char32_t code_point = byte(0);
   if (length == 2) code_point = (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
@@ -68,13 +71,14 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
 }
 
 std::size_t count_characters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
 }
 
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
-  for (std::size_t at = 0; at < text.size();) width += static_cast<std::size_t>(columns_of(next_code_point(text, at)));
+  for (std::size_t at = 0; at < text.size();)
+    width += static_cast<std::size_t>(columns_of(next_code_point(text, at)));
   return width;
 }
 
@@ -96,7 +100,8 @@ std::string escape_for_terminal(std::string_view text) {
     auto next = at;
     const char32_t c = length ? next_code_point(text, next) : 0;
     const bool harmless = length && c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
-                          !(c >= 0x200B && c <= 0x200F) && !(c >= 0x202A && c <= 0x202E) && !(c >= 0x2066 && c <= 0x2069);
+                          !(c >= 0x200B && c <= 0x200F) && !(c >= 0x202A && c <= 0x202E) &&
+                          !(c >= 0x2066 && c <= 0x2069);
     if (harmless) {
       safe += text.substr(at, length);
       at += length;

@@ -2,33 +2,35 @@
 
 namespace cardvoid::model {
 
-std::string_view to_text(AttemptKind kind) { return kind == AttemptKind::invalidate ? "invalidate" : "read_back"; }
+std::string_view to_text(AttemptKind kind) {
+  return kind == AttemptKind::invalidate ? "invalidate" : "read_back";
+}
 
 std::string_view to_text(Endpoint endpoint) { return endpoint == Endpoint::primary ? "primary" : "backup"; }
 
 std::string_view to_text(OutcomeKind kind) {
   switch (kind) {
-    case OutcomeKind::confirmed:           return "confirmed";
-    case OutcomeKind::not_invalid:         return "not_invalid";
-    case OutcomeKind::wrong_card:          return "wrong_card";
-    case OutcomeKind::unverified:          return "unverified";
-    case OutcomeKind::probe_signature:     return "probe_signature";
-    case OutcomeKind::unreadable:          return "unreadable";
-    case OutcomeKind::accepted:            return "accepted";
-    case OutcomeKind::system_error:        return "system_error";
-    case OutcomeKind::gateway_error:       return "gateway_error";
-    case OutcomeKind::throttled:           return "throttled";
-    case OutcomeKind::clock_refused:       return "clock_refused";
+    case OutcomeKind::confirmed: return "confirmed";
+    case OutcomeKind::not_invalid: return "not_invalid";
+    case OutcomeKind::wrong_card: return "wrong_card";
+    case OutcomeKind::unverified: return "unverified";
+    case OutcomeKind::probe_signature: return "probe_signature";
+    case OutcomeKind::unreadable: return "unreadable";
+    case OutcomeKind::accepted: return "accepted";
+    case OutcomeKind::system_error: return "system_error";
+    case OutcomeKind::gateway_error: return "gateway_error";
+    case OutcomeKind::throttled: return "throttled";
+    case OutcomeKind::clock_refused: return "clock_refused";
     case OutcomeKind::credentials_refused: return "credentials_refused";
-    case OutcomeKind::setup_refused:       return "setup_refused";
-    case OutcomeKind::refused:             return "refused";
-    case OutcomeKind::distrusted:          return "distrusted";
-    case OutcomeKind::unknown_answer:      return "unknown_answer";
-    case OutcomeKind::lost:                return "lost";
-    case OutcomeKind::stale_connection:    return "stale_connection";
-    case OutcomeKind::connection_closed:   return "connection_closed";
-    case OutcomeKind::not_sent:            return "not_sent";
-    case OutcomeKind::bad_certificate:     return "bad_certificate";
+    case OutcomeKind::setup_refused: return "setup_refused";
+    case OutcomeKind::refused: return "refused";
+    case OutcomeKind::distrusted: return "distrusted";
+    case OutcomeKind::unknown_answer: return "unknown_answer";
+    case OutcomeKind::lost: return "lost";
+    case OutcomeKind::stale_connection: return "stale_connection";
+    case OutcomeKind::connection_closed: return "connection_closed";
+    case OutcomeKind::not_sent: return "not_sent";
+    case OutcomeKind::bad_certificate: return "bad_certificate";
   }
   return "";
 }
@@ -43,8 +45,7 @@ bool leaves_doubt(OutcomeKind kind) {
     case OutcomeKind::refused:
     case OutcomeKind::connection_closed:
     case OutcomeKind::not_sent:
-    case OutcomeKind::bad_certificate:
-      return false;
+    case OutcomeKind::bad_certificate: return false;
     case OutcomeKind::not_invalid:
     case OutcomeKind::wrong_card:
     case OutcomeKind::unverified:
@@ -56,8 +57,7 @@ bool leaves_doubt(OutcomeKind kind) {
     case OutcomeKind::distrusted:
     case OutcomeKind::unknown_answer:
     case OutcomeKind::lost:
-    case OutcomeKind::stale_connection:
-      return true;
+    case OutcomeKind::stale_connection: return true;
   }
   return true;
 }

@@ -4,11 +4,11 @@ namespace cardvoid::model {
 
 std::string_view to_text(Status status) {
   switch (status) {
-    case Status::pending:     return "pending";
-    case Status::in_flight:   return "in_flight";
+    case Status::pending: return "pending";
+    case Status::in_flight: return "in_flight";
     case Status::invalidated: return "invalidated";
-    case Status::rejected:    return "rejected";
-    case Status::unresolved:  return "unresolved";
+    case Status::rejected: return "rejected";
+    case Status::unresolved: return "unresolved";
   }
   return "";
 }
@@ -22,9 +22,9 @@ std::optional<Status> status_from_text(std::string_view text) {
 
 std::string_view to_text(SettledBy settled_by) {
   switch (settled_by) {
-    case SettledBy::answer:    return "answer";
+    case SettledBy::answer: return "answer";
     case SettledBy::read_back: return "read_back";
-    case SettledBy::already:   return "already";
+    case SettledBy::already: return "already";
   }
   return "";
 }

@@ -8,11 +8,12 @@
 
 namespace cardvoid {
 
-// Offset in bytes of the first byte that is not valid UTF-8 (RFC 3629: no overlong forms, no surrogates); nullopt
-// when all of it is.
+// Offset in bytes of the first byte that is not valid UTF-8 (RFC 3629: no overlong forms, no surrogates);
+// nullopt when all of it is.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 
-// The code point that starts at `at`, and `at` moved behind it. The text must be valid UTF-8 and `at` inside it.
+// The code point that starts at `at`, and `at` moved behind it. The text must be valid UTF-8 and `at` inside
+// it.
 char32_t next_code_point(std::string_view text, std::size_t& at);
 
 // Number of code points of valid UTF-8: what "characters" means in platform.md section 1.1.

@@ -1,6 +1,6 @@
 #pragma once
-// The two clocks and their text forms. Pacing and deadlines use the steady clock, which never jumps; signatures and
-// records use the wall clock (UTC).
+// The two clocks and their text forms. Pacing and deadlines use the steady clock, which never jumps;
+// signatures and records use the wall clock (UTC).
 
 #include <cardvoid/base/error.hpp>
 #include <chrono>

@@ -6,43 +6,43 @@
 #include <ostream>
 
 TEST_SUITE("unit") {
-using namespace cardvoid;
-using namespace std::string_view_literals;
+  using namespace cardvoid;
+  using namespace std::string_view_literals;
 
-TEST_CASE("utf-8: the first byte that is not valid is named") {
-  CHECK_FALSE(find_invalid_utf8("会员卡 ok 😀").has_value());
-  CHECK(find_invalid_utf8("ab\xFFzz") == 2);
-  CHECK(find_invalid_utf8("\xC0\x80") == 0);          // overlong
-  CHECK(find_invalid_utf8("a\xED\xA0\x80") == 1);     // surrogate
-  CHECK(find_invalid_utf8("\xF4\x90\x80\x80") == 0);  // above U+10FFFF
-  CHECK(find_invalid_utf8("会\xE5\x91") == 3);        // cut off
-}
+  TEST_CASE("utf-8: the first byte that is not valid is named") {
+    CHECK_FALSE(find_invalid_utf8("会员卡 ok 😀").has_value());
+    CHECK(find_invalid_utf8("ab\xFFzz") == 2);
+    CHECK(find_invalid_utf8("\xC0\x80") == 0);          // overlong
+    CHECK(find_invalid_utf8("a\xED\xA0\x80") == 1);     // surrogate
+    CHECK(find_invalid_utf8("\xF4\x90\x80\x80") == 0);  // above U+10FFFF
+    CHECK(find_invalid_utf8("会\xE5\x91") == 3);        // cut off
+  }
 
-TEST_CASE("utf-8: characters are counted not bytes") { CHECK(count_characters("会员a卡") == 4); }
+  TEST_CASE("utf-8: characters are counted not bytes") { CHECK(count_characters("会员a卡") == 4); }
 
-TEST_CASE("width: a Chinese character takes two columns and a combining mark none") {
-  CHECK(display_width("会员卡") == 6);
-  CHECK(display_width("e\u0301") == 1);
-  CHECK(fit_to_width("会员卡已结束", 7) == "会员卡…");
-  CHECK(fit_to_width("short", 7) == "short");
-}
+  TEST_CASE("width: a Chinese character takes two columns and a combining mark none") {
+    CHECK(display_width("会员卡") == 6);
+    CHECK(display_width("e\u0301") == 1);
+    CHECK(fit_to_width("会员卡已结束", 7) == "会员卡…");
+    CHECK(fit_to_width("short", 7) == "short");
+  }
 
-TEST_CASE("escape: control characters and broken bytes cannot reach a terminal") {
-  CHECK(escape_for_terminal("a\x1B[31mb\n") == "a\\x1B[31mb\\x0A");
-  CHECK(escape_for_terminal("会\xFF") == "会\\xFF");
-  CHECK(escape_for_terminal("x\u202Ey") == "x\\xE2\\x80\\xAEy");
-}
+  TEST_CASE("escape: control characters and broken bytes cannot reach a terminal") {
+    CHECK(escape_for_terminal("a\x1B[31mb\n") == "a\\x1B[31mb\\x0A");
+    CHECK(escape_for_terminal("会\xFF") == "会\\xFF");
+    CHECK(escape_for_terminal("x\u202Ey") == "x\\xE2\\x80\\xAEy");
+  }
 
-TEST_CASE("nearest: a typing error finds its key and another word does not") {
-  const std::array keys{"requests_per_second", "per", "max_in_flight"};
-  CHECK(nearest("request_per_second", keys) == "requests_per_second");
-  CHECK_FALSE(nearest("colour", keys).has_value());
-}
+  TEST_CASE("nearest: a typing error finds its key and another word does not") {
+    const std::array keys{"requests_per_second", "per", "max_in_flight"};
+    CHECK(nearest("request_per_second", keys) == "requests_per_second");
+    CHECK_FALSE(nearest("colour", keys).has_value());
+  }
 
-TEST_CASE("mask: an openid keeps its last four characters only") {
-  CHECK(mask("obLatjnx9gnqzS4myYGmLZ7LgLBA") == "****gLBA");
-  CHECK(mask("short") == "****");
-  CHECK(mask_in("openid obLatjnx9gnqzS4myYGmLZ7LgLBA is wrong", "obLatjnx9gnqzS4myYGmLZ7LgLBA") ==
-        "openid ****gLBA is wrong");
-}
+  TEST_CASE("mask: an openid keeps its last four characters only") {
+    CHECK(mask("obLatjnx9gnqzS4myYGmLZ7LgLBA") == "****gLBA");
+    CHECK(mask("short") == "****");
+    CHECK(mask_in("openid obLatjnx9gnqzS4myYGmLZ7LgLBA is wrong", "obLatjnx9gnqzS4myYGmLZ7LgLBA") ==
+          "openid ****gLBA is wrong");
+  }
 }

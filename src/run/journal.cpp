@@ -1,0 +1,65 @@
+#include <boost/asio/post.hpp>
+#include <cardvoid/run/journal.hpp>
+
+namespace cardvoid::run {
+
+Journal::Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor,
+                 std::function<void(Error)> failed)
+    : ledger_{ledger}, executor_{std::move(executor)}, report_failure_{std::move(failed)}, thread_{[this] {
+        serve();
+      }} {}
+
+Journal::~Journal() {
+  if (thread_.joinable()) (void)close();
+}
+
+void Journal::submit(Work work, std::function<void()> committed) {
+  {
+    const std::lock_guard lock{mutex_};
+    queue_.push_back({std::move(work), std::move(committed)});
+  }
+  arrived_.notify_one();
+}
+
+Result<void> Journal::close() {
+  {
+    const std::lock_guard lock{mutex_};
+    closing_ = true;
+  }
+  arrived_.notify_one();
+  thread_.join();
+  if (failure_) return *failure_;
+  return {};
+}
+
+void Journal::serve() {
+  for (;;) {
+    std::vector<Entry> batch;
+    {
+      std::unique_lock lock{mutex_};
+      arrived_.wait(lock, [&] { return closing_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      batch.swap(queue_);
+    }
+    if (failure_) continue;  // a failed commit is never retried, and nothing goes behind it
+    if (const auto written = write(batch); !written) {
+      failure_ = written.error();
+      boost::asio::post(executor_, [report = report_failure_, error = *failure_] { report(error); });
+      continue;
+    }
+    boost::asio::post(executor_, [done = std::move(batch)] {
+      for (const auto& entry : done)
+        if (entry.committed) entry.committed();
+    });
+  }
+}
+
+Result<void> Journal::write(std::vector<Entry>& batch) {
+  if (const auto begun = ledger_.begin(); !begun) return begun;
+  for (auto& entry : batch)
+    if (const auto done = entry.work(ledger_); !done) return done;
+  ++commits_;
+  return ledger_.commit();
+}
+
+}  // namespace cardvoid::run
