@@ -59,8 +59,7 @@ std::optional<Action> Dispatcher::next_stopping() {
     if (lane.prepared.empty()) continue;
     const RowId row = lane.prepared.front();
     lane.prepared.pop_front();
-    auto& task = tasks_.at(row);
-    health_.abandoned(task.endpoint, task.started);
+    const auto& task = tasks_.at(row);
     const action::Withdraw withdraw{row, task.next, task.attempt,
                                     task.doubt ? Status::in_flight : Status::pending};
     --lane.preparing, --preparing_;

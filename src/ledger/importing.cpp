@@ -142,4 +142,11 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
   });
 }
 
+Result<void> Ledger::abandon_import() {
+  return state_->guarded([&] {
+    state_->importing.reset();
+    state_->db.execute("ROLLBACK");
+  });
+}
+
 }  // namespace cardvoid::ledger

@@ -17,6 +17,7 @@
 #include <unordered_map>
 
 #include "answer_text.hpp"
+#include "endpoints.hpp"
 
 namespace cardvoid::run {
 
@@ -41,21 +42,6 @@ struct Flight {
   Now started;          // of the exchange; of the preparation when nothing was sent
   std::string request;  // the bytes that are signed and sent
 };
-
-net::HostPort host_port(const model::EndpointAddress& address) {
-  auto host = address.host;
-  if (host.starts_with('['))
-    host = host.substr(1, host.size() - 2);  // IPv6 literals stand in brackets in URLs only
-  return {host, address.port};
-}
-
-net::HttpsSettings https_settings(const model::Job& job) {
-  net::HttpsSettings settings;
-  settings.endpoints = {host_port(job.endpoints.primary), host_port(job.endpoints.backup)};
-  settings.ca_file = job.endpoints.ca_file;
-  settings.connect_timeout = job.limits.connect_timeout;
-  return settings;
-}
 
 dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, std::size_t lanes) {
   dispatch::Settings settings;

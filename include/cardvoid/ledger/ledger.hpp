@@ -138,6 +138,9 @@ class Ledger {
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
   Result<ImportSummary> finish_import(std::string_view source, WallTime now);
 
+  // The input turned out untrustworthy: rolls back what is not committed yet.
+  Result<void> abandon_import();
+
   // --- running; every change takes effect with the next commit() ---
   Result<RunId> begin_run(const RunStart& start);  // commits by itself
   Result<void> end_run(RunId run, const RunCounts& counts, int exit_code, std::string_view ending,

@@ -59,6 +59,19 @@ TEST_SUITE("unit") {
     CHECK(was_noticed(run, "primary endpoint does not serve"));
   }
 
+  TEST_CASE("failover: a row that could not be sent goes to the other endpoint at once") {
+    VirtualRun run{{}};
+    run.given_rows(5);
+    run.connecting = [](const Request& request) -> std::optional<OutcomeKind> {
+      if (request.row != 2 || request.attempt != 1) return std::nullopt;
+      return not_sent;
+    };
+    run.run();
+    REQUIRE(run.sends_of(2).size() == 1);
+    CHECK(run.sends_of(2)[0].request.endpoint == Endpoint::backup);
+    CHECK(sends_to(run, Endpoint::primary) == 4);
+  }
+
   TEST_CASE("failover: a primary that swallows requests from the start is left after three of them") {
     VirtualRun run{{}};
     run.given_rows(300);
@@ -116,6 +129,10 @@ TEST_SUITE("unit") {
       CHECK(run.count(Status::pending) == 100);
       CHECK(run.elapsed() > 60s);
       CHECK(run.elapsed() < 95s);
+      Instant last_try{};
+      for (const auto& [id, row] : run.rows)
+        if (!row.rulings.empty()) last_try = std::max(last_try, row.rulings.back().at);
+      CHECK(run.now.steady == last_try);  // not one cool-down later
     }
     SUBCASE("everything is swallowed in the middle of the run") {
       run.answering = black_hole(run, {Endpoint::primary, Endpoint::backup}, 5s, 24h);

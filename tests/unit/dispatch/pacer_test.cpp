@@ -179,7 +179,9 @@ TEST_SUITE("unit") {
     auto now = k_start;
     for (int i = 0; i < 10; ++i, now += 2s) pacer.throttled(now, now, std::nullopt);
     CHECK(pacer.rate(now) == 1);
+    CHECK(pacer.rate(now + 2s) == doctest::Approx(1.4));  // the pause ended one second ago
     double before = 1;
+
     for (int i = 0; i < 70; ++i, now += 1s) {
       CHECK(pacer.rate(now) >= before);
       CHECK(pacer.rate(now) <= before + 0.41);  // slowly: a twentieth at a time

@@ -77,7 +77,9 @@ TEST_SUITE("unit") {
     budget.succeeded();
     CHECK(budget.allows_fresh_row(k_start + 1s));
     CHECK_FALSE(budget.exhausted());
-    for (int i = 0; i < 25; ++i) budget.failed(k_start + 9s);
+    for (int i = 0; i < 24; ++i) budget.failed(k_start + 8s);
+    CHECK_FALSE(budget.exhausted());
+    budget.failed(k_start + 9s);
     CHECK(budget.exhausted());
     CHECK(budget.next_probe() == k_start + 10s);
   }

@@ -40,6 +40,7 @@ TEST_SUITE("unit") {
       CHECK(executed.story_of_row() == "invalidate " + text(kind) + "; read_back confirmed");
       CHECK(executed.row().last().settled_by == SettledBy::read_back);
       CHECK(executed.row().rulings.front().ruling.status == Status::in_flight);
+      CHECK(executed.row().rulings.front().ruling.shown.kind == kind);  // until there is something better
 
       OneRow not_executed{{{kind, false}}};
       CHECK_FALSE(not_executed.run().stopped);
@@ -64,11 +65,30 @@ TEST_SUITE("unit") {
       }
   }
 
-  TEST_CASE("rulings: a 429 leaves the row as it was") {
-    OneRow run{{{throttled}}};
+  TEST_CASE("rulings: a 429 leaves the row as it was and costs no attempt") {
+    Settings settings;
+    settings.retry.max_attempts = 2;
+    OneRow run{{{throttled}, {throttled}, {system_error}}, settings};
     CHECK_FALSE(run.run().stopped);
-    CHECK(run.story_of_row() == "invalidate throttled; invalidate confirmed");
+    CHECK(run.story_of_row() ==
+          "invalidate throttled; invalidate throttled; invalidate system_error; invalidate confirmed");
     CHECK(run.row().rulings.front().ruling.status == Status::pending);
+  }
+
+  TEST_CASE("rulings: a 429 to a read-back is not held against the row") {
+    Settings settings;
+    settings.retry.max_attempts = 2;
+    OneRow run{{{unreadable, true}, {throttled}, {throttled}, {throttled}}, settings};
+    CHECK_FALSE(run.run().stopped);
+    CHECK(run.row().last().settled_by == SettledBy::read_back);
+  }
+
+  TEST_CASE("rulings: what only someone else can have done is not claimed") {
+    OneRow run;
+    run.cards.refuses_second_time = true;
+    run.cards.invalid_at[1] = run.start.wall + 10ms;  // just after our first request left; it was refused
+    CHECK_FALSE(run.run().stopped);
+    CHECK(run.row().last().settled_by == SettledBy::already);
   }
 
   TEST_CASE("rulings: a refusal is final after one read-back and shows the platform's code") {
@@ -202,12 +222,15 @@ TEST_SUITE("unit") {
   TEST_CASE("rulings: a kept connection found closed is replaced at the same endpoint at no cost") {
     Settings settings;
     settings.retry.max_attempts = 1;
-    OneRow run{{{connection_closed}}, settings};
+    OneRow run{{{connection_closed}, {throttled}}, settings};
+
     CHECK_FALSE(run.run().stopped);
     const auto sends = run.sends_of(1);
-    REQUIRE(sends.size() == 2);
+    REQUIRE(sends.size() == 3);
     CHECK_FALSE(sends[0].request.fresh_connection);
     CHECK(sends[1].request.fresh_connection);
+    CHECK_FALSE(sends[2].request.fresh_connection);
+
     CHECK(sends[1].request.kind == AttemptKind::invalidate);
     CHECK(sends[1].request.endpoint == Endpoint::primary);
     CHECK(run.row().rulings.front().ruling.status == Status::pending);
@@ -267,6 +290,16 @@ TEST_SUITE("unit") {
       CHECK(run.rows.at(4).last().settled_by == SettledBy::already);
       CHECK(run.rows.at(5).last().settled_by == SettledBy::answer);
     }
+  }
+
+  TEST_CASE("rulings: a row in doubt that is not INVALID is sent at once") {
+    Settings settings;
+    settings.retry.base = 60s;
+    VirtualRun run{settings};
+    run.given_rows(3, Status::in_flight, 1);
+    run.run();
+    CHECK(run.count(Status::invalidated) == 3);
+    CHECK(run.elapsed() < 3s);
   }
 
   TEST_CASE("rulings: a doubt of an earlier run is credited by the time of its first request") {

@@ -177,7 +177,7 @@ void VirtualRun::operator()(const action::Send& send) {
   must(++in_flight_ <= settings_.max_in_flight, "too many in flight", send.row);
   row.phase = Row::in_flight;
   prepared_.erase(send.row);
-  after(up_to(2ms), [this, request] { write(request); });  // signing
+  after(up_to(most_signing), [this, request] { write(request); });
 }
 
 void VirtualRun::write(Request request) {

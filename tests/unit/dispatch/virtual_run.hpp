@@ -84,7 +84,8 @@ class VirtualRun {
   Cards cards;
   std::function<std::optional<OutcomeKind>(const Request&)> connecting;  // not_sent, bad_certificate
   std::function<std::optional<Fault>(const Request&)> answering;         // everything else
-  milliseconds commit{4}, connect{0}, latency{80}, one_way_jitter{20}, most_timer_lateness{2};
+  milliseconds commit{4}, connect{0}, latency{80}, one_way_jitter{20}, most_timer_lateness{2},
+      most_signing{2};
   void given_rows(int count, Lane lane = 0) { given_rows(count, Status::pending, 0, lane); }
   void given_rows(int count, Status status, int attempts, Lane lane = 0);
   // Does something at this time after the start.

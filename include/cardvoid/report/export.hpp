@@ -1,0 +1,17 @@
+#pragma once
+// Results as CSV or JSON Lines.
+
+#include <cardvoid/ledger/ledger.hpp>
+#include <string>
+
+namespace cardvoid::report {
+
+// RFC 4180, CRLF; values are as they are in the database. With `excel`, text that a spreadsheet would take
+// for a number or a formula stands as ="…", and the file begins with a BOM.
+std::string csv_header(bool excel);
+std::string csv_line(const ledger::ResultRow& row, bool excel);
+
+// One JSON object; numbers are numbers, NULL is null.
+std::string json_line(const ledger::ResultRow& row);
+
+}  // namespace cardvoid::report

@@ -1,0 +1,55 @@
+#pragma once
+// What a run shows while it goes on, and the summary at its end. Writes to standard error only: standard
+// output is for the command's answer. Used from one thread.
+
+#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/ledger/ledger.hpp>
+#include <cstdio>
+#include <string>
+
+namespace cardvoid::report {
+
+enum class ProgressMode { automatic, live, plain, json, none };
+
+// A run as a whole, for the last word.
+struct Ending {
+  ledger::Totals totals;
+  ledger::RunCounts counts;
+  dispatch::Snapshot last;
+  std::uint64_t commits = 0;
+  milliseconds elapsed{0};
+  int exit_code = 0;
+  std::string stopped;  // why it ended early; empty: it did not
+};
+
+// "8,000 of 10,000 cards" with thousands separated, for people.
+std::string grouped(std::int64_t count);
+
+// The lines of the summary; every row of the job is in exactly one of its counts.
+std::string summary_text(const Ending& ending);
+std::string summary_json(const Ending& ending);
+
+// One live line on a terminal, one plain line each 30 s elsewhere.
+class Progress {
+ public:
+  // automatic: live when `stream` is a terminal, else plain. `to_send`: rows the run begins with.
+  Progress(ProgressMode mode, std::FILE* stream, std::int64_t to_send);
+  ~Progress();
+
+  void update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now);
+  // Prints a line of its own, above the live line. `text` is made safe for a terminal.
+  void say(std::string_view text);
+  // Takes the live line away.
+  void finish();
+
+ private:
+  std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) const;
+
+  ProgressMode mode_;
+  std::FILE* stream_;
+  std::int64_t to_send_;
+  Instant begun_, next_plain_;
+  std::string shown_;  // the live line that is on the screen
+};
+
+}  // namespace cardvoid::report

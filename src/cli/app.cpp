@@ -1,0 +1,55 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+#include <cardvoid/cli/app.hpp>
+#include <csignal>
+#include <exception>
+
+#include "commands.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+// Keys and openids stay out of core dumps, and files with personal data belong to this user alone.
+void harden_process() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+  ::umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int dispatch_command(Console& console) {
+  const auto& name = console.options().command;
+  if (name == "check") return check(console);
+  if (name == "plan") return plan(console);
+  if (name == "run") return console.options().dry_run ? plan(console) : run_job(console);
+  if (name == "reconcile") return run_job(console);
+  if (name == "status") return status(console);
+  if (name == "export") return export_results(console);
+  if (name == "sandbox") return sandbox(console);
+  return static_cast<int>(Errc::internal);
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  harden_process();
+  Options unread;
+  Console before_parsing{unread};
+  try {
+    const auto parsed = parse(argc, argv);
+    if (!parsed) return before_parsing.fail(parsed.error());
+    Console console{parsed->options};
+    if (parsed->text) return console.answer(*parsed->text) ? 0 : static_cast<int>(Errc::io);
+    return dispatch_command(console);
+  } catch (const std::exception& bug) {
+    return before_parsing.fail(
+        {Errc::internal, fmt::format("internal error: {}; please report this", bug.what())});
+  }
+}
+
+}  // namespace cardvoid::cli

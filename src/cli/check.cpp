@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/input/source.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/probe.hpp>
+#include <cardvoid/wechatpay/verifier.hpp>
+#include <vector>
+
+#include "commands.hpp"
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr milliseconds k_most_clock_offset = 60s;  // signatures die at 300 s (platform.md section 3.4)
+
+struct Finding {
+  std::string subject, text;
+  std::optional<Errc> fault;
+};
+
+Finding from(const std::string& subject, const Error& error) { return {subject, error.what, error.code}; }
+
+std::vector<Finding> look(const model::Job& job) {
+  std::vector<Finding> findings;
+  findings.push_back({"job", job.file.string(), {}});
+
+  const auto merchant = wechatpay::load_merchant_key(job.merchant);
+  findings.push_back(merchant ? Finding{"merchant key", job.merchant.private_key_file.string(), {}}
+                              : from("merchant key", merchant.error()));
+  const auto platform = wechatpay::load_platform_keys(job.platform);
+  findings.push_back(platform ? Finding{"platform key", fmt::format("{} loaded", platform->size()), {}}
+                              : from("platform key", platform.error()));
+
+  if (job.input.csv == "-") {
+    findings.push_back({"input", "standard input: not looked at", {}});
+  } else {
+    const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
+    findings.push_back(source ? Finding{"input", (*source)->description(), {}}
+                              : from("input", source.error()));
+  }
+
+  auto ledger = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_write);
+  findings.push_back(ledger ? Finding{"results", job.results.database.string(), {}}
+                            : from("results", ledger.error()));
+  if (const auto holder = ledger::Lock::holder(job.results.database))
+    findings.push_back(
+        {"results",
+         fmt::format("a {} is under way: pid {} on {}", holder->command, holder->pid, holder->host),
+         {}});
+
+  const auto probes = run::probe_endpoints(job, k_version);
+  if (!probes) {
+    findings.push_back(from("endpoints", probes.error()));
+    return findings;
+  }
+  for (const auto& probe : *probes) {
+    const std::string subject{model::to_text(probe.endpoint)};
+    if (!probe.failure.empty()) {
+      findings.push_back({subject, fmt::format("{}: {}", probe.address, probe.failure), Errc::unavailable});
+      continue;
+    }
+    const auto offset = probe.clock_offset.value_or(0ms);
+    findings.push_back({subject,
+                        fmt::format("{} answers in {}, its certificate is trusted", probe.address,
+                                    humanize_duration(probe.round_trip)),
+                        {}});
+    if (!probe.clock_offset) {
+      findings.push_back({subject + " clock", "no Date header: not compared", {}});
+    } else {
+      const bool wrong = std::chrono::abs(offset) > k_most_clock_offset;
+      findings.push_back(
+          {subject + " clock",
+           fmt::format("{} {} ours{}", humanize_duration(std::chrono::abs(offset)),
+                       offset < 0ms ? "behind" : "ahead of",
+                       wrong ? "; signatures are refused beyond 5 minutes: set this machine's clock" : ""),
+           wrong ? std::optional{Errc::unavailable} : std::nullopt});
+    }
+  }
+  return findings;
+}
+
+}  // namespace
+
+// One line for each thing looked at; the exit code is the first fault's.
+int check(Console& console) {
+  const auto& options = console.options();
+  const auto job = job::load(options.job_file, options.overrides);
+  if (!job) return console.fail(job.error());
+  const auto findings = look(*job);
+  int exit_code = 0;
+  std::string text;
+  boost::json::array checks;
+  for (const auto& finding : findings) {
+    if (finding.fault && exit_code == 0) exit_code = static_cast<int>(*finding.fault);
+    text += fmt::format("{:<6}{:<16}{}\n", finding.fault ? "FAIL" : "ok", finding.subject,
+                        escape_for_terminal(finding.text));
+    checks.push_back(
+        boost::json::object{{"check", finding.subject}, {"ok", !finding.fault}, {"text", finding.text}});
+  }
+  if (options.json)
+    text =
+        boost::json::serialize(boost::json::object{{"checks", std::move(checks)}, {"exit_code", exit_code}}) +
+        "\n";
+  return console.answer(text) ? exit_code : static_cast<int>(Errc::io);
+}
+
+}  // namespace cardvoid::cli

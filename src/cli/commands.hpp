@@ -1,0 +1,15 @@
+#pragma once
+// One function for each command, in a file of its name. Each returns the exit code.
+
+#include "console.hpp"
+
+namespace cardvoid::cli {
+
+int check(Console& console);
+int plan(Console& console);
+int run_job(Console& console);  // run and reconcile
+int status(Console& console);
+int export_results(Console& console);
+int sandbox(Console& console);
+
+}  // namespace cardvoid::cli

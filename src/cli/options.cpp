@@ -1,0 +1,255 @@
+#include "options.hpp"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/version.hpp>
+#include <cardvoid/base/text.hpp>
+#include <charconv>
+#include <map>
+
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr auto k_main_help =
+    "Invalidates WeChat Pay brand membership cards in bulk.\n\n"
+    "Example:  cardvoid check gold.toml && cardvoid plan gold.toml && cardvoid run gold.toml\n"
+    "Exit codes: 0 all done, 1 some rows rejected or refused, 64 usage, 65 input, 66 no such file,\n"
+    "69 platform unavailable, 73/74 results database, 75 work is left, 77 credentials, 78 job file.";
+
+std::string version_text() {
+  return fmt::format("cardvoid {}\nBoost {}.{}.{}\n{}\nSQLite {}\n", k_version, BOOST_VERSION / 100000,
+                     BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100, OpenSSL_version(OPENSSL_VERSION),
+                     sqlite3_libversion());
+}
+
+Result<std::uint16_t> loopback_port(const std::string& text) {
+  const std::string prefix = "127.0.0.1:";
+  unsigned port = 0;
+  const auto digits = text.starts_with(prefix) ? text.substr(prefix.size()) : std::string{};
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || port > 65535)
+    return Error{Errc::usage,
+                 fmt::format("\"{}\": expected 127.0.0.1:PORT; the sandbox listens on loopback only", text)};
+  return static_cast<std::uint16_t>(port);
+}
+
+// "10ms" or "10ms-200ms".
+Result<void> read_latency(const std::string& text, sandbox::Settings& settings) {
+  const auto dash = text.find('-');
+  const auto low = parse_duration(text.substr(0, dash));
+  if (!low) return low.error();
+  const auto high = dash == std::string::npos ? low : parse_duration(text.substr(dash + 1));
+  if (!high) return high.error();
+  settings.latency_min = *low, settings.latency_max = *high;
+  return {};
+}
+
+// "reset_applied=0.03".
+Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
+  const auto equals = text.find('=');
+  const auto fault = sandbox::fault_from_text(text.substr(0, equals));
+  double probability = -1;
+  if (equals != std::string::npos) {
+    const auto digits = text.substr(equals + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), probability);
+    if (error != std::errc{} || end != digits.data() + digits.size()) probability = -1;
+  }
+  if (!fault || !(probability >= 0 && probability <= 1))
+    return Error{
+        Errc::usage,
+        fmt::format(
+            "--fault {}: expected KIND=PROBABILITY, for example system_error=0.1; kinds: system_error, "
+            "system_error_applied, throttle, gateway, reset, reset_applied, no_answer, no_answer_applied, "
+            "bad_signature, probe_signature, stale_timestamp, wrong_card, not_invalid, truncated, slow",
+            text)};
+  settings.faults[*fault] = probability;
+  return {};
+}
+
+// "primary:3s-10s", "backup:black_hole:0-5s".
+Result<void> read_outage(const std::string& text, sandbox::Settings& settings) {
+  const Error wrong{
+      Errc::usage,
+      fmt::format(
+          "--outage {}: expected ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, for example primary:3s-10s",
+          text)};
+  sandbox::Outage outage;
+  auto rest = std::string_view{text};
+  if (rest.starts_with("primary:"))
+    rest.remove_prefix(8);
+  else if (rest.starts_with("backup:"))
+    outage.endpoint = model::Endpoint::backup, rest.remove_prefix(7);
+  else
+    return wrong;
+  if (rest.starts_with("black_hole:")) outage.kind = sandbox::Outage::black_hole, rest.remove_prefix(11);
+  const auto dash = rest.find('-');
+  if (dash == std::string_view::npos) return wrong;
+  const auto from = parse_duration(rest.substr(0, dash)), to = parse_duration(rest.substr(dash + 1));
+  if (!from || !to || *to <= *from) return wrong;
+  outage.from = *from, outage.to = *to;
+  settings.outages.push_back(outage);
+  return {};
+}
+
+struct RawSandbox {
+  std::string primary, backup, latency;
+  std::vector<std::string> faults, outages;
+};
+
+Result<void> finish_sandbox(const RawSandbox& raw, sandbox::Settings& settings) {
+  for (const auto& [text, port] :
+       {std::pair{&raw.primary, &settings.primary_port}, std::pair{&raw.backup, &settings.backup_port}}) {
+    if (text->empty()) continue;
+    const auto read = loopback_port(*text);
+    if (!read) return read.error();
+    *port = *read;
+  }
+  if (!raw.latency.empty())
+    if (const auto read = read_latency(raw.latency, settings); !read) return read;
+  for (const auto& text : raw.faults)
+    if (const auto read = read_fault(text, settings); !read) return read;
+  for (const auto& text : raw.outages)
+    if (const auto read = read_outage(text, settings); !read) return read;
+  return {};
+}
+
+}  // namespace
+
+Result<Parsed> parse(int argc, const char* const* argv) {
+  Parsed parsed;
+  auto& o = parsed.options;
+  RawSandbox raw;
+  bool no_color = false, version = false;
+
+  CLI::App app{k_main_help, "cardvoid"};
+  app.require_subcommand(0, 1);
+  app.fallthrough();  // global flags may stand behind the command
+  app.add_flag("--version", version, "Version of cardvoid and of its libraries");
+  app.add_option("--set", o.overrides.set, "section.key=value: overrides the job file; repeatable")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--results", o.overrides.results_database, "Results database, instead of the job's")
+      ->type_name("FILE");
+  const std::map<std::string, report::ProgressMode> modes{{"auto", report::ProgressMode::automatic},
+                                                          {"live", report::ProgressMode::live},
+                                                          {"plain", report::ProgressMode::plain},
+                                                          {"json", report::ProgressMode::json},
+                                                          {"none", report::ProgressMode::none}};
+  app.add_option("--progress", o.progress, "auto, live, plain, json or none")
+      ->transform(CLI::CheckedTransformer(modes))
+      ->type_name("MODE");
+  const std::map<std::string, LogLevel> levels{{"error", LogLevel::error},
+                                               {"warning", LogLevel::warning},
+                                               {"info", LogLevel::info},
+                                               {"debug", LogLevel::debug}};
+  app.add_option("--log-level", o.log_level, "error, warning, info or debug (each attempt)")
+      ->transform(CLI::CheckedTransformer(levels))
+      ->type_name("LEVEL");
+  app.add_option("--log-format", "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT")
+      ->each([&](const std::string& f) { o.log_json = f == "json"; });
+  app.add_flag("--json", o.json, "The command's answer as JSON on standard output");
+  app.add_flag("--no-color", no_color, "No colours (there are none at present)");
+  app.add_flag("-q,--quiet", o.quiet, "No progress and no summary; errors only");
+
+  const auto command = [&](const char* name, const char* description, const char* example) {
+    auto* sub = app.add_subcommand(name, description);
+    sub->footer(fmt::format("Example:  {}", example));
+    return sub;
+  };
+  const auto with_job = [&](CLI::App* sub) {
+    sub->add_option("JOB", o.job_file, "The job file (TOML)")->required();
+    return sub;
+  };
+  with_job(command(
+      "check", "Validates job, keys, input header, results database, and both endpoints. Invalidates nothing",
+      "cardvoid check gold.toml"));
+  with_job(command("plan", "Imports the input and shows what a run would do. Sends nothing",
+                   "cardvoid plan gold.toml"));
+  auto* run = with_job(command("run", "Plans, then sends. Resumes whatever is left",
+                               "cardvoid run gold.toml --confirm 3f9c2a1e"));
+  auto* confirm =
+      run->add_option("--confirm", o.confirm, "Fingerprint of the plan, at least 8 digits: send exactly that")
+          ->type_name("FINGERPRINT");
+  run->add_flag("--yes", o.yes, "Send without asking")->excludes(confirm);
+  run->add_option("--limit", o.limit, "Take up at most N rows in this run")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 60))
+      ->type_name("N");
+  run->add_flag("--dry-run", o.dry_run, "Same as plan");
+  with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
+                   "cardvoid reconcile gold.toml"));
+  with_job(command("status", "Totals, the last runs, and whether one is under way",
+                   "cardvoid status gold.toml --json"));
+  auto* exporting = with_job(command("export", "Results as CSV or JSON Lines",
+                                     "cardvoid export gold.toml --status rejected -o rejected.csv"));
+  exporting->add_option("--format", "csv or jsonl")
+      ->check(CLI::IsMember({"csv", "jsonl"}))
+      ->type_name("FORMAT")
+      ->each(
+          [&](const std::string& f) { o.format = f == "jsonl" ? ExportFormat::jsonl : ExportFormat::csv; });
+  exporting->add_option("--status", o.status, "Only rows with this status")
+      ->check(CLI::IsMember({"pending", "in_flight", "invalidated", "rejected", "unresolved"}))
+      ->type_name("S");
+  exporting->add_option("-o,--output", o.output, "File to write (0600); default standard output")
+      ->type_name("FILE");
+  exporting->add_flag("--excel", o.excel, "Codes stay text in a spreadsheet, formulas stay harmless");
+  auto* sandbox =
+      command("sandbox", "The platform simulator on loopback, for demos and tests",
+              "cardvoid sandbox --dir demo --rate 50 --fault system_error=0.1 --outage primary:3s-8s");
+  sandbox
+      ->add_option("--dir", o.sandbox.dir,
+                   "Keys, certificates, job file and members are made here when missing")
+      ->required()
+      ->type_name("DIR");
+  sandbox->add_option("--primary", raw.primary, "127.0.0.1:PORT; default: the kernel chooses")
+      ->type_name("ADDRESS");
+  sandbox->add_option("--backup", raw.backup, "127.0.0.1:PORT; default: the kernel chooses")
+      ->type_name("ADDRESS");
+  sandbox->add_option("--rate", o.sandbox.requests_per_second, "Requests/s allowed; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
+  sandbox->add_option("--latency", raw.latency, "Of each answer: 20ms, or 10ms-200ms")->type_name("TIME");
+  sandbox->add_option("--fault", raw.faults, "KIND=PROBABILITY, repeatable")
+      ->type_name("KIND=P")
+      ->expected(1)
+      ->take_all();
+  sandbox->add_option("--outage", raw.outages, "ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, repeatable")
+      ->type_name("OUTAGE")
+      ->expected(1)
+      ->take_all();
+  sandbox->add_option("--members", o.sandbox.members, "Rows of the members file when it is made")
+      ->check(CLI::Range(1, 10'000'000));
+  sandbox->add_option("--seed", o.sandbox.seed, "Of the faults and the members");
+  sandbox->add_option("--record", o.record_file, "Write what was applied there as CSV at the end")
+      ->type_name("FILE");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    parsed.text = chosen.empty() ? app.help() : chosen.front()->help("cardvoid");
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    const auto chosen = app.get_subcommands();
+    return Error{Errc::usage, fmt::format("{}; see `cardvoid {}--help`", escape_for_terminal(error.what()),
+                                          chosen.empty() ? "" : chosen.front()->get_name() + " ")};
+  }
+  if (version) {
+    parsed.text = version_text();
+    return parsed;
+  }
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) return Error{Errc::usage, "no command given; see `cardvoid --help`"};
+  o.command = chosen.front()->get_name();
+  if (const auto finished = finish_sandbox(raw, o.sandbox); !finished) return finished.error();
+  return parsed;
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,45 @@
+#pragma once
+// The command line as values.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/job/load.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cardvoid/sandbox/sandbox.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace cardvoid::cli {
+
+enum class LogLevel { error, warning, info, debug };
+enum class ExportFormat { csv, jsonl };
+
+struct Options {
+  std::string command;
+  std::filesystem::path job_file;
+  job::Overrides overrides;
+  report::ProgressMode progress = report::ProgressMode::automatic;
+  LogLevel log_level = LogLevel::info;
+  bool log_json = false, json = false, quiet = false;
+
+  // run
+  std::string confirm;
+  bool yes = false, dry_run = false;
+  std::optional<std::int64_t> limit;
+  // export
+  ExportFormat format = ExportFormat::csv;
+  std::string status, output;
+  bool excel = false;
+  // sandbox
+  sandbox::Settings sandbox;
+  std::string record_file;  // where the record of what was applied goes at the end
+};
+
+// What the words say, or the text to print (--help, --version), or an Error (usage).
+struct Parsed {
+  Options options;
+  std::optional<std::string> text;
+};
+Result<Parsed> parse(int argc, const char* const* argv);
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,116 @@
+#include "plan.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/import.hpp>
+
+#include "commands.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+milliseconds time_needed(std::int64_t rows, double per_second) {
+  return milliseconds{static_cast<std::int64_t>(static_cast<double>(rows) / per_second * 1000)};
+}
+
+std::string as_json(const Plan& plan, const model::Job& job) {
+  boost::json::array causes;
+  for (const auto& cause : plan.causes) {
+    boost::json::array lines(cause.example_lines.begin(), cause.example_lines.end());
+    causes.push_back(
+        boost::json::object{{"cause", cause.cause}, {"count", cause.count}, {"lines", std::move(lines)}});
+  }
+  const auto& t = plan.totals;
+  return boost::json::serialize(boost::json::object{
+             {"job", job.name},
+             {"source", plan.imported.source},
+             {"lines", plan.imported.lines},
+             {"added", plan.imported.added},
+             {"known", plan.imported.known},
+             {"duplicates", plan.imported.duplicates},
+             {"refused", t.refused},
+             {"vanished", plan.imported.vanished},
+             {"rows", t.rows()},
+             {"to_send", t.to_send()},
+             {"pending", t.pending},
+             {"in_doubt", t.in_doubt()},
+             {"invalidated", t.invalidated},
+             {"rejected", t.rejected},
+             {"refused_causes", std::move(causes)},
+             {"requests_per_second", job.limits.requests_per_second},
+             {"seconds_needed", time_needed(t.to_send(), job.limits.requests_per_second).count() / 1000},
+             {"fingerprint", plan.fingerprint}}) +
+         "\n";
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
+  Plan plan;
+  const auto imported = run::import_input(job, ledger);
+  if (!imported) return imported.error();
+  plan.imported = *imported;
+  const auto totals = ledger.totals();
+  if (!totals) return totals.error();
+  plan.totals = *totals;
+  auto causes = ledger.refused_causes();
+  if (!causes) return causes.error();
+  plan.causes = std::move(*causes);
+  auto fingerprint = ledger.fingerprint();
+  if (!fingerprint) return fingerprint.error();
+  plan.fingerprint = std::move(*fingerprint);
+  return plan;
+}
+
+std::string plan_text(const Plan& plan, const model::Job& job) {
+  using report::grouped;
+  const auto& t = plan.totals;
+  std::string text = fmt::format("job {}\ninput {}\n", job.name, plan.imported.source);
+  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+    text += fmt::format("  {:<14}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
+  };
+  line("lines read", plan.imported.lines);
+  line("new", plan.imported.added);
+  line("known", plan.imported.known, "from an earlier import");
+  line("duplicates", plan.imported.duplicates, "the same card again: collapsed");
+  line("refused", t.refused);
+  for (const auto& cause : plan.causes) {
+    text += fmt::format("  {:>16}  {} (line{}", grouped(cause.count), cause.cause,
+                        cause.example_lines.size() == 1 ? " " : "s ");
+    for (std::size_t i = 0; i < cause.example_lines.size(); ++i)
+      text += fmt::format("{}{}", i ? ", " : "", cause.example_lines[i]);
+    text += static_cast<std::size_t>(cause.count) > cause.example_lines.size() ? ", …)\n" : ")\n";
+  }
+  if (plan.imported.vanished > 0)
+    line("vanished", plan.imported.vanished,
+         "rows of an earlier import that the input no longer has; they stay in the plan");
+  text += fmt::format("{} rows in the job\n", grouped(t.rows()));
+  line("invalidated", t.invalidated);
+  line("rejected", t.rejected);
+  line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");
+  line("pending", t.pending);
+  text +=
+      fmt::format("to send {} at {:g} requests/s: {}\n", grouped(t.to_send()), job.limits.requests_per_second,
+                  humanize_duration(time_needed(t.to_send(), job.limits.requests_per_second)));
+  return text + fmt::format("fingerprint {}\n", plan.fingerprint);
+}
+
+int plan(Console& console) {
+  const auto& options = console.options();
+  const auto job = job::load(options.job_file, options.overrides);
+  if (!job) return console.fail(job.error());
+  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_write);
+  if (!ledger) return console.fail(ledger.error());
+  const auto lock = ledger::Lock::acquire(job->results.database, "plan");
+  if (!lock) return console.fail(lock.error());
+  const auto made = make_plan(*job, *ledger);
+  if (!made) return console.fail(made.error());
+  return console.answer(options.json ? as_json(*made, *job) : plan_text(*made, *job))
+             ? 0
+             : static_cast<int>(Errc::io);
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/runner.hpp>
+#include <cardvoid/wechatpay/verifier.hpp>
+#include <iostream>
+#include <string>
+
+#include "commands.hpp"
+#include "plan.hpp"
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr std::size_t k_least_fingerprint_digits = 8;
+
+// Before anything is read or written: without a terminal to ask on, the command line must say yes.
+Result<void> require_consent(const Options& o) {
+  if (o.command == "reconcile" || o.yes) return {};
+  if (!o.confirm.empty()) {
+    if (o.confirm.size() < k_least_fingerprint_digits ||
+        o.confirm.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+      return Error{
+          Errc::usage,
+          fmt::format(
+              "--confirm {}: expected at least {} digits of the fingerprint that `cardvoid plan` prints",
+              o.confirm, k_least_fingerprint_digits)};
+    return {};
+  }
+  if (::isatty(STDIN_FILENO)) return {};
+  return Error{Errc::usage,
+               "standard input is not a terminal, so nobody can be asked: give --confirm FINGERPRINT (from "
+               "`cardvoid plan`) or --yes"};
+}
+
+Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job) {
+  if (job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows)
+    return Error{Errc::bad_input,
+                 fmt::format("{} rows are to be sent, safety.max_rows allows {}; nothing was sent",
+                             plan.totals.to_send(), *job.safety.max_rows)};
+  if (o.yes || plan.totals.to_send() == 0) return {};
+  if (!o.confirm.empty()) {
+    std::string wanted = o.confirm;
+    for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (plan.fingerprint.starts_with(wanted)) return {};
+    return Error{Errc::bad_input, fmt::format("the plan is not the one that was confirmed: --confirm says "
+                                              "{}, the plan's fingerprint is {} ({} rows to send); "
+                                              "look at `cardvoid plan` again. Nothing was sent",
+                                              o.confirm, plan.fingerprint, plan.totals.to_send())};
+  }
+  fmt::print(stderr, "{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
+             plan_text(plan, job), plan.totals.to_send());
+  std::string typed;
+  std::getline(std::cin, typed);
+  std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
+  if (typed == std::to_string(plan.totals.to_send())) return {};
+  return Error{Errc::usage, "not confirmed; nothing was sent"};
+}
+
+// Openids never, card codes only masked: `status` and `export` have them in full.
+std::string attempt_line(const ledger::Attempt& attempt, const model::Card& card) {
+  const auto& o = attempt.outcome;
+  return fmt::format("row {} code {} attempt {} {} {} HTTP {} {} {} {}ms Request-ID {}", attempt.row,
+                     mask(card.code), attempt.n, model::to_text(attempt.kind),
+                     model::to_text(attempt.endpoint), o.http_status, model::to_text(o.kind),
+                     o.error_code.empty() ? "-" : o.error_code, attempt.latency.count() / 1000,
+                     o.request_id.empty() ? "-" : o.request_id);
+}
+
+}  // namespace
+
+int run_job(Console& console) {
+  const auto& options = console.options();
+  if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
+  const auto job = job::load(options.job_file, options.overrides);
+  if (!job) return console.fail(job.error());
+
+  run::Keys keys;
+  auto merchant = wechatpay::load_merchant_key(job->merchant);
+  if (!merchant) return console.fail(merchant.error());
+  keys.merchant = std::move(*merchant);
+  auto platform = wechatpay::load_platform_keys(job->platform);
+  if (!platform) return console.fail(platform.error());
+  keys.platform = std::move(*platform);
+
+  const bool reconcile = options.command == "reconcile";
+  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_write);
+  if (!ledger) return console.fail(ledger.error());
+  const auto lock = ledger::Lock::acquire(job->results.database, options.command);
+  if (!lock) return console.fail(lock.error());
+
+  run::Order order;
+  order.command = options.command;
+  order.read_back_only = reconcile;
+  order.row_limit = options.limit;
+  order.version = k_version;
+  std::int64_t to_send = 0;
+  if (reconcile) {
+    const auto totals = ledger->totals();
+    if (!totals) return console.fail(totals.error());
+    const auto fingerprint = ledger->fingerprint();
+    if (!fingerprint) return console.fail(fingerprint.error());
+    order.fingerprint = *fingerprint;
+    to_send = totals->in_doubt() - totals->held;
+  } else {
+    const auto plan = make_plan(*job, *ledger);
+    if (!plan) return console.fail(plan.error());
+    if (const auto confirmed = confirm(options, *plan, *job); !confirmed)
+      return console.fail(confirmed.error());
+    order.fingerprint = plan->fingerprint;
+    to_send = plan->totals.to_send();
+    if (plan->totals.in_doubt() > 0)
+      console.log(LogLevel::info,
+                  fmt::format("{} rows in doubt are read back first", plan->totals.in_doubt()));
+  }
+
+  report::Progress progress{options.quiet ? report::ProgressMode::none : options.progress, stderr, to_send};
+  console.attach(&progress);
+  run::Events events;
+  events.notice = [&](const dispatch::Notice& notice) {
+    console.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
+  };
+  events.progress = [&](const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
+    progress.update(snapshot, counts, std::chrono::steady_clock::now());
+  };
+  if (options.log_level == LogLevel::debug)
+    events.attempt = [&](const ledger::Attempt& attempt, const model::Card& card) {
+      console.log(LogLevel::debug, attempt_line(attempt, card));
+    };
+  events.interrupted = [&](int in_flight) {
+    console.log(LogLevel::warning, fmt::format("stopping: nothing new is sent, {} in flight are settled; a "
+                                               "second signal leaves at once and leaves them in doubt",
+                                               in_flight));
+  };
+
+  const auto report = run::execute(*job, keys, *ledger, order, events);
+  progress.finish();
+  console.attach(nullptr);
+  if (!report) return console.fail(report.error());
+  const report::Ending ending{report->totals,
+                              report->counts,
+                              report->last,
+                              report->commits,
+                              report->elapsed,
+                              report->exit_code,
+                              report->stopped ? report->stopped->what : ""};
+  if (options.json)
+    console.answer(report::summary_json(ending));
+  else if (!options.quiet)
+    console.answer(report::summary_text(ending));
+  if (report->stopped && report->exit_code == static_cast<int>(report->stopped->code) &&
+      report->stopped->code != Errc::stopped)
+    return console.fail(*report->stopped);
+  return report->exit_code;
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,72 @@
+#include <boost/json.hpp>
+#include <cardvoid/report/export.hpp>
+#include <charconv>
+#include <set>
+
+namespace cardvoid::report {
+
+namespace {
+
+const std::set<std::string, std::less<>> k_numbers{"http_status", "attempts", "source_line"};
+
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos &&
+      text == text.substr(0, text.find_last_not_of(' ') + 1) && !text.starts_with(' '))
+    return std::string{text};
+  std::string out{'"'};
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+// A spreadsheet cuts digits after the 15th and runs what begins with = + - @.
+std::string for_excel(std::string_view text) {
+  if (text.empty()) return {};
+  std::string doubled;
+  for (const char c : text) {
+    if (c == '"') doubled += '"';
+    doubled += c;
+  }
+  return "=\"" + doubled + "\"";
+}
+
+}  // namespace
+
+std::string csv_header(bool excel) {
+  std::string line = excel ? "\xEF\xBB\xBF" : "";
+  for (const auto& column : ledger::Ledger::result_columns())
+    line += (line.empty() || line.back() == '\xBF' ? "" : ",") + column;
+  return line + "\r\n";
+}
+
+std::string csv_line(const ledger::ResultRow& row, bool excel) {
+  const auto& columns = ledger::Ledger::result_columns();
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (i > 0) line += ',';
+    if (!row[i]) continue;
+    line += csv_field(excel && !k_numbers.contains(columns[i]) ? for_excel(*row[i]) : *row[i]);
+  }
+  return line + "\r\n";
+}
+
+std::string json_line(const ledger::ResultRow& row) {
+  const auto& columns = ledger::Ledger::result_columns();
+  boost::json::object object;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    auto& value = object[columns[i]];
+    if (!row[i]) continue;
+    if (!k_numbers.contains(columns[i])) {
+      value = *row[i];
+      continue;
+    }
+    std::int64_t number = 0;
+    std::from_chars(row[i]->data(), row[i]->data() + row[i]->size(), number);
+    value = number;
+  }
+  return boost::json::serialize(object) + "\n";
+}
+
+}  // namespace cardvoid::report

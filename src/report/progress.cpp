@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/progress.hpp>
+
+namespace cardvoid::report {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto k_plain_interval = 30s;
+
+std::size_t terminal_columns(std::FILE* stream) {
+  winsize size{};
+  if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+std::int64_t settled(const ledger::RunCounts& counts) {
+  return counts.confirmed + counts.rejected + counts.unresolved;
+}
+
+}  // namespace
+
+std::string grouped(std::int64_t count) {
+  auto digits = std::to_string(count);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+std::string summary_text(const Ending& ending) {
+  const auto& t = ending.totals;
+  std::string text;
+  const auto line = [&](const char* label, std::int64_t count, const std::string& remark = {}) {
+    text += fmt::format("  {:<12}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
+  };
+  text += fmt::format("{} rows in the job\n", grouped(t.rows()));
+  line("invalidated", t.invalidated,
+       t.already + t.read_back > 0 ? fmt::format("({} were INVALID before us, {} found by read-back)",
+                                                 grouped(t.already), grouped(t.read_back))
+                                   : "");
+  line("rejected", t.rejected, t.rejected > 0 ? "by the platform: cardvoid export --status rejected" : "");
+  line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back first by the next run" : "");
+  line("pending", t.pending, t.pending > 0 ? "not sent yet" : "");
+  if (t.refused > 0)
+    text += fmt::format("{} input lines refused: cardvoid plan shows them by cause\n", grouped(t.refused));
+  text += fmt::format("this run: {} invalidations sent, {} read-backs, {} retries, {} times 429, {}\n",
+                      grouped(ending.counts.sent), grouped(static_cast<std::int64_t>(ending.last.read_backs)),
+                      grouped(static_cast<std::int64_t>(ending.last.retries)),
+                      grouped(static_cast<std::int64_t>(ending.last.throttled)),
+                      humanize_duration(ending.elapsed));
+  if (!ending.stopped.empty()) text += fmt::format("stopped: {}\n", escape_for_terminal(ending.stopped));
+  return text;
+}
+
+std::string summary_json(const Ending& ending) {
+  const auto& t = ending.totals;
+  const boost::json::object object{
+      {"rows", t.rows()},
+      {"invalidated", t.invalidated},
+      {"already", t.already},
+      {"read_back", t.read_back},
+      {"rejected", t.rejected},
+      {"in_doubt", t.in_doubt()},
+      {"pending", t.pending},
+      {"refused", t.refused},
+      {"run", boost::json::object{{"sent", ending.counts.sent},
+                                  {"confirmed", ending.counts.confirmed},
+                                  {"rejected", ending.counts.rejected},
+                                  {"unresolved", ending.counts.unresolved},
+                                  {"read_backs", ending.last.read_backs},
+                                  {"retries", ending.last.retries},
+                                  {"throttled", ending.last.throttled},
+                                  {"commits", ending.commits},
+                                  {"elapsed_ms", ending.elapsed.count()}}},
+      {"stopped", ending.stopped.empty() ? boost::json::value{} : boost::json::value{ending.stopped}},
+      {"exit_code", ending.exit_code}};
+  return boost::json::serialize(object) + "\n";
+}
+
+Progress::Progress(ProgressMode mode, std::FILE* stream, std::int64_t to_send)
+    : mode_{mode},
+      stream_{stream},
+      to_send_{to_send},
+      begun_{std::chrono::steady_clock::now()},
+      next_plain_{begun_ + k_plain_interval} {
+  if (mode_ == ProgressMode::automatic)
+    mode_ = ::isatty(::fileno(stream)) ? ProgressMode::live : ProgressMode::plain;
+}
+
+Progress::~Progress() { finish(); }
+
+std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts,
+                           Instant now) const {
+  using State = dispatch::EndpointHealth::State;
+  const auto done = settled(counts);
+  const auto elapsed = std::chrono::duration_cast<milliseconds>(now - begun_);
+  std::string text =
+      fmt::format("{}/{} {:.1f}%  ok {}", grouped(done), grouped(to_send_),
+                  to_send_ > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(to_send_) : 100.0,
+                  grouped(counts.confirmed));
+  if (counts.rejected > 0) text += fmt::format("  rejected {}", grouped(counts.rejected));
+  if (counts.unresolved > 0) text += fmt::format("  unresolved {}", grouped(counts.unresolved));
+  text += fmt::format("  {:.1f}/s  in flight {}",
+                      elapsed.count() > 0
+                          ? 1000.0 * static_cast<double>(counts.sent) / static_cast<double>(elapsed.count())
+                          : 0.0,
+                      snapshot.in_flight);
+  if (snapshot.waiting > 0) text += fmt::format("  waiting {}", snapshot.waiting);
+  if (snapshot.paused_by_429) text += "  paused by 429";
+  const bool primary = snapshot.primary == State::closed, backup = snapshot.backup == State::closed;
+  text += primary ? "  primary" : backup ? "  on backup" : "  no endpoint serves";
+  // No forecast before one percent or a hundred rows: it would be a guess.
+  if (done >= 100 || (to_send_ > 0 && done * 100 >= to_send_ && done > 0))
+    text += fmt::format(
+        "  left {}",
+        humanize_duration(milliseconds{elapsed.count() * std::max<std::int64_t>(to_send_ - done, 0) / done}));
+  return text;
+}
+
+void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) {
+  switch (mode_) {
+    case ProgressMode::automatic:
+    case ProgressMode::none: return;
+    case ProgressMode::live: {
+      const auto text = fit_to_width(line(snapshot, counts, now), terminal_columns(stream_) - 1);
+      if (text == shown_) return;
+      shown_ = text;
+      fmt::print(stream_, "\r\x1B[K{}", shown_);
+      std::fflush(stream_);
+      return;
+    }
+    case ProgressMode::plain:
+    case ProgressMode::json:
+      if (now < next_plain_) return;
+      next_plain_ = now + k_plain_interval;
+      if (mode_ == ProgressMode::plain) {
+        fmt::print(stream_, "{}\n", line(snapshot, counts, now));
+      } else {
+        const boost::json::object object{{"type", "progress"},
+                                         {"to_send", to_send_},
+                                         {"sent", counts.sent},
+                                         {"confirmed", counts.confirmed},
+                                         {"rejected", counts.rejected},
+                                         {"unresolved", counts.unresolved},
+                                         {"in_flight", snapshot.in_flight},
+                                         {"waiting", snapshot.waiting},
+                                         {"rate", snapshot.rate}};
+        fmt::print(stream_, "{}\n", boost::json::serialize(object));
+      }
+      std::fflush(stream_);
+      return;
+  }
+}
+
+void Progress::say(std::string_view text) {
+  if (!shown_.empty()) fmt::print(stream_, "\r\x1B[K");
+  fmt::print(stream_, "{}\n{}", escape_for_terminal(text), shown_);
+  std::fflush(stream_);
+}
+
+void Progress::finish() {
+  if (shown_.empty()) return;
+  fmt::print(stream_, "\r\x1B[K");
+  std::fflush(stream_);
+  shown_.clear();
+}
+
+}  // namespace cardvoid::report

@@ -1,0 +1,24 @@
+#pragma once
+// The job's endpoints as the HTTPS client wants them; primary is number 0, backup number 1.
+
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/net/https_client.hpp>
+
+namespace cardvoid::run {
+
+inline net::HostPort host_port(const model::EndpointAddress& address) {
+  auto host = address.host;
+  if (host.starts_with('['))
+    host = host.substr(1, host.size() - 2);  // IPv6 literals stand in brackets in URLs only
+  return {host, address.port};
+}
+
+inline net::HttpsSettings https_settings(const model::Job& job) {
+  net::HttpsSettings settings;
+  settings.endpoints = {host_port(job.endpoints.primary), host_port(job.endpoints.backup)};
+  settings.ca_file = job.endpoints.ca_file;
+  settings.connect_timeout = job.limits.connect_timeout;
+  return settings;
+}
+
+}  // namespace cardvoid::run
