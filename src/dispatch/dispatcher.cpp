@@ -22,6 +22,9 @@ constexpr int k_most_prepared = 256;
 // Until an answer has proved keys and endpoint, only so many requests are out: wrong keys shall cost a
 // handful.
 constexpr int k_unproven_in_flight = 3;
+// Without any endpoint, or with nothing but errors as answers, a run waits this long (two cool-downs where
+// that is longer); then the operator's scheduler takes over.
+constexpr milliseconds k_least_patience = 20s, k_patience_with_errors = 10min;
 constexpr int k_fetch_count = 256;
 constexpr std::size_t k_fetch_below = 64;
 
@@ -36,6 +39,11 @@ Action Dispatcher::next(Instant now) {
   if (stopped_) {
     if (auto action = next_stopping()) return *action;
     return action::Wait{Instant::max()};
+  }
+  if (budget_.exhausted_for(now) >= k_patience_with_errors) {
+    stop({Errc::unavailable, fmt::format("the platform has answered with nothing but errors for {}",
+                                         humanize_duration(budget_.exhausted_for(now)))});
+    return next(now);
   }
   promote_due(now);
   if (auto action = next_send(now)) return *action;
@@ -147,8 +155,7 @@ std::optional<Action> Dispatcher::next_prepare(Instant now) {
     auto& task = tasks_.at(row);
     const auto endpoint = health_.choose(now, task.avoid);
     if (!endpoint) {
-      // Patience: two cool-downs without any endpoint, then the operator's scheduler takes over.
-      const auto patience = 2 * settings_.endpoints.cooldown;
+      const auto patience = std::max(k_least_patience, 2 * settings_.endpoints.cooldown);
       if (health_.down_since() && now - *health_.down_since() >= patience && in_flight_ + preparing_ == 0)
         stop({Errc::unavailable, fmt::format("neither endpoint has been reachable for {}",
                                              humanize_duration(std::chrono::duration_cast<milliseconds>(

@@ -18,7 +18,14 @@ milliseconds RetryPolicy::wait(int attempt, std::uint32_t draw) const {
 void RetryBudget::failed(Instant now) {
   const bool had = tokens_ > 0;
   tokens_ = std::max(0.0, tokens_ - k_cost);
-  if (had && tokens_ <= 0) probes_ = 0, next_probe_ = now + 1s;
+  if (!had || tokens_ > 0) return;
+  probes_ = 0;
+  next_probe_ = now + 1s;
+  exhausted_at_ = now;
+}
+
+milliseconds RetryBudget::exhausted_for(Instant now) const {
+  return exhausted() ? std::chrono::duration_cast<milliseconds>(now - exhausted_at_) : 0ms;
 }
 
 void RetryBudget::succeeded() {

@@ -25,16 +25,18 @@ class RetryBudget {
  public:
   void failed(Instant now);
   void succeeded();
-  // May a fresh row be started now? A probe counts as started when this is followed by probed().
+  // May a fresh row be started now? Follow it by started_fresh_row().
   bool allows_fresh_row(Instant now) const { return tokens_ > 0 || now >= next_probe_; }
   void started_fresh_row(Instant now);
   Instant next_probe() const { return next_probe_; }
   bool exhausted() const { return tokens_ <= 0; }
+  // How long it has been empty, without one success.
+  milliseconds exhausted_for(Instant now) const;
 
  private:
   double tokens_ = 50;
   int probes_ = 0;
-  Instant next_probe_{};
+  Instant next_probe_{}, exhausted_at_{};
 };
 
 }  // namespace cardvoid::dispatch

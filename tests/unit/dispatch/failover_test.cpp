@@ -153,6 +153,18 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("failover: ten minutes of nothing but SYSTEM_ERROR end the run and leave few rows in doubt") {
+    VirtualRun run{{}};
+    run.given_rows(10'000);
+    run.answering = [](const Request&) -> std::optional<Fault> { return Fault{system_error}; };
+    const auto ending = run.run();
+    REQUIRE(ending.stopped.has_value());
+    CHECK(ending.stopped->code == Errc::unavailable);
+    CHECK(run.elapsed() > 10min);
+    CHECK(run.elapsed() < 13min);
+    CHECK(run.count(Status::in_flight) + run.count(Status::unresolved) < 150);
+  }
+
   TEST_CASE("failover: an outage of both endpoints shorter than the patience is survived") {
     VirtualRun run{{}};
     run.given_rows(200);
