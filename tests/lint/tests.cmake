@@ -1,6 +1,9 @@
 add_test(NAME "lint/co_await braces" COMMAND ${CMAKE_CURRENT_LIST_DIR}/co_await_braces.sh include src tests
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-add_test(NAME "lint/co_await braces: the script sees what it must" 
+add_test(NAME "lint/co_await braces: the script sees what it must"
   COMMAND ${CMAKE_CURRENT_LIST_DIR}/co_await_braces.sh --self-test)
+add_test(NAME "lint/include table" COMMAND ${CMAKE_CURRENT_LIST_DIR}/include_table.sh ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/include table: the script sees what it must"
+  COMMAND ${CMAKE_CURRENT_LIST_DIR}/include_table.sh --self-test)
 set_tests_properties("lint/co_await braces" "lint/co_await braces: the script sees what it must"
-  PROPERTIES LABELS lint)
+  "lint/include table" "lint/include table: the script sees what it must" PROPERTIES LABELS lint)
