@@ -17,7 +17,9 @@ namespace {
 void harden_process() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__  // its leak check must be able to look at the process
   ::prctl(PR_SET_DUMPABLE, 0);
+#endif
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);
 }

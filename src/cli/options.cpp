@@ -119,6 +119,16 @@ Result<void> finish_sandbox(const RawSandbox& raw, sandbox::Settings& settings) 
   return {};
 }
 
+Error unknown_command(const std::string& word, CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(each->get_name());
+  const auto meant = nearest(word, names);
+  return {Errc::usage,
+          fmt::format("there is no command {}{}; see `cardvoid --help`", escape_for_terminal(word),
+                      meant ? fmt::format("; did you mean {}?", *meant) : "")};
+}
+
 }  // namespace
 
 Result<Parsed> parse(int argc, const char* const* argv) {
@@ -162,7 +172,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
 
   const auto command = [&](const char* name, const char* description, const char* example) {
     auto* sub = app.add_subcommand(name, description);
-    sub->footer(fmt::format("Example:  {}", example));
+    sub->footer(fmt::format("Global flags: see `cardvoid --help`\nExample:  {}", example));
     return sub;
   };
   const auto with_job = [&](CLI::App* sub) {
@@ -238,6 +248,8 @@ Result<Parsed> parse(int argc, const char* const* argv) {
     return parsed;
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
+    if (const auto extra = app.remaining(); chosen.empty() && !extra.empty() && !extra[0].starts_with('-'))
+      return unknown_command(extra[0], app);
     return Error{Errc::usage, fmt::format("{}; see `cardvoid {}--help`", escape_for_terminal(error.what()),
                                           chosen.empty() ? "" : chosen.front()->get_name() + " ")};
   }

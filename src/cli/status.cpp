@@ -11,17 +11,25 @@ namespace cardvoid::cli {
 namespace {
 
 boost::json::object as_json(const ledger::RunRecord& run) {
-  return {
-      {"run_id", run.id},
-      {"command", run.start.command},
-      {"started_at", format_rfc3339(run.start.started_at)},
-      {"ended_at", run.ended_at ? boost::json::value{format_rfc3339(*run.ended_at)} : boost::json::value{}},
-      {"exit_code", run.exit_code ? boost::json::value{*run.exit_code} : boost::json::value{}},
-      {"ending", run.ending},
-      {"sent", run.counts.sent},
-      {"confirmed", run.counts.confirmed},
-      {"rejected", run.counts.rejected},
-      {"unresolved", run.counts.unresolved}};
+  // Parentheses: braces around a value make an array of it.
+  using boost::json::value;
+  return {{"run_id", run.id},
+          {"command", run.start.command},
+          {"started_at", format_rfc3339(run.start.started_at)},
+          {"ended_at", run.ended_at ? value(format_rfc3339(*run.ended_at)) : value()},
+          {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
+          {"ending", run.ending},
+          {"sent", run.counts.sent},
+          {"confirmed", run.counts.confirmed},
+          {"rejected", run.counts.rejected},
+          {"unresolved", run.counts.unresolved}};
+}
+
+boost::json::object as_json(const ledger::LockHolder& holder) {
+  return {{"pid", holder.pid},
+          {"host", holder.host},
+          {"command", holder.command},
+          {"since", format_rfc3339(holder.since)}};
 }
 
 }  // namespace
@@ -42,24 +50,20 @@ int status(Console& console) {
   if (options.json) {
     boost::json::array history;
     for (const auto& run : *runs) history.push_back(as_json(run));
-    const boost::json::object answer{{"job", job->name},
-                                     {"rows", t.rows()},
-                                     {"pending", t.pending},
-                                     {"in_flight", t.in_flight},
-                                     {"invalidated", t.invalidated},
-                                     {"rejected", t.rejected},
-                                     {"unresolved", t.unresolved},
-                                     {"in_doubt", t.in_doubt()},
-                                     {"refused", t.refused},
-                                     {"already", t.already},
-                                     {"read_back", t.read_back},
-                                     {"running", holder ? boost::json::value{boost::json::object{
-                                                              {"pid", holder->pid},
-                                                              {"host", holder->host},
-                                                              {"command", holder->command},
-                                                              {"since", format_rfc3339(holder->since)}}}
-                                                        : boost::json::value{}},
-                                     {"runs", std::move(history)}};
+    const boost::json::object answer{
+        {"job", job->name},
+        {"rows", t.rows()},
+        {"pending", t.pending},
+        {"in_flight", t.in_flight},
+        {"invalidated", t.invalidated},
+        {"rejected", t.rejected},
+        {"unresolved", t.unresolved},
+        {"in_doubt", t.in_doubt()},
+        {"refused", t.refused},
+        {"already", t.already},
+        {"read_back", t.read_back},
+        {"running", holder ? boost::json::value(as_json(*holder)) : boost::json::value()},
+        {"runs", std::move(history)}};
     return console.answer(boost::json::serialize(answer) + "\n") ? 0 : static_cast<int>(Errc::io);
   }
 

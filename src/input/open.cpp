@@ -55,8 +55,17 @@ Result<void> check_database_file(const std::filesystem::path& file) {
 Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Defaults& defaults,
                                      model::Api api, const std::string& brand_of_merchant) {
   const Settings settings{input, defaults, api, brand_of_merchant};
-  if (!input.csv.empty()) return open_csv_file(settings);
-  if (const auto there = check_database_file(input.sqlite); !there) return there.error();
+  // A file that cannot be opened is the job's mistake: say which key names it.
+  const auto of_key = [](const Error& error, const char* key) {
+    return error.code == Errc::no_input ? with_context(error, key) : error;
+  };
+  if (!input.csv.empty()) {
+    auto source = open_csv_file(settings);
+    if (!source) return of_key(source.error(), "input.csv");
+    return source;
+  }
+  if (const auto there = check_database_file(input.sqlite); !there)
+    return of_key(there.error(), "input.sqlite");
   return open_sqlite(settings);
 }
 

@@ -77,7 +77,7 @@ std::string summary_json(const Ending& ending) {
                                   {"throttled", ending.last.throttled},
                                   {"commits", ending.commits},
                                   {"elapsed_ms", ending.elapsed.count()}}},
-      {"stopped", ending.stopped.empty() ? boost::json::value{} : boost::json::value{ending.stopped}},
+      {"stopped", ending.stopped.empty() ? boost::json::value() : boost::json::value(ending.stopped)},
       {"exit_code", ending.exit_code}};
   return boost::json::serialize(object) + "\n";
 }

@@ -47,20 +47,22 @@ Result<std::vector<fs::path>> list_pem_files(const fs::path& dir) {
 Result<Verifier::Keys> load_platform_keys(const model::Platform& platform) {
   Verifier::Keys keys;
   if (!platform.public_key_file.empty()) {
+    const auto failed = [&](const Error& error) { return with_context(error, "platform.public_key_file"); };
     auto pem = read_key_file(platform.public_key_file);
-    if (!pem) return std::move(pem).error();
+    if (!pem) return failed(pem.error());
     auto key = read_public_key(*pem);
-    if (!key) return with_context(std::move(key).error(), platform.public_key_file.string());
+    if (!key) return failed(with_context(key.error(), platform.public_key_file.string()));
     keys.emplace(platform.public_key_id, share(*std::move(key)));
   }
   if (!platform.certificates_dir.empty()) {
+    const auto failed = [&](const Error& error) { return with_context(error, "platform.certificates_dir"); };
     auto files = list_pem_files(platform.certificates_dir);
-    if (!files) return std::move(files).error();
+    if (!files) return failed(files.error());
     for (const auto& file : *files) {
       auto pem = read_key_file(file);
-      if (!pem) return std::move(pem).error();
+      if (!pem) return failed(pem.error());
       auto certificate = read_certificate(*pem);
-      if (!certificate) return with_context(std::move(certificate).error(), file.string());
+      if (!certificate) return failed(with_context(certificate.error(), file.string()));
       keys.emplace(certificate->serial, share(std::move(certificate->key)));
     }
   }
@@ -72,16 +74,17 @@ Result<Verifier::Keys> load_platform_keys(const model::Platform& platform) {
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant) {
   Result<std::string> passphrase = std::string{};
   if (!merchant.passphrase_file.empty()) passphrase = read_key_file(merchant.passphrase_file);
-  if (!passphrase) return std::move(passphrase).error();
+  if (!passphrase) return with_context(passphrase.error(), "merchant.passphrase_file");
   const Wiped passphrase_wiped{*passphrase};
   const std::string_view line_end = "\r\n";  // an editor's, not the passphrase's
   const auto used = std::string_view{*passphrase}.substr(0, passphrase->find_last_not_of(line_end) + 1);
 
+  const auto failed = [&](const Error& error) { return with_context(error, "merchant.private_key_file"); };
   auto pem = read_key_file(merchant.private_key_file);
-  if (!pem) return std::move(pem).error();
+  if (!pem) return failed(pem.error());
   const Wiped pem_wiped{*pem};
   auto key = read_private_key(*pem, used);
-  if (!key) return with_context(std::move(key).error(), merchant.private_key_file.string());
+  if (!key) return failed(with_context(key.error(), merchant.private_key_file.string()));
   return key;
 }
 

@@ -100,7 +100,7 @@ TEST_SUITE("component") {
     REQUIRE(missing.has_error());
     CHECK(missing.error().code == Errc::no_input);
     CHECK(missing.error().what ==
-          (folder.path / "none.csv").string() + ": cannot open it: No such file or directory");
+          "input.csv: " + (folder.path / "none.csv").string() + ": cannot open it: No such file or directory");
     const auto directory = open(csv(folder.path));
     REQUIRE(directory.has_error());
     CHECK(directory.error().code == Errc::no_input);
@@ -198,7 +198,7 @@ TEST_SUITE("component") {
       const auto source = open(query(file, "SELECT code, openid FROM members"));
       REQUIRE(source.has_error());
       CHECK(source.error().code == code);
-      CHECK(source.error().what == file.string() + what);
+      CHECK(source.error().what == "input.sqlite: " + file.string() + what);
     };
     check(folder.path / "none.db", Errc::no_input, ": cannot open it: No such file or directory");
     CHECK_FALSE(std::filesystem::exists(folder.path / "none.db"));

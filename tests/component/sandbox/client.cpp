@@ -99,10 +99,12 @@ fs::path make_temporary_folder() {
   return name;
 }
 
-Scene::Scene(Settings settings, Keys keys) : dir{make_temporary_folder()} {
+Scene::Scene(Settings settings, Keys keys, const Files& files) : dir{make_temporary_folder()} {
   settings.dir = dir / "sandbox";
+  if (keys == spare_keys || !files.empty()) fs::create_directory(settings.dir);
+  for (const auto& [name, content] : files)
+    REQUIRE(write_private_file(settings.dir / name, content).has_value());
   if (keys == spare_keys) {
-    fs::create_directory(settings.dir);
     REQUIRE(write_private_file(settings.dir / "apiclient_key.pem", spare_key("merchant")).has_value());
     REQUIRE(write_private_file(settings.dir / "wxp_key.pem", spare_key("platform")).has_value());
   }

@@ -45,7 +45,9 @@ class Scene {
  public:
   // With spare RSA keys put there first, or with an empty folder.
   enum Keys { spare_keys, own_keys };
-  explicit Scene(Settings settings = plain_settings(), Keys keys = spare_keys);
+  // `files` (name → content) are put there too, e.g. members.csv in place of one the sandbox makes.
+  using Files = std::map<std::string, std::string>;
+  explicit Scene(Settings settings = plain_settings(), Keys keys = spare_keys, const Files& files = {});
   ~Scene();
 
   Connection connect(model::Endpoint endpoint = model::Endpoint::primary,

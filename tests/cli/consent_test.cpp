@@ -1,0 +1,97 @@
+// Nothing is sent that nobody agreed to.
+
+#include <doctest/doctest.h>
+
+#include <ostream>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+
+  namespace {
+
+  Stage stage_of_twelve() { return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(12)}}}; }
+
+  std::string fingerprint(const Stage& stage) {
+    const auto plan = stage.run("plan");
+    const auto at = plan.out.find("fingerprint ");
+    REQUIRE(at != std::string::npos);
+    return plan.out.substr(at + 12, 64);
+  }
+
+  }  // namespace
+
+  TEST_CASE("consent: without a terminal run needs --confirm or --yes") {
+    const auto stage = stage_of_twelve();
+    const auto ended = stage.run("run");
+    CHECK(ended.exit_code == 64);
+    CHECK(ended.err.find("--confirm") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("consent: on a terminal run wants the number of cards typed") {
+    const auto stage = stage_of_twelve();
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    {
+      Program program{stage.words("run", {}), terminal};
+      program.wait_for_words("12");
+      program.type("yes\n");
+      const auto ended = program.wait();
+      CHECK(ended.exit_code == 64);
+      CHECK(ended.out.find("nothing was sent") != std::string::npos);
+      CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    }
+    Program program{stage.words("run", {}), terminal};
+    program.wait_for_words("12");
+    program.type("12\n");
+    CHECK(program.wait().exit_code == 0);
+    CHECK(stage.count("status = 'invalidated'") == 12);
+  }
+
+  TEST_CASE("consent: --confirm takes eight digits of the plan's fingerprint and no other") {
+    const auto stage = stage_of_twelve();
+    const auto plan = fingerprint(stage);
+    const auto wrong = stage.run("run", {"--confirm", std::string(8, plan[0] == '0' ? '1' : '0')});
+    CHECK(wrong.exit_code == 65);
+    CHECK(wrong.err.find(plan.substr(0, 8)) != std::string::npos);
+    // The list grew since: not the plan that was confirmed.
+    stage.write("members.csv", plain_members(13));
+    CHECK(stage.run("run", {"--confirm", plan.substr(0, 8)}).exit_code == 65);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    const auto right = stage.run("run", {"--confirm", fingerprint(stage).substr(0, 8)});
+    CHECK(stage.count("status = 'invalidated'") == 12);  // the thirteenth is unknown to the sandbox
+    CHECK(right.exit_code == 1);
+  }
+
+  TEST_CASE("consent: the fingerprint depends on the rows and not on their order") {
+    const auto stage = stage_of_twelve();
+    const auto plan = fingerprint(stage);
+    CHECK(plan == fingerprint(stage));
+    const Stage other{sandbox::plain_settings(),
+                      {{"members.csv", "openid,code,card_id,reason\nB,b,t,\nA,a,t,x\n"}}};
+    const Stage turned{sandbox::plain_settings(),
+                       {{"members.csv", "openid,code,card_id,reason\nA,a,t,x\nB,b,t,\n"}}};
+    CHECK(fingerprint(other) == fingerprint(turned));
+    CHECK(fingerprint(other) != plan);
+  }
+
+  TEST_CASE("consent: --limit takes up that many rows and says 75 while rows are left") {
+    const auto stage = stage_of_twelve();
+    CHECK(stage.run("run", {"--yes", "--limit", "5"}).exit_code == 75);
+    CHECK(stage.count("status = 'invalidated'") == 5);
+    CHECK(stage.sandbox->counters().invalidate_requests == 5);
+    CHECK(stage.run("run", {"--yes", "--limit", "7"}).exit_code == 0);
+    CHECK(stage.sandbox->counters().invalidate_requests == 12);
+  }
+
+  TEST_CASE("consent: --dry-run is the plan and sends nothing") {
+    const auto stage = stage_of_twelve();
+    const auto dry = stage.run("run", {"--dry-run"});
+    CHECK(dry.exit_code == 0);
+    CHECK(dry.out.find("fingerprint ") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests + stage.sandbox->counters().read_back_requests == 0);
+  }
+}

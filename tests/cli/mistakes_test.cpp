@@ -1,0 +1,141 @@
+// Mistakes of people: the right exit code, one clear message, nothing half-done.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <ostream>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+
+  namespace {
+
+  struct Mistake {
+    int exit_code;
+    std::vector<std::string_view> words;  // all of which the message must have
+  };
+
+  void check_message(const Ended& ended, const Mistake& expected) {
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == expected.exit_code);
+    CHECK(ended.out.empty());
+    for (const auto word : expected.words)
+      CHECK_MESSAGE(ended.err.find(word) != std::string::npos, std::string{word});
+  }
+
+  Stage small_stage() { return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}}; }
+
+  }  // namespace
+
+  TEST_CASE("mistakes in the job file end with 78 and name file and line and key") {
+    const auto stage = small_stage();
+    const auto try_job = [&](std::string_view from, std::string_view to,
+                             std::vector<std::string_view> words) {
+      words.emplace_back("other.toml:");
+      for (const std::string command : {"check", "plan", "run"}) {
+        std::vector<std::string> line{command, stage.job_with(from, to)};
+        if (command == "run") line.emplace_back("--yes");
+        check_message(outside::run(line), {78, words});
+      }
+      CHECK_FALSE(std::filesystem::exists(stage.database()));
+    };
+    try_job("serial_no =", "serial_number =", {"serial_number", "serial_no"});
+    try_job("requests_per_second =", "request_per_second =", {"request_per_second", "requests_per_second"});
+    try_job("[limits]", "[limit]", {"limit", "limits"});
+    try_job("primary = \"https:", "primary = \"http:", {"endpoints.primary", "https"});
+    try_job("name = \"sandbox\"", "name = sandbox", {"other.toml:2"});
+    try_job("requests_per_second = ", "requests_per_second = \"5\" # ",
+            {"limits.requests_per_second", "number"});
+    try_job("acknowledge = \"sandbox: no real customers\"", "", {"safety.acknowledge"});
+    try_job("[input]", "[input]\nencoding = \"gbk\"", {"input.encoding", "not supported yet"});
+  }
+
+  TEST_CASE("a file that is named and not there ends with 66") {
+    const auto stage = small_stage();
+    check_message(outside::run({"plan", (stage.dir / "nowhere.toml").string()}), {66, {"nowhere.toml"}});
+    check_message(stage.run("status"), {66, {"sandbox.db", "cardvoid plan"}});
+    check_message(stage.run("export"), {66, {"sandbox.db"}});
+    check_message(stage.run("plan", {"--set", "input.csv=nowhere.csv"}), {66, {"input.csv", "nowhere.csv"}});
+    const auto job = stage.job_with("apiclient_key.pem", "nowhere.pem");
+    check_message(outside::run({"run", job, "--yes"}), {66, {"merchant.private_key_file", "nowhere.pem"}});
+  }
+
+  TEST_CASE("an unusable private key ends with 77 and says which file and why") {
+    const auto stage = small_stage();
+    stage.write("empty.pem", "");
+    stage.write("garbage.pem", "-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----\n");
+    for (const std::string file : {"empty.pem", "garbage.pem", "wxp_pub.pem", "."}) {
+      CAPTURE(file);
+      const auto job = stage.job_with("apiclient_key.pem", file);
+      check_message(outside::run({"run", job, "--yes"}),
+                    {77, {"merchant.private_key_file", file == "." ? "directory" : file}});
+    }
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("an input that cannot be trusted as a whole ends with 65 and imports nothing") {
+    const auto stage = small_stage();
+    const auto try_input = [&](std::string_view csv, std::vector<std::string_view> words) {
+      stage.write("odd.csv", csv);
+      words.emplace_back("odd.csv");
+      check_message(stage.run("run", {"--yes", "--set", "input.csv=odd.csv"}), {65, words});
+      CHECK(stage.ask_results("SELECT count(*) FROM row")[0][0] == "0");
+    };
+    try_input("kode,openid\r\na,o1\r\n", {"code"});
+    try_input("", {"empty"});
+    try_input("code,openid\r\na,o1\r\nb,\"o2\r\n", {"odd.csv:3: ", "quotation mark"});
+    try_input("code,openid\r\na,o1\r\nb\xFF,o2\r\n", {"odd.csv:3: ", "UTF-8", "offset 20"});
+    try_input("code,openid,code\r\na,o1,b\r\n", {"code"});
+    try_input(std::string_view{"PK\x03\x04\x14\x00\x06", 7}, {"Excel"});
+  }
+
+  TEST_CASE("a results database that is not ours ends with 73 and is left as it is") {
+    const auto stage = small_stage();
+    stage.write("notes.txt",
+                "these are my notes, not a database, and long enough to look like a page of one");
+    check_message(stage.run("run", {"--yes", "--results", (stage.dir / "notes.txt").string()}),
+                  {73, {"notes.txt"}});
+    CHECK(stage.read("notes.txt").starts_with("these are my notes"));
+    // A path that cannot be a folder, whoever runs the test.
+    check_message(stage.run("run", {"--yes", "--results", (stage.dir / "notes.txt/results.db").string()}),
+                  {73, {"notes.txt"}});
+    if (::geteuid() != 0) {
+      std::filesystem::create_directory(stage.dir / "locked");
+      ::chmod((stage.dir / "locked").c_str(), 0500);
+      check_message(stage.run("run", {"--yes", "--results", (stage.dir / "locked/results.db").string()}),
+                    {73, {"permission"}});
+    }
+    CHECK(stage.run("plan").exit_code == 0);
+    const auto other_job = stage.job_with("name = \"sandbox\"", "name = \"another\"");
+    check_message(outside::run({"plan", other_job}), {73, {"sandbox", "another"}});
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("max_rows refuses to start above it") {
+    const auto stage = small_stage();
+    const auto ended = stage.run("run", {"--yes", "--set", "safety.max_rows=4"});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 65);
+    CHECK(ended.err.find("safety.max_rows") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("check says which thing is wrong and has the exit code of the first fault") {
+    const auto stage = small_stage();
+    const auto fine = stage.run("check");
+    CHECK(fine.exit_code == 0);
+    CHECK(fine.out.find("FAIL") == std::string::npos);
+    const auto key = outside::run({"check", stage.job_with("apiclient_key.pem", "wxp_pub.pem")});
+    CHECK(key.exit_code == 77);
+    CHECK(key.out.find("FAIL  merchant key") != std::string::npos);
+    stage.sandbox->set_outage(model::Endpoint::backup, sandbox::Outage::refuse);
+    const auto down = stage.run("check");
+    CHECK(down.exit_code == 69);
+    CHECK(down.out.find("FAIL  backup") != std::string::npos);
+    CHECK(down.out.find("ok    primary ") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+}

@@ -1,0 +1,104 @@
+// Standard output carries the answer only, as JSON where that was asked for.
+
+#include <doctest/doctest.h>
+
+#include <boost/json.hpp>
+#include <ostream>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+
+  namespace {
+  boost::json::object parsed(const Ended& ended) {
+    CAPTURE(ended.out);
+    boost::system::error_code error;
+    auto value = boost::json::parse(ended.out, error);
+    REQUIRE(!error);
+    return value.as_object();
+  }
+  Stage stage_of(int members) {
+    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
+  }
+  }  // namespace
+
+  TEST_CASE("streams: every answer as JSON has the types its names promise") {
+    const auto stage = stage_of(6);
+    stage.write("members.csv", plain_members(6) + "card0000,t,,\r\n");
+    const auto plan = parsed(stage.run("plan", {"--json"}));
+    CHECK(plan.at("to_send").as_int64() == 6);
+    CHECK(plan.at("refused").as_int64() == 1);
+    CHECK(plan.at("fingerprint").as_string().size() == 64);
+    CHECK(plan.at("refused_causes").as_array().at(0).at("lines").as_array().at(0).as_int64() == 8);
+
+    const auto checked = parsed(stage.run("check", {"--json"}));
+    CHECK(checked.at("exit_code").as_int64() == 0);
+    CHECK(checked.at("checks").as_array().size() >= 7);
+
+    const auto run = parsed(stage.run("run", {"--yes", "--json"}));
+    CHECK(run.at("invalidated").as_int64() == 6);
+    CHECK(run.at("exit_code").as_int64() == 1);
+    CHECK(run.at("stopped").is_null());
+    CHECK(run.at("run").at("sent").as_int64() == 6);
+
+    const auto status = parsed(stage.run("status", {"--json"}));
+    CHECK(status.at("running").is_null());
+    const auto& last = status.at("runs").as_array().at(0);
+    CHECK(last.at("exit_code").as_int64() == 1);
+    CHECK(last.at("ended_at").as_string().ends_with("Z"));
+    CHECK(status.at("in_doubt").as_int64() == 0);
+
+    const auto stopped = stage_of(3);
+    const auto early = parsed(stopped.run("run", {"--yes", "--json", "--limit", "1"}));
+    CHECK(early.at("stopped").as_string().find("limit") != std::string::npos);
+  }
+
+  TEST_CASE("streams: progress and messages go to standard error in the form that was asked for") {
+    const auto stage = stage_of(5);
+    stage.sandbox->set_outage(model::Endpoint::primary, sandbox::Outage::refuse);
+    const auto ended = stage.run("run", {"--yes", "--json", "--log-format", "json"});
+    parsed(ended);
+    CHECK(ended.err.find("\"level\":\"warning\"") != std::string::npos);
+    std::size_t lines = 0;
+    for (std::string_view rest = ended.err; !rest.empty(); ++lines) {
+      const auto line = rest.substr(0, rest.find('\n'));
+      boost::system::error_code error;
+      boost::json::parse({line.data(), line.size()}, error);
+      CHECK(!error);
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
+    CHECK(lines >= 1);
+  }
+
+  TEST_CASE("streams: -q is silent when all is well") {
+    const auto stage = stage_of(5);
+    const auto ended = stage.run("run", {"--yes", "-q"});
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.out.empty());
+    CHECK(ended.err.empty());
+  }
+
+  TEST_CASE("streams: the summary adds up to the rows of the job") {
+    const auto stage = stage_of(9);
+    stage.write("members.csv", plain_members(9) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n");
+    stage.run("run", {"--yes", "--limit", "4"});
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 1);
+    CHECK(ended.out.find("10 rows in the job") != std::string::npos);
+    CHECK(ended.out.find("invalidated              9") != std::string::npos);
+    CHECK(ended.out.find("rejected                 1") != std::string::npos);
+  }
+
+  TEST_CASE("streams: a reader that goes away ends the command with an error and no signal") {
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    const auto stage = stage_of(3);
+    stage.run("plan");
+    Program program{stage.words("export", {"-o", "/dev/full"})};
+    const auto ended = program.wait();
+    CHECK(ended.exit_code == 74);
+    CHECK(ended.err.find("/dev/full") != std::string::npos);
+  }
+}

@@ -1,0 +1,80 @@
+// Flags, commands, help, versions.
+
+#include <doctest/doctest.h>
+
+#include <ostream>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+
+  TEST_CASE("usage: every command has help with an example and answers on standard output") {
+    const auto main = outside::run({"--help"});
+    CHECK(main.exit_code == 0);
+    CHECK(main.err.empty());
+    for (const std::string command : {"check", "plan", "run", "reconcile", "status", "export", "sandbox"}) {
+      CAPTURE(command);
+      CHECK(main.out.find("\n  " + command) != std::string::npos);
+      const auto help = outside::run({command, "--help"});
+      CHECK(help.exit_code == 0);
+      CHECK(help.out.find("Example:  cardvoid " + command) != std::string::npos);
+      CHECK(help.out.find("cardvoid --help") != std::string::npos);  // where the global flags are
+      CHECK(help.err.empty());
+    }
+  }
+
+  TEST_CASE("usage: commands of later versions are absent, not stubs") {
+    const auto main = outside::run({"--help"});
+    for (const std::string command : {"retry", "pause", "rehearse", "merge", "init", "forget", "report"}) {
+      CAPTURE(command);
+      CHECK(main.out.find("\n  " + command) == std::string::npos);
+      CHECK(outside::run({command, "job.toml"}).exit_code == 64);
+    }
+  }
+
+  TEST_CASE("usage: --version names the libraries") {
+    const auto version = outside::run({"--version"});
+    CHECK(version.exit_code == 0);
+    for (const char* name : {"cardvoid 0.", "Boost 1.", "OpenSSL 3.", "SQLite 3."})
+      CHECK(version.out.find(name) != std::string::npos);
+  }
+
+  TEST_CASE("usage: what is wrong with a command line is said with 64") {
+    const auto says = [](std::vector<std::string> words, std::string_view expected) {
+      const auto ended = outside::run(words);
+      CAPTURE(words);
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 64);
+      CHECK(ended.out.empty());
+      CHECK(ended.err.find(expected) != std::string::npos);
+    };
+    says({}, "cardvoid --help");
+    says({"frobnicate", "job.toml"}, "frobnicate");
+    says({"rnu", "job.toml"}, "did you mean run?");
+    says({"run"}, "JOB is required");
+    says({"plan", "job.toml", "--frob"}, "--frob");
+    says({"run", "job.toml", "--limit", "0"}, "--limit");
+    says({"run", "job.toml", "--limit", "many"}, "--limit");
+    says({"run", "job.toml", "--yes", "--confirm", "12345678"}, "--confirm");
+    says({"run", "job.toml", "--confirm", "1234567"}, "at least 8 digits");
+    const Stage stage;
+    says({"plan", stage.job(), "--set", "limits"}, "section.key=value");
+    says({"plan", "job.toml", "--progress", "loud"}, "--progress");
+    says({"export", "job.toml", "--status", "done"}, "--status");
+    says({"sandbox", "--dir", "x", "--fault", "gremlins=0.1"}, "gremlins");
+    says({"sandbox", "--dir", "x", "--primary", "0.0.0.0:1"}, "loopback");
+  }
+
+  TEST_CASE("usage: global flags may stand before or after the command") {
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto before = outside::run({"--json", "plan", stage.job()});
+    const auto after = outside::run({"plan", "--json", stage.job()});
+    const auto last = outside::run({"plan", stage.job(), "--json"});
+    CHECK(before.exit_code == 0);
+    CHECK(before.out.front() == '{');
+    CHECK(after.out.front() == '{');
+    CHECK(last.out.front() == '{');
+  }
+}

@@ -1,0 +1,85 @@
+// kill -9, and the same command again.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <ostream>
+#include <set>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("faults") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+  using namespace std::chrono_literals;
+
+  namespace {
+  const std::vector<std::string> k_flags{"--yes", "--set", "limits.requests_per_second=60"};
+  }
+
+  TEST_CASE("a row left in flight by a crash is read back before anything is sent for it") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 400ms;
+    const Stage stage{settings, {{"members.csv", plain_members(200)}}};
+    const auto first = stage.start("run", k_flags);
+    stage.wait_until("status = 'invalidated'", 10);
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
+    first->send_signal(SIGKILL);
+    CHECK(first->wait().signal == SIGKILL);
+    const auto in_flight = stage.ask_results("SELECT id FROM row WHERE status = 'in_flight' ORDER BY id");
+    CHECK(in_flight.size() >= 5);
+
+    const auto second = stage.run("run", k_flags);
+    INFO(second.err, second.out);
+    CHECK(second.exit_code == 0);
+    CHECK(second.err.find(fmt::format("{} rows in doubt are read back first", in_flight.size())) !=
+          std::string::npos);
+    for (const auto& row : in_flight) {
+      const auto kinds = stage.ask_results(
+          fmt::format("SELECT kind FROM attempts WHERE run_id = 2 AND row_id = {} ORDER BY n", row[0]));
+      REQUIRE(!kinds.empty());
+      CHECK(kinds[0][0] == "read_back");
+    }
+    stage.check_against_truth();
+    CHECK(stage.sandbox->counters().after_invalid == 0);  // the platform's own word that none was sent twice
+  }
+
+  TEST_CASE("killed again and again the same command still completes and loses nothing") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_max = 60ms;
+    settings.faults = {{sandbox::Fault::system_error, 0.05}, {sandbox::Fault::reset_applied, 0.05}};
+    const Stage stage{settings, {{"members.csv", plain_members(240)}}};
+    for (int i = 1; i <= 5; ++i) {
+      const auto program = stage.start("run", k_flags);
+      stage.wait_until("status = 'invalidated'", 30 * i);
+      program->send_signal(SIGKILL);
+      CHECK(program->wait().signal == SIGKILL);
+      stage.check_against_truth(false);
+    }
+    const auto last = stage.run("run", k_flags);
+    INFO(last.err, last.out);
+    CHECK(last.exit_code == 0);
+    stage.check_against_truth();
+    CHECK(stage.count("TRUE") == 240);
+    CHECK(stage.ask_results("SELECT count(*) FROM runs WHERE exit_code IS NULL")[0][0] == "5");
+  }
+
+  TEST_CASE("reconcile settles what a crash left in doubt and invalidates nothing") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 400ms;
+    const Stage stage{settings, {{"members.csv", plain_members(100)}}};
+    const auto first = stage.start("run", k_flags);
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
+    first->send_signal(SIGKILL);
+    first->wait();
+    const auto sent_before = stage.sandbox->counters().invalidate_requests;
+    const auto ended = stage.run("reconcile");
+    INFO(ended.err, ended.out);
+    CHECK(ended.exit_code == 75);  // pending rows are left
+    CHECK(stage.count("status = 'in_flight'") == 0);
+    CHECK(stage.sandbox->counters().invalidate_requests == sent_before);
+    CHECK(stage.sandbox->counters().read_back_requests > 0);
+    stage.check_against_truth();
+  }
+}

@@ -1,0 +1,101 @@
+// The primary domain in trouble, as a whole run sees it.
+
+#include <doctest/doctest.h>
+
+#include <ostream>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("faults") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+  using namespace std::chrono_literals;
+  using model::Endpoint;
+  using sandbox::Outage;
+
+  namespace {
+
+  const std::vector<std::string> k_flags{"--yes",
+                                         "--set",
+                                         "limits.requests_per_second=60",
+                                         "--set",
+                                         "limits.connect_timeout=500ms",
+                                         "--set",
+                                         "limits.request_timeout=500ms"};
+
+  Stage stage_of(int members) {
+    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
+  }
+
+  void check_done(Stage& stage, Program& program) {
+    const auto ended = program.wait();
+    INFO(ended.err, ended.out);
+    CHECK(ended.exit_code == 0);
+    stage.check_against_truth();
+    CHECK(stage.sandbox->counters().after_invalid == 0);
+  }
+
+  }  // namespace
+
+  TEST_CASE("failover: a primary that refuses connections from the start is served around and returned to") {
+    auto stage = stage_of(300);
+    stage.sandbox->set_outage(Endpoint::primary, Outage::refuse);
+    const auto program = stage.start("run", k_flags);
+    stage.wait_until("endpoint = 'backup' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
+    stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 1);
+    check_done(stage, *program);
+    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
+          "primary");
+  }
+
+  TEST_CASE("failover: a primary that goes down in the middle costs no row") {
+    auto stage = stage_of(300);
+    const auto program = stage.start("run", k_flags);
+    stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, Outage::refuse);
+    stage.wait_until("endpoint = 'backup' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
+    check_done(stage, *program);
+    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
+          "primary");
+  }
+
+  TEST_CASE("failover: a primary that accepts and never answers is left for the backup") {
+    auto stage = stage_of(200);
+    const auto program = stage.start("run", k_flags);
+    stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, Outage::black_hole);
+    stage.wait_until("endpoint = 'backup' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
+    check_done(stage, *program);
+    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
+          "primary");
+  }
+
+  TEST_CASE("failover: with both endpoints down a run waits and then says 69 with the rows untouched") {
+    auto stage = stage_of(20);
+    stage.sandbox->set_outage(Endpoint::primary, Outage::refuse);
+    stage.sandbox->set_outage(Endpoint::backup, Outage::refuse);
+    const auto ended = stage.run("run", k_flags);
+    INFO(ended.err, ended.out);
+    CHECK(ended.exit_code == 69);
+    CHECK(ended.err.find("neither endpoint") != std::string::npos);
+    CHECK(stage.count("status = 'pending' AND attempts = 0") == 20);
+    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
+    stage.sandbox->set_outage(Endpoint::backup, std::nullopt);
+    CHECK(stage.run("run", k_flags).exit_code == 0);
+  }
+
+  TEST_CASE("failover: a short outage of both endpoints is sat out") {
+    auto stage = stage_of(150);
+    const auto program = stage.start("run", k_flags);
+    stage.wait_until("status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, Outage::refuse);
+    stage.sandbox->set_outage(Endpoint::backup, Outage::refuse);
+    program->wait_for_words("backup endpoint does not serve");
+    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
+    stage.sandbox->set_outage(Endpoint::backup, std::nullopt);
+    check_done(stage, *program);
+  }
+}

@@ -1,0 +1,69 @@
+#pragma once
+// The built binary as a user or cron starts it: a process of its own, its words on both streams, its exit
+// code.
+
+#include <sys/types.h>
+
+#include <cardvoid/base/file.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace cardvoid::outside {
+
+// How a process ended.
+struct Ended {
+  int exit_code = -1;  // -1: ended by a signal
+  int signal = 0;
+  std::string out, err;
+};
+
+struct Circumstances {
+  std::string standard_input;                      // then its end; ignored on a terminal
+  std::map<std::string, std::string> environment;  // added to ours
+  std::filesystem::path folder;                    // to start in; empty: ours
+  bool on_terminal = false;  // all three streams are a terminal of 100 columns; what it shows is `out`
+};
+
+// Killed at the end of its life if it still runs.
+class Program {
+ public:
+  explicit Program(std::vector<std::string> arguments, Circumstances circumstances = {});
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program();
+
+  // Waits for its end. The test fails, and the process is killed, when that takes longer.
+  Ended wait(std::chrono::seconds patience = std::chrono::seconds{60});
+  bool has_ended();
+  void send_signal(int number);
+  void type(std::string_view text);  // on its terminal
+  // Waits until either stream has said this; the test fails after ten seconds.
+  void wait_for_words(std::string_view words);
+  std::string said();  // on both streams so far: out, then err
+  pid_t pid() const { return pid_; }
+
+ private:
+  void collect(int fd, std::string& into);
+  std::optional<int> poll_status(bool block);
+
+  pid_t pid_ = -1;
+  std::optional<int> status_;
+  FileDescriptor terminal_, out_pipe_, err_pipe_;
+  std::mutex mutex_;  // guards the two texts
+  std::condition_variable more_;
+  std::string out_, err_;
+  std::thread out_reader_, err_reader_, in_writer_;
+};
+
+// From start to end.
+Ended run(std::vector<std::string> arguments, Circumstances circumstances = {});
+
+}  // namespace cardvoid::outside
