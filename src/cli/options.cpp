@@ -8,6 +8,7 @@
 #include <boost/version.hpp>
 #include <cardvoid/base/text.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <map>
 
 #include "version.hpp"
@@ -116,6 +117,13 @@ Result<void> finish_sandbox(const RawSandbox& raw, sandbox::Settings& settings) 
     if (const auto read = read_fault(text, settings); !read) return read;
   for (const auto& text : raw.outages)
     if (const auto read = read_outage(text, settings); !read) return read;
+  return {};
+}
+
+// The lower-case name goes first, as with curl.
+std::string from_environment(const char* lower, const char* upper) {
+  for (const char* name : {lower, upper})
+    if (const char* value = std::getenv(name); value && *value) return value;
   return {};
 }
 
@@ -261,6 +269,8 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   if (chosen.empty()) return Error{Errc::usage, "no command given; see `cardvoid --help`"};
   o.command = chosen.front()->get_name();
   if (const auto finished = finish_sandbox(raw, o.sandbox); !finished) return finished.error();
+  o.overrides.https_proxy = from_environment("https_proxy", "HTTPS_PROXY");
+  o.overrides.no_proxy = from_environment("no_proxy", "NO_PROXY");
   return parsed;
 }
 

@@ -5,6 +5,7 @@
 #include <cardvoid/base/text.hpp>
 
 #include "endpoint.hpp"
+#include "proxy.hpp"
 
 namespace cardvoid::job {
 
@@ -52,9 +53,15 @@ Verdict store_count(int& into, std::int64_t value, int largest) {
 }
 
 Verdict store_endpoint(model::EndpointAddress& into, const std::string& text) {
-  const auto address = parse_endpoint(text);
-  if (address) into = *address;
+  auto address = parse_endpoint(text);
+  if (address) address->proxy = into.proxy, into = *address;  // endpoints.proxy may stand before it
   return stored_if(address.has_value());
+}
+
+Verdict store_proxy(model::Job& job, const std::string& text) {
+  const auto proxy = parse_proxy(text);
+  job.endpoints.primary.proxy = job.endpoints.backup.proxy = proxy;
+  return stored_if(proxy.has_value());
 }
 
 Verdict store_name(std::string& into, const std::string& text) {
@@ -133,7 +140,8 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_endpoint(job.endpoints.backup, v.text); }},
     {"endpoints.ca_file", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.endpoints.ca_file, v); }},
-    {"endpoints.proxy", Type::text, "the URL of an HTTP proxy", not_yet, false, k_leave_out},
+    {"endpoints.proxy", Type::text, "the URL of an HTTP proxy such as \"http://proxy.example:3128\"",
+     [](const Typed& v, Job& job) { return store_proxy(job, v.text); }},
 
     {"input.csv", Type::path, "the path of a file, or \"-\" for standard input",
      [](const Typed& v, Job& job) {

@@ -9,6 +9,7 @@
 
 #include "document.hpp"
 #include "keys.hpp"
+#include "proxy.hpp"
 
 namespace cardvoid::job {
 
@@ -168,8 +169,11 @@ void store(const Key& key, const Leaf& leaf, const std::filesystem::path& folder
     return faults.add(leaf, wrong);
   switch (key.store(typed, job)) {
     case Verdict::stored: return;
-    case Verdict::unexpected:
-      return faults.add(leaf, fmt::format("expected {}, found {}", key.expected, describe(leaf.value)));
+    case Verdict::unexpected: {
+      const bool may_hold_login = key.path == "endpoints.proxy";
+      return faults.add(leaf, fmt::format("expected {}{}", key.expected,
+                                          may_hold_login ? "" : ", found " + describe(leaf.value)));
+    }
     case Verdict::later: return faults.add(leaf, fmt::format("not supported yet; {}", key.instead));
   }
 }
@@ -300,6 +304,21 @@ class CrossCheck {
   std::set<std::string, std::less<>> given_;
 };
 
+// endpoints.proxy goes before the environment and holds for every host.
+Result<void> apply_environment(const Overrides& overrides, model::Job& job) {
+  auto url = overrides.https_proxy;
+  if (url.empty() || job.endpoints.primary.proxy) return {};
+  if (url.find("://") == std::string::npos) url.insert(0, "http://");  // as curl takes it
+  const auto proxy = parse_proxy(url);
+  if (!proxy)  // not shown: it may hold a password
+    return Error{Errc::usage,
+                 "HTTPS_PROXY is not the URL of an HTTP proxy such as http://proxy.example:3128; unset it or "
+                 "name one in endpoints.proxy"};
+  for (auto* address : {&job.endpoints.primary, &job.endpoints.backup})
+    if (!is_excluded_by(overrides.no_proxy, *address)) address->proxy = proxy;
+  return {};
+}
+
 }  // namespace
 
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
@@ -320,6 +339,7 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
   read_leaves(document, folder, job, faults);
   CrossCheck{document, job, faults}.run();
   if (!faults.none()) return Error{Errc::bad_job, faults.text()};
+  if (const auto done = apply_environment(overrides, job); !done) return done.error();
   if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
   if (!overrides.results_database.empty()) job.results.database = overrides.results_database;
   return job;

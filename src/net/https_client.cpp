@@ -58,12 +58,13 @@ asio::awaitable<HttpsClient::Connected> HttpsClient::connect_with(std::shared_pt
     }
   }
   const auto deadline = std::chrono::steady_clock::now() + pool->settings.connect_timeout;
-  auto& [where, name, lookup, kept] = pool->endpoints.at(endpoint);
-  const auto found = co_await lookup->resolve(deadline);
+  const auto& to = pool->endpoints.at(endpoint);
+  const auto found = co_await to.lookup->resolve(deadline);
   if (found.addresses.empty()) {
     ConnectFailure failure;
     failure.kind = ConnectFailure::resolve;
-    failure.what = fmt::format("{}: the name cannot be resolved: {}", name, found.failure);
+    failure.what = fmt::format("{}: the name{} cannot be resolved: {}", to.name,
+                               to.proxy ? " of the proxy " + to.proxy->where.host : "", found.failure);
     co_return failure;
   }
   auto connection = std::make_unique<TlsConnection>(*pool, endpoint);

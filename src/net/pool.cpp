@@ -15,13 +15,15 @@ Pool::Pool(boost::asio::any_io_executor on, HttpsSettings with)
   // little.
   SSL_CTX_set_session_cache_mode(tls.native_handle(), SSL_SESS_CACHE_OFF);
   tls.set_verify_mode(boost::asio::ssl::verify_peer);
-  for (const auto& where : settings.endpoints) {
+  for (std::size_t i = 0; i < settings.endpoints.size(); ++i) {
+    const auto& where = settings.endpoints[i];
     auto& endpoint = endpoints.emplace_back();
     endpoint.where = where;
+    if (i < settings.proxies.size()) endpoint.proxy = settings.proxies[i];
     const bool is_ipv6 = where.host.find(':') != std::string::npos;
     endpoint.name = is_ipv6 ? fmt::format("[{}]:{}", where.host, where.port)
                             : fmt::format("{}:{}", where.host, where.port);
-    endpoint.lookup = std::make_shared<NameLookup>(executor, where);
+    endpoint.lookup = std::make_shared<NameLookup>(executor, endpoint.proxy ? endpoint.proxy->where : where);
   }
 }
 

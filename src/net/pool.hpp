@@ -19,8 +19,9 @@ class Pool {
  public:
   struct Endpoint {
     HostPort where;
-    std::string name;  // "host:port", for messages
-    std::shared_ptr<NameLookup> lookup;
+    std::string name;  // "host:port", for messages and CONNECT
+    std::optional<ProxyServer> proxy;
+    std::shared_ptr<NameLookup> lookup;                // of the proxy where there is one
     std::vector<std::unique_ptr<TlsConnection>> kept;  // the one used last at the back
   };
 

@@ -1,6 +1,7 @@
 #include "tls_connection.hpp"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -24,6 +25,9 @@ using boost::system::error_code;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 namespace {
+
+constexpr std::size_t k_proxy_head_limit_bytes = 16 << 10, k_proxy_block_bytes = 2 << 10;
+constexpr std::string_view k_end_of_head = "\r\n\r\n";
 
 // With or without TLS's own farewell. Only after a complete answer are the two the same to us, and harmless.
 bool is_end(const error_code& error) {
@@ -62,6 +66,33 @@ bool expect_host(SSL* ssl, const std::string& host) {
   return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
+std::string base64(std::string_view text) {
+  std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends it with a NUL
+  const auto length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  encoded.resize(static_cast<std::size_t>(length));
+  return encoded;
+}
+
+std::string connect_request(const ProxyServer& proxy, const std::string& target) {
+  auto request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", target);
+  if (!proxy.login.empty()) request += "Proxy-Authorization: Basic " + base64(proxy.login) + "\r\n";
+  return request + "\r\n";
+}
+
+// Why there is no tunnel; empty when there is one: "HTTP/1.1 200 Connection established".
+std::string words_for_proxy(const ProxyServer& proxy, const error_code& error, std::string_view head) {
+  const auto name = fmt::format("the proxy {}:{}", proxy.where.host, proxy.where.port);
+  if (error == beast::error::timeout) return name + " does not answer in time";
+  if (error) return fmt::format("{} ends the connection: {}", name, error.message());
+  const auto line = head.substr(0, head.find('\r'));
+  if (!line.starts_with("HTTP/1.") || line.size() < 12 || !head.ends_with(k_end_of_head))
+    return name + " gives an answer to CONNECT that is not HTTP";
+  if (line[9] == '2') return {};
+  return fmt::format("{} refuses the tunnel: {}", name, line.substr(9));
+}
+
 ConnectFailure failure(ConnectFailure::Kind kind, const std::string& name, std::string_view why) {
   ConnectFailure made;
   made.kind = kind;
@@ -79,7 +110,9 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
                                                                    const Addresses& addresses,
                                                                    Instant deadline) {
   using enum ConnectFailure::Kind;
-  const auto& [where, name, lookup, kept] = pool.endpoints[endpoint];
+  const auto& to = pool.endpoints[endpoint];
+  const auto& where = to.where;
+  const auto& name = to.name;
   if (!expect_host(stream_.native_handle(), where.host))
     co_return failure(resolve, name, "the host is neither a name nor an address");
 
@@ -94,7 +127,8 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
     if (pool.is_closed) co_return failure(connect, name, "the client was closed");
     if (left == 1) {
       const auto why = error == beast::error::timeout ? "no TCP connection in time" : error.message();
-      co_return failure(connect, name, fmt::format("{} ({})", why, words_for_address(address)));
+      co_return failure(connect, name,
+                        fmt::format("{} ({}{})", why, to.proxy ? "proxy " : "", words_for_address(address)));
     }
     tcp.close();
   }
@@ -104,6 +138,11 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
   tcp.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
   tcp.socket().non_blocking(true, ignored);
   tcp.expires_at(deadline);
+  if (to.proxy) {
+    const auto refused = co_await tunnel(*to.proxy, name);
+    if (pool.is_closed) co_return failure(connect, name, "the client was closed");
+    if (!refused.empty()) co_return failure(connect, name, refused);
+  }
   auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::client, as_result);
   if (!error) co_return std::nullopt;
   if (pool.is_closed) co_return failure(handshake, name, "the client was closed");
@@ -113,6 +152,24 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
   if (error == beast::error::timeout) why = "not finished in time";
   if (is_end(error)) why = "the server closed the connection";
   co_return failure(handshake, name, "TLS handshake failed: " + why);
+}
+
+// Asks the proxy for a tunnel. Empty: there is one; else why not, in words.
+asio::awaitable<std::string> TlsConnection::tunnel(const ProxyServer& proxy, const std::string& target) {
+  auto& tcp = stream_.next_layer();
+  const auto request = connect_request(proxy, target);
+  const auto wire = asio::buffer(request);
+  auto [error, count] = co_await asio::async_write(tcp, wire, as_result);
+  std::string head;
+  // The server speaks only after our first TLS message, so nothing can follow the head yet.
+  while (!error && head.find(k_end_of_head) == std::string::npos && head.size() < k_proxy_head_limit_bytes) {
+    const auto end = head.size();
+    head.resize(end + k_proxy_block_bytes);
+    const auto into = asio::buffer(head.data() + end, k_proxy_block_bytes);
+    std::tie(error, count) = co_await tcp.async_read_some(into, as_result);
+    head.resize(end + count);
+  }
+  co_return words_for_proxy(proxy, error, head);
 }
 
 bool TlsConnection::is_quiet() {

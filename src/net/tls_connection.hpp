@@ -23,8 +23,8 @@ class TlsConnection
  public:
   TlsConnection(Pool& pool, std::size_t endpoint);
 
-  // TCP to the first address that answers, then TLS with certificate and host name verified, all before
-  // `deadline`. nullopt: connected. Called once.
+  // TCP to the first address that answers, a tunnel where there is a proxy, then TLS with certificate and
+  // host name verified, all before `deadline`. nullopt: connected. Called once.
   boost::asio::awaitable<std::optional<ConnectFailure>> open(const Pool& pool, const Addresses& addresses,
                                                              Instant deadline);
 
@@ -42,7 +42,7 @@ class TlsConnection
  private:
   friend boost::asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection>, std::shared_ptr<Pool>,
                                                       const std::string&, Instant);
-  boost::asio::awaitable<boost::system::error_code> open_tcp(const Addresses& addresses, Instant deadline);
+  boost::asio::awaitable<std::string> tunnel(const ProxyServer& proxy, const std::string& target);
 
   boost::asio::ssl::stream<boost::beast::tcp_stream> stream_;
 };

@@ -13,9 +13,15 @@ inline net::HostPort host_port(const model::EndpointAddress& address) {
   return {host, address.port};
 }
 
+inline std::optional<net::ProxyServer> proxy_server(const model::EndpointAddress& address) {
+  if (!address.proxy) return std::nullopt;
+  return net::ProxyServer{host_port({address.proxy->host, address.proxy->port}), address.proxy->login};
+}
+
 inline net::HttpsSettings https_settings(const model::Job& job) {
   net::HttpsSettings settings;
   settings.endpoints = {host_port(job.endpoints.primary), host_port(job.endpoints.backup)};
+  settings.proxies = {proxy_server(job.endpoints.primary), proxy_server(job.endpoints.backup)};
   settings.ca_file = job.endpoints.ca_file;
   settings.connect_timeout = job.limits.connect_timeout;
   return settings;

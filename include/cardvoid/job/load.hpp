@@ -15,10 +15,12 @@ namespace cardvoid::job {
 struct Overrides {
   std::vector<std::string> set;
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
+  // HTTPS_PROXY and NO_PROXY of the environment, for a job without endpoints.proxy.
+  std::string https_proxy = {}, no_proxy = {};
 };
 
 // Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened,
-// usage (64) for a malformed --set. Several faults in one file are all named, one a line.
+// usage (64) for a malformed --set or HTTPS_PROXY. Several faults in one file are all named, one a line.
 Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides);
 
 // The same from text, for tests and fuzzing; `file` serves for messages and for relative paths.

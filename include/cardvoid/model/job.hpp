@@ -31,10 +31,18 @@ struct Platform {
   std::filesystem::path certificates_dir;  // … or platform-certificate mode
 };
 
+// An HTTP proxy that tunnels TLS by CONNECT.
+struct Proxy {
+  std::string host;  // IPv6 in brackets
+  std::uint16_t port = 80;
+  std::string login;  // "user:password", never shown; empty: none
+};
+
 // Scheme is always https.
 struct EndpointAddress {
   std::string host;
   std::uint16_t port = 443;
+  std::optional<Proxy> proxy = {};  // how it is reached; nullopt: directly
   std::string text() const {
     return port == 443 ? host : host + ":" + std::to_string(port);
   }  // the Host header

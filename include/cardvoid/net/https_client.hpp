@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,11 +29,19 @@ struct HostPort {
   std::uint16_t port = 443;
 };
 
+// An HTTP proxy that tunnels by CONNECT (RFC 9110 section 9.3.6). TLS is spoken with the endpoint, not with
+// it.
+struct ProxyServer {
+  HostPort where;
+  std::string login;  // "user:password" for Basic authentication (RFC 7617); empty: none
+};
+
 struct HttpsSettings {
-  std::vector<HostPort> endpoints;      // named by their index from here on
-  std::filesystem::path ca_file;        // added to the system's roots; empty: none
-  milliseconds connect_timeout{5'000};  // resolving, TCP and TLS together
-  milliseconds idle_limit{6'000};       // the platform closes idle connections after 8 s (platform.md 7)
+  std::vector<HostPort> endpoints;                  // named by their index from here on
+  std::vector<std::optional<ProxyServer>> proxies;  // of each endpoint; those that are missing: none
+  std::filesystem::path ca_file;                    // added to the system's roots; empty: none
+  milliseconds connect_timeout{5'000};              // resolving, TCP, the proxy's answer and TLS together
+  milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (platform.md 7)
   std::size_t body_limit_bytes = 1 << 20;
 };
 

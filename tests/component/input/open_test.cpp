@@ -99,8 +99,8 @@ TEST_SUITE("component") {
     const auto missing = open(csv(folder.path / "none.csv"));
     REQUIRE(missing.has_error());
     CHECK(missing.error().code == Errc::no_input);
-    CHECK(missing.error().what ==
-          "input.csv: " + (folder.path / "none.csv").string() + ": cannot open it: No such file or directory");
+    CHECK(missing.error().what == "input.csv: " + (folder.path / "none.csv").string() +
+                                      ": cannot open it: No such file or directory");
     const auto directory = open(csv(folder.path));
     REQUIRE(directory.has_error());
     CHECK(directory.error().code == Errc::no_input);

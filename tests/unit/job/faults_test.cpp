@@ -188,7 +188,6 @@ TEST_SUITE("unit") {
       const char *table, *line, *what;
     };
     for (const auto& later : std::to_array<Later>({
-             {"endpoints", "proxy = \"http://p:3128\"", "leave it out"},
              {"input", "encoding = \"gbk\"", "save the file as UTF-8 and leave this out"},
              {"input", "encoding = \"gb18030\"", "save the file as UTF-8 and leave this out"},
              {"input", "delimiter = \";\"", "separate the columns by commas"},

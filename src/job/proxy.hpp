@@ -1,0 +1,19 @@
+#pragma once
+// Which HTTP proxy an endpoint is reached through (RFC 9110 section 9.3.6, CONNECT). Pure: the environment is
+// an argument.
+
+#include <cardvoid/model/job.hpp>
+#include <optional>
+#include <string_view>
+
+namespace cardvoid::job {
+
+// "http://proxy.example:3128", with "user:password@" in front of the host where it wants a login; port 80
+// when none is given. nullopt for anything else: no https://, no socks5://, no path.
+std::optional<model::Proxy> parse_proxy(std::string_view url);
+
+// Does NO_PROXY exclude this host? A list such as "example.com,.internal,10.0.0.7:8443,*": a name covers the
+// names below it, with or without a leading dot. Loopback never goes through a proxy of the environment.
+bool is_excluded_by(std::string_view no_proxy, const model::EndpointAddress& address);
+
+}  // namespace cardvoid::job
