@@ -22,6 +22,8 @@ CREATE TABLE row (
   status        TEXT NOT NULL DEFAULT 'pending'
                 CHECK (status IN ('pending', 'in_flight', 'invalidated', 'rejected', 'unresolved')),
   held          INTEGER NOT NULL DEFAULT 0, -- unresolved until `retry` takes it up again
+  conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason: not sent;
+                                            -- 2, during an import only: the input contradicts itself
   -- What the platform said last; NULL where it has not.
   card_state    TEXT,
   invalid_time  TEXT,
@@ -73,8 +75,11 @@ CREATE TABLE import (
   added       INTEGER NOT NULL,
   known       INTEGER NOT NULL,             -- were here from an earlier import
   duplicates  INTEGER NOT NULL,             -- the same card again in the same input
-  refused     INTEGER NOT NULL,
-  vanished    INTEGER NOT NULL              -- rows here that the input no longer has
+  refused     INTEGER NOT NULL,             -- lines, those of conflicts among them
+  conflicts   INTEGER NOT NULL,             -- rows whose openid or reason the input has changed
+  vanished    INTEGER NOT NULL,             -- rows here that the input no longer has
+  vanished_to_send INTEGER NOT NULL,        -- of these, still to send
+  last_row    INTEGER NOT NULL              -- greatest row.id; what lies above is of an import that died
 ) STRICT;
 
 -- One execution of a command that sends. ended_at and exit_code are NULL when it died.
@@ -88,12 +93,28 @@ CREATE TABLE run (
   version     TEXT NOT NULL,
   acknowledge TEXT NOT NULL,
   fingerprint TEXT NOT NULL,                -- of the plan when the run began
+  by_confirm  INTEGER NOT NULL,             -- somebody named that fingerprint: --confirm
+  last_row    INTEGER NOT NULL,             -- greatest row.id of that plan
   exit_code   INTEGER,
   ending      TEXT,                         -- why it ended, in words
   sent        INTEGER NOT NULL DEFAULT 0,   -- invalidation requests
   confirmed   INTEGER NOT NULL DEFAULT 0,
   rejected    INTEGER NOT NULL DEFAULT 0,
   unresolved  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- What the run under way said of itself last, for `status`; one line.
+CREATE TABLE pulse (
+  id            INTEGER PRIMARY KEY CHECK (id = 1),
+  run_id        INTEGER NOT NULL,
+  at            INTEGER NOT NULL,
+  rate          REAL NOT NULL,              -- requests/s over the last minute, of every kind
+  allowed_rate  REAL NOT NULL,              -- requests/s at present: below the limit after a 429
+  paused_by_429 INTEGER NOT NULL,
+  in_flight     INTEGER NOT NULL,
+  waiting       INTEGER NOT NULL,           -- for their back-off
+  primary_state TEXT NOT NULL,              -- closed: serves; open: does not; half_open: is being probed
+  backup_state  TEXT NOT NULL
 ) STRICT;
 
 CREATE VIEW results AS
@@ -104,7 +125,8 @@ SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, ca
        strftime('%Y-%m-%dT%H:%M:%fZ', first_sent_at / 1000.0, 'unixepoch') AS first_sent_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
        settled_by
-FROM row;
+FROM row
+WHERE id <= (SELECT max(last_row) FROM import);
 
 CREATE VIEW attempts AS
 SELECT row_id, row.code, n, run_id, kind, attempt.endpoint,

@@ -6,6 +6,7 @@
 #include <cardvoid/base/file.hpp>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace cardvoid {
 
@@ -13,17 +14,6 @@ namespace {
 
 Error failure(Errc code, const std::filesystem::path& path, const char* doing) {
   return {code, fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno))};
-}
-
-// Loops until all of it is written: write() may take only a part.
-bool write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const auto written = ::write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 }  // namespace
@@ -45,18 +35,67 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   }
 }
 
-Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {
-  auto beside = path;
-  beside += fmt::format(".{}.tmp", ::getpid());
-  const FileDescriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-  if (!file) return failure(Errc::io, beside, "create it");
-  if (!write_all(file.get(), content) || ::fsync(file.get()) != 0 ||
-      ::rename(beside.c_str(), path.c_str()) != 0) {
-    auto error = failure(Errc::io, path, "write it");
-    ::unlink(beside.c_str());
-    return error;
+Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
+  PrivateFile out;
+  out.path_ = path;
+  struct stat facts {};
+  const bool is_there = ::stat(path.c_str(), &facts) == 0;
+  if (is_there && S_ISDIR(facts.st_mode)) return Error{Errc::io, path.string() + ": is a folder"};
+  if (is_there && !S_ISREG(facts.st_mode)) {
+    out.file_ = std::fopen(path.c_str(), "wbe");
+    if (!out.file_) return failure(Errc::io, path, "open it");
+    return out;
   }
-  return {};
+  out.beside_ = path;
+  out.beside_ += fmt::format(".{}.tmp", ::getpid());
+  FileDescriptor file{::open(out.beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  if (!file) return failure(Errc::io, std::exchange(out.beside_, {}), "create it");
+  out.file_ = ::fdopen(file.get(), "wb");
+  if (!out.file_) return failure(Errc::io, path, "open it");
+  file.release();
+  return out;
+}
+
+Result<PrivateFile> PrivateFile::standard_output() {
+  PrivateFile out;
+  out.path_ = "standard output";
+  out.file_ = stdout;
+  return out;
+}
+
+PrivateFile::PrivateFile(PrivateFile&& other) noexcept
+    : file_{std::exchange(other.file_, nullptr)},
+      path_{std::move(other.path_)},
+      beside_{std::exchange(other.beside_, {})},
+      error_{other.error_} {}
+
+PrivateFile::~PrivateFile() {
+  if (file_ && file_ != stdout) std::fclose(file_);
+  if (!beside_.empty()) ::unlink(beside_.c_str());
+}
+
+void PrivateFile::write(std::string_view text) {
+  if (error_ == 0 && std::fwrite(text.data(), 1, text.size(), file_) != text.size()) error_ = errno;
+}
+
+Result<void> PrivateFile::finish() {
+  if (error_ == 0 && std::fflush(file_) != 0) error_ = errno;
+  if (!beside_.empty() && error_ == 0 && ::fsync(::fileno(file_)) != 0) error_ = errno;
+  if (file_ != stdout && std::fclose(std::exchange(file_, nullptr)) != 0 && error_ == 0) error_ = errno;
+  if (!beside_.empty() && error_ == 0 && ::rename(beside_.c_str(), path_.c_str()) != 0) error_ = errno;
+  if (error_ == 0) {
+    beside_.clear();
+    return {};
+  }
+  errno = error_;
+  return failure(Errc::io, path_, "write it");
+}
+
+Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {
+  auto file = PrivateFile::create(path);
+  if (!file) return file.error();
+  file->write(content);
+  return file->finish();
 }
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {

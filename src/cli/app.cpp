@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <cardvoid/cli/app.hpp>
 #include <csignal>
 #include <exception>
@@ -21,6 +22,12 @@ void harden_process() {
   ::prctl(PR_SET_DUMPABLE, 0);
 #endif
   ::umask(077);
+  // Every request in flight or prepared has a connection of its own.
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = std::min<rlim_t>(files.rlim_max, 65'536);
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
   std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
@@ -6,6 +7,8 @@
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/run/probe.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
+#include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "commands.hpp"
@@ -25,6 +28,32 @@ struct Finding {
 
 Finding from(const std::string& subject, const Error& error) { return {subject, error.what, error.code}; }
 
+// Makes nothing: a wrong path shall not become a database.
+Finding look_at_results(const model::Job& job) {
+  const auto& database = job.results.database;
+  std::error_code ignored;
+  if (std::filesystem::exists(database, ignored)) {
+    const auto ledger = ledger::Ledger::open(database, job.name, ledger::Access::read_only);
+    if (!ledger) return from("results", ledger.error());
+    if (::access(database.c_str(), W_OK) == 0) return {"results", database.string(), {}};
+    return {"results", fmt::format("{}: {}", database.string(), std::strerror(errno)), Errc::cannot_create};
+  }
+  auto folder = std::filesystem::absolute(database, ignored).parent_path();
+  while (!std::filesystem::exists(folder, ignored) && folder.has_relative_path())
+    folder = folder.parent_path();
+  if (!std::filesystem::is_directory(folder, ignored) || ::access(folder.c_str(), W_OK | X_OK) != 0)
+    return {"results", fmt::format("{}: cannot be made in {}", database.string(), folder.string()),
+            Errc::cannot_create};
+  return {"results", fmt::format("{}: not there yet; plan or run makes it", database.string()), {}};
+}
+
+// The Date header tells whole seconds, so less than one apart is no difference.
+std::string words_for_clock(milliseconds offset) {
+  if (std::chrono::abs(offset) <= 1500ms) return "agrees with ours";
+  return fmt::format("{} {} ours", humanize_duration(std::chrono::abs(offset)),
+                     offset < 0ms ? "behind" : "ahead of");
+}
+
 std::vector<Finding> look(const model::Job& job) {
   std::vector<Finding> findings;
   findings.push_back({"job", job.file.string(), {}});
@@ -33,7 +62,10 @@ std::vector<Finding> look(const model::Job& job) {
   findings.push_back(merchant ? Finding{"merchant key", job.merchant.private_key_file.string(), {}}
                               : from("merchant key", merchant.error()));
   const auto platform = wechatpay::load_platform_keys(job.platform);
-  findings.push_back(platform ? Finding{"platform key", fmt::format("{} loaded", platform->size()), {}}
+  findings.push_back(platform ? Finding{"platform key",
+                                        fmt::format("{} loaded, {} is asked for", platform->keys.size(),
+                                                    platform->request_serial),
+                                        {}}
                               : from("platform key", platform.error()));
 
   if (job.input.csv == "-") {
@@ -44,9 +76,7 @@ std::vector<Finding> look(const model::Job& job) {
                               : from("input", source.error()));
   }
 
-  auto ledger = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_write);
-  findings.push_back(ledger ? Finding{"results", job.results.database.string(), {}}
-                            : from("results", ledger.error()));
+  findings.push_back(look_at_results(job));
   if (const auto holder = ledger::Lock::holder(job.results.database))
     findings.push_back(
         {"results",
@@ -61,7 +91,7 @@ std::vector<Finding> look(const model::Job& job) {
   for (const auto& probe : *probes) {
     const std::string subject{model::to_text(probe.endpoint)};
     if (!probe.failure.empty()) {
-      findings.push_back({subject, fmt::format("{}: {}", probe.address, probe.failure), Errc::unavailable});
+      findings.push_back({subject, probe.failure, Errc::unavailable});
       continue;
     }
     const auto offset = probe.clock_offset.value_or(0ms);
@@ -75,9 +105,9 @@ std::vector<Finding> look(const model::Job& job) {
       const bool wrong = std::chrono::abs(offset) > k_most_clock_offset;
       findings.push_back(
           {subject + " clock",
-           fmt::format("{} {} ours{}", humanize_duration(std::chrono::abs(offset)),
-                       offset < 0ms ? "behind" : "ahead of",
-                       wrong ? "; signatures are refused beyond 5 minutes: set this machine's clock" : ""),
+           words_for_clock(offset) +
+               (wrong ? "; more than 1m is too much, since signatures die at 5m: set this machine's clock"
+                      : ""),
            wrong ? std::optional{Errc::unavailable} : std::nullopt});
     }
   }

@@ -53,7 +53,7 @@ void Console::log(LogLevel level, std::string_view text) {
   if (progress_)
     progress_->say(line);
   else
-    fmt::print(stderr, "{}\n", line);
+    put(stderr, line + "\n");
 }
 
 }  // namespace cardvoid::cli

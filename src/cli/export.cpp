@@ -1,4 +1,6 @@
 #include <fmt/format.h>
+
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/report/export.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -8,35 +10,57 @@
 
 namespace cardvoid::cli {
 
+namespace {
+
+namespace fs = std::filesystem;
+
+// Writing an export over one of these would destroy what it is made from.
+Result<void> refuse_own_files(const fs::path& output, const model::Job& job) {
+  const auto& database = job.results.database.string();
+  const std::pair<const char*, fs::path> own[] = {{"results database", database},
+                                                  {"results database", database + "-wal"},
+                                                  {"results database", database + "-shm"},
+                                                  {"results database", database + ".lock"},
+                                                  {"job file", job.file},
+                                                  {"input", job.input.csv},
+                                                  {"input", job.input.sqlite},
+                                                  {"private key", job.merchant.private_key_file},
+                                                  {"passphrase file", job.merchant.passphrase_file},
+                                                  {"platform key", job.platform.public_key_file},
+                                                  {"ca_file", job.endpoints.ca_file}};
+  std::error_code ignored;
+  for (const auto& [what, file] : own)
+    if (!file.empty() && (fs::equivalent(output, file, ignored) ||
+                          fs::weakly_canonical(output, ignored) == fs::weakly_canonical(file, ignored)))
+      return Error{Errc::usage,
+                   fmt::format("-o {}: that is the job's {}; name another file", output.string(), what)};
+  return {};
+}
+
+}  // namespace
+
 int export_results(Console& console) {
   const auto& options = console.options();
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
+  const bool to_file = !options.output.empty() && options.output != "-";
+  if (to_file)
+    if (const auto allowed = refuse_own_files(options.output, *job); !allowed)
+      return console.fail(allowed.error());
   auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_only);
   if (!ledger) return console.fail(ledger.error());
-  std::FILE* out = options.output.empty() || options.output == "-"
-                       ? stdout
-                       : std::fopen(options.output.c_str(), "wb");  // 0600: the process's umask
-  const auto cannot = [&] {
-    return console.fail({Errc::io, fmt::format("{}: cannot write: {}",
-                                               options.output.empty() ? "standard output" : options.output,
-                                               std::strerror(errno))});
-  };
-  if (!out) return cannot();
+
+  auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();
+  if (!out) return console.fail(out.error());
   const bool csv = options.format == ExportFormat::csv;
-  bool written = true;
-  const auto put = [&](const std::string& text) {
-    written = written && std::fwrite(text.data(), 1, text.size(), out) == text.size();
-  };
-  if (csv) put(report::csv_header(options.excel));
+  if (csv) out->write(report::csv_header(options.excel));
   const auto status = options.status.empty() ? std::nullopt : model::status_from_text(options.status);
   const auto rows = ledger->each_result(status, [&](const ledger::ResultRow& row) {
-    put(csv ? report::csv_line(row, options.excel) : report::json_line(row));
+    out->write(csv ? report::csv_line(row, options.excel) : report::json_line(row));
   });
-  written = written && std::fflush(out) == 0;
-  if (out != stdout && std::fclose(out) != 0) written = false;
   if (!rows) return console.fail(rows.error());
-  return written ? 0 : cannot();
+  if (const auto done = out->finish(); !done) return console.fail(done.error());
+  return 0;
 }
 
 }  // namespace cardvoid::cli

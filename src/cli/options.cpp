@@ -127,6 +127,18 @@ std::string from_environment(const char* lower, const char* upper) {
   return {};
 }
 
+// An option that takes one of a few words.
+template <class T>
+void choice(CLI::App& app, const char* name, const char* description, const char* type, T& into,
+            std::map<std::string, T> words) {
+  std::vector<std::string> allowed;
+  for (const auto& [word, value] : words) allowed.push_back(word);
+  app.add_option_function<std::string>(
+         name, [&into, words](const std::string& word) { into = words.at(word); }, description)
+      ->check(CLI::Validator{CLI::IsMember(allowed)}.description(""))
+      ->type_name(type);
+}
+
 Error unknown_command(const std::string& word, CLI::App& app) {
   std::vector<std::string> names;
   for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; }))
@@ -155,25 +167,18 @@ Result<Parsed> parse(int argc, const char* const* argv) {
       ->take_all();
   app.add_option("--results", o.overrides.results_database, "Results database, instead of the job's")
       ->type_name("FILE");
-  const std::map<std::string, report::ProgressMode> modes{{"auto", report::ProgressMode::automatic},
-                                                          {"live", report::ProgressMode::live},
-                                                          {"plain", report::ProgressMode::plain},
-                                                          {"json", report::ProgressMode::json},
-                                                          {"none", report::ProgressMode::none}};
-  app.add_option("--progress", o.progress, "auto, live, plain, json or none")
-      ->transform(CLI::CheckedTransformer(modes))
-      ->type_name("MODE");
-  const std::map<std::string, LogLevel> levels{{"error", LogLevel::error},
-                                               {"warning", LogLevel::warning},
-                                               {"info", LogLevel::info},
-                                               {"debug", LogLevel::debug}};
-  app.add_option("--log-level", o.log_level, "error, warning, info or debug (each attempt)")
-      ->transform(CLI::CheckedTransformer(levels))
-      ->type_name("LEVEL");
-  app.add_option("--log-format", "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("FORMAT")
-      ->each([&](const std::string& f) { o.log_json = f == "json"; });
+  choice(app, "--progress", "auto, live, plain, json or none", "MODE", o.progress,
+         {{"auto", report::ProgressMode::automatic},
+          {"live", report::ProgressMode::live},
+          {"plain", report::ProgressMode::plain},
+          {"json", report::ProgressMode::json},
+          {"none", report::ProgressMode::none}});
+  choice(app, "--log-level", "error, warning, info or debug (each attempt)", "LEVEL", o.log_level,
+         {{"error", LogLevel::error},
+          {"warning", LogLevel::warning},
+          {"info", LogLevel::info},
+          {"debug", LogLevel::debug}});
+  choice(app, "--log-format", "text or json", "FORMAT", o.log_json, {{"text", false}, {"json", true}});
   app.add_flag("--json", o.json, "The command's answer as JSON on standard output");
   app.add_flag("--no-color", no_color, "No colours (there are none at present)");
   app.add_flag("-q,--quiet", o.quiet, "No progress and no summary; errors only");
@@ -199,20 +204,22 @@ Result<Parsed> parse(int argc, const char* const* argv) {
           ->type_name("FINGERPRINT");
   run->add_flag("--yes", o.yes, "Send without asking")->excludes(confirm);
   run->add_option("--limit", o.limit, "Take up at most N rows in this run")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 60))
+      ->check(CLI::Validator{[](const std::string& text) {
+                               return text.empty() || text[0] == '-' || text == "0" ? "expected 1 or more"
+                                                                                    : std::string{};
+                             },
+                             ""})
       ->type_name("N");
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
   with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
                    "cardvoid reconcile gold.toml"));
-  with_job(command("status", "Totals, the last runs, and whether one is under way",
-                   "cardvoid status gold.toml --json"));
+  with_job(command("status", "Totals, rate, time left, endpoints, errors, and the last runs",
+                   "cardvoid status gold.toml --watch"))
+      ->add_flag("--watch", o.watch, "Show it again every two seconds, until Ctrl-C");
   auto* exporting = with_job(command("export", "Results as CSV or JSON Lines",
                                      "cardvoid export gold.toml --status rejected -o rejected.csv"));
-  exporting->add_option("--format", "csv or jsonl")
-      ->check(CLI::IsMember({"csv", "jsonl"}))
-      ->type_name("FORMAT")
-      ->each(
-          [&](const std::string& f) { o.format = f == "jsonl" ? ExportFormat::jsonl : ExportFormat::csv; });
+  choice(*exporting, "--format", "csv or jsonl", "FORMAT", o.format,
+         {{"csv", ExportFormat::csv}, {"jsonl", ExportFormat::jsonl}});
   exporting->add_option("--status", o.status, "Only rows with this status")
       ->check(CLI::IsMember({"pending", "in_flight", "invalidated", "rejected", "unresolved"}))
       ->type_name("S");
@@ -256,8 +263,9 @@ Result<Parsed> parse(int argc, const char* const* argv) {
     return parsed;
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
-    if (const auto extra = app.remaining(); chosen.empty() && !extra.empty() && !extra[0].starts_with('-'))
-      return unknown_command(extra[0], app);
+    // The first word that is no flag; CLI11 hands out what is left in reverse.
+    for (int i = 1; chosen.empty() && i < argc; ++i)
+      if (argv[i][0] != '-') return unknown_command(argv[i], app);
     return Error{Errc::usage, fmt::format("{}; see `cardvoid {}--help`", escape_for_terminal(error.what()),
                                           chosen.empty() ? "" : chosen.front()->get_name() + " ")};
   }
@@ -268,6 +276,9 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return Error{Errc::usage, "no command given; see `cardvoid --help`"};
   o.command = chosen.front()->get_name();
+  if (o.command == "export" && o.json) o.format = ExportFormat::jsonl;
+  if (o.excel && o.format == ExportFormat::jsonl)
+    return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};
   if (const auto finished = finish_sandbox(raw, o.sandbox); !finished) return finished.error();
   o.overrides.https_proxy = from_environment("https_proxy", "HTTPS_PROXY");
   o.overrides.no_proxy = from_environment("no_proxy", "NO_PROXY");

@@ -26,6 +26,8 @@ struct Options {
   std::string confirm;
   bool yes = false, dry_run = false;
   std::optional<std::int64_t> limit;
+  // status
+  bool watch = false;
   // export
   ExportFormat format = ExportFormat::csv;
   std::string status, output;

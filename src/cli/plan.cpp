@@ -7,6 +7,7 @@
 #include <cardvoid/run/import.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 
 namespace cardvoid::cli {
 
@@ -32,7 +33,9 @@ std::string as_json(const Plan& plan, const model::Job& job) {
              {"known", plan.imported.known},
              {"duplicates", plan.imported.duplicates},
              {"refused", t.refused},
+             {"conflicts", t.conflicts},
              {"vanished", plan.imported.vanished},
+             {"vanished_to_send", plan.imported.vanished_to_send},
              {"rows", t.rows()},
              {"to_send", t.to_send()},
              {"pending", t.pending},
@@ -50,7 +53,7 @@ std::string as_json(const Plan& plan, const model::Job& job) {
 
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   Plan plan;
-  const auto imported = run::import_input(job, ledger);
+  const auto imported = run::import_input(job, ledger, Interrupt::has_come);
   if (!imported) return imported.error();
   plan.imported = *imported;
   const auto totals = ledger.totals();
@@ -84,9 +87,12 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
       text += fmt::format("{}{}", i ? ", " : "", cause.example_lines[i]);
     text += static_cast<std::size_t>(cause.count) > cause.example_lines.size() ? ", …)\n" : ")\n";
   }
+  if (t.conflicts > 0)
+    line("conflicts", t.conflicts, "the input names another openid or reason than the plan: not sent");
   if (plan.imported.vanished > 0)
     line("vanished", plan.imported.vanished,
-         "rows of an earlier import that the input no longer has; they stay in the plan");
+         fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
+                     grouped(plan.imported.vanished_to_send)));
   text += fmt::format("{} rows in the job\n", grouped(t.rows()));
   line("invalidated", t.invalidated);
   line("rejected", t.rejected);
@@ -95,6 +101,8 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   text +=
       fmt::format("to send {} at {:g} requests/s: {}\n", grouped(t.to_send()), job.limits.requests_per_second,
                   humanize_duration(time_needed(t.to_send(), job.limits.requests_per_second)));
+  if (const auto most = job.safety.max_rows; most && t.to_send() > *most)
+    text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*most));
   return text + fmt::format("fingerprint {}\n", plan.fingerprint);
 }
 
@@ -102,10 +110,11 @@ int plan(Console& console) {
   const auto& options = console.options();
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
-  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_write);
-  if (!ledger) return console.fail(ledger.error());
   const auto lock = ledger::Lock::acquire(job->results.database, "plan");
   if (!lock) return console.fail(lock.error());
+  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::create);
+  if (!ledger) return console.fail(ledger.error());
+  const Interrupt interrupt;
   const auto made = make_plan(*job, *ledger);
   if (!made) return console.fail(made.error());
   return console.answer(options.json ? as_json(*made, *job) : plan_text(*made, *job))

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 #include "plan.hpp"
 #include "version.hpp"
 
@@ -37,28 +39,53 @@ Result<void> require_consent(const Options& o) {
                "`cardvoid plan`) or --yes"};
 }
 
-Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job) {
+// `run --confirm` again after an interruption is the same command: what is left of a confirmed plan needs no
+// other word.
+Result<void> confirm_by_fingerprint(const Options& o, const Plan& plan, ledger::Ledger& ledger) {
+  std::string wanted = o.confirm;
+  for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (plan.fingerprint.starts_with(wanted)) return {};
+  const auto is_rest = ledger.is_rest_of_confirmed(wanted);
+  if (!is_rest) return is_rest.error();
+  if (*is_rest) return {};
+  return Error{
+      Errc::bad_input,
+      fmt::format("the plan is not the one that was confirmed: --confirm says {}, the plan's fingerprint is "
+                  "{} ({} rows to send); look at `cardvoid plan` again. Nothing was sent",
+                  o.confirm, plan.fingerprint, plan.totals.to_send())};
+}
+
+Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
   if (job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows)
     return Error{Errc::bad_input,
                  fmt::format("{} rows are to be sent, safety.max_rows allows {}; nothing was sent",
                              plan.totals.to_send(), *job.safety.max_rows)};
   if (o.yes || plan.totals.to_send() == 0) return {};
-  if (!o.confirm.empty()) {
-    std::string wanted = o.confirm;
-    for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (plan.fingerprint.starts_with(wanted)) return {};
-    return Error{Errc::bad_input, fmt::format("the plan is not the one that was confirmed: --confirm says "
-                                              "{}, the plan's fingerprint is {} ({} rows to send); "
-                                              "look at `cardvoid plan` again. Nothing was sent",
-                                              o.confirm, plan.fingerprint, plan.totals.to_send())};
-  }
-  fmt::print(stderr, "{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
-             plan_text(plan, job), plan.totals.to_send());
+  if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
+  put(stderr, fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
+                          plan_text(plan, job), plan.totals.to_send()));
   std::string typed;
   std::getline(std::cin, typed);
+  if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};
   std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
   if (typed == std::to_string(plan.totals.to_send())) return {};
   return Error{Errc::usage, "not confirmed; nothing was sent"};
+}
+
+// What somebody who does not look at the plan must know.
+void warn_about(const Plan& plan, Console& console) {
+  const auto warn = [&](std::int64_t count, const char* words) {
+    if (count > 0) console.log(LogLevel::warning, fmt::format(fmt::runtime(words), report::grouped(count)));
+  };
+  warn(plan.imported.vanished_to_send,
+       "{} of the rows to send are not in the input any more; an earlier import planned them and they are "
+       "sent too");
+  warn(plan.totals.conflicts,
+       "{} rows are not sent: the input names another openid or reason than the plan; `cardvoid plan` shows "
+       "them");
+  warn(plan.totals.refused, "{} input lines are refused; `cardvoid plan` shows them by cause");
+  if (plan.totals.in_doubt() > 0)
+    console.log(LogLevel::info, fmt::format("{} rows in doubt are read back first", plan.totals.in_doubt()));
 }
 
 // Openids never, card codes only masked: `status` and `export` have them in full.
@@ -88,10 +115,14 @@ int run_job(Console& console) {
   keys.platform = std::move(*platform);
 
   const bool reconcile = options.command == "reconcile";
-  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_write);
-  if (!ledger) return console.fail(ledger.error());
-  const auto lock = ledger::Lock::acquire(job->results.database, options.command);
+  const auto& database = job->results.database;
+  std::error_code ignored;
+  if (reconcile && !std::filesystem::exists(database, ignored))
+    return console.fail(ledger::Ledger::open(database, job->name, ledger::Access::read_only).error());
+  const auto lock = ledger::Lock::acquire(database, options.command);
   if (!lock) return console.fail(lock.error());
+  auto ledger = ledger::Ledger::open(database, job->name, ledger::Access::create);
+  if (!ledger) return console.fail(ledger.error());
 
   run::Order order;
   order.command = options.command;
@@ -105,17 +136,18 @@ int run_job(Console& console) {
     const auto fingerprint = ledger->fingerprint();
     if (!fingerprint) return console.fail(fingerprint.error());
     order.fingerprint = *fingerprint;
-    to_send = totals->in_doubt() - totals->held;
+    to_send = totals->in_doubt();
   } else {
+    const Interrupt interrupt;
     const auto plan = make_plan(*job, *ledger);
     if (!plan) return console.fail(plan.error());
-    if (const auto confirmed = confirm(options, *plan, *job); !confirmed)
+    warn_about(*plan, console);
+    if (const auto confirmed = confirm(options, *plan, *job, *ledger); !confirmed)
       return console.fail(confirmed.error());
+    if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
     order.fingerprint = plan->fingerprint;
+    order.confirmed = !options.confirm.empty();
     to_send = plan->totals.to_send();
-    if (plan->totals.in_doubt() > 0)
-      console.log(LogLevel::info,
-                  fmt::format("{} rows in doubt are read back first", plan->totals.in_doubt()));
   }
 
   report::Progress progress{options.quiet ? report::ProgressMode::none : options.progress, stderr, to_send};
@@ -132,9 +164,10 @@ int run_job(Console& console) {
       console.log(LogLevel::debug, attempt_line(attempt, card));
     };
   events.interrupted = [&](int in_flight) {
-    console.log(LogLevel::warning, fmt::format("stopping: nothing new is sent, {} in flight are settled; a "
-                                               "second signal leaves at once and leaves them in doubt",
-                                               in_flight));
+    console.log(LogLevel::warning,
+                fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
+                            "second signal leaves at once and leaves them in doubt",
+                            in_flight));
   };
 
   const auto report = run::execute(*job, keys, *ledger, order, events);

@@ -1,14 +1,65 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <ctime>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 
 namespace cardvoid::cli {
 
 namespace {
+
+using namespace std::chrono_literals;
+constexpr timespec k_watch_interval{2, 0};
+constexpr milliseconds k_pulse_is_old = 15s;
+constexpr int k_runs_shown = 3, k_errors_shown = 5;
+
+struct Standing {
+  ledger::Totals totals;
+  std::vector<ledger::RunRecord> runs;
+  std::vector<ledger::ErrorCount> errors;
+  std::optional<ledger::LockHolder> holder;
+  std::optional<ledger::Pulse> pulse;  // of the run under way, when it is fresh
+  // Until everything is sent: at the rate of the last minute while a run is under way, else at the limit.
+  std::optional<milliseconds> time_left;
+
+  bool is_under_way(const ledger::RunRecord& run) const {
+    return holder && !run.exit_code && run.id == runs.front().id && run.start.pid == holder->pid;
+  }
+};
+
+Result<Standing> look(const model::Job& job) {
+  auto ledger = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+  if (!ledger) return ledger.error();
+  Standing standing;
+  standing.holder = ledger::Lock::holder(job.results.database);
+  const auto totals = ledger->totals();
+  if (!totals) return totals.error();
+  standing.totals = *totals;
+  auto runs = ledger->last_runs(k_runs_shown);
+  if (!runs) return runs.error();
+  standing.runs = std::move(*runs);
+  auto errors = ledger->errors(k_errors_shown);
+  if (!errors) return errors.error();
+  standing.errors = std::move(*errors);
+  const auto pulse = ledger->pulse();
+  if (!pulse) return pulse.error();
+  const bool is_running = !standing.runs.empty() && standing.is_under_way(standing.runs.front());
+  if (is_running && *pulse && (*pulse)->run == standing.runs.front().id &&
+      read_clocks().wall - (*pulse)->at < k_pulse_is_old)
+    standing.pulse = *pulse;
+  const auto rate = standing.pulse ? standing.pulse->rate : job.limits.requests_per_second;
+  if (rate > 0 && totals->to_send() > 0)
+    standing.time_left =
+        milliseconds{static_cast<std::int64_t>(static_cast<double>(totals->to_send()) / rate * 1000)};
+  return standing;
+}
+
+// ---- as JSON ----
 
 boost::json::object as_json(const ledger::RunRecord& run) {
   // Parentheses: braces around a value make an array of it.
@@ -32,67 +83,113 @@ boost::json::object as_json(const ledger::LockHolder& holder) {
           {"since", format_rfc3339(holder.since)}};
 }
 
+boost::json::object as_json(const ledger::Pulse& pulse) {
+  return {{"at", format_rfc3339(pulse.at)},     {"rate", pulse.rate},
+          {"allowed_rate", pulse.allowed_rate}, {"paused_by_429", pulse.paused_by_429},
+          {"in_flight", pulse.in_flight},       {"waiting", pulse.waiting},
+          {"primary", pulse.primary_state},     {"backup", pulse.backup_state}};
+}
+
+std::string json_line(const Standing& standing, const model::Job& job) {
+  using boost::json::value;
+  const auto& t = standing.totals;
+  boost::json::array runs, errors;
+  for (const auto& run : standing.runs) runs.push_back(as_json(run));
+  for (const auto& error : standing.errors)
+    errors.push_back(
+        boost::json::object{{"status", error.status}, {"error_code", error.code}, {"count", error.count}});
+  const boost::json::object answer{
+      {"job", job.name},
+      {"rows", t.rows()},
+      {"pending", t.pending},
+      {"in_flight", t.in_flight},
+      {"invalidated", t.invalidated},
+      {"rejected", t.rejected},
+      {"unresolved", t.unresolved},
+      {"in_doubt", t.in_doubt()},
+      {"to_send", t.to_send()},
+      {"conflicts", t.conflicts},
+      {"refused", t.refused},
+      {"already", t.already},
+      {"read_back", t.read_back},
+      {"seconds_left", standing.time_left ? value(standing.time_left->count() / 1000) : value()},
+      {"running", standing.holder ? value(as_json(*standing.holder)) : value()},
+      {"now", standing.pulse ? value(as_json(*standing.pulse)) : value()},
+      {"errors", std::move(errors)},
+      {"runs", std::move(runs)}};
+  return boost::json::serialize(answer) + "\n";
+}
+
+// ---- for people ----
+
+std::string words_for_endpoint(const std::string& state) {
+  return state == "closed" ? "serves" : state == "open" ? "does not serve" : "is being probed";
+}
+
+std::string words_for_ending(const Standing& standing, const ledger::RunRecord& run) {
+  if (run.exit_code) return fmt::format("exit {}, {}", *run.exit_code, escape_for_terminal(run.ending));
+  return standing.is_under_way(run) ? "under way" : "died";
+}
+
+std::string page(const Standing& standing, const model::Job& job) {
+  using report::grouped;
+  const auto& t = standing.totals;
+  std::string text = fmt::format("job {}: {} rows\n", job.name, grouped(t.rows()));
+  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+    text += fmt::format("  {:<12}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
+  };
+  line("in doubt", t.in_doubt(),
+       t.held > 0 ? fmt::format("{} of them contradictory, kept for `reconcile`", t.held) : "");
+  line("invalidated", t.invalidated);
+  line("rejected", t.rejected);
+  line("pending", t.pending,
+       t.conflicts > 0 ? fmt::format("{} of them in conflict with the input: not sent", t.conflicts) : "");
+  if (t.refused > 0) text += fmt::format("{} input lines refused\n", grouped(t.refused));
+
+  if (const auto& holder = standing.holder)
+    text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
+                        holder->host, format_rfc3339(holder->since));
+  else
+    text += "no run is under way\n";
+  if (const auto& pulse = standing.pulse) {
+    text += fmt::format("  {:.1f} requests/s (allowed {:g}{}), {} in flight, {} waiting to be tried again\n",
+                        pulse->rate, pulse->allowed_rate, pulse->paused_by_429 ? ", paused by 429" : "",
+                        pulse->in_flight, pulse->waiting);
+    text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
+                        words_for_endpoint(pulse->backup_state));
+  }
+  if (standing.time_left)
+    text += standing.pulse ? fmt::format("  left {} at this rate\n", humanize_duration(*standing.time_left))
+                           : fmt::format("left at {:g} requests/s: {}\n", job.limits.requests_per_second,
+                                         humanize_duration(*standing.time_left));
+  for (const auto& error : standing.errors)
+    text += fmt::format("  {:>14}  {} ({})\n", grouped(error.count), escape_for_terminal(error.code),
+                        error.status);
+  for (const auto& run : standing.runs)
+    text += fmt::format("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id,
+                        run.start.command, format_rfc3339(run.start.started_at), grouped(run.counts.sent),
+                        grouped(run.counts.confirmed), grouped(run.counts.rejected),
+                        grouped(run.counts.unresolved), words_for_ending(standing, run));
+  return text;
+}
+
 }  // namespace
 
 int status(Console& console) {
   const auto& options = console.options();
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
-  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_only);
-  if (!ledger) return console.fail(ledger.error());
-  const auto totals = ledger->totals();
-  if (!totals) return console.fail(totals.error());
-  const auto runs = ledger->last_runs(3);
-  if (!runs) return console.fail(runs.error());
-  const auto holder = ledger::Lock::holder(job->results.database);
-
-  const auto& t = *totals;
-  if (options.json) {
-    boost::json::array history;
-    for (const auto& run : *runs) history.push_back(as_json(run));
-    const boost::json::object answer{
-        {"job", job->name},
-        {"rows", t.rows()},
-        {"pending", t.pending},
-        {"in_flight", t.in_flight},
-        {"invalidated", t.invalidated},
-        {"rejected", t.rejected},
-        {"unresolved", t.unresolved},
-        {"in_doubt", t.in_doubt()},
-        {"refused", t.refused},
-        {"already", t.already},
-        {"read_back", t.read_back},
-        {"running", holder ? boost::json::value(as_json(*holder)) : boost::json::value()},
-        {"runs", std::move(history)}};
-    return console.answer(boost::json::serialize(answer) + "\n") ? 0 : static_cast<int>(Errc::io);
+  const Interrupt interrupt;
+  const bool clear = options.watch && !options.json && ::isatty(STDOUT_FILENO);
+  for (;;) {
+    const auto standing = look(*job);
+    if (!standing) return console.fail(standing.error());
+    const auto text = options.json ? json_line(*standing, *job) : page(*standing, *job);
+    if (!console.answer(clear ? "\x1B[H\x1B[2J" + text : text)) return static_cast<int>(Errc::io);
+    if (!options.watch) return 0;
+    ::nanosleep(&k_watch_interval, nullptr);  // a signal ends it early
+    if (Interrupt::has_come()) return 0;
   }
-
-  using report::grouped;
-  std::string text = fmt::format("job {}: {} rows\n", job->name, grouped(t.rows()));
-  const auto line = [&](const char* label, std::int64_t count) {
-    text += fmt::format("  {:<12}{:>14}\n", label, grouped(count));
-  };
-  line("in doubt", t.in_doubt());
-  line("invalidated", t.invalidated);
-  line("rejected", t.rejected);
-  line("pending", t.pending);
-  if (t.refused > 0) text += fmt::format("{} input lines refused\n", grouped(t.refused));
-  text += holder ? fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
-                               holder->host, format_rfc3339(holder->since))
-                 : std::string{"no run is under way\n"};
-  if (holder && t.to_send() > 0)
-    text += fmt::format("left at {:g} requests/s: {}\n", job->limits.requests_per_second,
-                        humanize_duration(milliseconds{static_cast<std::int64_t>(
-                            static_cast<double>(t.to_send()) / job->limits.requests_per_second * 1000)}));
-  for (const auto& run : *runs)
-    text += fmt::format(
-        "run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id, run.start.command,
-        format_rfc3339(run.start.started_at), grouped(run.counts.sent), grouped(run.counts.confirmed),
-        grouped(run.counts.rejected), grouped(run.counts.unresolved),
-        run.exit_code ? fmt::format("exit {}, {}", *run.exit_code, escape_for_terminal(run.ending))
-        : holder      ? std::string{"under way"}
-                      : std::string{"died"});
-  return console.answer(text) ? 0 : static_cast<int>(Errc::io);
 }
 
 }  // namespace cardvoid::cli

@@ -127,7 +127,7 @@ std::chrono::nanoseconds Dispatcher::prepare_lead() const {
 bool Dispatcher::has_room(const LaneState& lane) const {
   const auto ahead = settings_.requests_per_second * std::chrono::duration<double>{prepare_lead()}.count();
   const int most = std::min(k_most_prepared, settings_.max_in_flight);
-  return lane.preparing < std::min(ahead + 2, static_cast<double>(most)) &&
+  return lane.preparing < std::min(ahead + 2, static_cast<double>(most)) && preparing_ < k_most_prepared &&
          (proven_ || in_flight_ + preparing_ < k_unproven_in_flight);
 }
 
@@ -171,8 +171,6 @@ std::optional<Action> Dispatcher::next_prepare(Instant now) {
     ++lane.preparing, ++preparing_;
     // A doubt from an earlier run may be a second old: that run may have been killed just now.
     if (task.doubt && task.last_doubt == Instant{}) task.last_doubt = now;
-    if (task.touched) ++retries_;
-    if (task.next == AttemptKind::read_back) ++read_backs_;
     ++task.attempt;
     return action::Prepare{row, task.next, *endpoint, task.attempt, task.fresh_connection};
   }
@@ -228,6 +226,7 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
     task.lane = index;
     task.attempt = candidate.attempts;
     task.first_sent_at = candidate.first_sent_at;
+    task.sent_earlier = candidate.first_sent_at.has_value();
     task.doubt = candidate.status != Status::pending;
     if (task.doubt || settings_.read_back_only) {
       task.next = AttemptKind::read_back;
@@ -252,7 +251,7 @@ void Dispatcher::written(RowId row, Now now) {
   auto& task = tasks_.at(row);
   lanes_[task.lane].pacer.left(task.permit, now.steady);
   task.permit = now.steady;
-  if (task.next == AttemptKind::invalidate && !task.first_sent_at) task.first_sent_at = now.wall;
+  task.written_at = now.wall;
 }
 
 Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std::uint32_t draw) {
@@ -263,7 +262,7 @@ Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std:
     --lane.preparing, --preparing_;
   } else {
     --in_flight_;
-    task.touched = true;
+    if (model::was_sent(outcome.kind)) count_sent(task);
     if (outcome.http_status != 0) lane.pacer.observe(now.steady - task.permit);
     if (outcome.kind == model::OutcomeKind::throttled) {
       lane.pacer.throttled(now.steady, task.permit, outcome.retry_after);
@@ -274,11 +273,21 @@ Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std:
   task.fresh_connection = false;
   judge_endpoint(task, outcome, now.steady);
   judge_signature(outcome);
+  judge_throttling(outcome, now.steady);
   auto ruling = task.next == AttemptKind::invalidate ? rule_on_invalidation(row, task, outcome, now, draw)
                                                      : rule_on_read_back(row, task, outcome, now, draw);
   if (!ruling.finished) ruling.shown = outcome;
   if (ruling.finished) tasks_.erase(row);
   return ruling;
+}
+
+void Dispatcher::count_sent(Task& task) {
+  if (task.next == AttemptKind::read_back) {
+    ++read_backs_;
+    return;
+  }
+  if (std::exchange(task.invalidated, true)) ++retries_;
+  if (!task.first_sent_at) task.first_sent_at = task.written_at;
 }
 
 void Dispatcher::stop(Error why) {

@@ -6,6 +6,15 @@ namespace cardvoid::dispatch {
 using model::Endpoint;
 using namespace std::chrono_literals;
 
+const char* EndpointHealth::to_text(State state) {
+  switch (state) {
+    case State::closed: return "closed";
+    case State::open: return "open";
+    case State::half_open: return "half_open";
+  }
+  return "";
+}
+
 EndpointHealth::EndpointHealth(Settings settings) : settings_{settings} {}
 
 std::optional<Endpoint> EndpointHealth::choose(Instant now, std::optional<Endpoint> avoid) const {

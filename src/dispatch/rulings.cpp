@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cardvoid/dispatch/dispatcher.hpp>
 
 // What an outcome means for its row: the second half of the answer table (docs/answers.md, column "next").
@@ -10,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using enum model::OutcomeKind;
 using model::AttemptKind;
+using model::Endpoint;
 using model::Outcome;
 using model::OutcomeKind;
 using model::RowId;
@@ -22,36 +24,50 @@ constexpr milliseconds k_read_back_lag = 5s;
 // The platform's times are cut to whole seconds in some answers, and so is the clock they are compared with.
 constexpr milliseconds k_time_grain = 2s;
 constexpr int k_most_wrong_cards = 2;
-constexpr int k_most_unverified_in_a_row = 3;
+// Before the platform key has proved itself, three answers that do not verify are enough. Later a proxy's
+// hiccup may strip a few: then it takes half of the last twenty.
+constexpr std::size_t k_unverified_unproven = 3, k_verdicts_kept = 20, k_unverified_of_kept = 10;
+// With nothing but 429 as answers for so long, a quota is used up that waiting a little does not refill.
+constexpr milliseconds k_patience_with_429 = 10min;
 
 Ruling settle(SettledBy settled_by, const Outcome& outcome) {
   return {Status::invalidated, settled_by, false, true, outcome};
 }
 
 // The refusal is what the results show, with the state that the read-back found.
-Ruling reject(Outcome refusal, const Outcome& read_back) {
+Ruling reject(Outcome refusal, Endpoint refused_by, const Outcome& read_back) {
   refusal.card_state = read_back.card_state;
-  return {Status::rejected, std::nullopt, false, true, std::move(refusal)};
+  return {Status::rejected, std::nullopt, false, true, std::move(refusal), refused_by};
 }
 
 Ruling give_up(const Outcome& outcome, bool held) {
   return {Status::unresolved, std::nullopt, held, true, outcome};
 }
 
+std::string words_for_clock(const Outcome& outcome, Now now) {
+  std::string apart;
+  if (outcome.server_time) {
+    const auto difference = std::chrono::duration_cast<milliseconds>(*outcome.server_time - now.wall);
+    apart = fmt::format(" (its own is {} {} ours)", humanize_duration(std::chrono::abs(difference)),
+                        difference < 0ms ? "behind" : "ahead of");
+  }
+  return fmt::format("the platform refuses the time of our signatures{}; set this machine's clock", apart);
+}
+
 }  // namespace
 
 Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& outcome, Now now,
                                         std::uint32_t draw) {
-  const bool counts = outcome.kind != throttled && outcome.kind != clock_refused &&
-                      outcome.kind != not_sent && outcome.kind != bad_certificate &&
-                      outcome.kind != connection_closed;
+  const bool counts =
+      model::was_sent(outcome.kind) && outcome.kind != throttled && outcome.kind != clock_refused;
   if (counts) ++task.invalidations;
   if (model::leaves_doubt(outcome.kind)) {
     task.doubt = true;
     task.last_doubt = now.steady;
     task.last_doubtful = outcome;
   }
-  const auto back_off = now.steady + settings_.retry.wait(task.invalidations, draw);
+  const auto back_off = now.steady + std::max(settings_.retry.wait(task.invalidations, draw),
+                                              outcome.retry_after.value_or(0ms));
 
   switch (outcome.kind) {
     case confirmed:
@@ -80,8 +96,7 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
     case throttled: return again(row, task, AttemptKind::invalidate, now.steady);
     case clock_refused:
       if (task.signed_again) {
-        return halt(task, outcome, Errc::bad_credentials,
-                    "the platform refuses the time of our signatures; set this machine's clock");
+        return halt(task, outcome, Errc::bad_credentials, words_for_clock(outcome, now));
       }
       task.signed_again = true;
       return again(row, task, AttemptKind::invalidate, now.steady);
@@ -96,6 +111,7 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
     case refused:
       // One read-back: the card may be INVALID already, through us or through someone else.
       task.refusal = outcome;
+      task.refused_by = task.endpoint;
       return again(row, task, AttemptKind::read_back, now.steady);
 
     case credentials_refused:
@@ -112,11 +128,11 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
 Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outcome, Now now,
                                      std::uint32_t draw) {
   const bool usable = outcome.kind == confirmed || outcome.kind == not_invalid || outcome.kind == refused;
-  const bool counts = !usable && outcome.kind != throttled && outcome.kind != not_sent &&
-                      outcome.kind != bad_certificate && outcome.kind != connection_closed &&
-                      outcome.kind != clock_refused;
+  const bool counts =
+      !usable && model::was_sent(outcome.kind) && outcome.kind != throttled && outcome.kind != clock_refused;
   task.read_backs = usable ? 0 : task.read_backs + (counts ? 1 : 0);
-  const auto back_off = now.steady + settings_.retry.wait(std::max(task.read_backs, 1), draw);
+  const auto back_off = now.steady + std::max(settings_.retry.wait(std::max(task.read_backs, 1), draw),
+                                              outcome.retry_after.value_or(0ms));
   const auto once_more = [&](Instant due) {
     if (task.read_backs >= settings_.retry.max_attempts) return give_up(outcome, false);
     return again(row, task, AttemptKind::read_back, due);
@@ -124,17 +140,20 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
 
   switch (outcome.kind) {
     case confirmed: {
-      const bool before_us = !task.doubt || was_invalid_before_us(task, outcome, now);
+      // What this run sent without doubt was not executed; of what earlier runs sent that is not sure.
+      const bool may_be_ours = task.doubt || task.sent_earlier;
+      const bool before_us = !may_be_ours || was_invalid_before_us(task, outcome, now);
       return settle(before_us ? SettledBy::already : SettledBy::read_back, outcome);
     }
     case not_invalid:
     case refused: {
       const auto lag_over = task.last_doubt + k_read_back_lag;
       if (task.refusal) {
-        if (!task.doubt || now.steady >= lag_over) return reject(*task.refusal, outcome);
+        if (!task.doubt || now.steady >= lag_over) return reject(*task.refusal, task.refused_by, outcome);
         return again(row, task, AttemptKind::read_back, lag_over);
       }
       if (settings_.read_back_only) {
+        if (task.doubt && now.steady < lag_over) return again(row, task, AttemptKind::read_back, lag_over);
         if (outcome.kind == refused) return give_up(outcome, false);
         return Ruling{Status::pending, std::nullopt, false, true, outcome};
       }
@@ -174,8 +193,7 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
       return again(row, task, AttemptKind::read_back, now.steady);
     case clock_refused:
       if (task.signed_again) {
-        return halt(task, outcome, Errc::bad_credentials,
-                    "the platform refuses the time of our signatures; set this machine's clock");
+        return halt(task, outcome, Errc::bad_credentials, words_for_clock(outcome, now));
       }
       task.signed_again = true;
       return again(row, task, AttemptKind::read_back, now.steady);
@@ -220,6 +238,14 @@ bool Dispatcher::was_invalid_before_us(const Task& task, const Outcome& outcome,
   return *invalidated_at < first_sent_there - k_time_grain;
 }
 
+// What serves while this endpoint does not, in words.
+std::string Dispatcher::instead_of(Endpoint endpoint) const {
+  const auto other = model::other(endpoint);
+  return health_.state(other) == EndpointHealth::State::closed
+             ? fmt::format("using the {} one", model::to_text(other))
+             : fmt::format("neither does the {} one: waiting", model::to_text(other));
+}
+
 void Dispatcher::judge_endpoint(const Task& task, const Outcome& outcome, Instant now) {
   const auto name = model::to_text(task.endpoint);
   switch (outcome.kind) {
@@ -227,14 +253,16 @@ void Dispatcher::judge_endpoint(const Task& task, const Outcome& outcome, Instan
     case lost:
     case not_sent:
       if (outcome.kind != not_sent) budget_.failed(now);
-      if (health_.failed(task.endpoint, task.started, now))
-        note(Notice::warning,
-             fmt::format("{} endpoint does not serve ({}); using the {} one", name, outcome.error_message,
-                         model::to_text(model::other(task.endpoint))));
+      if (const auto before = health_.state(task.endpoint);
+          health_.failed(task.endpoint, task.started, now) && before == EndpointHealth::State::closed)
+        note(Notice::warning, fmt::format("{} endpoint does not serve ({}); {}", name, outcome.error_message,
+                                          instead_of(task.endpoint)));
       return;
     case bad_certificate:
-      if (health_.distrust(task.endpoint, now))
-        note(Notice::warning, fmt::format("{} endpoint is not trusted: {}", name, outcome.error_message));
+      if (const bool known = health_.distrusted(task.endpoint);
+          health_.distrust(task.endpoint, now) && !known)
+        note(Notice::warning, fmt::format("{} endpoint is not trusted ({}); {}", name, outcome.error_message,
+                                          instead_of(task.endpoint)));
       if (health_.distrusted(model::other(task.endpoint)))
         stop({Errc::unavailable,
               fmt::format("neither endpoint's certificate can be trusted: {}", outcome.error_message)});
@@ -262,22 +290,32 @@ void Dispatcher::judge_endpoint(const Task& task, const Outcome& outcome, Instan
 }
 
 void Dispatcher::judge_signature(const Outcome& outcome) {
+  const auto note_verdict = [&](bool verified) {
+    verified_.push_back(verified);
+    if (verified_.size() > k_verdicts_kept) verified_.pop_front();
+  };
   switch (outcome.kind) {
     case confirmed:
     case not_invalid:
     case wrong_card:
     case unreadable:
-      unverified_in_a_row_ = 0;
+      note_verdict(true);
       proven_ = true;
       return;
     case refused: proven_ = true; return;
     case unverified:
-      if (++unverified_in_a_row_ >= k_most_unverified_in_a_row)
+    case distrusted: {
+      note_verdict(false);
+      const auto failed = static_cast<std::size_t>(std::count(verified_.begin(), verified_.end(), false));
+      const bool ever_verified = failed < verified_.size();
+      if (failed >= (ever_verified ? k_unverified_of_kept : k_unverified_unproven))
         stop({Errc::bad_credentials,
-              fmt::format("{} answers in a row carry no signature that our platform key verifies ({}); check "
-                          "platform.public_key_id and platform.public_key_file",
-                          unverified_in_a_row_, outcome.error_message)});
+              fmt::format(
+                  "{} of the last {} answers carry no signature that our platform key verifies ({}); check "
+                  "platform.public_key_id and platform.public_key_file",
+                  failed, verified_.size(), outcome.error_message)});
       return;
+    }
     case probe_signature:
     case accepted:
     case system_error:
@@ -286,7 +324,6 @@ void Dispatcher::judge_signature(const Outcome& outcome) {
     case clock_refused:
     case credentials_refused:
     case setup_refused:
-    case distrusted:
     case unknown_answer:
     case lost:
     case stale_connection:
@@ -294,6 +331,19 @@ void Dispatcher::judge_signature(const Outcome& outcome) {
     case not_sent:
     case bad_certificate: return;
   }
+}
+
+void Dispatcher::judge_throttling(const Outcome& outcome, Instant now) {
+  if (outcome.http_status == 0) return;
+  if (outcome.kind != throttled) {
+    throttled_since_.reset();
+    return;
+  }
+  if (!throttled_since_) throttled_since_ = now;
+  if (const auto lasted = now - *throttled_since_; lasted >= k_patience_with_429)
+    stop({Errc::unavailable,
+          fmt::format("the platform has answered with nothing but 429 for {}; is a quota of the day used up?",
+                      humanize_duration(std::chrono::duration_cast<milliseconds>(lasted)))});
 }
 
 }  // namespace cardvoid::dispatch

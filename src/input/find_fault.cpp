@@ -6,7 +6,7 @@ namespace cardvoid::input {
 
 namespace {
 
-enum class Spaces { none, single_inside };
+enum class Spaces { none, inside };
 
 bool is_visible(char c) { return c >= 0x21 && c <= 0x7E; }
 
@@ -36,14 +36,11 @@ std::string_view fault_beyond_ascii(std::string_view text) {
 std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   if (is_blank(text.front()) || is_blank(text.back())) return "leading or trailing space";
-  bool after_space = false;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F) return "control character, such as a tab or a line break";
     if (byte >= 0x80) return fault_beyond_ascii(text);
     if (c == ' ' && spaces == Spaces::none) return "space inside";
-    if (c == ' ' && after_space) return "two spaces in a row";
-    after_space = c == ' ';
   }
   return {};
 }
@@ -62,7 +59,7 @@ std::string_view fault_of_identifier(std::string_view text, std::size_t longest,
 
 std::string_view fault_of_code(std::string_view code) {
   if (code == "." || code == "..") return "\".\" and \"..\" cannot be sent in a URL";
-  return fault_of_identifier(code, 32, Spaces::single_inside);
+  return fault_of_identifier(code, 32, Spaces::inside);
 }
 
 std::string_view fault_of_reason(std::string_view reason) {
@@ -73,6 +70,7 @@ std::string_view fault_of_reason(std::string_view reason) {
     if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return "control character, such as a tab or a line break";
     if (c > 0xFFFF) return "emoji or another character of four bytes";
   }
+  if (!reason.empty() && reason.find_first_not_of(' ') == std::string_view::npos) return "nothing but spaces";
   return characters > 32 ? "longer than 32 characters" : std::string_view{};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 
 namespace cardvoid::input {
@@ -19,10 +20,21 @@ std::string in_quotes(std::string_view name) {
   return '"' + fit_to_width(escape_for_terminal(name), 40) + '"';
 }
 
+// A file without header shows its first member where names should stand: nothing for a message or a log.
+bool looks_like_data(std::string_view name) {
+  std::size_t digits = 0;
+  for (const char c : name) {
+    digits = c >= '0' && c <= '9' ? digits + 1 : 0;
+    if (digits >= 4) return true;
+  }
+  return name.size() > 24 && name.find(' ') == std::string_view::npos && !name.empty() &&
+         static_cast<unsigned char>(name[0]) < 0x80;
+}
+
 std::string list(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), k_most_names_shown); ++i)
-    text += (i ? ", " : "") + in_quotes(names[i]);
+    text += (i ? ", " : "") + in_quotes(looks_like_data(names[i]) ? mask(names[i]) : names[i]);
   if (names.size() > k_most_names_shown)
     text += fmt::format(" and {} more", names.size() - k_most_names_shown);
   return text;
@@ -44,6 +56,8 @@ Error missing(std::string_view column, const std::string& wanted, const std::vec
   auto what = fmt::format("{}: no column {}{}; there are {}", where, in_quotes(wanted), why, list(names));
   if (const auto hint = hint_at_delimiter(names); !hint.empty())
     what += hint;
+  else if (std::any_of(names.begin(), names.end(), looks_like_data))
+    what += "; is the line with the names missing?";
   else if (const auto near = nearest(wanted, names))
     what += fmt::format("; did you mean {}? Then set input.columns.{} = {}", in_quotes(*near), column,
                         in_quotes(*near));

@@ -8,136 +8,171 @@ namespace cardvoid::ledger {
 
 namespace {
 
-// Large transactions: one fsync for so many rows, and a write-ahead log that stays bounded.
-constexpr std::int64_t k_rows_per_transaction = 100'000;
+// Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded.
+constexpr std::int64_t k_lines_per_transaction = 100'000;
+
+enum Conflict : std::int64_t { none = 0, with_plan = 1, within_input = 2 };
+
+constexpr std::string_view k_two_openids =
+    "the same card is named with two different openids; neither line is sent";
+constexpr std::string_view k_other_reason =
+    "the same card again with another reason; the line that came first counts";
+constexpr std::string_view k_conflicts_with_plan =
+    "planned with another openid or reason by an earlier import; not sent until the two agree again, or with "
+    "another results database";
+constexpr std::string_view k_already_sent =
+    "requests were already sent for this card with another openid; to send this line, name another results "
+    "database";
 
 std::string as_line(const model::Card& card) {
-  return fmt::format("code={} card_id={} brand_id={} openid={}", card.code, card.card_id, card.brand_id,
-                     card.openid);
+  return fmt::format("code={} card_id={} brand_id={} openid={} reason={}", card.code, card.card_id,
+                     card.brand_id, card.openid, card.reason);
 }
+
+std::int64_t ask(sqlite::Connection& db, const char* sql) {
+  sqlite::Statement statement{db, sql};
+  statement.bind();
+  return statement.step() ? statement.int64(0) : 0;
+}
+
+// Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
+constexpr const char* k_drop_leftovers =
+    "DELETE FROM row WHERE id > (SELECT coalesce(max(last_row), 0) FROM import) "
+    "AND NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id)";
 
 }  // namespace
 
 Importing::Importing(sqlite::Connection& db)
     : insert{db,
              "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line) VALUES (?1, ?2, ?3, ?4, "
-             "?5, ?6) "
-             "ON CONFLICT DO NOTHING"},
+             "?5, ?6) ON CONFLICT DO NOTHING"},
       find{db,
-           "SELECT id, openid, source_line, status = 'pending' AND NOT EXISTS (SELECT 1 FROM attempt WHERE "
-           "row_id = row.id) "
-           "FROM row WHERE brand_id = ?1 AND card_id = ?2 AND code = ?3"},
-      drop{db, "DELETE FROM row WHERE id = ?1"},
-      refuse{db, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"} {}
+           "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE brand_id = ?1 AND "
+           "card_id = "
+           "?2 AND code = ?3"},
+      set_conflict{db, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
+      refuse{db, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
+      last_row_before{ask(db, "SELECT coalesce(max(id), 0) FROM row")},
+      seen(static_cast<std::size_t>(last_row_before) + 1) {}
+
+bool Importing::was_seen(model::RowId id) const { return seen[static_cast<std::size_t>(id)]; }
+
+void Importing::see(model::RowId id) {
+  const auto at = static_cast<std::size_t>(id);
+  if (seen.size() <= at) seen.resize(std::max(at + 1, seen.size() * 2));
+  seen[at] = true;
+}
+
+void Importing::refuse_line(std::int64_t line, std::string_view cause, std::string_view raw) {
+  refuse.bind(line, cause, raw).run();
+  ++summary.refused;
+}
 
 Result<void> Ledger::begin_import(WallTime now) {
   return state_->guarded([&] {
     auto& db = state_->db;
-    db.execute("BEGIN IMMEDIATE; DELETE FROM refused_line");
+    db.execute("BEGIN IMMEDIATE; DELETE FROM refused_line; UPDATE row SET conflict = 0 WHERE conflict <> 0");
+    db.execute(k_drop_leftovers);
     state_->importing.emplace(db);
     state_->importing->started_at = now;
-    sqlite::Statement last{db, "SELECT coalesce(max(id), 0) FROM row"};
-    last.bind();
-    last.step();
-    state_->importing->seen.resize(static_cast<std::size_t>(last.int64(0)) + 1);
-    last.reset();
   });
 }
 
 Result<void> Ledger::add(const model::InputRow& row) {
   return state_->guarded([&] {
     auto& import = *state_->importing;
+    auto& summary = import.summary;
     const auto& card = row.card;
-    auto& db = state_->db;
-    if (++import.in_transaction > k_rows_per_transaction) {
-      db.execute("COMMIT; BEGIN IMMEDIATE");
-      import.in_transaction = 0;
-    }
-    const auto refuse = [&](std::int64_t line, std::string_view cause, const std::string& raw) {
-      import.refuse.bind(line, cause, raw).run();
-      ++import.summary.refused;
-    };
-    constexpr std::string_view k_two_openids =
-        "the same card is named with two different openids; neither line is sent";
-    ++import.summary.lines;
-    if (!import.contradicted.empty() &&
-        import.contradicted.contains({card.brand_id, card.card_id, card.code})) {
-      refuse(row.source_line, k_two_openids, as_line(card));
-      return;
-    }
+    state_->count_line();
     import.insert.bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line)
         .run();
-    if (db.changes() == 1) {
-      const auto id = static_cast<std::size_t>(sqlite3_last_insert_rowid(db.get()));
-      if (import.seen.size() <= id) import.seen.resize(std::max(id + 1, import.seen.size() * 2));
-      import.seen[id] = true;
-      ++import.summary.added;
+    if (state_->db.changes() == 1) {
+      import.see(sqlite3_last_insert_rowid(state_->db.get()));
+      ++summary.added;
       return;
     }
 
     import.find.bind(card.brand_id, card.card_id, card.code);
     import.find.step();
     const auto id = import.find.int64(0);
-    const auto earlier_line = import.find.int64(2);
-    const bool same_openid = import.find.text(1) == card.openid, untouched = import.find.int64(3) != 0;
     auto earlier = card;
     earlier.openid = import.find.text(1);
+    earlier.reason = import.find.text(2);
+    const auto earlier_line = import.find.int64(3);
+    const bool is_pending = import.find.text(4) == model::to_text(model::Status::pending);
+    const auto conflict = import.find.int64(5);
     import.find.reset();
-    const bool in_this_input = import.seen[static_cast<std::size_t>(id)];
-    if (same_openid) {
-      import.seen[static_cast<std::size_t>(id)] = true;
-      ++(in_this_input ? import.summary.duplicates : import.summary.known);
-    } else if (untouched) {
-      // Nothing was ever sent for it: which of the two is right is for people to say.
-      import.drop.bind(id).run();
-      import.contradicted.insert({card.brand_id, card.card_id, card.code});
-      if (in_this_input) --import.summary.added;
-      refuse(earlier_line, k_two_openids, as_line(earlier));
-      refuse(row.source_line, k_two_openids, as_line(card));
+    const bool same_openid = earlier.openid == card.openid, same_reason = earlier.reason == card.reason;
+    const bool again = import.was_seen(id), new_in_this_input = id > import.last_row_before;
+    import.see(id);
+
+    if (conflict == within_input) return import.refuse_line(row.source_line, k_two_openids, as_line(card));
+    if (same_openid && same_reason) {
+      ++(again ? summary.duplicates : summary.known);
+    } else if (new_in_this_input && same_openid) {
+      import.refuse_line(row.source_line, k_other_reason, as_line(card));
+    } else if (new_in_this_input) {
+      import.set_conflict.bind(id, std::int64_t{within_input}).run();
+      --summary.added;
+      import.refuse_line(earlier_line, k_two_openids, as_line(earlier));
+      import.refuse_line(row.source_line, k_two_openids, as_line(card));
+    } else if (is_pending) {
+      import.set_conflict.bind(id, std::int64_t{with_plan}).run();
+      if (conflict == none) ++summary.conflicts;
+      import.refuse_line(row.source_line, k_conflicts_with_plan, as_line(card));
+    } else if (same_openid) {
+      ++(again ? summary.duplicates : summary.known);  // too late for another reason
     } else {
-      refuse(row.source_line,
-             "requests were already sent for this card with another openid; this line is not sent",
-             as_line(card));
-      import.seen[static_cast<std::size_t>(id)] = true;
+      import.refuse_line(row.source_line, k_already_sent, as_line(card));
     }
   });
 }
 
+void Ledger::State::count_line() {
+  ++importing->summary.lines;
+  if (++importing->in_transaction <= k_lines_per_transaction) return;
+  db.execute("COMMIT; BEGIN IMMEDIATE");
+  importing->in_transaction = 0;
+}
+
 Result<void> Ledger::refuse(std::int64_t source_line, std::string_view cause, std::string_view raw) {
   return state_->guarded([&] {
-    auto& import = *state_->importing;
-    ++import.summary.lines;
-    ++import.summary.refused;
-    import.refuse.bind(source_line, cause, raw).run();
+    state_->count_line();
+    state_->importing->refuse_line(source_line, cause, raw);
   });
 }
 
 Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime now) {
   return state_->guarded([&] {
+    auto& db = state_->db;
     auto& import = *state_->importing;
     auto summary = import.summary;
     summary.source = source;
     summary.finished_at = now;
-    const auto& seen = import.seen;
-    std::int64_t here = 0;
-    for (const bool bit : seen) here += bit;
-    {
-      sqlite::Statement count{state_->db, "SELECT count(*) FROM row"};
-      count.bind();
-      count.step();
-      summary.vanished = count.int64(0) - here;
-      sqlite::Statement insert{
-          state_->db,
-          "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
-          "refused, vanished) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
-      insert.bind(import.started_at.time_since_epoch().count(), now.time_since_epoch().count(), source,
-                  summary.lines, summary.added, summary.known, summary.duplicates, summary.refused,
-                  summary.vanished);
-      insert.run();
-    }
-    state_->db.execute("COMMIT");
+    db.execute("DELETE FROM row WHERE conflict = 2");
+    const auto count_unseen = [&](const char* sql) {
+      sqlite::Statement rows{db, sql};
+      rows.bind();
+      std::int64_t unseen = 0;
+      while (rows.step()) unseen += !import.was_seen(rows.int64(0));
+      return unseen;
+    };
+    summary.vanished = count_unseen("SELECT id FROM row");
+    if (summary.vanished > 0)
+      summary.vanished_to_send = count_unseen(
+          "SELECT id FROM row WHERE status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT "
+          "conflict");
+    sqlite::Statement{db,
+                      "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
+                      "refused, conflicts, vanished, vanished_to_send, last_row) VALUES (?1, ?2, ?3, ?4, ?5, "
+                      "?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(id), 0) FROM row))"}
+        .bind(import.started_at.time_since_epoch().count(), now.time_since_epoch().count(), source,
+              summary.lines, summary.added, summary.known, summary.duplicates, summary.refused,
+              summary.conflicts, summary.vanished, summary.vanished_to_send)
+        .run();
+    db.execute("COMMIT");
     state_->importing.reset();
-    sqlite3_wal_checkpoint_v2(state_->db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     return summary;
   });
 }
@@ -146,6 +181,10 @@ Result<void> Ledger::abandon_import() {
   return state_->guarded([&] {
     state_->importing.reset();
     state_->db.execute("ROLLBACK");
+    sqlite::Transaction transaction{state_->db};
+    state_->db.execute(k_drop_leftovers);
+    state_->db.execute("DELETE FROM refused_line");
+    transaction.commit();
   });
 }
 

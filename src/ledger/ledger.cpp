@@ -1,9 +1,9 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cardvoid/ledger/ledger.hpp>
 #include <system_error>
 
+#include "place.hpp"
 #include "state.hpp"
 
 // Opening, and the journal of a run.
@@ -39,7 +39,7 @@ std::string fetch_sql(const char* condition) {
       "= row.id), "
       "coalesce(first_sent_at, (SELECT min(started_at) FROM attempt WHERE row_id = row.id AND kind = "
       "'invalidate' AND sent)) "
-      "FROM row WHERE id > ?1 AND {} ORDER BY id LIMIT ?2",
+      "FROM row WHERE id > ?1 AND held <= ?3 AND {} ORDER BY id LIMIT ?2",
       condition);
 }
 
@@ -52,8 +52,12 @@ Error not_ours(const std::filesystem::path& file, const std::string& why) {
 Result<void> adopt(sqlite::Connection& db, const std::filesystem::path& file, std::string_view job_name,
                    Access access) {
   if (pragma(db, "application_id") == 0 && pragma(db, "schema_version") == 0) {
-    if (access == Access::read_only) return not_ours(file, "is empty");
-    db.execute("PRAGMA journal_mode = WAL");
+    if (access != Access::create) return not_ours(file, "is empty");
+    sqlite::Statement wal{db, "PRAGMA journal_mode = WAL"};
+    wal.bind();
+    if (!wal.step() || wal.text(0) != "wal")
+      return not_ours(file, "cannot have a write-ahead log where it is");
+    wal.reset();
     sqlite::Transaction transaction{db};
     db.execute(std::string{k_results_sql});
     sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
@@ -80,6 +84,9 @@ Error Ledger::State::explain(const sqlite::Failure& failure, const std::filesyst
   };
   switch (failure.primary_code()) {
     case SQLITE_FULL: return said(Errc::io, "free some space there and run the same command again");
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM: return said(Errc::cannot_create, "see to the permissions of the file and its folder");
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       return said(Errc::cannot_create, "it is left as it is; restore a copy or name another file");
@@ -118,13 +125,10 @@ Journalling::Journalling(sqlite::Connection& db)
       set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
       save_counts{db,
                   "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5 WHERE id = ?1"},
-      fetch_doubt{db, fetch_sql("status IN ('in_flight', 'unresolved') AND NOT held")},
-      fetch_pending{db, fetch_sql("status = 'pending'")},
-      // The + keeps SQLite from taking the index on brand_id, which would sort the whole brand for each
-      // fetch.
-      fetch_doubt_of_brand{
-          db, fetch_sql("status IN ('in_flight', 'unresolved') AND NOT held AND +brand_id = ?3")},
-      fetch_pending_of_brand{db, fetch_sql("status = 'pending' AND +brand_id = ?3")} {}
+      fetch_doubt{db, fetch_sql("status IN ('in_flight', 'unresolved')")},
+      fetch_pending{db, fetch_sql("status = 'pending' AND NOT conflict")},
+      fetch_doubt_of_brand{db, fetch_sql("status IN ('in_flight', 'unresolved') AND brand_id = ?4")},
+      fetch_pending_of_brand{db, fetch_sql("status = 'pending' AND NOT conflict AND brand_id = ?4")} {}
 
 Ledger::Ledger(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Ledger::Ledger(Ledger&&) noexcept = default;
@@ -133,35 +137,23 @@ Ledger::~Ledger() = default;
 
 Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access) {
   std::error_code error;
-  if (access == Access::read_only && !std::filesystem::exists(file, error))
+  if (access != Access::create && !std::filesystem::exists(file, error))
     return Error{
         Errc::no_input,
         fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
-  if (const auto folder = file.parent_path();
-      access == Access::read_write && !folder.empty() && !std::filesystem::exists(folder, error)) {
-    std::filesystem::create_directories(folder, error);
-    if (error)
-      return Error{Errc::cannot_create,
-                   fmt::format("{}: cannot create the folder: {}", folder.string(), error.message())};
-    ::chmod(folder.c_str(), 0700);
-  }
+  if (access == Access::create)
+    if (const auto ready = prepare_folder(file); !ready) return ready.error();
+  constexpr sqlite::Mode modes[] = {sqlite::Mode::read_only, sqlite::Mode::read_write, sqlite::Mode::create};
   try {
-    sqlite::Connection db{file, access == Access::read_only ? sqlite::Mode::read_only : sqlite::Mode::create};
+    sqlite::Connection db{file, modes[static_cast<int>(access)]};
     db.execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY");
     if (const auto adopted = adopt(db, file, job_name, access); !adopted) return adopted.error();
-    if (access == Access::read_write)
+    if (access != Access::read_only)
       db.execute(
           "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864");
     return Ledger{std::make_unique<State>(std::move(db), file)};
   } catch (const sqlite::Failure& failure) {
-    auto explained = State::explain(failure, file);
-    const auto code = failure.primary_code();
-    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_AUTH)
-      explained = {
-          Errc::cannot_create,
-          fmt::format("{}: cannot create or write the results database: {}; check the folder's permissions",
-                      file.string(), failure.what())};
-    return explained;
+    return State::explain(failure, file);
   }
 }
 
@@ -169,11 +161,11 @@ Result<RunId> Ledger::begin_run(const RunStart& start) {
   return state_->guarded([&] {
     sqlite::Statement insert{
         state_->db,
-        "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+        "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint, by_confirm, "
+        "last_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT coalesce(max(id), 0) FROM row))"};
     insert
         .bind(start.command, to_ms(start.started_at), start.host, start.pid, start.version, start.acknowledge,
-              start.fingerprint)
+              start.fingerprint, int{start.confirmed})
         .run();
     return RunId{sqlite3_last_insert_rowid(state_->db.get())};
   });
@@ -193,6 +185,11 @@ Result<void> Ledger::end_run(RunId run, const RunCounts& counts, int exit_code, 
   });
 }
 
+Result<void> Ledger::index_brands() {
+  return state_->guarded(
+      [&] { state_->db.execute("CREATE INDEX IF NOT EXISTS row_of_brand ON row (brand_id)"); });
+}
+
 Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
   if (!state_->journalling) state_->journalling.emplace(state_->db);
   auto& journalling = *state_->journalling;
@@ -200,8 +197,9 @@ Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
     std::vector<model::Candidate> rows;
     const auto read = [&](sqlite::Statement& statement) {
       const auto wanted = count - static_cast<int>(rows.size());
-      cursor.brand_id ? statement.bind(cursor.after, wanted, *cursor.brand_id)
-                      : statement.bind(cursor.after, wanted);
+      const int most_held = cursor.doubt_only ? 1 : 0;
+      cursor.brand_id ? statement.bind(cursor.after, wanted, most_held, *cursor.brand_id)
+                      : statement.bind(cursor.after, wanted, most_held);
       while (statement.step()) {
         model::Candidate row;
         row.id = cursor.after = statement.int64(0);
@@ -270,8 +268,9 @@ Result<void> Ledger::close_attempt(const Attempt& attempt, const model::Ruling& 
     const bool first_sending = attempt.sent && attempt.kind == model::AttemptKind::invalidate;
     j.update_row.bind(attempt.row, model::to_text(ruling.status), int{ruling.held}, if_any(shown.card_state),
                       if_any(shown.invalid_time), if_any(shown.error_code), if_any(shown.error_message),
-                      if_any(shown.http_status), if_any(shown.request_id), model::to_text(attempt.endpoint),
-                      settled_by, first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
+                      if_any(shown.http_status), if_any(shown.request_id),
+                      model::to_text(ruling.shown_endpoint.value_or(attempt.endpoint)), settled_by,
+                      first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
                       settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt);
     j.update_row.run();
   });
@@ -288,6 +287,18 @@ Result<void> Ledger::save_counts(RunId run, const RunCounts& counts) {
   return state_->guarded([&] {
     state_->journalling->save_counts
         .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved)
+        .run();
+  });
+}
+
+Result<void> Ledger::save_pulse(const Pulse& pulse) {
+  return state_->guarded([&] {
+    sqlite::Statement{
+        state_->db,
+        "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, paused_by_429, in_flight, "
+        "waiting, primary_state, backup_state) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"}
+        .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, int{pulse.paused_by_429},
+              pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state)
         .run();
   });
 }

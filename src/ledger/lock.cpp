@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,11 +8,24 @@
 #include <cerrno>
 #include <cstring>
 
+#include "place.hpp"
+
 namespace cardvoid::ledger {
 
 namespace {
 
-std::filesystem::path lock_file(const std::filesystem::path& database) { return database.string() + ".lock"; }
+std::filesystem::path lock_file(const std::filesystem::path& database) {
+  return real_path(database).string() + ".lock";
+}
+
+// A lock of the open file itself (fcntl(2), "Open file description locks"): released by the kernel when its
+// last descriptor goes, and, unlike flock(2), it can be asked about without being taken.
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
 
 // What the holder wrote; fields stay empty when there is nothing to read.
 LockHolder read_holder(int fd) {
@@ -38,12 +50,14 @@ LockHolder read_holder(int fd) {
 }  // namespace
 
 Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {
+  if (const auto ready = prepare_folder(database); !ready) return ready.error();
   const auto path = lock_file(database);
   FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!file)
     return Error{Errc::cannot_create,
                  fmt::format("{}: cannot create the lock file: {}", path.string(), std::strerror(errno))};
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+  auto lock = whole_file();
+  if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
     const auto holder = read_holder(file.get());
     return Error{Errc::stopped, fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}",
                                             database.string(), holder.command, holder.pid, holder.host,
@@ -66,8 +80,8 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
 std::optional<LockHolder> Lock::holder(const std::filesystem::path& database) {
   const FileDescriptor file{::open(lock_file(database).c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return std::nullopt;
-  if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0)
-    return std::nullopt;  // released again when the file is closed
+  auto lock = whole_file();
+  if (::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
   return read_holder(file.get());
 }
 

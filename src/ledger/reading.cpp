@@ -38,8 +38,10 @@ class PlanHash {
 Result<Totals> Ledger::totals() {
   return state_->guarded([&] {
     Totals totals;
-    sqlite::Statement statement{
-        state_->db, "SELECT status, coalesce(settled_by, ''), held, count(*) FROM row GROUP BY 1, 2, 3"};
+    sqlite::Statement statement{state_->db,
+                                "SELECT status, coalesce(settled_by, ''), held, count(*), sum(conflict <> 0) "
+                                "FROM row WHERE id <= (SELECT "
+                                "max(last_row) FROM import) GROUP BY 1, 2, 3"};
     statement.bind();
     while (statement.step()) {
       const auto count = statement.int64(3);
@@ -53,26 +55,12 @@ Result<Totals> Ledger::totals() {
       if (statement.text(1) == model::to_text(model::SettledBy::already)) totals.already += count;
       if (statement.text(1) == model::to_text(model::SettledBy::read_back)) totals.read_back += count;
       if (statement.int64(2) != 0) totals.held += count;
+      totals.conflicts += statement.int64(4);
     }
     sqlite::Statement refused{state_->db, "SELECT count(*) FROM refused_line"};
     refused.bind();
     if (refused.step()) totals.refused = refused.int64(0);
     return totals;
-  });
-}
-
-Result<std::optional<ImportSummary>> Ledger::last_import() {
-  return state_->guarded([&]() -> std::optional<ImportSummary> {
-    sqlite::Statement s{
-        state_->db,
-        "SELECT finished_at, source, lines, added, known, duplicates, refused, vanished FROM import "
-        "ORDER BY id DESC LIMIT 1"};
-    s.bind();
-    if (!s.step()) return std::nullopt;
-    return ImportSummary{from_ms(s.int64(0)), std::string{s.text(1)},
-                         s.int64(2),          s.int64(3),
-                         s.int64(4),          s.int64(5),
-                         s.int64(6),          s.int64(7)};
   });
 }
 
@@ -118,13 +106,45 @@ Result<std::vector<RunRecord>> Ledger::last_runs(int count) {
   });
 }
 
+Result<std::optional<Pulse>> Ledger::pulse() {
+  return state_->guarded([&]() -> std::optional<Pulse> {
+    sqlite::Statement s{
+        state_->db,
+        "SELECT run_id, at, rate, allowed_rate, paused_by_429, in_flight, waiting, primary_state, "
+        "backup_state FROM pulse"};
+    s.bind();
+    if (!s.step()) return std::nullopt;
+    Pulse pulse;
+    pulse.run = s.int64(0);
+    pulse.at = from_ms(s.int64(1));
+    pulse.rate = s.real(2), pulse.allowed_rate = s.real(3);
+    pulse.paused_by_429 = s.int64(4) != 0;
+    pulse.in_flight = static_cast<int>(s.int64(5)), pulse.waiting = static_cast<int>(s.int64(6));
+    pulse.primary_state = s.text(7), pulse.backup_state = s.text(8);
+    return pulse;
+  });
+}
+
+Result<std::vector<ErrorCount>> Ledger::errors(int most) {
+  return state_->guarded([&] {
+    std::vector<ErrorCount> errors;
+    sqlite::Statement s{
+        state_->db,
+        "SELECT status, error_code, count(*) FROM row WHERE error_code IS NOT NULL AND status <> "
+        "'invalidated' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?1"};
+    s.bind(most);
+    while (s.step()) errors.push_back({std::string{s.text(0)}, std::string{s.text(1)}, s.int64(2)});
+    return errors;
+  });
+}
+
 Result<std::string> Ledger::fingerprint() {
   return state_->guarded([&] {
     // In the order of the unique index: sorted, without sorting.
     sqlite::Statement s{
         state_->db,
         "SELECT brand_id, card_id, code, openid, reason FROM row WHERE status IN ('pending', 'in_flight', "
-        "'unresolved') AND NOT held ORDER BY brand_id, card_id, code"};
+        "'unresolved') AND NOT held AND NOT conflict ORDER BY brand_id, card_id, code"};
     PlanHash hash;
     s.bind();
     while (s.step())
@@ -175,19 +195,26 @@ Result<std::int64_t> Ledger::each_result(std::optional<model::Status> status,
   });
 }
 
-Result<std::optional<WallTime>> Ledger::last_sent_at() {
+Result<std::optional<WallTime>> Ledger::last_sent_at(WallTime now) {
   return state_->guarded([&]() -> std::optional<WallTime> {
-    // The latest run's own times bound its attempts; reading those would mean reading all of them.
-    sqlite::Statement s{state_->db, "SELECT ended_at, started_at FROM run ORDER BY id DESC LIMIT 1"};
+    sqlite::Statement s{state_->db, "SELECT ended_at FROM run ORDER BY id DESC LIMIT 1"};
     s.bind();
     if (!s.step()) return std::nullopt;
-    if (!s.is_null(0)) return from_ms(s.int64(0));
-    s.reset();
-    sqlite::Statement latest{state_->db,
-                             "SELECT max(started_at) FROM attempt WHERE run_id = (SELECT max(id) FROM run)"};
-    latest.bind();
-    if (!latest.step() || latest.is_null(0)) return std::nullopt;
-    return from_ms(latest.int64(0));
+    // A run that died left no word of its read-backs, and its last one may have been a moment ago.
+    return s.is_null(0) ? now : from_ms(s.int64(0));
+  });
+}
+
+Result<bool> Ledger::is_rest_of_confirmed(std::string_view fingerprint_digits) {
+  return state_->guarded([&] {
+    sqlite::Statement s{
+        state_->db,
+        "SELECT 1 FROM run WHERE by_confirm AND substr(fingerprint, 1, length(?1)) = ?1 AND last_row >= "
+        "(SELECT max(id) FROM row WHERE status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND "
+        "NOT "
+        "conflict)"};
+    s.bind(fingerprint_digits);
+    return s.step();
   });
 }
 

@@ -3,8 +3,7 @@
 
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/sqlite/connection.hpp>
-#include <set>
-#include <tuple>
+#include <vector>
 
 namespace cardvoid::ledger {
 
@@ -12,10 +11,13 @@ namespace cardvoid::ledger {
 // before.
 struct Importing {
   explicit Importing(sqlite::Connection& db);
-  sqlite::Statement insert, find, drop, refuse;
+  bool was_seen(model::RowId id) const;
+  void see(model::RowId id);
+  void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
+  sqlite::Statement insert, find, set_conflict, refuse;
   WallTime started_at{};
-  std::vector<bool> seen;                                                    // by row id
-  std::set<std::tuple<std::string, std::string, std::string>> contradicted;  // cards named with two openids
+  model::RowId last_row_before;  // greatest of the earlier imports
+  std::vector<bool> seen;        // by row id: named by this input
   ImportSummary summary;
   std::int64_t in_transaction = 0;
 };
@@ -35,6 +37,8 @@ struct Ledger::State {
   std::filesystem::path file;
   std::optional<Importing> importing;
   std::optional<Journalling> journalling;
+
+  void count_line();  // of the input; commits now and then
 
   // Runs `work`, turning what SQLite throws into an Error that names the file and says what to do.
   template <class Work>

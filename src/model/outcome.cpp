@@ -35,6 +35,11 @@ std::string_view to_text(OutcomeKind kind) {
   return "";
 }
 
+bool was_sent(OutcomeKind kind) {
+  return kind != OutcomeKind::not_sent && kind != OutcomeKind::bad_certificate &&
+         kind != OutcomeKind::connection_closed;
+}
+
 bool leaves_doubt(OutcomeKind kind) {
   switch (kind) {
     case OutcomeKind::confirmed:

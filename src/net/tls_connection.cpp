@@ -27,6 +27,8 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 namespace {
 
 constexpr std::size_t k_proxy_head_limit_bytes = 16 << 10, k_proxy_block_bytes = 2 << 10;
+// A connection closed later than this after its handshake may just have waited too long for its turn.
+constexpr std::chrono::seconds k_new_for{2};
 constexpr std::string_view k_end_of_head = "\r\n\r\n";
 
 // With or without TLS's own farewell. Only after a complete answer are the two the same to us, and harmless.
@@ -49,10 +51,12 @@ std::string words_for_lost(const error_code& error, bool has_bytes, bool is_clos
   return error.message();
 }
 
-std::string words_for_address(const asio::ip::tcp::endpoint& address) {
+// Empty where the endpoint's name says it already.
+std::string words_for_address(const asio::ip::tcp::endpoint& address, const Pool::Endpoint& endpoint) {
   std::ostringstream text;
   text << address;
-  return text.str();
+  if (text.str() == endpoint.name) return {};
+  return fmt::format(" ({}{})", endpoint.proxy ? "proxy " : "", text.str());
 }
 
 // SNI, and the name the certificate must carry. Checked by OpenSSL itself: asio::ssl::host_name_verification
@@ -127,8 +131,7 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
     if (pool.is_closed) co_return failure(connect, name, "the client was closed");
     if (left == 1) {
       const auto why = error == beast::error::timeout ? "no TCP connection in time" : error.message();
-      co_return failure(connect, name,
-                        fmt::format("{} ({}{})", why, to.proxy ? "proxy " : "", words_for_address(address)));
+      co_return failure(connect, name, why + words_for_address(address, to));
     }
     tcp.close();
   }
@@ -144,6 +147,7 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
     if (!refused.empty()) co_return failure(connect, name, refused);
   }
   auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::client, as_result);
+  opened_at = std::chrono::steady_clock::now();
   if (!error) co_return std::nullopt;
   if (pool.is_closed) co_return failure(handshake, name, "the client was closed");
   if (const auto verdict = SSL_get_verify_result(stream_.native_handle()); verdict != X509_V_OK)
@@ -188,11 +192,15 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
                                       const std::string& request, Instant deadline) {
   Exchange exchange;
   exchange.reach = Exchange::not_sent;
+  const auto now = std::chrono::steady_clock::now();
   if (!connection || !connection->is_quiet()) {
-    exchange.reason = "the connection was closed while it waited";
+    const bool is_new = connection && !connection->is_reused && now - connection->opened_at < k_new_for;
+    if (is_new) exchange.reach = Exchange::shut_out;
+    exchange.reason =
+        is_new ? "the server closed a new connection at once" : "the connection was closed while it waited";
     co_return exchange;
   }
-  if (std::chrono::steady_clock::now() >= deadline) {
+  if (now >= deadline) {
     exchange.reason = "the deadline passed before anything was sent";
     pool->keep(std::move(connection), pool->settings.idle_limit);
     co_return exchange;

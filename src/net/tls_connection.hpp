@@ -37,6 +37,7 @@ class TlsConnection
 
   const std::size_t endpoint;
   bool is_reused = false;
+  Instant opened_at{};
   Instant kept_until{};
 
  private:

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <utility>
 
 namespace cardvoid::report {
 
@@ -130,16 +131,13 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
       const auto text = fit_to_width(line(snapshot, counts, now), terminal_columns(stream_) - 1);
       if (text == shown_) return;
       shown_ = text;
-      fmt::print(stream_, "\r\x1B[K{}", shown_);
-      std::fflush(stream_);
+      put(stream_, "\r\x1B[K" + shown_);
       return;
     }
     case ProgressMode::plain:
     case ProgressMode::json:
-      if (now < next_plain_) return;
-      next_plain_ = now + k_plain_interval;
       if (mode_ == ProgressMode::plain) {
-        fmt::print(stream_, "{}\n", line(snapshot, counts, now));
+        unsaid_ = line(snapshot, counts, now) + "\n";
       } else {
         const boost::json::object object{{"type", "progress"},
                                          {"to_send", to_send_},
@@ -150,24 +148,23 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
                                          {"in_flight", snapshot.in_flight},
                                          {"waiting", snapshot.waiting},
                                          {"rate", snapshot.rate}};
-        fmt::print(stream_, "{}\n", boost::json::serialize(object));
+        unsaid_ = boost::json::serialize(object) + "\n";
       }
-      std::fflush(stream_);
+      if (now < next_plain_) return;
+      next_plain_ = now + k_plain_interval;
+      put(stream_, std::exchange(unsaid_, {}));
       return;
   }
 }
 
 void Progress::say(std::string_view text) {
-  if (!shown_.empty()) fmt::print(stream_, "\r\x1B[K");
-  fmt::print(stream_, "{}\n{}", escape_for_terminal(text), shown_);
-  std::fflush(stream_);
+  put(stream_, fmt::format("{}{}\n{}", shown_.empty() ? "" : "\r\x1B[K", escape_for_terminal(text), shown_));
 }
 
 void Progress::finish() {
-  if (shown_.empty()) return;
-  fmt::print(stream_, "\r\x1B[K");
-  std::fflush(stream_);
-  shown_.clear();
+  if (!std::exchange(shown_, {}).empty()) put(stream_, "\r\x1B[K");
+  // Machines that follow the events get the last state too; people have the summary.
+  if (mode_ == ProgressMode::json && !unsaid_.empty()) put(stream_, std::exchange(unsaid_, {}));
 }
 
 }  // namespace cardvoid::report

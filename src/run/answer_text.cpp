@@ -1,6 +1,5 @@
 #include "answer_text.hpp"
 
-#include <cardvoid/base/mask.hpp>
 #include <cardvoid/wechatpay/answer.hpp>
 
 namespace cardvoid::run {
@@ -21,6 +20,7 @@ model::Outcome outcome_of(const net::Exchange& exchange, model::AttemptKind kind
                           wechatpay::Verifier& verifier, WallTime now) {
   using model::OutcomeKind;
   switch (exchange.reach) {
+    case net::Exchange::shut_out: return without_answer(OutcomeKind::not_sent, "NOT_SENT", exchange.reason);
     case net::Exchange::not_sent:
       return without_answer(OutcomeKind::connection_closed, "CONNECTION_CLOSED", exchange.reason);
     case net::Exchange::stale:
@@ -41,9 +41,7 @@ model::Outcome outcome_of(const net::Exchange& exchange, model::AttemptKind kind
                     header("Content-Type")};
   answer.body = exchange.body;
   answer.verdict = verifier.verify(answer.headers, exchange.body, now);
-  auto outcome = wechatpay::classify(answer, kind, card);
-  outcome.error_message = mask_in(outcome.error_message, card.openid);
-  return outcome;
+  return wechatpay::classify(answer, kind, card);
 }
 
 model::Outcome outcome_of(const net::ConnectFailure& failure) {

@@ -3,25 +3,41 @@
 
 namespace cardvoid::run {
 
-Result<ledger::ImportSummary> import_input(const model::Job& job, ledger::Ledger& ledger) {
-  const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
-  if (!source) return source.error();
-  if (const auto begun = ledger.begin_import(read_clocks().wall); !begun) return begun.error();
-  for (;;) {
-    const auto record = (*source)->next();
-    if (!record) {
-      (void)ledger.abandon_import();
-      return record.error();
-    }
-    if (!*record) break;
+namespace {
+
+constexpr int k_records_between_questions = 256;
+
+Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
+                      const std::function<bool()>& interrupted) {
+  for (int records = 0;; ++records) {
+    if (records % k_records_between_questions == 0 && interrupted())
+      return Error{Errc::stopped,
+                   "interrupted while reading the input; nothing of it is kept, nothing was sent"};
+    const auto record = source.next();
+    if (!record) return record.error();
+    if (!*record) return {};
     Result<void> kept;
-    if (const auto* row = std::get_if<model::InputRow>(&**record))
+    if (const auto* row = std::get_if<model::InputRow>(&**record)) {
       kept = ledger.add(*row);
-    else {
+    } else {
       const auto& refused = std::get<input::Refused>(**record);
       kept = ledger.refuse(refused.source_line, refused.cause, refused.raw);
     }
-    if (!kept) return kept.error();
+    if (!kept) return kept;
+  }
+}
+
+}  // namespace
+
+Result<ledger::ImportSummary> import_input(const model::Job& job, ledger::Ledger& ledger,
+                                           const std::function<bool()>& interrupted) {
+  const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
+  if (!source) return source.error();
+  if (const auto begun = ledger.begin_import(read_clocks().wall); !begun) return begun.error();
+  if (const auto read = read_all(**source, ledger, interrupted); !read) {
+    if (read.error().code != Errc::io)
+      (void)ledger.abandon_import();  // else its file cannot be written anyway
+    return read.error();
   }
   return ledger.finish_import((*source)->description(), read_clocks().wall);
 }

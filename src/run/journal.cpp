@@ -54,7 +54,12 @@ void Journal::serve() {
       batch.swap(queue_);
     }
     if (failure_) continue;  // a failed commit is never retried, and nothing goes behind it
-    const auto written = write(batch);
+    Result<void> written;
+    try {
+      written = write(batch);
+    } catch (const std::exception& failure) {  // out of memory
+      written = Error{Errc::internal, std::string{"cannot write results: "} + failure.what()};
+    }
     last_commit = std::chrono::steady_clock::now();
     if (!written) {
       failure_ = written.error();

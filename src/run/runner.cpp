@@ -13,6 +13,8 @@
 #include <cardvoid/wechatpay/request.hpp>
 #include <cardvoid/wechatpay/signer.hpp>
 #include <csignal>
+#include <cstring>
+#include <deque>
 #include <random>
 #include <unordered_map>
 
@@ -29,6 +31,7 @@ using model::AttemptKind;
 using model::RowId;
 
 constexpr auto k_progress_interval = 250ms;
+constexpr auto k_pulse_interval = 2s, k_rate_span = 60s;
 
 // A row on its way. Its place in memory is stable while it lives: coroutines and the crypto pool refer to it.
 struct Flight {
@@ -70,15 +73,21 @@ class Runner {
         events_{events},
         cursors_{std::move(cursors)},
         dispatcher_{dispatch_settings(job, order, cursors_.size())},
-        verifier_{keys.platform},
+        verifier_{keys.platform.keys},
         journal_{ledger, io_.get_executor(), [this](Error error) { abandon(std::move(error)); }} {
     identity_.api = job.merchant.api;
     identity_.signer_id = job.merchant.api == model::Api::brand ? job.merchant.brand_id : job.merchant.mchid;
     identity_.serial_no = job.merchant.serial_no;
-    identity_.wechatpay_serial = job.platform.public_key_id.empty() && !keys.platform.empty()
-                                     ? keys.platform.begin()->first
-                                     : job.platform.public_key_id;
+    identity_.wechatpay_serial = keys.platform.request_serial;
     identity_.user_agent = "cardvoid/" + order.version + " (Linux) Boost.Beast";
+  }
+
+  // However the run ended: what works on flights first, then the flights, whose sockets must not outlive the
+  // context.
+  ~Runner() {
+    crypto_.stop();
+    crypto_.join();
+    flights_.clear();
   }
 
   Result<void> go(ledger::RunId run, std::optional<Instant> hold_until) {
@@ -87,12 +96,12 @@ class Runner {
     if (!client) return client.error();
     client_ = std::move(*client);
     if (hold_until) dispatcher_.hold(*hold_until);
+    heed_hang_up();
     wait_for_signal();
     tick();
     pump();
     io_.run();
-    crypto_.join();
-    flights_.clear();  // after a failed journal some are left; their sockets must not outlive the context
+    if (events_.progress) events_.progress(snapshot(), counts_);
     const auto closed = journal_.close();
     if (!closed) return closed.error();
     return {};
@@ -191,16 +200,13 @@ class Runner {
     auto& flight = flights_.at(send.row);
     flight.started = read_clocks();
     asio::post(crypto_, [this, &flight] {
-      thread_local std::unique_ptr<wechatpay::Signer> signer;
-      if (!signer) signer = std::make_unique<wechatpay::Signer>(keys_.merchant.get());
-      const auto request = wechatpay::build_request(job_.merchant.api, flight.kind, flight.row.card);
-      const auto timestamp = flight.started.wall.time_since_epoch().count() / 1000;
-      const auto nonce = wechatpay::make_nonce();
-      const auto signature = signer->sign(wechatpay::canonical_message(request, timestamp, nonce));
-      const auto& address =
-          flight.endpoint == model::Endpoint::primary ? job_.endpoints.primary : job_.endpoints.backup;
-      flight.request = wechatpay::serialize(request, identity_, address.text(),
-                                            wechatpay::authorization(identity_, timestamp, nonce, signature));
+      try {
+        sign(flight);
+      } catch (const std::exception& failure) {  // out of memory, no randomness
+        Error error{Errc::internal, fmt::format("cannot sign: {}", failure.what())};
+        asio::post(io_, [this, error = std::move(error)] { abandon(error); });
+        return;
+      }
       asio::post(io_, [this, &flight] {
         asio::co_spawn(io_, exchange(flight), [](const std::exception_ptr& error) {
           if (error) std::rethrow_exception(error);
@@ -208,6 +214,20 @@ class Runner {
       });
     });
     return true;
+  }
+
+  // On a thread of the crypto pool.
+  void sign(Flight& flight) {
+    thread_local std::unique_ptr<wechatpay::Signer> signer;
+    if (!signer) signer = std::make_unique<wechatpay::Signer>(keys_.merchant.get());
+    const auto request = wechatpay::build_request(job_.merchant.api, flight.kind, flight.row.card);
+    const auto timestamp = flight.started.wall.time_since_epoch().count() / 1000;
+    const auto nonce = wechatpay::make_nonce();
+    const auto signature = signer->sign(wechatpay::canonical_message(request, timestamp, nonce));
+    const auto& address =
+        flight.endpoint == model::Endpoint::primary ? job_.endpoints.primary : job_.endpoints.backup;
+    flight.request = wechatpay::serialize(request, identity_, address.text(),
+                                          wechatpay::authorization(identity_, timestamp, nonce, signature));
   }
 
   asio::awaitable<void> exchange(Flight& flight) {
@@ -223,9 +243,7 @@ class Runner {
 
   void end(Flight& flight, const model::Outcome& outcome, Now now) {
     if (abandoned_) return;
-    using enum model::OutcomeKind;
-    const bool sent =
-        outcome.kind != not_sent && outcome.kind != bad_certificate && outcome.kind != connection_closed;
+    const bool sent = model::was_sent(outcome.kind);
     const auto ruling = dispatcher_.ended(flight.row.id, outcome, now, static_cast<std::uint32_t>(random_()));
     ledger::Attempt attempt;
     attempt.row = flight.row.id;
@@ -239,6 +257,7 @@ class Runner {
     attempt.latency =
         std::chrono::duration_cast<std::chrono::microseconds>(now.steady - flight.started.steady);
     attempt.outcome = outcome;
+    if (sent) ++requests_;
     if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
     if (ruling.status == model::Status::invalidated) ++counts_.confirmed;
     if (ruling.status == model::Status::rejected) ++counts_.rejected;
@@ -278,6 +297,7 @@ class Runner {
 
   // Nothing can be recorded any more: whatever is under way is cut off and stays in doubt.
   void abandon(Error error) {
+    if (finished_) return;
     abandoned_ = true;
     carry_out(dispatch::action::Finished{std::move(error)});
   }
@@ -292,23 +312,51 @@ class Runner {
     return false;
   }
 
+  // A hang-up, as when a terminal is closed, counts as a stop unless nohup or a service manager ignores it.
+  void heed_hang_up() {
+    struct sigaction present {};
+    if (::sigaction(SIGHUP, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) signals_.add(SIGHUP);
+  }
+
   void wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
-      if (error) return;
+      if (error || finished_) return;
       // The second signal: leave at once. What was in flight is in doubt and is read back by the next run.
-      if (dispatcher_.stopping()) std::_Exit(static_cast<int>(Errc::stopped));
-      dispatcher_.stop({Errc::stopped, fmt::format("{} received", signal == SIGINT ? "SIGINT" : "SIGTERM")});
+      if (std::exchange(interrupted_, true)) std::_Exit(static_cast<int>(Errc::stopped));
+      dispatcher_.stop({Errc::stopped, fmt::format("SIG{} received", ::sigabbrev_np(signal))});
       if (events_.interrupted) events_.interrupted(snapshot().in_flight);
       wait_for_signal();
       pump();
     });
   }
 
+  // Now and then `status` is told how things are.
+  void beat(Instant now) {
+    if (now < next_beat_) return;
+    next_beat_ = now + k_pulse_interval;
+    const auto state = snapshot();
+    sent_at_.emplace_back(now, requests_);
+    while (sent_at_.size() > 2 && now - sent_at_[1].first > k_rate_span) sent_at_.pop_front();
+    const std::chrono::duration<double> span = now - sent_at_.front().first;
+    ledger::Pulse pulse;
+    pulse.run = run_;
+    pulse.at = read_clocks().wall;
+    if (span.count() > 0)
+      pulse.rate = static_cast<double>(requests_ - sent_at_.front().second) / span.count();
+    pulse.allowed_rate = state.rate;
+    pulse.paused_by_429 = state.paused_by_429;
+    pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;
+    pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
+    pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
+    journal_.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); });
+  }
+
   void tick() {
     progress_.expires_after(k_progress_interval);
     progress_.async_wait([this](const boost::system::error_code& error) {
-      if (error) return;
+      if (error || finished_) return;  // cancelling comes too late for a handler that is queued already
       if (events_.progress) events_.progress(snapshot(), counts_);
+      beat(std::chrono::steady_clock::now());
       tick();
     });
   }
@@ -324,8 +372,11 @@ class Runner {
   std::mt19937_64 random_{std::random_device{}()};
   std::unordered_map<RowId, Flight> flights_;
   ledger::RunCounts counts_;
+  std::uint64_t requests_ = 0;                             // of both kinds
+  std::deque<std::pair<Instant, std::uint64_t>> sent_at_;  // how many there were when, over the last minute
+  Instant next_beat_{};
   std::optional<Error> ending_;
-  bool pumping_ = false, finished_ = false, abandoned_ = false;
+  bool pumping_ = false, finished_ = false, abandoned_ = false, interrupted_ = false;
   // Declared after all that coroutines refer to: suspended frames die with the context (style.md
   // section 4.2).
   asio::io_context io_{1};
@@ -344,9 +395,24 @@ Result<Report> failed(const Error& error) { return {boost::system::in_place_erro
 }  // namespace
 
 int exit_code_for(const ledger::Totals& totals) {
-  if (totals.pending + totals.in_doubt() > 0) return static_cast<int>(Errc::stopped);
-  return totals.rejected + totals.refused > 0 ? 1 : 0;
+  if (totals.pending - totals.conflicts + totals.in_doubt() > 0) return static_cast<int>(Errc::stopped);
+  return totals.rejected + totals.refused + totals.conflicts > 0 ? 1 : 0;
 }
+
+namespace {
+
+// `reconcile` has done what it says when nothing is in doubt any more.
+int standing_after(const Order& order, const ledger::Totals& totals) {
+  if (!order.read_back_only) return exit_code_for(totals);
+  return totals.in_doubt() > 0 ? static_cast<int>(Errc::stopped) : 0;
+}
+
+std::string_view words_for_ending(const Report& report) {
+  if (report.stopped) return report.stopped->what;
+  return report.exit_code == static_cast<int>(Errc::stopped) ? "ended with rows in doubt" : "done";
+}
+
+}  // namespace
 
 Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
                        const Events& events) {
@@ -355,18 +421,21 @@ Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& 
   if (job.limits.per == model::QuotaPer::brand) {
     const auto brands = ledger.brands();
     if (!brands) return failed(brands.error());
+    if (const auto indexed = ledger.index_brands(); !indexed) return failed(indexed.error());
     for (const auto& brand : *brands) cursors.push_back({brand, order.read_back_only, false, 0});
   }
   if (cursors.empty()) cursors.push_back({std::nullopt, order.read_back_only, false, 0});
 
-  // What an earlier run sent a moment ago still counts: begin one window later than that.
-  const auto last = ledger.last_sent_at();
+  // What an earlier run sent may still count: begin one window later than that.
+  const auto last = ledger.last_sent_at(begun.wall);
   if (!last) return failed(last.error());
   std::optional<Instant> hold;
-  if (*last && begun.wall - **last < 2s) hold = begun.steady + 1100ms;
+  if (*last)
+    hold = begun.steady + dispatch::Pacer{job.limits.requests_per_second}.window() - (begun.wall - **last);
 
-  const auto run = ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()),
-                                     order.version, job.safety.acknowledge, order.fingerprint});
+  const auto run =
+      ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
+                        job.safety.acknowledge, order.fingerprint, order.confirmed});
   if (!run) return failed(run.error());
   Report report;
   {
@@ -381,15 +450,15 @@ Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& 
   const auto totals = ledger.totals();
   if (!totals) return failed(totals.error());
   report.totals = *totals;
-  const int standing = exit_code_for(*totals);
+  const int standing = standing_after(order, *totals);
   // A soft stop that came when nothing was left is no stop.
   const bool early = report.stopped &&
                      (report.stopped->code != Errc::stopped || standing == static_cast<int>(Errc::stopped));
   report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;
   const auto now = read_clocks();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
-  const auto closed = ledger.end_run(*run, report.counts, report.exit_code,
-                                     report.stopped ? report.stopped->what : "done", now.wall);
+  const auto closed =
+      ledger.end_run(*run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());
   (void)ledger.checkpoint();
   return report;

@@ -17,7 +17,8 @@ namespace {
 using model::Outcome;
 using model::OutcomeKind;
 
-constexpr std::size_t k_code_bytes = 64, k_message_bytes = 512, k_request_id_bytes = 128;
+constexpr std::size_t k_code_bytes = 64, k_message_bytes = 512, k_request_id_bytes = 128,
+                      k_read_of_message_bytes = 4'096;
 constexpr std::size_t k_excerpt_bytes = 160;
 constexpr std::chrono::hours k_longest_wait{1};
 
@@ -176,6 +177,14 @@ void explain(Outcome& outcome, OutcomeKind kind, std::string_view code, std::str
   outcome.error_message = printable(message, k_message_bytes);
 }
 
+// The platform's words may repeat what it was asked (platform.md section 5.1). Masked before anything is cut,
+// so that no half of an openid is left. A short code is no secret worth spoiling the words for.
+std::string without_personal_data(std::string_view text, const model::Card& card) {
+  constexpr std::size_t k_least_code = 9;
+  auto masked = mask_in(cut(text, k_read_of_message_bytes), card.openid);
+  return card.code.size() < k_least_code ? masked : mask_in(masked, card.code);
+}
+
 void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind kind,
                       const model::Card& asked) {
   if (answer.status == 202)
@@ -189,7 +198,8 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
 
   const auto body = read_body(answer.body);
   if (!body.card && body.error)
-    return explain(outcome, OutcomeKind::unreadable, body.error->code, body.error->message);
+    return explain(outcome, OutcomeKind::unreadable, body.error->code,
+                   without_personal_data(body.error->message, asked));
   if (!body.card)
     return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
                    fmt::format("HTTP {} whose body is not a card", answer.status));
@@ -208,7 +218,7 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
             fmt::format("HTTP {}, yet the card is {}", answer.status, card.user_card_state));
 }
 
-void classify_failure(Outcome& outcome, const Answer& answer) {
+void classify_failure(Outcome& outcome, const Answer& answer, const model::Card& card) {
   if (answer.verdict != Verdict::verified && answer.verdict != Verdict::no_signature) {
     outcome.retry_after.reset();
     return explain(outcome, OutcomeKind::distrusted, "DISTRUSTED",
@@ -218,9 +228,9 @@ void classify_failure(Outcome& outcome, const Answer& answer) {
   const auto code = body.error ? body.error->code : std::string{};
   const auto message = body.error ? body.error->message : std::string{};
   const auto kind = look_up(answer.status, code, message);
-  if (body.error) return explain(outcome, kind, code, message);
+  if (body.error) return explain(outcome, kind, code, without_personal_data(message, card));
   explain(outcome, kind, fmt::format("HTTP_{}", answer.status),
-          describe_body(answer.status, body, answer.body));
+          describe_body(answer.status, body, without_personal_data(answer.body, card)));
 }
 
 }  // namespace
@@ -234,7 +244,7 @@ Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Car
   if (answer.status >= 200 && answer.status < 300)
     classify_success(outcome, answer, kind, card);
   else
-    classify_failure(outcome, answer);
+    classify_failure(outcome, answer, card);
   return outcome;
 }
 

@@ -44,8 +44,9 @@ Result<std::vector<fs::path>> list_pem_files(const fs::path& dir) {
 
 }  // namespace
 
-Result<Verifier::Keys> load_platform_keys(const model::Platform& platform) {
-  Verifier::Keys keys;
+Result<PlatformKeys> load_platform_keys(const model::Platform& platform) {
+  PlatformKeys loaded;
+  auto& keys = loaded.keys;
   if (!platform.public_key_file.empty()) {
     const auto failed = [&](const Error& error) { return with_context(error, "platform.public_key_file"); };
     auto pem = read_key_file(platform.public_key_file);
@@ -53,9 +54,11 @@ Result<Verifier::Keys> load_platform_keys(const model::Platform& platform) {
     auto key = read_public_key(*pem);
     if (!key) return failed(with_context(key.error(), platform.public_key_file.string()));
     keys.emplace(platform.public_key_id, share(*std::move(key)));
+    loaded.request_serial = platform.public_key_id;
   }
   if (!platform.certificates_dir.empty()) {
     const auto failed = [&](const Error& error) { return with_context(error, "platform.certificates_dir"); };
+    WallTime latest = WallTime::min();
     auto files = list_pem_files(platform.certificates_dir);
     if (!files) return failed(files.error());
     for (const auto& file : *files) {
@@ -63,12 +66,14 @@ Result<Verifier::Keys> load_platform_keys(const model::Platform& platform) {
       if (!pem) return failed(pem.error());
       auto certificate = read_certificate(*pem);
       if (!certificate) return failed(with_context(certificate.error(), file.string()));
+      if (certificate->valid_from > latest)
+        latest = certificate->valid_from, loaded.request_serial = certificate->serial;
       keys.emplace(certificate->serial, share(std::move(certificate->key)));
     }
   }
   if (keys.empty())
     return Error{Errc::bad_job, "[platform] names neither public_key_file nor certificates_dir"};
-  return keys;
+  return loaded;
 }
 
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant) {

@@ -7,6 +7,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/wechatpay/keys.hpp>
 #include <cstring>
+#include <ctime>
 #include <optional>
 
 namespace cardvoid::wechatpay {
@@ -165,7 +166,11 @@ Result<Certificate> read_certificate(std::string_view pem) {
   if (!hex) return garbled("the certificate's serial number");
   std::string serial{hex};
   OPENSSL_free(hex);
-  return Certificate{std::move(serial), std::move(key)};
+  std::tm from{};
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate.get()), &from) != 1)
+    return garbled("the certificate's validity");
+  const auto valid_from = WallTime{std::chrono::seconds{::timegm(&from)}};
+  return Certificate{std::move(serial), std::move(key), valid_from};
 }
 
 }  // namespace cardvoid::wechatpay

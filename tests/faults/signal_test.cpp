@@ -34,7 +34,8 @@ TEST_SUITE("faults") {
       const auto ended = program->wait();
       INFO(ended.err, ended.out);
       CHECK(ended.exit_code == 75);
-      CHECK(stage.ask_results("SELECT count(*) FROM attempts WHERE started_at > '" + said_at + "'")[0][0] == "0");
+      CHECK(stage.ask_results("SELECT count(*) FROM attempts WHERE started_at > '" + said_at + "'")[0][0] ==
+            "0");
       CHECK(stage.count("status = 'in_flight'") == 0);
       CHECK(stage.count("status = 'pending'") > 100);
       stage.check_against_truth();

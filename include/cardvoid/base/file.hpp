@@ -3,6 +3,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cstddef>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -12,7 +13,28 @@ namespace cardvoid {
 // Reads a file of at most `limit_bytes`. Errors carry `code` and say why in words.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code);
 
-// Writes a file of this owner alone (0600), replacing it in one step: written beside it, synced, renamed.
+// A file of this owner alone (0600), replacing what was there in one step when it is whole: written beside
+// it, synced, renamed. What is no plain file, a device or a pipe, is written as it is.
+class PrivateFile {
+ public:
+  // Error: io (74).
+  static Result<PrivateFile> create(const std::filesystem::path& path);
+  static Result<PrivateFile> standard_output();
+  PrivateFile(PrivateFile&& other) noexcept;
+  PrivateFile& operator=(PrivateFile&&) = delete;
+  ~PrivateFile();  // unfinished: the old file stays
+
+  void write(std::string_view text);  // what goes wrong is told by finish()
+  Result<void> finish();
+
+ private:
+  PrivateFile() = default;
+  std::FILE* file_ = nullptr;
+  std::filesystem::path path_, beside_;  // beside_ is empty when it is written as it is
+  int error_ = 0;                        // errno of the first failure
+};
+
+// The same in one call.
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content);
 
 // Owns a POSIX file descriptor; closes it at the end.

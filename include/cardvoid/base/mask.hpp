@@ -6,8 +6,8 @@
 
 namespace cardvoid {
 
-// An openid or card code for a log line: only its last four characters, "…LgLBA" style: "****LBAx". Values of
-// eight characters and less vanish whole.
+// An openid or card code for a log line: only its last four characters, "****gLBA". Values of eight
+// characters and less vanish whole.
 std::string mask(std::string_view identifier);
 
 // `text` with every occurrence of `identifier` masked: messages of the platform may repeat an openid.

@@ -2,6 +2,7 @@
 // UTF-8 text: validity, length in characters, width on a terminal.
 
 #include <cstddef>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,11 @@ std::string fit_to_width(std::string_view text, std::size_t columns);
 
 // Text from outside made safe for a terminal or a log line: control characters and invalid bytes become \xNN.
 std::string escape_for_terminal(std::string_view text);
+
+// Writes to a terminal or log and flushes. Progress and messages are disposable: a stream that cannot take
+// them (a full disk, a reader that went away) is no reason to stop a run, so failures are ignored. Never
+// throws.
+void put(std::FILE* stream, std::string_view text) noexcept;
 
 // The nearest of `candidates` by edit distance, when near enough to be a typing error.
 template <class Range>

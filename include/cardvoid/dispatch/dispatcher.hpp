@@ -134,7 +134,8 @@ class Dispatcher {
     std::optional<model::Endpoint> avoid;  // where it failed last
     bool fresh_connection = false;
     bool doubt = false;         // an invalidation may have been executed without our knowing
-    bool touched = false;       // something was sent for it in this run
+    bool invalidated = false;   // an invalidation was written in this run
+    bool sent_earlier = false;  // or in an earlier one
     bool signed_again = false;  // after a complaint about the time
     int attempt = 0;            // journalled so far
     int invalidations = 0;      // in this run, that may count against max_attempts
@@ -143,9 +144,11 @@ class Dispatcher {
     Instant started{};  // of the attempt under way
     Instant permit{};
     Instant last_doubt{};
+    WallTime written_at{};
     std::optional<WallTime> first_sent_at;
     std::optional<model::Outcome> refusal;  // the platform's refusal, waiting for its read-back
-    model::Outcome last_doubtful;           // shown when the row ends unresolved
+    model::Endpoint refused_by = model::Endpoint::primary;
+    model::Outcome last_doubtful;  // shown when the row ends unresolved
   };
   using Tasks = std::unordered_map<model::RowId, Task>;
 
@@ -173,8 +176,10 @@ class Dispatcher {
   Ruling again(model::RowId row, Task& task, model::AttemptKind kind, Instant due);
   Ruling halt(const Task& task, const model::Outcome& outcome, Errc code, const std::string& why);
   bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
+  std::string instead_of(model::Endpoint endpoint) const;
   void judge_endpoint(const Task& task, const model::Outcome& outcome, Instant now);
   void judge_signature(const model::Outcome& outcome);
+  void judge_throttling(const model::Outcome& outcome, Instant now);
 
   std::optional<Action> next_stopping();
   std::optional<Action> next_send(Instant now);
@@ -185,6 +190,7 @@ class Dispatcher {
   std::chrono::nanoseconds prepare_lead() const;
   bool has_room(const LaneState& lane) const;
   bool may_start_fresh(const LaneState& lane, Instant now) const;
+  void count_sent(Task& task);
   void forget(model::RowId row);
   void note(Notice::Level level, std::string text) { notices_.push_back({level, std::move(text)}); }
 
@@ -198,8 +204,9 @@ class Dispatcher {
   std::int64_t taken_up_ = 0;
   int preparing_ = 0, in_flight_ = 0, waiting_ = 0;
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late
-  int unverified_in_a_row_ = 0;
-  bool proven_ = false;  // our credentials and theirs have worked once in this run
+  std::deque<bool> verified_;  // of the latest answers that should carry a signature; oldest first
+  std::optional<Instant> throttled_since_;  // nothing but 429 since then
+  bool proven_ = false;                     // our credentials and theirs have worked once in this run
   std::uint64_t retries_ = 0, throttled_ = 0, read_backs_ = 0;
   std::vector<Notice> notices_;
 };

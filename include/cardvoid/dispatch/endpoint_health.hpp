@@ -18,6 +18,7 @@ class EndpointHealth {
     milliseconds cooldown{30'000};
   };
   enum class State { closed, open, half_open };
+  static const char* to_text(State state);
 
   explicit EndpointHealth(Settings settings);
 

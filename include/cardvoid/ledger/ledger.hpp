@@ -25,7 +25,11 @@
 
 namespace cardvoid::ledger {
 
-enum class Access { read_only, read_write };
+enum class Access {
+  read_only,
+  read_write,  // what is there already
+  create,      // makes it, and its folder, when it is missing
+};
 
 using RunId = std::int64_t;
 
@@ -33,19 +37,24 @@ using RunId = std::int64_t;
 struct Totals {
   std::int64_t pending = 0, in_flight = 0, invalidated = 0, rejected = 0, unresolved = 0;
   std::int64_t held = 0;                    // of the unresolved
+  std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
   std::int64_t refused = 0;                 // input lines that never became rows
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
   std::int64_t to_send() const {
-    return pending + in_flight + unresolved - held;
+    return pending - conflicts + in_flight + unresolved - held;
   }  // the plan that the fingerprint covers
 };
 
 struct ImportSummary {
   WallTime finished_at{};
   std::string source;
-  std::int64_t lines = 0, added = 0, known = 0, duplicates = 0, refused = 0, vanished = 0;
+  std::int64_t lines = 0, added = 0, known = 0, duplicates = 0;
+  std::int64_t refused = 0;           // lines, those of conflicts among them
+  std::int64_t conflicts = 0;         // rows whose openid or reason the input has changed: not sent
+  std::int64_t vanished = 0;          // rows of earlier imports that the input no longer has
+  std::int64_t vanished_to_send = 0;  // of these, still to send
 };
 
 struct RefusedCause {
@@ -60,6 +69,7 @@ struct RunStart {
   std::string host;
   int pid = 0;
   std::string version, acknowledge, fingerprint;
+  bool confirmed = false;  // by --confirm
 };
 
 struct RunCounts {
@@ -73,6 +83,22 @@ struct RunRecord {
   std::optional<int> exit_code;
   std::string ending;
   RunCounts counts;
+};
+
+// What a run says of itself while it goes on.
+struct Pulse {
+  RunId run = 0;
+  WallTime at{};
+  double rate = 0, allowed_rate = 0;  // requests/s
+  bool paused_by_429 = false;
+  int in_flight = 0, waiting = 0;
+  std::string primary_state, backup_state;  // "closed", "open", "half_open"
+};
+
+// Rows that are not settled as wished, by the error they show.
+struct ErrorCount {
+  std::string status, code;
+  std::int64_t count = 0;
 };
 
 // The intent to send an invalidation. Its row becomes in_flight.
@@ -97,10 +123,10 @@ struct Attempt {
   model::Outcome outcome;
 };
 
-// Where a lane's reading stands. Rows in doubt come first, held ones never.
+// Where a lane's reading stands. Rows in doubt come first, held ones only for `reconcile`.
 struct Cursor {
   std::optional<std::string> brand_id;  // only rows of this brand
-  bool doubt_only = false;              // `reconcile`
+  bool doubt_only = false;              // `reconcile`: held ones too
   bool doubt_done = false;
   model::RowId after = 0;  // of the part that is being read
 };
@@ -110,8 +136,9 @@ using ResultRow = std::vector<std::optional<std::string>>;
 
 class Ledger {
  public:
-  // Opens the results database of this job. read_write creates it (and its folder, 0700; files 0600) when it
-  // is missing; read_only returns no_input (66) then.
+  // Opens the results database of this job; who writes holds its Lock. Files are made with 0600. Errors:
+  // no_input (66) when it is missing and not to be made, cannot_create (73) when it is not this job's or
+  // cannot be made.
   static Result<Ledger> open(const std::filesystem::path& file, std::string_view job_name, Access access);
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
@@ -119,26 +146,33 @@ class Ledger {
 
   // --- reading ---
   Result<Totals> totals();
-  Result<std::optional<ImportSummary>> last_import();
   Result<std::vector<RefusedCause>> refused_causes();
   Result<std::vector<RunRecord>> last_runs(int count);
+  Result<std::optional<Pulse>> pulse();
+  Result<std::vector<ErrorCount>> errors(int most);  // the most frequent ones first
   // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
   Result<std::string> fingerprint();
   Result<std::vector<std::string>> brands();
+  // Makes reading by brand cheap; once is enough.
+  Result<void> index_brands();
   // The columns of the results view, and its rows in input order, all or those with one status.
   static const std::vector<std::string>& result_columns();
   Result<std::int64_t> each_result(std::optional<model::Status> status,
                                    const std::function<void(const ResultRow&)>& row);
-  // When the latest request of any run may have left; nullopt: none yet.
-  Result<std::optional<WallTime>> last_sent_at();
+  // When the latest request of any run may have left: `now` when the last run died, nullopt when there was
+  // none.
+  Result<std::optional<WallTime>> last_sent_at(WallTime now);
+  // Did an earlier run begin with this confirmed plan, and is everything still to send a part of it?
+  Result<bool> is_rest_of_confirmed(std::string_view fingerprint_digits);
 
-  // --- importing: begin, add and refuse for every record, finish. Commits in large transactions ---
+  // --- importing: begin, add and refuse for every record, finish. Commits in large transactions; what an
+  // import that did not finish has brought is no part of the plan and goes with the next one ---
   Result<void> begin_import(WallTime now);
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
   Result<ImportSummary> finish_import(std::string_view source, WallTime now);
 
-  // The input turned out untrustworthy: rolls back what is not committed yet.
+  // The input turned out untrustworthy: nothing of it is kept.
   Result<void> abandon_import();
 
   // --- running; every change takes effect with the next commit() ---
@@ -152,6 +186,7 @@ class Ledger {
   Result<void> close_attempt(const Attempt& attempt, const model::Ruling& ruling);
   Result<void> withdraw_attempt(model::RowId row, int n, model::Status status);
   Result<void> save_counts(RunId run, const RunCounts& counts);
+  Result<void> save_pulse(const Pulse& pulse);
   Result<void> commit();
 
   // Folds the write-ahead log into the file, so that copying the one file copies everything.

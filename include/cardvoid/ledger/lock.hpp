@@ -16,8 +16,8 @@ struct LockHolder {
   WallTime since{};
 };
 
-// Held as long as it lives: flock(2) on DATABASE.lock, released by the kernel whatever way the process ends.
-// The file names the holder for people; nobody trusts what it says.
+// Held as long as it lives: a lock on DATABASE.lock beside the real file, released by the kernel whatever way
+// the process ends. The file names the holder for people; nobody trusts what it says.
 class Lock {
  public:
   // Errors: stopped (75) naming the holder; cannot_create (73) when the file cannot be made.

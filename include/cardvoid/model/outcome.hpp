@@ -41,6 +41,9 @@ enum class OutcomeKind {
 };
 std::string_view to_text(OutcomeKind kind);  // as stored in attempts.outcome
 
+// Did a byte of the request leave, as far as we know?
+bool was_sent(OutcomeKind kind);
+
 // May the platform have executed this attempt without our knowing? Only asked of invalidations.
 bool leaves_doubt(OutcomeKind kind);
 

@@ -14,6 +14,7 @@ struct Ruling {
   bool held = false;      // unresolved for good: only `retry` may take it up again
   bool finished = false;  // the dispatcher is done with the row in this run
   Outcome shown;          // whose state, time, code and message the results show: settling or latest
+  std::optional<Endpoint> shown_endpoint = {};  // where that came from; nullopt: the attempt's own
 };
 
 }  // namespace cardvoid::model

@@ -58,7 +58,9 @@ struct Header {
 // How far an exchange got.
 struct Exchange {
   enum Reach {
-    not_sent,  // not one byte was handed to the connection: found closed, or the deadline had passed
+    not_sent,  // not one byte was handed to the connection: found closed after a while, or the deadline had
+               // passed
+    shut_out,  // nor here: the peer took a new connection, shook hands and closed it at once
     stale,     // written on a reused connection that was closed before any byte of an answer
     lost,      // written, at least in part, and no complete answer came
     answered,

@@ -39,7 +39,7 @@ class Progress {
   void update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now);
   // Prints a line of its own, above the live line. `text` is made safe for a terminal.
   void say(std::string_view text);
-  // Takes the live line away.
+  // Takes the live line away; says the last state as JSON.
   void finish();
 
  private:
@@ -49,7 +49,8 @@ class Progress {
   std::FILE* stream_;
   std::int64_t to_send_;
   Instant begun_, next_plain_;
-  std::string shown_;  // the live line that is on the screen
+  std::string shown_;   // the live line that is on the screen
+  std::string unsaid_;  // plain and json: the latest state, its turn not yet come
 };
 
 }  // namespace cardvoid::report

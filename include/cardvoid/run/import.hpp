@@ -4,11 +4,14 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
+#include <functional>
 
 namespace cardvoid::run {
 
-// Reads the whole input at constant memory. On an error nothing of the failing part is kept; what was
-// imported before stays, and importing again is harmless: rows are known by their content.
-Result<ledger::ImportSummary> import_input(const model::Job& job, ledger::Ledger& ledger);
+// Reads the whole input at constant memory. On an error nothing of it is kept; what was imported before
+// stays, and importing again is harmless: rows are known by their content. `interrupted` is asked now and
+// then; then the error is stopped (75).
+Result<ledger::ImportSummary> import_input(const model::Job& job, ledger::Ledger& ledger,
+                                           const std::function<bool()>& interrupted);
 
 }  // namespace cardvoid::run

@@ -31,11 +31,12 @@ struct Order {
   std::optional<std::int64_t> row_limit;  // `--limit`
   std::string version;
   std::string fingerprint;
+  bool confirmed = false;  // by --confirm
 };
 
 struct Keys {
   wechatpay::PrivateKey merchant;
-  wechatpay::Verifier::Keys platform;
+  wechatpay::PlatformKeys platform;
 };
 
 struct Report {
@@ -48,8 +49,8 @@ struct Report {
   milliseconds elapsed{0};
 };
 
-// Sends what the ledger holds and returns when nothing is under way any more. SIGINT and SIGTERM end it
-// softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
+// Sends what the ledger holds and returns when nothing is under way any more. SIGINT, SIGTERM and SIGHUP end
+// it softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
 // results cannot be written.
 Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
                        const Events& events);

@@ -6,6 +6,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/owned.hpp>
+#include <cardvoid/base/time.hpp>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,7 @@ Result<PublicKey> read_public_key(std::string_view pem);
 struct Certificate {
   std::string serial;  // hex, upper case, as in Wechatpay-Serial
   PublicKey key;
+  WallTime valid_from{};
 };
 Result<Certificate> read_certificate(std::string_view pem);
 

@@ -54,10 +54,17 @@ class Verifier {
   std::unique_ptr<State> state_;
 };
 
+struct PlatformKeys {
+  Verifier::Keys keys;
+  // For the header Wechatpay-Serial of our requests, which decides what signs the answers (platform.md
+  // section 4.2): the public key's id, or the serial of the certificate that became valid last.
+  std::string request_serial;
+};
+
 // The keys the job names: the public key under its id, every *.pem certificate of certificates_dir under its
 // serial. Reads files. Errors: no_input (not there), bad_credentials (unreadable, or not such a key), bad_job
 // (neither is named; the job file's check comes first).
-Result<Verifier::Keys> load_platform_keys(const model::Platform& platform);
+Result<PlatformKeys> load_platform_keys(const model::Platform& platform);
 
 // The job's private key. Reads files. Errors as above; a line end after the passphrase is not part of it.
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant);

@@ -198,7 +198,8 @@ TEST_SUITE("component") {
       const auto source = open(query(file, "SELECT code, openid FROM members"));
       REQUIRE(source.has_error());
       CHECK(source.error().code == code);
-      CHECK(source.error().what == "input.sqlite: " + file.string() + what);
+      const std::string key = code == Errc::no_input ? "input.sqlite: " : "";
+      CHECK(source.error().what == key + file.string() + what);
     };
     check(folder.path / "none.db", Errc::no_input, ": cannot open it: No such file or directory");
     CHECK_FALSE(std::filesystem::exists(folder.path / "none.db"));

@@ -15,7 +15,7 @@
 namespace cardvoid::net {
 
 inline std::ostream& operator<<(std::ostream& out, Exchange::Reach reach) {
-  static constexpr const char* k_words[] = {"not_sent", "stale", "lost", "answered"};
+  static constexpr const char* k_words[] = {"not_sent", "shut_out", "stale", "lost", "answered"};
   return out << k_words[reach];
 }
 

@@ -153,7 +153,7 @@ std::string Scene::verdict(const HttpAnswer& answer) const {
   model::Platform platform;
   platform.public_key_id = k_public_key_id;
   platform.public_key_file = dir / "wxp_pub.pem";
-  wechatpay::Verifier verifier{wechatpay::load_platform_keys(platform).value()};
+  wechatpay::Verifier verifier{wechatpay::load_platform_keys(platform).value().keys};
   const auto header = [&](const char* name) {
     const auto found = answer.headers.find(name);
     return found == answer.headers.end() ? std::string{} : found->second;

@@ -71,10 +71,11 @@ TEST_SUITE("component") {
     model::Platform platform;
     platform.public_key_id = "PUB_KEY_ID_1";
     platform.public_key_file = put("pub.pem", key_tools::public_pem(key.get()));
-    const auto keys = load_platform_keys(platform);
-    REQUIRE(keys.has_value());
-    REQUIRE(keys->size() == 1);
-    CHECK(EVP_PKEY_eq(keys->at("PUB_KEY_ID_1").get(), key.get()) == 1);
+    const auto loaded = load_platform_keys(platform);
+    REQUIRE(loaded.has_value());
+    CHECK(loaded->request_serial == "PUB_KEY_ID_1");
+    REQUIRE(loaded->keys.size() == 1);
+    CHECK(EVP_PKEY_eq(loaded->keys.at("PUB_KEY_ID_1").get(), key.get()) == 1);
 
     platform.public_key_file = path / "absent.pem";
     check_error(load_platform_keys(platform), Errc::no_input, "absent.pem");
@@ -91,14 +92,16 @@ TEST_SUITE("component") {
     platform.certificates_dir = path;
     check_error(load_platform_keys(platform), Errc::bad_credentials, "holds no *.pem file");
 
-    put("old.pem", key_tools::certificate_pem(old_key.get(), "AA01"));
-    put("new.pem", key_tools::certificate_pem(new_key.get(), "BB02"));
+    // In the order of neither names nor serials: the newest is asked for, whatever it is called.
+    put("a.pem", key_tools::certificate_pem(new_key.get(), "AA01", 1));
+    put("b.pem", key_tools::certificate_pem(old_key.get(), "BB02", 2));
     put("README.txt", "not a key");
-    const auto keys = load_platform_keys(platform);
-    REQUIRE(keys.has_value());
-    REQUIRE(keys->size() == 2);
-    CHECK(EVP_PKEY_eq(keys->at("AA01").get(), old_key.get()) == 1);
-    CHECK(EVP_PKEY_eq(keys->at("BB02").get(), new_key.get()) == 1);
+    const auto loaded = load_platform_keys(platform);
+    REQUIRE(loaded.has_value());
+    CHECK(loaded->request_serial == "AA01");
+    REQUIRE(loaded->keys.size() == 2);
+    CHECK(EVP_PKEY_eq(loaded->keys.at("AA01").get(), new_key.get()) == 1);
+    CHECK(EVP_PKEY_eq(loaded->keys.at("BB02").get(), old_key.get()) == 1);
 
     put("broken.pem", key_tools::public_pem(old_key.get()));
     check_error(load_platform_keys(platform), Errc::bad_credentials, "broken.pem: it holds a public key");

@@ -46,7 +46,7 @@ TEST_SUITE("unit") {
     CHECK(fault_of_code("..") == "code: \".\" and \"..\" cannot be sent in a URL");
     for (const auto* code : {" 1", "1 ", "1\t", "\t1", " "})
       CHECK(fault_of_code(code) == "code: leading or trailing space");
-    CHECK(fault_of_code("1  2") == "code: two spaces in a row");
+    CHECK(fault_of_code("1  2") == "");
     for (const auto* code : {"1\t2", "1\r", "1\n2", "\x7F"})
       CHECK(fault_of_code(code) == "code: control character, such as a tab or a line break");
     CHECK(fault_of_code(std::string{"1\0002", 3}) ==

@@ -56,13 +56,13 @@ inline std::string pkcs1_pem(const EVP_PKEY* key, std::string passphrase = {}) {
   });
 }
 
-inline std::string certificate_pem(EVP_PKEY* key, const char* serial_hex) {
+inline std::string certificate_pem(EVP_PKEY* key, const char* serial_hex, int days_old = 0) {
   const Owned<X509, X509_free> certificate{X509_new()};
   BIGNUM* number = nullptr;
   require(BN_hex2bn(&number, serial_hex) > 0, "not a serial");
   const Owned<BIGNUM, BN_free> owned{number};
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate.get()));
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -86'400L * days_old);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3'600);
   require(X509_set_pubkey(certificate.get(), key) == 1, "no key");
   require(X509_sign(certificate.get(), key, EVP_sha256()) > 0, "cannot sign");

@@ -1,0 +1,55 @@
+#include "place.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <system_error>
+
+namespace cardvoid::ledger {
+
+namespace fs = std::filesystem;
+
+fs::path real_path(const fs::path& file) {
+  std::error_code error;
+  auto real = fs::weakly_canonical(file, error);
+  return error ? file : real;
+}
+
+std::string_view network_file_system(long type) {
+  // Magic numbers of statfs(2) and linux/magic.h.
+  switch (static_cast<unsigned long>(type) & 0xFFFFFFFF) {
+    case 0x6969: return "NFS";
+    case 0xFF534D42:
+    case 0xFE534D42:
+    case 0x517B: return "SMB";
+    case 0x00C36400: return "Ceph";
+    case 0x5346414F: return "AFS";
+    case 0x01021997: return "9P";
+    case 0x0BD00BD0: return "Lustre";
+    default: return {};
+  }
+}
+
+Result<void> prepare_folder(const fs::path& database) {
+  auto folder = real_path(database).parent_path();
+  std::error_code error;
+  if (!fs::exists(folder, error)) {
+    fs::create_directories(folder, error);
+    if (error)
+      return Error{Errc::cannot_create,
+                   fmt::format("{}: cannot create the folder: {}", folder.string(), error.message())};
+    ::chmod(folder.c_str(), 0700);
+  }
+  struct statfs where {};
+  if (::statfs(folder.c_str(), &where) == 0)
+    if (const auto name = network_file_system(where.f_type); !name.empty())
+      return Error{
+          Errc::cannot_create,
+          fmt::format("{}: is on a network file system ({}), where SQLite cannot keep its promises; name "
+                      "a file on a local disk in results.database or with --results",
+                      database.string(), name)};
+  return {};
+}
+
+}  // namespace cardvoid::ledger

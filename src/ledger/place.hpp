@@ -1,0 +1,19 @@
+#pragma once
+// Where a results database may live.
+
+#include <cardvoid/base/error.hpp>
+#include <filesystem>
+
+namespace cardvoid::ledger {
+
+// The one file that a name stands for, whatever symbolic links lead there: two names, one lock.
+std::filesystem::path real_path(const std::filesystem::path& file);
+
+// Makes the folder (0700) when it is missing. Error: cannot_create (73), also for a network file system,
+// where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview").
+Result<void> prepare_folder(const std::filesystem::path& database);
+
+// The name of a network file system by statfs(2)'s f_type; empty for any other.
+std::string_view network_file_system(long type);
+
+}  // namespace cardvoid::ledger
