@@ -108,13 +108,13 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
 
 int plan(Console& console) {
   const auto& options = console.options();
+  const Interrupt interrupt;
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
   const auto lock = ledger::Lock::acquire(job->results.database, "plan");
   if (!lock) return console.fail(lock.error());
   auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
-  const Interrupt interrupt;
   const auto made = make_plan(*job, *ledger);
   if (!made) return console.fail(made.error());
   return console.answer(options.json ? as_json(*made, *job) : plan_text(*made, *job))

@@ -102,6 +102,7 @@ std::string attempt_line(const ledger::Attempt& attempt, const model::Card& card
 
 int run_job(Console& console) {
   const auto& options = console.options();
+  std::optional<Interrupt> interrupt{std::in_place};  // until the run itself heeds signals
   if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
@@ -138,7 +139,6 @@ int run_job(Console& console) {
     order.fingerprint = *fingerprint;
     to_send = totals->in_doubt();
   } else {
-    const Interrupt interrupt;
     const auto plan = make_plan(*job, *ledger);
     if (!plan) return console.fail(plan.error());
     warn_about(*plan, console);
@@ -170,6 +170,7 @@ int run_job(Console& console) {
                             in_flight));
   };
 
+  interrupt.reset();
   const auto report = run::execute(*job, keys, *ledger, order, events);
   progress.finish();
   console.attach(nullptr);

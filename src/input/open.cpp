@@ -21,11 +21,11 @@ Error cannot(const std::string& name, const char* doing) {
 ReadBytes reader_of(FileDescriptor file, std::string name) {
   return [file = std::make_shared<FileDescriptor>(std::move(file)),
           name = std::move(name)](std::span<char> block) -> Result<std::size_t> {
-    for (;;) {
-      const auto got = ::read(file->get(), block.data(), block.size());
-      if (got >= 0) return static_cast<std::size_t>(got);
-      if (errno != EINTR) return cannot(name, "read it");
-    }
+    const auto got = ::read(file->get(), block.data(), block.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    // Only a signal that asks to stop interrupts a read; waiting on would make its sender wait too.
+    if (errno == EINTR) return Error{Errc::stopped, "interrupted while reading the input; nothing was sent"};
+    return cannot(name, "read it");
   };
 }
 

@@ -94,4 +94,23 @@ TEST_SUITE("cli") {
     CHECK(dry.out.find("fingerprint ") != std::string::npos);
     CHECK(stage.sandbox->counters().invalidate_requests + stage.sandbox->counters().read_back_requests == 0);
   }
+
+  TEST_CASE("consent: the same command with --confirm carries on with what is left and takes nothing new") {
+    const auto stage = stage_of_twelve();
+    const auto digits = fingerprint(stage).substr(0, 8);
+    CHECK(stage.run("run", {"--confirm", digits, "--limit", "5"}).exit_code == 75);
+    stage.write("members.csv", plain_members(13));
+    CHECK(stage.run("run", {"--confirm", digits}).exit_code == 65);
+    CHECK(stage.sandbox->counters().invalidate_requests == 5);
+    const Stage other{sandbox::plain_settings(), {{"members.csv", plain_members(12)}}};
+    const auto confirmed = fingerprint(other).substr(0, 8);
+    CHECK(other.run("run", {"--confirm", confirmed, "--limit", "5"}).exit_code == 75);
+    CHECK(other.run("run", {"--confirm", confirmed}).exit_code == 0);
+    CHECK(other.sandbox->counters().invalidate_requests == 12);
+    // A plan that only ever ran with --yes was not confirmed by its digits.
+    const auto unconfirmed = stage_of_twelve();
+    const auto first = fingerprint(unconfirmed).substr(0, 8);
+    CHECK(unconfirmed.run("run", {"--yes", "--limit", "5"}).exit_code == 75);
+    CHECK(unconfirmed.run("run", {"--confirm", first}).exit_code == 65);
+  }
 }

@@ -106,4 +106,35 @@ TEST_SUITE("cli") {
         stage.ask_results("SELECT kind, endpoint, http_status, outcome, n FROM attempts LIMIT 1")[0];
     CHECK(attempt == Line{"invalidate", "primary", "200", "confirmed", "1"});
   }
+
+  TEST_CASE("export: the files of the job are never written over") {
+    const FinishedStage stage;
+    const auto sizes = [&] {
+      return stage.read("sandbox.db").size() + stage.read("members.csv").size() +
+             stage.read("sandbox.toml").size() + stage.read("apiclient_key.pem").size();
+    };
+    const auto before = sizes();
+    std::filesystem::create_symlink(stage.database(), stage.dir / "link.db");
+    for (const char* file : {"sandbox.db", "sandbox.db-wal", "sandbox.db.lock", "link.db", "members.csv",
+                             "sandbox.toml", "apiclient_key.pem", "./sandbox.db"}) {
+      const auto ended = stage.run("export", {"-o", (stage.dir / file).string()});
+      CAPTURE(file);
+      CHECK(ended.exit_code == 64);
+      CHECK(ended.err.find("that is the job's") != std::string::npos);
+    }
+    CHECK(sizes() == before);
+  }
+
+  TEST_CASE("export: a file that was there is replaced as a whole and becomes private") {
+    const FinishedStage stage;
+    stage.write("out.csv", "old");
+    ::chmod((stage.dir / "out.csv").c_str(), 0644);
+    CHECK(stage.run("export", {"-o", (stage.dir / "out.csv").string()}).exit_code == 0);
+    struct stat facts {};
+    ::stat((stage.dir / "out.csv").c_str(), &facts);
+    CHECK((facts.st_mode & 0777) == 0600);
+    CHECK(read_csv(stage.read("out.csv")).size() == 3);
+    CHECK(stage.run("export", {"--format", "jsonl", "--excel"}).exit_code == 64);
+    CHECK(stage.run("export", {"--json"}).out == stage.run("export", {"--format", "jsonl"}).out);
+  }
 }

@@ -75,4 +75,54 @@ TEST_SUITE("cli") {
     CHECK(stage.ask_results("SELECT source_line FROM refused ORDER BY 1") == std::vector<Line>{{"4"}, {"8"}});
     CHECK(stage.sandbox->counters().invalidate_requests == 4);
   }
+
+  TEST_CASE("input: an openid that the list changed is a conflict and sent with neither") {
+    const auto stage = stage_of(3);
+    CHECK(stage.run("plan").exit_code == 0);
+    auto changed = plain_members(3);
+    changed.replace(changed.find("oPlain0001"), 10, "oOther0001");
+    stage.write("members.csv", changed);
+    const auto plan = stage.run("plan");
+    CHECK(plan.out.find("conflicts                  1") != std::string::npos);
+    CHECK(plan.out == stage.run("plan").out);  // the same list, the same answer
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 1);
+    CHECK(ended.err.find("another openid or reason") != std::string::npos);
+    CHECK(stage.count("status = 'invalidated'") == 2);
+    stage.write("members.csv", plain_members(3));
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    CHECK(stage.count("status = 'invalidated'") == 3);
+  }
+
+  TEST_CASE("input: rows that vanished from the list are sent with a warning") {
+    const auto stage = stage_of(5);
+    CHECK(stage.run("plan").exit_code == 0);
+    stage.write("members.csv", plain_members(2));
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.err.find("3 of the rows to send are not in the input any more") != std::string::npos);
+    CHECK(stage.count("status = 'invalidated'") == 5);
+  }
+
+  TEST_CASE("input: a list that breaks off half-way leaves nothing in the plan") {
+    const auto stage = stage_of(3);
+    std::string broken = "code,openid\r\n";
+    for (int i = 0; i < 120'000; ++i) broken += "x" + std::to_string(i) + ",o1\r\n";
+    stage.write("broken.csv", broken + "y,\xFF\r\n");
+    CHECK(stage.run("plan", {"--set", "input.csv=broken.csv"}).exit_code == 65);
+    CHECK(stage.count("TRUE") == 0);
+    const auto plan = stage.run("plan");
+    CHECK(plan.out.find("to send 3 ") != std::string::npos);
+    CHECK(stage.ask_results("SELECT count(*) FROM row")[0][0] == "3");
+  }
+
+  TEST_CASE("input: a list without a header does not show its first member") {
+    const auto stage = stage_of(1);
+    stage.write("bare.csv", "123456789012345678901234,oSecret0001uMuAJO_M2pxb1Q9zN\r\n");
+    const auto ended = stage.run("plan", {"--set", "input.csv=bare.csv"});
+    CHECK(ended.exit_code == 65);
+    CHECK(ended.err.find("oSecret") == std::string::npos);
+    CHECK(ended.err.find("123456789012345678") == std::string::npos);
+    CHECK(ended.err.find("line with the names missing") != std::string::npos);
+  }
 }

@@ -9,3 +9,5 @@ cardvoid_test(component sandbox TIMEOUT 60 SOURCES sandbox/cards_test.cpp sandbo
 target_include_directories(component_sandbox PRIVATE ${PROJECT_SOURCE_DIR}/src/sandbox)  # its rules, without sockets
 target_compile_definitions(component_sandbox PRIVATE CARDVOID_SPARE_KEYS="${CMAKE_CURRENT_BINARY_DIR}/spare_keys")
 cardvoid_test(component input SOURCES input/open_test.cpp DEPENDS cardvoid_input cardvoid_sqlite)
+cardvoid_test(component ledger TIMEOUT 60 SOURCES ledger/broken_import_test.cpp ledger/conflict_test.cpp
+  ledger/fingerprint_test.cpp ledger/importing_test.cpp DEPENDS cardvoid_ledger cardvoid_sqlite fmt::fmt)

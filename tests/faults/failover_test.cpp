@@ -4,6 +4,7 @@
 
 #include <ostream>
 
+#include "component/net/server.hpp"
 #include "outside/stage.hpp"
 
 TEST_SUITE("faults") {
@@ -97,5 +98,21 @@ TEST_SUITE("faults") {
     stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
     stage.sandbox->set_outage(Endpoint::backup, std::nullopt);
     check_done(stage, *program);
+  }
+
+  TEST_CASE("failover: a primary that shakes hands and closes at once is left for the backup") {
+    net_test::Server dead_end{[](net_test::Peer& peer) { peer.hang_up(); }};
+    const auto stage = stage_of(40);
+    stage.write("both.pem", stage.read("ca.pem") +
+                                read_file(net_test::authority_file(), 1 << 16, Errc::no_input).value());
+    auto flags = k_flags;
+    for (const auto& setting : {"endpoints.primary=https://localhost:" + std::to_string(dead_end.port()),
+                                std::string{"endpoints.ca_file=both.pem"}})
+      flags.insert(flags.end(), {"--set", setting});
+    const auto ended = stage.run("run", flags);
+    INFO(ended.err, ended.out);
+    CHECK(ended.exit_code == 0);
+    CHECK(stage.count("endpoint = 'backup' AND status = 'invalidated'") == 40);
+    CHECK(dead_end.connection_count() < 40);  // it is left alone after a few
   }
 }

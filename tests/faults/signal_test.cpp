@@ -60,6 +60,87 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().after_invalid == 0);
   }
 
+  TEST_CASE("a hang-up settles what is in flight like any other stop and nohup keeps it away") {
+    const Stage stage{slow_answers(), {{"members.csv", plain_members(60)}}};
+    {
+      const auto program = stage.start("run", k_flags);
+      stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
+      program->send_signal(SIGHUP);
+      CHECK(program->wait().exit_code == 75);
+      CHECK(stage.count("status = 'in_flight'") == 0);
+    }
+    std::signal(SIGHUP, SIG_IGN);  // inherited, as under nohup
+    const auto program = stage.start("run", k_flags);
+    std::signal(SIGHUP, SIG_DFL);
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
+    program->send_signal(SIGHUP);
+    CHECK(program->wait().exit_code == 0);
+  }
+
+  TEST_CASE("a signal while the input is read or the question is asked ends with 75 and nothing is kept") {
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}};
+    Circumstances open_ended;
+    open_ended.keeps_input_open = true;
+    open_ended.standard_input = plain_members(3);
+    {
+      Program program{stage.words("run", {"--yes", "--set", "input.csv=-"}), open_ended};
+      stage.wait_until("TRUE", 0);      // the database is there, so signals are heeded
+      do program.send_signal(SIGTERM);  // one that falls between two reads needs another
+      while (!program.ends_within(500ms));
+      const auto ended = program.wait();
+      CHECK(ended.exit_code == 75);
+      CHECK(ended.err.find("nothing was sent") != std::string::npos);
+      CHECK(stage.count("TRUE") == 0);
+    }
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    Program program{stage.words("run", {}), terminal};
+    program.wait_for_words("to go on:");
+    program.send_signal(SIGINT);
+    CHECK(program.wait().exit_code == 75);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("a run goes on though nobody can read what it says") {
+    Circumstances mute;
+    mute.error_to = "/dev/full";
+    for (const std::string progress : {"live", "plain", "json"}) {
+      const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(20)}}};
+      stage.sandbox->set_outage(model::Endpoint::primary,
+                                sandbox::Outage::refuse);  // gives it something to say
+      Program program{stage.words("run", {"--yes", "--progress", progress, "--log-level", "debug"}), mute};
+      CHECK(program.wait().exit_code == 0);
+      CHECK(stage.count("status = 'invalidated'") == 20);
+    }
+  }
+
+  TEST_CASE("a second run on the same database by another name ends with 75 too") {
+    const Stage stage{slow_answers(), {{"members.csv", plain_members(60)}}};
+    const auto first = stage.start("run", k_flags);
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 1);
+    std::filesystem::create_symlink(stage.database(), stage.dir / "link.db");
+    const auto second = stage.run("run", {"--yes", "--results", (stage.dir / "link.db").string()});
+    CHECK(second.exit_code == 75);
+    CHECK(second.err.find("pid " + std::to_string(first->pid())) != std::string::npos);
+    CHECK(first->wait().exit_code == 0);
+  }
+
+  TEST_CASE("of many first runs at once one runs and the others say 75") {
+    const Stage stage{slow_answers(), {{"members.csv", plain_members(20)}}};
+    std::vector<std::unique_ptr<Program>> programs;
+    for (int i = 0; i < 4; ++i) programs.push_back(stage.start("run", k_flags));
+    int done = 0, held = 0;
+    for (const auto& program : programs) {
+      const auto ended = program->wait();
+      INFO(ended.err);
+      done += ended.exit_code == 0;
+      held += ended.exit_code == 75;
+    }
+    CHECK(done >= 1);
+    CHECK(done + held == 4);
+    CHECK(stage.sandbox->counters().after_invalid == 0);
+  }
+
   TEST_CASE("a second run on the same database ends with 75 at once and names the first") {
     const Stage stage{slow_answers(), {{"members.csv", plain_members(60)}}};
     const auto first = stage.start("run", k_flags);

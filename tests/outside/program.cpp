@@ -82,6 +82,7 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
   } else {
     in = make_pipe(), out = make_pipe(), err = make_pipe();
   }
+  const auto error_to = circumstances.error_to;
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error{"fork"};
   if (pid_ == 0) {  // only async-signal-safe calls from here
@@ -89,6 +90,7 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
     ::dup2(slave ? slave.get() : in.read.get(), 0);
     ::dup2(slave ? slave.get() : out.write.get(), 1);
     ::dup2(slave ? slave.get() : err.write.get(), 2);
+    if (!error_to.empty()) ::dup2(::open(error_to.c_str(), O_WRONLY), 2);
     ::close_range(3, ~0U, 0);  // Asio's sockets would be inherited, and a sandbox could not stop listening
     ::signal(SIGPIPE, SIG_DFL);
     if (!folder.empty() && ::chdir(folder.c_str()) != 0) ::_exit(126);
@@ -102,6 +104,11 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
   out_pipe_ = std::move(out.read), err_pipe_ = std::move(err.read);
   out_reader_ = std::thread{[this] { collect(out_pipe_.get(), out_); }};
   err_reader_ = std::thread{[this] { collect(err_pipe_.get(), err_); }};
+  if (circumstances.keeps_input_open) {
+    in_pipe_ = std::move(in.write);
+    write_all(in_pipe_.get(), circumstances.standard_input);  // must fit into the pipe
+    return;
+  }
   in_writer_ = std::thread{[end = std::move(in.write), text = std::move(circumstances.standard_input)] {
     write_all(end.get(), text);
   }};
@@ -135,7 +142,6 @@ std::optional<int> Program::poll_status(bool block) {
   return status_;
 }
 
-bool Program::has_ended() { return poll_status(false).has_value(); }
 void Program::send_signal(int number) { ::kill(pid_, number); }
 void Program::type(std::string_view text) { write_all(terminal_.get(), text); }
 
@@ -153,12 +159,15 @@ void Program::wait_for_words(std::string_view words) {
   REQUIRE(came);
 }
 
-Ended Program::wait(std::chrono::seconds patience) {
+bool Program::ends_within(std::chrono::milliseconds patience) {
   // A descriptor that becomes readable when the process ends: waits without polling.
   const FileDescriptor life{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
   pollfd event{life.get(), POLLIN, 0};
-  const bool in_time =
-      status_ || ::poll(&event, 1, static_cast<int>(std::chrono::milliseconds{patience}.count())) == 1;
+  return status_ || ::poll(&event, 1, static_cast<int>(patience.count())) == 1;
+}
+
+Ended Program::wait(std::chrono::seconds patience) {
+  const bool in_time = ends_within(patience);
   if (!in_time) ::kill(pid_, SIGKILL);
   const int status = poll_status(true).value_or(0);
   for (auto* thread : {&out_reader_, &err_reader_, &in_writer_})

@@ -27,6 +27,8 @@ struct Ended {
 
 struct Circumstances {
   std::string standard_input;                      // then its end; ignored on a terminal
+  bool keeps_input_open = false;                   // no end, while the program runs
+  std::string error_to;                            // a file that takes standard error; empty: it is collected
   std::map<std::string, std::string> environment;  // added to ours
   std::filesystem::path folder;                    // to start in; empty: ours
   bool on_terminal = false;  // all three streams are a terminal of 100 columns; what it shows is `out`
@@ -42,7 +44,7 @@ class Program {
 
   // Waits for its end. The test fails, and the process is killed, when that takes longer.
   Ended wait(std::chrono::seconds patience = std::chrono::seconds{60});
-  bool has_ended();
+  bool ends_within(std::chrono::milliseconds patience);
   void send_signal(int number);
   void type(std::string_view text);  // on its terminal
   // Waits until either stream has said this; the test fails after ten seconds.
@@ -56,7 +58,7 @@ class Program {
 
   pid_t pid_ = -1;
   std::optional<int> status_;
-  FileDescriptor terminal_, out_pipe_, err_pipe_;
+  FileDescriptor terminal_, out_pipe_, err_pipe_, in_pipe_;
   std::mutex mutex_;  // guards the two texts
   std::condition_variable more_;
   std::string out_, err_;

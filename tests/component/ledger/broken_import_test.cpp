@@ -1,0 +1,155 @@
+#include "component/ledger/rig.hpp"
+
+// Imports that are given up, and imports that die.
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+
+  namespace {
+
+  constexpr int k_more_than_one_transaction = 100'500;
+
+  // Begins an import of so many new cards, which makes it commit on the way.
+  void begin_large_import(Ledger& ledger) {
+    must(ledger.begin_import(k_now));
+    for (int i = 0; i < k_more_than_one_transaction; ++i)
+      must(ledger.add({card("new" + std::to_string(i)), i + 2}));
+  }
+
+  std::string rows_in_table(const Books& books) { return books.ask("SELECT count(*) FROM row"); }
+
+  std::size_t count_fetched(Ledger& ledger) {
+    ledger::Cursor cursor;
+    return must(ledger.fetch(cursor, 200'000)).size();
+  }
+
+  }  // namespace
+
+  TEST_CASE("abandoned import: a small one leaves the plan as it was") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oA"), card("2")});
+    import(ledger, {card("1", "oB"), card("2")});
+    const auto plan = must(ledger.fingerprint());
+
+    must(ledger.begin_import(k_now));
+    must(ledger.add({card("1", "oA"), 2}));
+    must(ledger.add({card("3"), 3}));
+    must(ledger.refuse(4, "code: empty", ""));
+    must(ledger.abandon_import());
+
+    CHECK(must(ledger.fingerprint()) == plan);
+    CHECK(must(ledger.totals()).conflicts == 1);
+    CHECK(books.codes() == "1 2");
+    CHECK(rows_in_table(books) == "2");
+    CHECK(count_fetched(ledger) == 1);
+    CHECK(books.ask("SELECT count(*) FROM import") == "2");
+  }
+
+  TEST_CASE("abandoned import: one that had committed on the way leaves nothing") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3")});
+    settle(ledger, "1", Status::invalidated);
+    const auto plan = must(ledger.fingerprint());
+    const auto before = counts(must(ledger.totals()));
+
+    begin_large_import(ledger);
+    REQUIRE(rows_in_table(books) > "1000");  // seen from another connection: it did commit
+    must(ledger.abandon_import());
+
+    CHECK(rows_in_table(books) == "3");
+    CHECK(books.codes() == "1 2 3");
+    CHECK(counts(must(ledger.totals())) == before);
+    CHECK(must(ledger.fingerprint()) == plan);
+    CHECK(count_fetched(ledger) == 2);
+    CHECK(must(ledger.brands()) == std::vector<std::string>{"1004"});
+    CHECK(import(ledger, {card("1"), card("2"), card("3")}).known == 3);
+  }
+
+  TEST_CASE("abandoned import: the very first one leaves an empty plan") {
+    const Books books;
+    auto ledger = books.open();
+    begin_large_import(ledger);
+    must(ledger.abandon_import());
+    CHECK(rows_in_table(books) == "0");
+    CHECK(must(ledger.totals()).rows() == 0);
+    CHECK(import(ledger, {card("1")}).added == 1);
+  }
+
+  TEST_CASE("dead import: what it committed is neither counted nor shown") {
+    const Books books;
+    {
+      auto ledger = books.open();
+      import(ledger, {card("1"), card("2")});
+      begin_large_import(ledger);
+    }
+    auto ledger = books.open(Access::read_write);
+    REQUIRE(rows_in_table(books) > "1000");
+    CHECK(counts(must(ledger.totals())) ==
+          "pending 2 in_flight 0 invalidated 0 rejected 0 unresolved 0 held 0 conflicts 0 refused 0");
+    CHECK(books.codes() == "1 2");
+    CHECK(must(ledger.each_result({}, [](const auto&) {})) == 2);
+  }
+
+  TEST_CASE("dead import: the next one takes away what it left") {
+    const Books books;
+    std::string plan;
+    {
+      auto ledger = books.open();
+      import(ledger, {card("1"), card("2")});
+      plan = must(ledger.fingerprint());
+      begin_large_import(ledger);
+    }
+    auto ledger = books.open(Access::read_write);
+    CHECK(counts(import(ledger, {card("1"), card("2")})) ==
+          "lines 2 added 0 known 2 duplicates 0 refused 0 conflicts 0 vanished 0/0");
+    CHECK(rows_in_table(books) == "2");
+    CHECK(books.codes() == "1 2");
+    CHECK(must(ledger.totals()).rows() == 2);
+    CHECK(must(ledger.fingerprint()) == plan);
+    CHECK(count_fetched(ledger) == 2);
+  }
+
+  TEST_CASE("dead import: its cards are new when they come again and its contradictions are forgotten") {
+    const Books books;
+    {
+      auto ledger = books.open();
+      must(ledger.begin_import(k_now));
+      must(ledger.add({card("1", "oA"), 2}));
+      must(ledger.add({card("1", "oB"), 3}));
+      for (int i = 0; i < k_more_than_one_transaction; ++i) must(ledger.refuse(i + 4, "code: empty", ""));
+    }
+    auto ledger = books.open(Access::read_write);
+    REQUIRE(rows_in_table(books) == "1");
+    CHECK(counts(import(ledger, {card("1", "oC")})) ==
+          "lines 1 added 1 known 0 duplicates 0 refused 0 conflicts 0 vanished 0/0");
+    CHECK(books.ask("SELECT openid FROM results") == "oC");
+    CHECK(must(ledger.totals()).refused == 0);
+  }
+
+  TEST_CASE("dead import: a small one was never written") {
+    const Books books;
+    {
+      auto ledger = books.open();
+      import(ledger, {card("1")});
+      must(ledger.begin_import(k_now));
+      must(ledger.add({card("2"), 2}));
+    }
+    CHECK(rows_in_table(books) == "1");
+  }
+
+  TEST_CASE("dead import: rows that were sent for survive the next one") {
+    const Books books;
+    {
+      auto ledger = books.open();
+      import(ledger, {card("1"), card("2")});
+      send(ledger, intent(id_of(ledger, "2")));
+      begin_large_import(ledger);
+    }
+    auto ledger = books.open(Access::read_write);
+    import(ledger, {card("9")});
+    CHECK(books.codes() == "1 2 9");
+    CHECK(books.ask("SELECT status FROM results WHERE code = '2'") == "in_flight");
+  }
+}

@@ -1,0 +1,143 @@
+#include <algorithm>
+
+#include "component/ledger/rig.hpp"
+
+// The plan's fingerprint, and what a confirmation of it covers.
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+
+  namespace {
+
+  std::string fingerprint_of(const std::vector<model::Card>& cards) {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, cards);
+    return must(ledger.fingerprint());
+  }
+
+  ledger::RunId begin_run(Ledger& ledger, bool confirmed) {
+    ledger::RunStart start;
+    start.command = "run", start.started_at = k_now, start.host = "here", start.pid = 7,
+    start.version = "0.1.0";
+    start.fingerprint = must(ledger.fingerprint());
+    start.confirmed = confirmed;
+    return must(ledger.begin_run(start));
+  }
+
+  }  // namespace
+
+  TEST_CASE("fingerprint: it is SHA-256 over each field behind its length") {
+    // printf '\x01\0\0\0\0\0\0\0b\x01\0\0\0\0\0\0\0p\x01\0\0\0\0\0\0\0c\x01\0\0\0\0\0\0\0o\0\0\0\0\0\0\0\0' |
+    // sha256sum
+    CHECK(fingerprint_of({{"b", "p", "c", "o", ""}}) ==
+          "42eac243b685e22341bba5faf6f91e620adc9849f2f8b86e8859178535135952");
+    CHECK(fingerprint_of({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  }
+
+  TEST_CASE("fingerprint: the order of the input makes no difference") {
+    std::vector<model::Card> cards{card("1"),
+                                   card("2", "oB"),
+                                   card("3"),
+                                   {"1003", "pZ", "1", "oA", "closed"},
+                                   {"1005", "pA", "0", "oA", ""}};
+    const auto expected = fingerprint_of(cards);
+    for (int turn = 0; turn < 4; ++turn) {
+      std::rotate(cards.begin(), cards.begin() + 1, cards.end());
+      CHECK(fingerprint_of(cards) == expected);
+    }
+  }
+
+  TEST_CASE("fingerprint: every field of a card and every card make a difference") {
+    const model::Card one{"b", "p", "c", "o", "r"};
+    std::vector<std::string> found{fingerprint_of({one}), fingerprint_of({one, card("2")})};
+    for (auto field : {&model::Card::brand_id, &model::Card::card_id, &model::Card::code,
+                       &model::Card::openid, &model::Card::reason}) {
+      auto other = one;
+      other.*field += 'x';
+      found.push_back(fingerprint_of({other}));
+    }
+    found.push_back(fingerprint_of({{"bp", "c", "o", "r", ""}}));  // the same bytes in other fields
+    found.push_back(fingerprint_of({{"b", "pc", "o", "r", ""}}));
+    std::sort(found.begin(), found.end());
+    CHECK(std::adjacent_find(found.begin(), found.end()) == found.end());
+  }
+
+  TEST_CASE("fingerprint: it covers what is still to send and nothing else") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5")});
+    const auto before = must(ledger.fingerprint());
+    send(ledger, intent(id_of(ledger, "1")));
+    CHECK(must(ledger.fingerprint()) == before);  // in flight
+    settle(ledger, "2", Status::unresolved);
+    CHECK(must(ledger.fingerprint()) == before);
+    settle(ledger, "3", Status::unresolved, true);
+    settle(ledger, "4", Status::invalidated);
+    settle(ledger, "5", Status::rejected);
+    CHECK(must(ledger.fingerprint()) == fingerprint_of({card("1"), card("2")}));
+  }
+
+  TEST_CASE("confirmed plan: its rest needs no other word once some rows are settled") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3")});
+    const auto plan = must(ledger.fingerprint());
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));  // nobody began with it yet
+    begin_run(ledger, true);
+    settle(ledger, "1", Status::invalidated);
+    settle(ledger, "3", Status::rejected);
+    CHECK(must(ledger.fingerprint()) != plan);
+    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+    CHECK(must(ledger.is_rest_of_confirmed(plan.substr(0, 8))));
+    import(ledger, {card("1"), card("2"), card("3")});  // as each run does
+    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+  }
+
+  TEST_CASE("confirmed plan: another fingerprint is none of its") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2")});
+    begin_run(ledger, true);
+    auto other = must(ledger.fingerprint());
+    other.back() = other.back() == '0' ? '1' : '0';
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(other)));
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(other.substr(1))));  // not its beginning
+  }
+
+  TEST_CASE("confirmed plan: a run that nobody confirmed by fingerprint does not count") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2")});
+    begin_run(ledger, false);
+    settle(ledger, "1", Status::invalidated);
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(must(ledger.fingerprint()))));
+  }
+
+  TEST_CASE("confirmed plan: rows that came later need their own confirmation") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2")});
+    const auto plan = must(ledger.fingerprint());
+    begin_run(ledger, true);
+    import(ledger, {card("1"), card("2"), card("3")});
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));
+    settle(ledger, "3", Status::invalidated);  // by another run: what is left is a part of the plan again
+    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+  }
+
+  TEST_CASE("confirmed plan: any run that was confirmed with it counts and not only the last") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3")});
+    const auto first = must(ledger.fingerprint());
+    begin_run(ledger, true);
+    settle(ledger, "1", Status::invalidated);
+    const auto second = must(ledger.fingerprint());
+    begin_run(ledger, true);
+    settle(ledger, "2", Status::invalidated);
+    begin_run(ledger, false);
+    CHECK(must(ledger.is_rest_of_confirmed(first)));
+    CHECK(must(ledger.is_rest_of_confirmed(second)));
+  }
+}

@@ -1,0 +1,149 @@
+#pragma once
+// A results database in a folder of its own, and verbs that bring input into it and ask it.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/sqlite/connection.hpp>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace cardvoid::ledger_test {
+
+using ledger::Access;
+using ledger::ImportSummary;
+using ledger::Ledger;
+using model::Endpoint;
+using model::RowId;
+using model::Status;
+
+inline const WallTime k_now = *parse_rfc3339("2026-11-25T04:01:55.693Z");
+inline const std::string k_job = "autumn";
+
+// A folder of its own, gone at the end.
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "cardvoid-ledger-XXXXXX").string();
+    path = mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::filesystem::path path;
+};
+
+template <class T>
+T must(Result<T> result) {
+  INFO((result ? std::string{} : result.error().what));
+  REQUIRE(result.has_value());
+  return std::move(*result);
+}
+inline void must(const Result<void>& result) {
+  INFO((result ? std::string{} : result.error().what));
+  REQUIRE(result.has_value());
+}
+
+// The first column of every row, in one text: "a b c"; NULL is "-".
+inline std::string ask(const std::filesystem::path& file, const std::string& sql) {
+  const sqlite::Connection db{file, sqlite::Mode::read_only};
+  sqlite::Statement statement{db, sql};
+  statement.bind();
+  std::string found;
+  while (statement.step())
+    found.append(found.empty() ? "" : " ").append(statement.is_null(0) ? "-" : statement.text(0));
+  return found;
+}
+
+inline model::Card card(std::string code, std::string openid = "oA", std::string reason = "") {
+  return {"1004", "pT", std::move(code), std::move(openid), std::move(reason)};
+}
+
+// Brings a whole input into the plan; its first card stands on line 2.
+inline ImportSummary import(Ledger& ledger, const std::vector<model::Card>& cards) {
+  must(ledger.begin_import(k_now));
+  std::int64_t line = 1;
+  for (const auto& one : cards) must(ledger.add({one, ++line}));
+  return must(ledger.finish_import("a list", k_now));
+}
+
+inline std::string counts(const ImportSummary& s) {
+  return fmt::format("lines {} added {} known {} duplicates {} refused {} conflicts {} vanished {}/{}",
+                     s.lines, s.added, s.known, s.duplicates, s.refused, s.conflicts, s.vanished,
+                     s.vanished_to_send);
+}
+
+inline std::string counts(const ledger::Totals& t) {
+  return fmt::format(
+      "pending {} in_flight {} invalidated {} rejected {} unresolved {} held {} conflicts {} refused {}",
+      t.pending, t.in_flight, t.invalidated, t.rejected, t.unresolved, t.held, t.conflicts, t.refused);
+}
+
+struct Books {
+  const Folder folder;
+  const std::filesystem::path file = folder.path / "results.db";
+  Ledger open(Access access = Access::create) const { return must(Ledger::open(file, k_job, access)); }
+  std::string ask(const std::string& sql) const { return ledger_test::ask(file, sql); }
+  std::string refused_lines() const { return ask("SELECT source_line FROM refused ORDER BY source_line"); }
+  std::string codes() const { return ask("SELECT code FROM results ORDER BY code"); }
+};
+
+inline RowId id_of(Ledger& ledger, const std::string& code) {
+  ledger::Cursor pending, in_doubt{.brand_id = {}, .doubt_only = true, .doubt_done = false, .after = 0};
+  for (auto* cursor : {&pending, &in_doubt})
+    for (const auto& row : must(ledger.fetch(*cursor, 1000)))
+      if (row.card.code == code) return row.id;
+  FAIL("there is no row to send with the code ", code);
+  return 0;
+}
+
+inline ledger::Intent intent(RowId row, int n = 1, ledger::RunId run = 1, WallTime at = k_now) {
+  return {row, n, run, Endpoint::primary, at};
+}
+
+// Commits an intent of its own.
+inline void send(Ledger& ledger, const ledger::Intent& what) {
+  must(ledger.begin());
+  must(ledger.open_attempt(what));
+  must(ledger.commit());
+}
+
+inline ledger::Attempt attempt(RowId row, int n, model::OutcomeKind kind, unsigned http_status = 0,
+                               std::string error_code = "") {
+  ledger::Attempt attempt;
+  attempt.row = row, attempt.n = n, attempt.run = 1;
+  attempt.started_at = k_now, attempt.finished_at = k_now + milliseconds{250};
+  attempt.latency = std::chrono::microseconds{249'500};
+  attempt.outcome.kind = kind, attempt.outcome.http_status = http_status;
+  attempt.outcome.error_code = std::move(error_code);
+  return attempt;
+}
+
+inline model::Ruling ruling(Status status, const model::Outcome& shown) {
+  model::Ruling ruling;
+  ruling.status = status, ruling.shown = shown;
+  ruling.finished = true;
+  if (status == Status::invalidated) ruling.settled_by = model::SettledBy::answer;
+  return ruling;
+}
+
+// Sends for a pending row and settles it, in two transactions as a run does.
+inline void settle(Ledger& ledger, const std::string& code, Status status, bool held = false) {
+  const auto row = id_of(ledger, code);
+  send(ledger, intent(row));
+  const bool confirmed = status == Status::invalidated;
+  const auto ended =
+      confirmed ? attempt(row, 1, model::OutcomeKind::confirmed, 200)
+                : attempt(row, 1, model::OutcomeKind::refused, 400, held ? "CARD_STATE" : "INVALID_REQUEST");
+  auto decided = ruling(status, ended.outcome);
+  decided.held = held;
+  must(ledger.begin());
+  must(ledger.close_attempt(ended, decided));
+  must(ledger.commit());
+}
+
+}  // namespace cardvoid::ledger_test
