@@ -146,7 +146,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
   constexpr sqlite::Mode modes[] = {sqlite::Mode::read_only, sqlite::Mode::read_write, sqlite::Mode::create};
   try {
     sqlite::Connection db{file, modes[static_cast<int>(access)]};
-    db.execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY");
+    db.execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = OFF");
     if (const auto adopted = adopt(db, file, job_name, access); !adopted) return adopted.error();
     if (access != Access::read_only)
       db.execute(

@@ -53,10 +53,12 @@ bool set_name(X509* certificate, const std::string& common_name) {
   return add("O", "cardvoid sandbox") && add("CN", common_name.c_str());
 }
 
-bool set_serial(X509* certificate) {
-  const Owned<BIGNUM, BN_free> number{BN_new()};
-  return BN_rand(number.get(), 159, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
-         BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
+bool set_serial(X509* certificate, const char* serial_hex) {
+  BIGNUM* raw = BN_new();
+  const bool made = serial_hex ? BN_hex2bn(&raw, serial_hex) > 0
+                               : BN_rand(raw, 159, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1;
+  const Owned<BIGNUM, BN_free> number{raw};
+  return made && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
 }
 
 bool set_extensions(X509* certificate, X509* issuer, const CertificateWish& wish) {
@@ -106,14 +108,14 @@ Result<std::string> make_certificate(const CertificateWish& wish, EVP_PKEY* key,
   if (!issuer_pem.empty() && !(issuer = read_x509(issuer_pem)))
     return failure("read the issuer's certificate");
   auto* signer = issuer ? issuer.get() : certificate.get();
-  const bool made = certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
-                    set_serial(certificate.get()) && set_name(certificate.get(), wish.common_name) &&
-                    X509_set_issuer_name(certificate.get(), X509_get_subject_name(signer)) == 1 &&
-                    X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -hour) != nullptr &&
-                    X509_gmtime_adj(X509_getm_notAfter(certificate.get()), year) != nullptr &&
-                    X509_set_pubkey(certificate.get(), key) == 1 &&
-                    set_extensions(certificate.get(), signer, wish) &&
-                    X509_sign(certificate.get(), issuer_key, EVP_sha256()) > 0;
+  const bool made =
+      certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
+      set_serial(certificate.get(), wish.serial_hex) && set_name(certificate.get(), wish.common_name) &&
+      X509_set_issuer_name(certificate.get(), X509_get_subject_name(signer)) == 1 &&
+      X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -hour) != nullptr &&
+      X509_gmtime_adj(X509_getm_notAfter(certificate.get()), year) != nullptr &&
+      X509_set_pubkey(certificate.get(), key) == 1 && set_extensions(certificate.get(), signer, wish) &&
+      X509_sign(certificate.get(), issuer_key, EVP_sha256()) > 0;
   if (!made) return failure("make the certificate of " + wish.common_name);
   const OwnedBio bio{BIO_new(BIO_s_mem())};
   PEM_write_bio_X509(bio.get(), certificate.get());

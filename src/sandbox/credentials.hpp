@@ -18,6 +18,7 @@ struct CertificateWish {
   std::string common_name;
   std::string alternative_names;  // as in "DNS:localhost,IP:127.0.0.1"; empty: none
   bool is_ca = false;
+  const char* serial_hex = nullptr;  // null: random
 };
 // A certificate (PEM) for `key`, valid from an hour ago for a year, signed with `issuer_key`; empty
 // `issuer_pem`: self-signed. Its serial has 40 hex digits, like the platform's.

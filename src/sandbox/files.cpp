@@ -92,7 +92,7 @@ Result<void> prepare_merchant(const fs::path& dir, Prepared& out) {
   if (!key) return key.error();
   const auto path = dir / "apiclient_cert.pem";
   const auto pem = have(path, k_key_limit, Errc::bad_credentials, [&]() -> Result<std::string> {
-    const CertificateWish wish{std::string{k_mchid}, {}, false};
+    const CertificateWish wish{std::string{k_mchid}, {}, false, k_merchant_serial};
     return make_certificate(wish, key->key.get(), {}, key->key.get());
   });
   if (!pem) return pem.error();
