@@ -16,7 +16,7 @@ TEST_SUITE("component") {
       must(ledger.add({card("new" + std::to_string(i)), i + 2}));
   }
 
-  std::string rows_in_table(const Books& books) { return books.ask("SELECT count(*) FROM row"); }
+  int rows_in_table(const Books& books) { return std::stoi(books.ask("SELECT count(*) FROM row")); }
 
   std::size_t count_fetched(Ledger& ledger) {
     ledger::Cursor cursor;
@@ -41,7 +41,7 @@ TEST_SUITE("component") {
     CHECK(must(ledger.fingerprint()) == plan);
     CHECK(must(ledger.totals()).conflicts == 1);
     CHECK(books.codes() == "1 2");
-    CHECK(rows_in_table(books) == "2");
+    CHECK(rows_in_table(books) == 2);
     CHECK(count_fetched(ledger) == 1);
     CHECK(books.ask("SELECT count(*) FROM import") == "2");
   }
@@ -55,10 +55,10 @@ TEST_SUITE("component") {
     const auto before = counts(must(ledger.totals()));
 
     begin_large_import(ledger);
-    REQUIRE(rows_in_table(books) > "1000");  // seen from another connection: it did commit
+    REQUIRE(rows_in_table(books) > 1000);  // seen from another connection: it did commit
     must(ledger.abandon_import());
 
-    CHECK(rows_in_table(books) == "3");
+    CHECK(rows_in_table(books) == 3);
     CHECK(books.codes() == "1 2 3");
     CHECK(counts(must(ledger.totals())) == before);
     CHECK(must(ledger.fingerprint()) == plan);
@@ -72,7 +72,7 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     begin_large_import(ledger);
     must(ledger.abandon_import());
-    CHECK(rows_in_table(books) == "0");
+    CHECK(rows_in_table(books) == 0);
     CHECK(must(ledger.totals()).rows() == 0);
     CHECK(import(ledger, {card("1")}).added == 1);
   }
@@ -85,7 +85,7 @@ TEST_SUITE("component") {
       begin_large_import(ledger);
     }
     auto ledger = books.open(Access::read_write);
-    REQUIRE(rows_in_table(books) > "1000");
+    REQUIRE(rows_in_table(books) > 1000);
     CHECK(counts(must(ledger.totals())) ==
           "pending 2 in_flight 0 invalidated 0 rejected 0 unresolved 0 held 0 conflicts 0 refused 0");
     CHECK(books.codes() == "1 2");
@@ -104,7 +104,7 @@ TEST_SUITE("component") {
     auto ledger = books.open(Access::read_write);
     CHECK(counts(import(ledger, {card("1"), card("2")})) ==
           "lines 2 added 0 known 2 duplicates 0 refused 0 conflicts 0 vanished 0/0");
-    CHECK(rows_in_table(books) == "2");
+    CHECK(rows_in_table(books) == 2);
     CHECK(books.codes() == "1 2");
     CHECK(must(ledger.totals()).rows() == 2);
     CHECK(must(ledger.fingerprint()) == plan);
@@ -121,7 +121,7 @@ TEST_SUITE("component") {
       for (int i = 0; i < k_more_than_one_transaction; ++i) must(ledger.refuse(i + 4, "code: empty", ""));
     }
     auto ledger = books.open(Access::read_write);
-    REQUIRE(rows_in_table(books) == "1");
+    REQUIRE(rows_in_table(books) == 1);
     CHECK(counts(import(ledger, {card("1", "oC")})) ==
           "lines 1 added 1 known 0 duplicates 0 refused 0 conflicts 0 vanished 0/0");
     CHECK(books.ask("SELECT openid FROM results") == "oC");
@@ -136,7 +136,7 @@ TEST_SUITE("component") {
       must(ledger.begin_import(k_now));
       must(ledger.add({card("2"), 2}));
     }
-    CHECK(rows_in_table(books) == "1");
+    CHECK(rows_in_table(books) == 1);
   }
 
   TEST_CASE("dead import: rows that were sent for survive the next one") {

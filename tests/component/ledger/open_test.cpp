@@ -1,0 +1,252 @@
+#include <sys/stat.h>
+
+#include <iterator>
+
+#include "component/ledger/rig.hpp"
+
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+
+  namespace {
+
+  std::string content_of(const std::filesystem::path& file) {
+    std::ifstream in{file, std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+  }
+
+  void overwrite(const std::filesystem::path& file, std::int64_t offset, std::string_view bytes) {
+    std::fstream{file, std::ios::binary | std::ios::in | std::ios::out}.seekp(offset).write(
+        bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+
+  unsigned mode_of(const std::filesystem::path& file) {
+    struct stat facts {};
+    CAPTURE(file.string());
+    REQUIRE(::stat(file.c_str(), &facts) == 0);
+    return facts.st_mode & 0777;
+  }
+
+  // A results database as a finished run leaves it.
+  void given_a_plan(const Books& books) {
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2")});
+  }
+
+  void change(const Books& books, const std::string& sql) {
+    sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(sql);
+  }
+
+  // Every way of opening it is refused in the same words, and the file stays as it is.
+  void check_refused(const Books& books, const std::string& why) {
+    const auto before = content_of(books.file);
+    for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
+      CAPTURE(static_cast<int>(access));
+      const auto opened = Ledger::open(books.file, k_job, access);
+      REQUIRE(opened.has_error());
+      CHECK(opened.error().code == Errc::cannot_create);
+      CHECK(opened.error().what == books.file.string() + why);
+    }
+    CHECK(content_of(books.file) == before);
+  }
+
+  const std::string k_advice = "; name another file in results.database or with --results";
+
+  }  // namespace
+
+  TEST_CASE("open: one that is missing is created only when that was asked for") {
+    const Books books;
+    for (const auto access : {Access::read_only, Access::read_write}) {
+      const auto opened = Ledger::open(books.file, k_job, access);
+      REQUIRE(opened.has_error());
+      CHECK(opened.error().code == Errc::no_input);
+      CHECK(opened.error().what ==
+            books.file.string() + ": there is no results database yet; `cardvoid plan` creates it");
+    }
+    CHECK(std::filesystem::is_empty(books.folder.path));
+    auto ledger = books.open(Access::create);
+    CHECK(must(ledger.totals()).rows() == 0);
+    CHECK(books.ask("SELECT value FROM meta WHERE key = 'job'") == k_job);
+    CHECK(books.ask("PRAGMA journal_mode") == "wal");
+  }
+
+  TEST_CASE("open: what is there is opened again with its rows whatever the access") {
+    const Books books;
+    given_a_plan(books);
+    for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
+      auto ledger = books.open(access);
+      CHECK(must(ledger.totals()).pending == 2);
+    }
+  }
+
+  TEST_CASE("open: a missing folder is made for its owner alone and one that is there keeps its rights") {
+    const Books books;
+    const auto before = ::umask(0);
+    const auto file = books.folder.path / "new" / "deep" / "results.db";
+    (void)must(Ledger::open(file, k_job, Access::create));
+    std::filesystem::create_directory(books.folder.path / "shared");
+    (void)must(Ledger::open(books.folder.path / "shared" / "results.db", k_job, Access::create));
+    ::umask(before);
+    CHECK(mode_of(books.folder.path / "new" / "deep") == 0700);
+    CHECK(mode_of(books.folder.path / "shared") == 0777);
+  }
+
+  TEST_CASE("open: a folder that cannot be made is told") {
+    const Books books;
+    std::ofstream{books.folder.path / "plain"} << "a file";
+    const auto opened = Ledger::open(books.folder.path / "plain" / "results.db", k_job, Access::create);
+    REQUIRE(opened.has_error());
+    CHECK(opened.error().code == Errc::cannot_create);
+    const auto folder = Ledger::open(books.folder.path, k_job, Access::create);
+    REQUIRE(folder.has_error());
+    CHECK(folder.error().code == Errc::cannot_create);
+  }
+
+  TEST_CASE("open: the file and its write-ahead log are readable by their owner alone") {
+    const Books books;
+    const auto before = ::umask(0);
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    ::umask(before);
+    for (const auto* suffix : {"", "-wal", "-shm"}) CHECK(mode_of(books.file.string() + suffix) == 0600);
+  }
+
+  TEST_CASE("open: a database of another program is left alone") {
+    const Books books;
+    sqlite::Connection{books.file, sqlite::Mode::create}.execute("CREATE TABLE members (code)");
+    check_refused(books, ": is not a cardvoid results database" + k_advice);
+    change(books, "PRAGMA application_id = 1196444487");
+    check_refused(books, ": is not a cardvoid results database" + k_advice);
+  }
+
+  TEST_CASE("open: a newer schema is left alone") {
+    const Books books;
+    given_a_plan(books);
+    change(books, "PRAGMA user_version = 2");
+    check_refused(books, ": has schema version 2, this cardvoid knows version 1" + k_advice);
+  }
+
+  TEST_CASE("open: the database of another job is left alone") {
+    const Books books;
+    given_a_plan(books);
+    change(books, "UPDATE meta SET value = 'spring'");
+    check_refused(books, ": belongs to the job \"spring\", not to \"autumn\"" + k_advice);
+  }
+
+  TEST_CASE("open: an empty file becomes a results database only when one is to be created") {
+    const Books books;
+    std::ofstream{books.file} << "";
+    for (const auto access : {Access::read_only, Access::read_write}) {
+      const auto opened = Ledger::open(books.file, k_job, access);
+      REQUIRE(opened.has_error());
+      CHECK(opened.error().code == Errc::cannot_create);
+      CHECK(opened.error().what == books.file.string() + ": is empty" + k_advice);
+    }
+    CHECK(std::filesystem::file_size(books.file) == 0);
+    CHECK(must(books.open(Access::create).totals()).rows() == 0);
+  }
+
+  TEST_CASE("open: a file that is no database is left as it is") {
+    const Books books;
+    std::ofstream{books.file} << "code,openid\n" << std::string(5000, 'x');
+    check_refused(books,
+                  ": file is not a database; it is left as it is; restore a copy or name another file");
+  }
+
+  TEST_CASE("open: a results database whose header was overwritten is left as it is") {
+    const Books books;
+    given_a_plan(books);
+    overwrite(books.file, 0, "damaged, damaged");
+    check_refused(books,
+                  ": file is not a database; it is left as it is; restore a copy or name another file");
+  }
+
+  TEST_CASE("open: a damaged page is told when it is read and never passed over") {
+    const Books books;
+    given_a_plan(books);
+    const auto page_size = std::stoll(books.ask("PRAGMA page_size"));
+    const auto page = std::stoll(books.ask("SELECT rootpage FROM sqlite_schema WHERE name = 'row'"));
+    overwrite(books.file, (page - 1) * page_size, std::string(static_cast<std::size_t>(page_size), '\xEE'));
+    const auto before = content_of(books.file);
+    {
+      auto ledger = books.open(Access::read_write);
+      const auto expected =
+          books.file.string() +
+          ": database disk image is malformed; it is left as it is; restore a copy or name another file";
+      const auto totals = ledger.totals();
+      REQUIRE(totals.has_error());
+      CHECK(totals.error().what == expected);
+      ledger::Cursor cursor;
+      const auto rows = ledger.fetch(cursor, 10);
+      REQUIRE(rows.has_error());
+      CHECK(rows.error().what == expected);
+      CHECK(ledger.fingerprint().has_error());
+      CHECK(ledger.begin_import(k_now).has_error());
+    }
+    CHECK(content_of(books.file) == before);
+  }
+
+  TEST_CASE("read-only: reading everything and failing to write leave the files as they were") {
+    const Books books, wreck;
+    auto writer = books.open();
+    import(writer, {card("1"), card("2")});
+    send(writer, intent(1));
+    for (const auto* suffix : {"", "-wal"})
+      std::filesystem::copy_file(books.file.string() + suffix, wreck.file.string() + suffix);
+    const auto file = content_of(wreck.file), wal = content_of(wreck.file.string() + "-wal");
+    const auto written_at = std::filesystem::last_write_time(wreck.file);
+    {
+      auto reader = wreck.open(Access::read_only);
+      CHECK(must(reader.totals()).in_flight == 1);  // from the write-ahead log of the one that died
+      CHECK(must(reader.each_result({}, [](const auto&) {})) == 2);
+      CHECK_FALSE(must(reader.fingerprint()).empty());
+      CHECK(must(reader.errors(5)).empty());
+      CHECK(must(reader.refused_causes()).empty());
+      CHECK(must(reader.last_runs(5)).empty());
+      for (const auto& refused : {reader.begin_import(k_now), reader.index_brands(), reader.save_pulse({})}) {
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().code == Errc::cannot_create);
+        CHECK(refused.error().what.ends_with("see to the permissions of the file and its folder"));
+      }
+    }
+    CHECK(content_of(wreck.file) == file);
+    CHECK(content_of(wreck.file.string() + "-wal") == wal);
+    CHECK(std::filesystem::last_write_time(wreck.file) == written_at);
+  }
+
+  TEST_CASE("read-only: the run under way goes on and what it commits is seen") {
+    const Books books;
+    auto writer = books.open();
+    import(writer, {card("1"), card("2")});
+    auto reader = books.open(Access::read_only);
+    must(writer.begin());
+    must(writer.open_attempt(intent(1)));
+    CHECK(must(reader.totals()).in_flight == 0);
+    must(writer.commit());
+    CHECK(must(reader.totals()).in_flight == 1);
+    send(writer, intent(2));
+    CHECK(must(reader.totals()).in_flight == 2);
+  }
+
+  TEST_CASE("locked: another program that holds the database is named as the cause after a while") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    sqlite::Connection other{books.file, sqlite::Mode::read_write};
+    other.execute("BEGIN IMMEDIATE");
+    const auto begun_at = std::chrono::steady_clock::now();
+    const auto begun = ledger.begin();
+    const auto waited = std::chrono::steady_clock::now() - begun_at;
+    REQUIRE(begun.has_error());
+    CHECK(begun.error().code == Errc::io);
+    CHECK(begun.error().what ==
+          books.file.string() +
+              ": database is locked; another program holds it locked; close that program "
+              "and run the same command again");
+    CHECK(waited > std::chrono::seconds{8});  // a backup or a browser may hold it for a moment
+    CHECK(waited < std::chrono::seconds{12});
+    CHECK(must(ledger.totals()).pending == 1);  // reading goes on
+    other.execute("ROLLBACK");
+    send(ledger, intent(1));
+  }
+}

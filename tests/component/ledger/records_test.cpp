@@ -1,0 +1,219 @@
+#include "component/ledger/rig.hpp"
+
+// Runs, the pulse, errors, and what the views show to other programs.
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+
+  namespace {
+
+  ledger::RunId begin_run(Ledger& ledger, WallTime at = k_now) {
+    ledger::RunStart start;
+    start.command = "run", start.started_at = at, start.host = "batch-1", start.pid = 4711;
+    start.version = "0.1.0", start.acknowledge = "INVALIDATE 2 CARDS", start.fingerprint = "ab12";
+    start.confirmed = true;
+    return must(ledger.begin_run(start));
+  }
+
+  }  // namespace
+
+  TEST_CASE("runs: one that goes on has no end and one that ended has all") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2")});
+    const auto first = begin_run(ledger);
+    const auto second = begin_run(ledger, k_now + milliseconds{10'000});
+    CHECK(first == 1);
+    CHECK(second == 2);
+    must(ledger.end_run(first, {7, 4, 2, 1}, 75, "stopped by SIGINT", k_now + milliseconds{1307}));
+
+    const auto runs = must(ledger.last_runs(10));
+    REQUIRE(runs.size() == 2);
+    CHECK(runs[0].id == 2);  // the latest one first
+    CHECK_FALSE(runs[0].ended_at.has_value());
+    CHECK_FALSE(runs[0].exit_code.has_value());
+    CHECK(runs[1].start.command == "run");
+    CHECK(runs[1].start.started_at == k_now);
+    CHECK(runs[1].start.host == "batch-1");
+    CHECK(runs[1].start.pid == 4711);
+    CHECK(runs[1].start.version == "0.1.0");
+    CHECK(runs[1].start.acknowledge == "INVALIDATE 2 CARDS");
+    CHECK(runs[1].start.fingerprint == "ab12");
+    CHECK((runs[1].ended_at == k_now + milliseconds{1307}));
+    CHECK((runs[1].exit_code == 75));
+    CHECK(runs[1].ending == "stopped by SIGINT");
+    CHECK(runs[1].counts.sent == 7);
+    CHECK(runs[1].counts.confirmed == 4);
+    CHECK(runs[1].counts.rejected == 2);
+    CHECK(runs[1].counts.unresolved == 1);
+    CHECK(must(ledger.last_runs(1)).size() == 1);
+    CHECK(books.ask("SELECT by_confirm || last_row FROM run WHERE id = 1") == "12");
+    CHECK(books.ask("SELECT started_at || ' ' || ifnull(ended_at, '-') FROM runs ORDER BY run_id") ==
+          "2026-11-25T04:01:55.693Z 2026-11-25T04:01:57.000Z 2026-11-25T04:02:05.693Z -");
+    CHECK(books.ask("SELECT host || pid || acknowledge || exit_code || sent || confirmed || rejected || "
+                    "unresolved FROM runs WHERE run_id = 1") == "batch-14711INVALIDATE 2 CARDS757421");
+  }
+
+  TEST_CASE("runs: the counts of one that goes on can be saved in between") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    const auto other = begin_run(ledger), run = begin_run(ledger);
+    send(ledger, intent(1, 1, run));
+    must(ledger.begin());
+    must(ledger.save_counts(run, {5, 3, 1, 1}));
+    must(ledger.commit());
+    CHECK(books.ask("SELECT sent || confirmed || rejected || unresolved FROM runs ORDER BY run_id") ==
+          "0000 5311");
+    CHECK_FALSE(must(ledger.last_runs(1))[0].ended_at.has_value());
+    CHECK(other != run);
+  }
+
+  TEST_CASE("last request: none before the first run and now when the last run died and else its end") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    CHECK_FALSE(must(ledger.last_sent_at(k_now)).has_value());
+    const auto first = begin_run(ledger, k_now);
+    must(ledger.end_run(first, {}, 0, "", k_now + milliseconds{20}));
+    const auto later = k_now + milliseconds{90'000};
+    CHECK((must(ledger.last_sent_at(later)) == k_now + milliseconds{20}));
+    const auto second = begin_run(ledger, k_now + milliseconds{40});
+    CHECK((must(ledger.last_sent_at(later)) == later));
+    must(ledger.end_run(second, {}, 0, "", k_now + milliseconds{60}));
+    CHECK((must(ledger.last_sent_at(later)) == k_now + milliseconds{60}));
+  }
+
+  TEST_CASE("pulse: the last one is kept and reads back as it was") {
+    const Books books;
+    auto ledger = books.open();
+    CHECK_FALSE(must(ledger.pulse()).has_value());
+    ledger::Pulse pulse;
+    pulse.run = 1, pulse.at = k_now, pulse.rate = 4.75, pulse.allowed_rate = 2.5;
+    pulse.in_flight = 3, pulse.waiting = 4;
+    pulse.primary_state = "open", pulse.backup_state = "half_open";
+    must(ledger.save_pulse(pulse));
+    pulse.run = 2, pulse.paused_by_429 = true;
+    must(ledger.save_pulse(pulse));
+    const auto found = must(ledger.pulse());
+    REQUIRE(found.has_value());
+    CHECK(found->run == 2);
+    CHECK(found->at == k_now);
+    CHECK(found->rate == 4.75);
+    CHECK(found->allowed_rate == 2.5);
+    CHECK(found->paused_by_429);
+    CHECK(found->in_flight == 3);
+    CHECK(found->waiting == 4);
+    CHECK(found->primary_state == "open");
+    CHECK(found->backup_state == "half_open");
+    CHECK(books.ask("SELECT count(*) FROM pulse") == "1");
+  }
+
+  TEST_CASE("errors: rows that are not settled as wished are counted by status and code") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5")});
+    settle(ledger, "1", Status::rejected);
+    settle(ledger, "2", Status::rejected);
+    settle(ledger, "3", Status::unresolved);
+    settle(ledger, "4", Status::unresolved, true);
+    settle(ledger, "5", Status::invalidated);
+    std::string found;
+    for (const auto& e : must(ledger.errors(10)))
+      found += fmt::format("{} {} {}; ", e.count, e.status, e.code);
+    CHECK(found == "2 rejected INVALID_REQUEST; 1 unresolved CARD_STATE; 1 unresolved INVALID_REQUEST; ");
+    CHECK(must(ledger.errors(1)).size() == 1);
+    CHECK(must(ledger.totals()).held == 1);
+    CHECK(must(ledger.totals()).to_send() == 1);
+    CHECK(must(ledger.totals()).in_doubt() == 2);
+  }
+
+  TEST_CASE("totals: every row is in exactly one of them") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5"), card("6"), card("7")});
+    send(ledger, intent(id_of(ledger, "2")));
+    settle(ledger, "3", Status::invalidated);
+    settle(ledger, "4", Status::rejected);
+    settle(ledger, "5", Status::unresolved);
+    settle(ledger, "6", Status::unresolved, true);
+    import(ledger, {card("1"), card("7", "oB")});
+    const auto totals = must(ledger.totals());
+    CHECK(counts(totals) ==
+          "pending 2 in_flight 1 invalidated 1 rejected 1 unresolved 2 held 1 conflicts 1 refused 1");
+    CHECK(totals.rows() == 7);
+    CHECK(totals.to_send() == 3);
+    ledger::Cursor cursor;
+    CHECK(must(ledger.fetch(cursor, 100)).size() == 3);  // what is counted is what is sent
+  }
+
+  TEST_CASE("views: times are RFC 3339 with milliseconds in UTC") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    settle(ledger, "1", Status::invalidated);
+    CHECK(books.ask("SELECT first_sent_at FROM results") == "2026-11-25T04:01:55.693Z");
+    CHECK(books.ask("SELECT finished_at FROM results") == "2026-11-25T04:01:55.943Z");
+    CHECK(books.ask("SELECT started_at FROM attempts") == "2026-11-25T04:01:55.693Z");
+    CHECK(books.ask("SELECT finished_at FROM attempts") == "2026-11-25T04:01:55.943Z");
+    CHECK(books.ask("SELECT latency_ms FROM attempts") == "249.5");
+  }
+
+  TEST_CASE("views: each millisecond of a second is shown as the program writes it") {
+    const Books books;
+    auto ledger = books.open();
+    std::string expected;
+    const auto second = std::chrono::floor<std::chrono::seconds>(k_now);
+    for (int ms = 0; ms < 1000; ++ms) {
+      begin_run(ledger, second + milliseconds{ms});
+      expected.append(ms ? " " : "").append(format_rfc3339(second + milliseconds{ms}));
+    }
+    CHECK(books.ask("SELECT started_at FROM runs ORDER BY run_id") == expected);
+  }
+
+  TEST_CASE("results: rows come in input order with the columns that are promised") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("9"), card("1", "oA", "closed"), card("5")});
+    settle(ledger, "1", Status::rejected);
+    std::vector<ledger::ResultRow> rows;
+    CHECK(must(ledger.each_result({}, [&](const auto& row) { rows.push_back(row); })) == 3);
+    REQUIRE(rows.size() == 3);
+    const auto& columns = Ledger::result_columns();
+    REQUIRE(rows[1].size() == columns.size());
+    std::string row;
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      row += columns[i] + '=' + rows[1][i].value_or("NULL") + ' ';
+    CHECK(row ==
+          "brand_id=1004 card_id=pT code=1 openid=oA reason=closed status=rejected card_state=NULL "
+          "invalid_time=NULL error_code=INVALID_REQUEST error_message=NULL http_status=400 attempts=1 "
+          "request_id=NULL endpoint=primary source_line=3 first_sent_at=2026-11-25T04:01:55.693Z "
+          "finished_at=2026-11-25T04:01:55.943Z settled_by=NULL ");
+    CHECK((rows[0][2] == "9"));
+    CHECK_FALSE(rows[0][4].has_value());  // no reason is NULL and not empty
+    CHECK((rows[2][2] == "5"));
+    CHECK(must(ledger.each_result(Status::pending, [](const auto&) {})) == 2);
+    CHECK(must(ledger.each_result(Status::unresolved, [](const auto&) {})) == 0);
+  }
+
+  TEST_CASE("results: the view has the columns that export names") {
+    const Books books;
+    auto ledger = books.open();
+    std::string expected;
+    for (const auto& column : Ledger::result_columns())
+      expected.append(expected.empty() ? "" : " ").append(column);
+    CHECK(books.ask("SELECT name FROM pragma_table_info('results')") == expected);
+  }
+
+  TEST_CASE("checkpoint: afterwards the one file is all there is to copy") {
+    const Books books, elsewhere;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    send(ledger, intent(1));
+    REQUIRE(std::filesystem::file_size(books.file.string() + "-wal") > 0);
+    must(ledger.checkpoint());
+    CHECK(std::filesystem::file_size(books.file.string() + "-wal") == 0);
+    std::filesystem::copy_file(books.file, elsewhere.file);
+    CHECK(elsewhere.ask("SELECT status FROM results") == "in_flight");
+  }
+}
