@@ -1,5 +1,9 @@
 #include "interrupt.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <iterator>
 
 namespace cardvoid::cli {
@@ -22,6 +26,19 @@ Interrupt::Interrupt() {
 
 Interrupt::~Interrupt() {
   for (std::size_t i = 0; i < std::size(k_signals); ++i) ::sigaction(k_signals[i], &before_[i], nullptr);
+}
+
+bool Interrupt::input_comes_first() {
+  // Blocked but for the wait itself, so that none can slip in between looking and waiting (ppoll(2)).
+  sigset_t ours, before;
+  sigemptyset(&ours);
+  for (const int signal : k_signals) sigaddset(&ours, signal);
+  ::pthread_sigmask(SIG_BLOCK, &ours, &before);
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (!has_come() && ::ppoll(&input, 1, nullptr, &before) < 0 && errno == EINTR) {
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return !has_come();
 }
 
 bool Interrupt::has_come() { return came != 0; }

@@ -15,6 +15,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
   ~Interrupt();
   static bool has_come();
+  // Waits until standard input can be read; false when a signal came first, even just before the wait.
+  static bool input_comes_first();
 
  private:
   struct sigaction before_[3];

@@ -65,7 +65,7 @@ Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, 
   put(stderr, fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
                           plan_text(plan, job), plan.totals.to_send()));
   std::string typed;
-  std::getline(std::cin, typed);
+  if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
   if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};
   std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
   if (typed == std::to_string(plan.totals.to_send())) return {};
