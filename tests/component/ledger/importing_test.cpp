@@ -149,7 +149,7 @@ TEST_SUITE("component") {
     CHECK(must(ledger.totals()).refused == 0);
   }
 
-  TEST_CASE("import: 150,000 refused lines are counted like a few and the log of writes stays bounded") {
+  TEST_CASE("import: 150 thousand refused lines are counted like a few and the log of writes stays bounded") {
     const Books books;
     auto ledger = books.open();
     const std::string raw(100, 'x');

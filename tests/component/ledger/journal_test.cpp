@@ -78,6 +78,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     std::vector<model::Card> cards;
+    cards.reserve(300);
     for (int i = 0; i < 300; ++i) cards.push_back(card(std::to_string(i)));
     import(ledger, cards);
     for (RowId row = 1; row <= 200; ++row) send(ledger, intent(row));
@@ -197,6 +198,21 @@ TEST_SUITE("component") {
     CHECK(books.ask("SELECT first_sent_at FROM results") == "2026-11-25T04:01:55.693Z");
     CHECK(must(ledger.totals()).read_back == 1);
     CHECK(must(ledger.totals()).already == 0);
+  }
+
+  TEST_CASE("answer: a second invalidation does not move the first sending") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    for (const int n : {1, 2}) {
+      const auto at = k_now + milliseconds{n * 1000};
+      send(ledger, intent(1, n, 1, at));
+      auto ended = attempt(1, n, OutcomeKind::system_error, 500, "SYSTEM_ERROR");
+      ended.started_at = at;
+      close(ledger, ended, ruling(Status::in_flight, ended.outcome));
+    }
+    CHECK(books.ask("SELECT first_sent_at FROM results") == "2026-11-25T04:01:56.693Z");
+    CHECK(books.ask("SELECT attempts FROM results") == "2");
   }
 
   TEST_CASE("answer: a row is settled by something exactly when it is invalidated") {
