@@ -22,8 +22,9 @@ CREATE TABLE row (
   status        TEXT NOT NULL DEFAULT 'pending'
                 CHECK (status IN ('pending', 'in_flight', 'invalidated', 'rejected', 'unresolved')),
   held          INTEGER NOT NULL DEFAULT 0, -- unresolved until `retry` takes it up again
-  conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason: not sent;
-                                            -- 2, during an import only: the input contradicts itself
+  conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason: not sent.
+                                            -- During an import only: -1, an earlier conflict, not looked at
+                                            -- yet; 2, the input contradicts itself
   -- What the platform said last; NULL where it has not.
   card_state    TEXT,
   invalid_time  TEXT,
@@ -79,7 +80,8 @@ CREATE TABLE import (
   conflicts   INTEGER NOT NULL,             -- rows whose openid or reason the input has changed
   vanished    INTEGER NOT NULL,             -- rows here that the input no longer has
   vanished_to_send INTEGER NOT NULL,        -- of these, still to send
-  last_row    INTEGER NOT NULL              -- greatest row.id; what lies above is of an import that died
+  last_row    INTEGER NOT NULL,             -- greatest row.id; what lies above is of an import that died
+  last_refused INTEGER NOT NULL             -- greatest refused_line.id; likewise
 ) STRICT;
 
 -- One execution of a command that sends. ended_at and exit_code are NULL when it died.
@@ -93,7 +95,8 @@ CREATE TABLE run (
   version     TEXT NOT NULL,
   acknowledge TEXT NOT NULL,
   fingerprint TEXT NOT NULL,                -- of the plan when the run began
-  by_confirm  INTEGER NOT NULL,             -- somebody named that fingerprint: --confirm
+  by_confirm  INTEGER NOT NULL,             -- somebody named that fingerprint, and no row came in since that
+                                            -- it did not cover
   last_row    INTEGER NOT NULL,             -- greatest row.id of that plan
   exit_code   INTEGER,
   ending      TEXT,                         -- why it ended, in words
@@ -136,7 +139,8 @@ SELECT row_id, row.code, n, run_id, kind, attempt.endpoint,
 FROM attempt JOIN row ON row.id = attempt.row_id
 WHERE sent;
 
-CREATE VIEW refused AS SELECT source_line, cause, raw FROM refused_line;
+CREATE VIEW refused AS
+SELECT source_line, cause, raw FROM refused_line WHERE id <= (SELECT last_refused FROM import ORDER BY id DESC LIMIT 1);
 
 CREATE VIEW runs AS
 SELECT id AS run_id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,

@@ -11,7 +11,7 @@ namespace {
 // Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded.
 constexpr std::int64_t k_lines_per_transaction = 100'000;
 
-enum Conflict : std::int64_t { none = 0, with_plan = 1, within_input = 2 };
+enum Conflict : std::int64_t { before = -1, none = 0, with_plan = 1, within_input = 2 };
 
 constexpr std::string_view k_two_openids =
     "the same card is named with two different openids; neither line is sent";
@@ -38,7 +38,9 @@ std::int64_t ask(sqlite::Connection& db, const char* sql) {
 // Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
 constexpr const char* k_drop_leftovers =
     "DELETE FROM row WHERE id > (SELECT coalesce(max(last_row), 0) FROM import) "
-    "AND NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id)";
+    "AND NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id); "
+    "DELETE FROM refused_line WHERE id > coalesce((SELECT last_refused FROM import ORDER BY id DESC LIMIT "
+    "1), 0)";
 
 }  // namespace
 
@@ -53,6 +55,7 @@ Importing::Importing(sqlite::Connection& db)
       set_conflict{db, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse{db, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
       last_row_before{ask(db, "SELECT coalesce(max(id), 0) FROM row")},
+      last_refused_before{ask(db, "SELECT coalesce(max(id), 0) FROM refused_line")},
       seen(static_cast<std::size_t>(last_row_before) + 1) {}
 
 bool Importing::was_seen(model::RowId id) const { return seen[static_cast<std::size_t>(id)]; }
@@ -71,8 +74,9 @@ void Importing::refuse_line(std::int64_t line, std::string_view cause, std::stri
 Result<void> Ledger::begin_import(WallTime now) {
   return state_->guarded([&] {
     auto& db = state_->db;
-    db.execute("BEGIN IMMEDIATE; DELETE FROM refused_line; UPDATE row SET conflict = 0 WHERE conflict <> 0");
+    db.execute("BEGIN IMMEDIATE");
     db.execute(k_drop_leftovers);
+    db.execute("UPDATE row SET conflict = -1 WHERE conflict <> 0");
     state_->importing.emplace(db);
     state_->importing->started_at = now;
   });
@@ -108,6 +112,10 @@ Result<void> Ledger::add(const model::InputRow& row) {
 
     if (conflict == within_input) return import.refuse_line(row.source_line, k_two_openids, as_line(card));
     if (same_openid && same_reason) {
+      if (conflict == before) {
+        import.set_conflict.bind(id, std::int64_t{none}).run();
+        import.has_ended_conflicts = true;
+      }
       ++(again ? summary.duplicates : summary.known);
     } else if (new_in_this_input && same_openid) {
       import.refuse_line(row.source_line, k_other_reason, as_line(card));
@@ -118,7 +126,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
       import.refuse_line(row.source_line, k_two_openids, as_line(card));
     } else if (is_pending) {
       import.set_conflict.bind(id, std::int64_t{with_plan}).run();
-      if (conflict == none) ++summary.conflicts;
+      if (conflict == none || conflict == before) ++summary.conflicts;
       import.refuse_line(row.source_line, k_conflicts_with_plan, as_line(card));
     } else if (same_openid) {
       ++(again ? summary.duplicates : summary.known);  // too late for another reason
@@ -150,6 +158,11 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
     summary.source = source;
     summary.finished_at = now;
     db.execute("DELETE FROM row WHERE conflict = 2");
+    db.execute(
+        "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
+    // A row whose conflict is over was in no plan that was confirmed meanwhile.
+    if (import.has_ended_conflicts) db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
+    sqlite::Statement{db, "DELETE FROM refused_line WHERE id <= ?1"}.bind(import.last_refused_before).run();
     const auto count_unseen = [&](const char* sql) {
       sqlite::Statement rows{db, sql};
       rows.bind();
@@ -162,10 +175,12 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
       summary.vanished_to_send = count_unseen(
           "SELECT id FROM row WHERE status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT "
           "conflict");
-    sqlite::Statement{db,
-                      "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
-                      "refused, conflicts, vanished, vanished_to_send, last_row) VALUES (?1, ?2, ?3, ?4, ?5, "
-                      "?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(id), 0) FROM row))"}
+    sqlite::Statement{
+        db,
+        "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
+        "refused, conflicts, vanished, vanished_to_send, last_row, last_refused) VALUES (?1, ?2, ?3, ?4, ?5, "
+        "?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(id), 0) FROM row), (SELECT coalesce(max(id), 0) FROM "
+        "refused_line))"}
         .bind(import.started_at.time_since_epoch().count(), now.time_since_epoch().count(), source,
               summary.lines, summary.added, summary.known, summary.duplicates, summary.refused,
               summary.conflicts, summary.vanished, summary.vanished_to_send)
@@ -183,7 +198,8 @@ Result<void> Ledger::abandon_import() {
     state_->db.execute("ROLLBACK");
     sqlite::Transaction transaction{state_->db};
     state_->db.execute(k_drop_leftovers);
-    state_->db.execute("DELETE FROM refused_line");
+    // Conflicts that it found stay, to be safe, until the next import looks again.
+    state_->db.execute("UPDATE row SET conflict = 1 WHERE conflict = -1");
     transaction.commit();
   });
 }

@@ -39,7 +39,8 @@ std::string fetch_sql(const char* condition) {
       "= row.id), "
       "coalesce(first_sent_at, (SELECT min(started_at) FROM attempt WHERE row_id = row.id AND kind = "
       "'invalidate' AND sent)) "
-      "FROM row WHERE id > ?1 AND held <= ?3 AND {} ORDER BY id LIMIT ?2",
+      "FROM row WHERE id > ?1 AND id <= (SELECT max(last_row) FROM import) AND held <= ?3 AND {} ORDER BY id "
+      "LIMIT ?2",
       condition);
 }
 
@@ -69,9 +70,14 @@ Result<void> adopt(sqlite::Connection& db, const std::filesystem::path& file, st
   if (const auto version = pragma(db, "user_version"); version != k_version)
     return not_ours(file,
                     fmt::format("has schema version {}, this cardvoid knows version {}", version, k_version));
+  sqlite::Statement meta{db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'"};
+  meta.bind();
+  if (!meta.step()) return not_ours(file, "is not a whole cardvoid results database");
+  meta.reset();
   sqlite::Statement owner{db, "SELECT value FROM meta WHERE key = 'job'"};
   owner.bind();
-  if (owner.step() && owner.text(0) != job_name)
+  if (!owner.step()) return not_ours(file, "names no job that it belongs to");
+  if (owner.text(0) != job_name)
     return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"", owner.text(0), job_name));
   return {};
 }
@@ -145,7 +151,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
     if (const auto ready = prepare_folder(file); !ready) return ready.error();
   constexpr sqlite::Mode modes[] = {sqlite::Mode::read_only, sqlite::Mode::read_write, sqlite::Mode::create};
   try {
-    sqlite::Connection db{file, modes[static_cast<int>(access)]};
+    sqlite::Connection db{real_path(file), modes[static_cast<int>(access)]};
     db.execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = OFF");
     if (const auto adopted = adopt(db, file, job_name, access); !adopted) return adopted.error();
     if (access != Access::read_only)
@@ -159,6 +165,10 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
 
 Result<RunId> Ledger::begin_run(const RunStart& start) {
   return state_->guarded([&] {
+    // `reconcile` may put held rows back into the plan, which no confirmation so far has covered.
+    if (start.command == "reconcile")
+      state_->db.execute(
+          "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE held)");
     sqlite::Statement insert{
         state_->db,
         "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint, by_confirm, "
@@ -191,9 +201,8 @@ Result<void> Ledger::index_brands() {
 }
 
 Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
-  if (!state_->journalling) state_->journalling.emplace(state_->db);
-  auto& journalling = *state_->journalling;
   return state_->guarded([&] {
+    auto& journalling = state_->journal();
     std::vector<model::Candidate> rows;
     const auto read = [&](sqlite::Statement& statement) {
       const auto wanted = count - static_cast<int>(rows.size());
@@ -231,9 +240,8 @@ Result<void> Ledger::commit() {
 }
 
 Result<void> Ledger::open_attempt(const Intent& intent) {
-  if (!state_->journalling) state_->journalling.emplace(state_->db);
   return state_->guarded([&] {
-    auto& j = *state_->journalling;
+    auto& j = state_->journal();
     j.open_attempt.bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at))
         .run();
     j.mark_in_flight.bind(intent.row).run();
@@ -241,9 +249,8 @@ Result<void> Ledger::open_attempt(const Intent& intent) {
 }
 
 Result<void> Ledger::close_attempt(const Attempt& attempt, const model::Ruling& ruling) {
-  if (!state_->journalling) state_->journalling.emplace(state_->db);
   return state_->guarded([&] {
-    auto& j = *state_->journalling;
+    auto& j = state_->journal();
     const auto& o = attempt.outcome;
     const auto status = if_any(o.http_status);
     const std::int64_t latency = attempt.latency.count();
@@ -278,15 +285,15 @@ Result<void> Ledger::close_attempt(const Attempt& attempt, const model::Ruling& 
 
 Result<void> Ledger::withdraw_attempt(model::RowId row, int n, model::Status status) {
   return state_->guarded([&] {
-    state_->journalling->withdraw.bind(row, n).run();
-    state_->journalling->set_status.bind(row, model::to_text(status)).run();
+    state_->journal().withdraw.bind(row, n).run();
+    state_->journal().set_status.bind(row, model::to_text(status)).run();
   });
 }
 
 Result<void> Ledger::save_counts(RunId run, const RunCounts& counts) {
   return state_->guarded([&] {
-    state_->journalling->save_counts
-        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved)
+    state_->journal()
+        .save_counts.bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved)
         .run();
   });
 }

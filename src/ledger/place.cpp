@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <cerrno>
+#include <cstring>
 #include <system_error>
 
 namespace cardvoid::ledger {
@@ -11,9 +13,18 @@ namespace cardvoid::ledger {
 namespace fs = std::filesystem;
 
 fs::path real_path(const fs::path& file) {
+  constexpr int k_most_links = 40;  // as the kernel's own limit
   std::error_code error;
-  auto real = fs::weakly_canonical(file, error);
-  return error ? file : real;
+  auto at = fs::absolute(file, error);
+  // By hand, since a link to a file that is not there yet leads there too, and weakly_canonical stops before
+  // it.
+  for (int links = 0; links < k_most_links && fs::is_symlink(at, error); ++links) {
+    const auto to = fs::read_symlink(at, error);
+    if (error) break;
+    at = to.is_absolute() ? to : at.parent_path() / to;
+  }
+  auto real = fs::weakly_canonical(at, error);
+  return error ? at : real;
 }
 
 std::string_view network_file_system(long type) {
@@ -31,15 +42,25 @@ std::string_view network_file_system(long type) {
   }
 }
 
+namespace {
+
+// With all that is missing above it; each for its owner alone.
+bool make_private(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder, ignored)) return true;
+  return (!folder.has_relative_path() || make_private(folder.parent_path())) &&
+         ::mkdir(folder.c_str(), 0700) == 0;
+}
+
+}  // namespace
+
 Result<void> prepare_folder(const fs::path& database) {
   auto folder = real_path(database).parent_path();
   std::error_code error;
   if (!fs::exists(folder, error)) {
-    fs::create_directories(folder, error);
-    if (error)
+    if (!make_private(folder))
       return Error{Errc::cannot_create,
-                   fmt::format("{}: cannot create the folder: {}", folder.string(), error.message())};
-    ::chmod(folder.c_str(), 0700);
+                   fmt::format("{}: cannot create the folder: {}", folder.string(), std::strerror(errno))};
   }
   struct statfs where {};
   if (::statfs(folder.c_str(), &where) == 0)

@@ -43,7 +43,7 @@ Result<Totals> Ledger::totals() {
         "SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'in_flight'), "
         "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected'), "
         "count(*) FILTER (WHERE status = 'unresolved'), count(*) FILTER (WHERE held), "
-        "count(*) FILTER (WHERE conflict AND status = 'pending'), (SELECT count(*) FROM refused_line), "
+        "count(*) FILTER (WHERE conflict AND status = 'pending'), (SELECT count(*) FROM refused), "
         "count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = 'read_back') "
         "FROM row WHERE id <= (SELECT max(last_row) FROM import)"};
     s.bind();
@@ -62,9 +62,8 @@ Result<std::vector<RefusedCause>> Ledger::refused_causes() {
   return state_->guarded([&] {
     std::vector<RefusedCause> causes;
     sqlite::Statement grouped{state_->db,
-                              "SELECT cause, count(*) FROM refused_line GROUP BY cause ORDER BY 2 DESC, 1"};
-    sqlite::Statement lines{state_->db,
-                            "SELECT source_line FROM refused_line WHERE cause = ?1 ORDER BY id LIMIT 3"};
+                              "SELECT cause, count(*) FROM refused GROUP BY cause ORDER BY 2 DESC, 1"};
+    sqlite::Statement lines{state_->db, "SELECT source_line FROM refused WHERE cause = ?1 LIMIT 3"};
     grouped.bind();
     while (grouped.step()) {
       RefusedCause cause{std::string{grouped.text(0)}, grouped.int64(1), {}};
@@ -138,7 +137,8 @@ Result<std::string> Ledger::fingerprint() {
     sqlite::Statement s{
         state_->db,
         "SELECT brand_id, card_id, code, openid, reason FROM row WHERE status IN ('pending', 'in_flight', "
-        "'unresolved') AND NOT held AND NOT conflict ORDER BY brand_id, card_id, code"};
+        "'unresolved') AND NOT held AND NOT conflict AND id <= (SELECT max(last_row) FROM import) ORDER BY "
+        "brand_id, card_id, code"};
     PlanHash hash;
     s.bind();
     while (s.step())

@@ -17,7 +17,9 @@ struct Importing {
   sqlite::Statement insert, find, set_conflict, refuse;
   WallTime started_at{};
   model::RowId last_row_before;  // greatest of the earlier imports
-  std::vector<bool> seen;        // by row id: named by this input
+  std::int64_t last_refused_before;
+  bool has_ended_conflicts = false;
+  std::vector<bool> seen;  // by row id: named by this input
   ImportSummary summary;
   std::int64_t in_transaction = 0;
 };
@@ -39,6 +41,12 @@ struct Ledger::State {
   std::optional<Journalling> journalling;
 
   void count_line();  // of the input; commits now and then
+
+  // Prepared on first use, inside guarded().
+  Journalling& journal() {
+    if (!journalling) journalling.emplace(db);
+    return *journalling;
+  }
 
   // Runs `work`, turning what SQLite throws into an Error that names the file and says what to do.
   template <class Work>

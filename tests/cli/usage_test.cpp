@@ -25,7 +25,7 @@ TEST_SUITE("cli") {
     }
   }
 
-  TEST_CASE("usage: commands of later versions are absent, not stubs") {
+  TEST_CASE("usage: commands of later versions are absent and no stubs") {
     const auto main = outside::run({"--help"});
     for (const std::string command : {"retry", "pause", "rehearse", "merge", "init", "forget", "report"}) {
       CAPTURE(command);

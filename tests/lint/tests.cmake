@@ -5,5 +5,8 @@ add_test(NAME "lint/co_await braces: the script sees what it must"
 add_test(NAME "lint/include table" COMMAND ${CMAKE_CURRENT_LIST_DIR}/include_table.sh ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/include table: the script sees what it must"
   COMMAND ${CMAKE_CURRENT_LIST_DIR}/include_table.sh --self-test)
+add_test(NAME "lint/test names" COMMAND ${CMAKE_CURRENT_LIST_DIR}/test_names.sh ${PROJECT_SOURCE_DIR}/tests)
+add_test(NAME "lint/test names: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/test_names.sh --self-test)
+set_tests_properties("lint/test names" "lint/test names: the script sees what it must" PROPERTIES LABELS lint)
 set_tests_properties("lint/co_await braces" "lint/co_await braces: the script sees what it must"
   "lint/include table" "lint/include table: the script sees what it must" PROPERTIES LABELS lint)

@@ -152,4 +152,36 @@ TEST_SUITE("component") {
     CHECK(books.codes() == "1 2 9");
     CHECK(books.ask("SELECT status FROM results WHERE code = '2'") == "in_flight");
   }
+
+  TEST_CASE("abandoned import: conflicts and refused lines of the earlier one stay") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oA"), card("2")});
+    import(ledger, {card("1", "oB"), card("2"), card("3", "oA"), card("3", "oB")});
+    const auto plan = must(ledger.fingerprint());
+    must(ledger.begin_import(k_now));
+    for (int i = 0; i < 100'500; ++i) must(ledger.add({card("new" + std::to_string(i)), i + 2}));
+    must(ledger.abandon_import());
+    CHECK(must(ledger.totals()).conflicts == 1);
+    CHECK(must(ledger.totals()).refused == 3);
+    CHECK(must(ledger.fingerprint()) == plan);
+  }
+
+  TEST_CASE("dead import: neither its rows nor its refused lines count") {
+    const Books books;
+    std::string plan;
+    {
+      auto ledger = books.open();
+      import(ledger, {card("1", "oA"), card("2")});
+      plan = must(ledger.fingerprint());
+      must(ledger.begin_import(k_now));
+      must(ledger.refuse(5, "x", "y"));
+      for (int i = 0; i < 100'500; ++i) must(ledger.add({card("new" + std::to_string(i)), i + 3}));
+    }
+    auto ledger = books.open();
+    CHECK(must(ledger.totals()).refused == 0);
+    CHECK(must(ledger.fingerprint()) == plan);
+    ledger::Cursor cursor;
+    CHECK(must(ledger.fetch(cursor, 1000)).size() == 2);
+  }
 }

@@ -141,4 +141,20 @@ TEST_SUITE("component") {
     CHECK(must(ledger.is_rest_of_confirmed(first)));
     CHECK(must(ledger.is_rest_of_confirmed(second)));
   }
+
+  TEST_CASE("confirmed plan: a row that was in conflict then is no part of the rest") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oA"), card("2")});
+    import(ledger, {card("1", "oB"), card("2")});
+    REQUIRE(must(ledger.totals()).to_send() == 1);
+    const auto plan = must(ledger.fingerprint());
+    ledger::RunStart start;
+    start.command = "run", start.fingerprint = plan, start.confirmed = true;
+    must(ledger.begin_run(start));
+    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+    import(ledger, {card("1", "oA"), card("2")});
+    REQUIRE(must(ledger.totals()).to_send() == 2);
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));
+  }
 }

@@ -155,7 +155,7 @@ TEST_SUITE("component") {
     const std::string raw(100, 'x');
     must(ledger.begin_import(k_now));
     for (std::int64_t line = 2; line < 150'002; ++line) must(ledger.refuse(line, "code: empty", raw));
-    CHECK(books.ask("SELECT count(*) > 0 FROM refused") == "1");  // committed on the way
+    CHECK(books.ask("SELECT count(*) > 0 FROM refused_line") == "1");  // committed on the way
     const auto summary = must(ledger.finish_import("a list", k_now));
     CHECK(summary.lines == 150'000);
     CHECK(summary.refused == 150'000);

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <cardvoid/ledger/lock.hpp>
 
 #include <iterator>
 
@@ -248,5 +249,61 @@ TEST_SUITE("component") {
     CHECK(must(ledger.totals()).pending == 1);  // reading goes on
     other.execute("ROLLBACK");
     send(ledger, intent(1));
+  }
+
+  TEST_CASE("open: a bare file name is one in the working folder") {
+    const Books books;
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(books.folder.path);
+    const bool opened = Ledger::open("plain.db", k_job, Access::create).has_value();
+    const auto lock = ledger::Lock::acquire("plain.db", "run");
+    std::filesystem::current_path(before);
+    CHECK(opened);
+    CHECK(lock.has_value());
+    CHECK(ledger::Lock::acquire(books.folder.path / "plain.db", "run").has_error());
+  }
+
+  TEST_CASE("open: a link to a file that is not there yet leads there with one lock and private rights") {
+    const Books books;
+    std::filesystem::create_directory(books.folder.path / "real");
+    std::filesystem::create_symlink("real/target.db", books.folder.path / "link.db");
+    const auto before = ::umask(022);
+    const auto lock = ledger::Lock::acquire(books.folder.path / "link.db", "run");
+    (void)must(Ledger::open(books.folder.path / "link.db", k_job, Access::create));
+    (void)must(Ledger::open(books.folder.path / "a" / "b" / "results.db", k_job, Access::create));
+    ::umask(before);
+    CHECK(lock.has_value());
+    CHECK(ledger::Lock::acquire(books.folder.path / "link.db", "run").has_error());
+    CHECK(ledger::Lock::acquire(books.folder.path / "real" / "target.db", "run").has_error());
+    struct stat facts {};
+    REQUIRE(::stat((books.folder.path / "real" / "target.db").c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == 0600);
+    REQUIRE(::stat((books.folder.path / "a").c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == 0700);
+  }
+
+  TEST_CASE("open: a database that does not say whose it is is not taken for ours") {
+    const Books books;
+    { (void)books.open(); }
+    { sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("DELETE FROM meta"); }
+    const auto nobodys = Ledger::open(books.file, k_job, Access::read_write);
+    REQUIRE(nobodys.has_error());
+    CHECK(nobodys.error().code == Errc::cannot_create);
+    { sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("DROP TABLE meta"); }
+    const auto torn = Ledger::open(books.file, k_job, Access::read_write);
+    REQUIRE(torn.has_error());
+    CHECK(torn.error().code == Errc::cannot_create);
+  }
+
+  TEST_CASE("open: a damaged schema is an error of the reading and no exception") {
+    const Books books;
+    { (void)books.open(); }
+    {
+      sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
+          "ALTER TABLE row RENAME COLUMN held TO kept");
+    }
+    auto ledger = books.open(Access::read_write);
+    ledger::Cursor cursor;
+    CHECK(ledger.fetch(cursor, 1).has_error());
   }
 }
