@@ -73,4 +73,9 @@ std::string humanize_duration(milliseconds duration) {
   return fmt::format("{}d {:02}h", minutes / 1'440, minutes % 1'440 / 60);
 }
 
+std::string humanize_offset(milliseconds theirs_minus_ours) {
+  return humanize_duration(std::chrono::abs(theirs_minus_ours)) +
+         (theirs_minus_ours < milliseconds{0} ? " behind ours" : " ahead of ours");
+}
+
 }  // namespace cardvoid

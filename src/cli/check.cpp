@@ -50,8 +50,7 @@ Finding look_at_results(const model::Job& job) {
 // The Date header tells whole seconds, so less than one apart is no difference.
 std::string words_for_clock(milliseconds offset) {
   if (std::chrono::abs(offset) <= 1500ms) return "agrees with ours";
-  return fmt::format("{} {} ours", humanize_duration(std::chrono::abs(offset)),
-                     offset < 0ms ? "behind" : "ahead of");
+  return humanize_offset(offset);
 }
 
 std::vector<Finding> look(const model::Job& job) {

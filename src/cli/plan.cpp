@@ -13,10 +13,6 @@ namespace cardvoid::cli {
 
 namespace {
 
-milliseconds time_needed(std::int64_t rows, double per_second) {
-  return milliseconds{static_cast<std::int64_t>(static_cast<double>(rows) / per_second * 1000)};
-}
-
 std::string as_json(const Plan& plan, const model::Job& job) {
   boost::json::array causes;
   for (const auto& cause : plan.causes) {
@@ -50,6 +46,10 @@ std::string as_json(const Plan& plan, const model::Job& job) {
 }
 
 }  // namespace
+
+milliseconds time_needed(std::int64_t rows, double per_second) {
+  return milliseconds{static_cast<std::int64_t>(static_cast<double>(rows) / per_second * 1000)};
+}
 
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   Plan plan;

@@ -17,6 +17,7 @@ struct Plan {
 
 // Imports the job's input and says what stands in the ledger then.
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger);
+milliseconds time_needed(std::int64_t rows, double per_second);
 std::string plan_text(const Plan& plan, const model::Job& job);
 
 }  // namespace cardvoid::cli

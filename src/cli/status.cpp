@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "plan.hpp"
 
 namespace cardvoid::cli {
 
@@ -53,9 +54,7 @@ Result<Standing> look(const model::Job& job) {
       read_clocks().wall - (*pulse)->at < k_pulse_is_old)
     standing.pulse = *pulse;
   const auto rate = standing.pulse ? standing.pulse->rate : job.limits.requests_per_second;
-  if (rate > 0 && totals->to_send() > 0)
-    standing.time_left =
-        milliseconds{static_cast<std::int64_t>(static_cast<double>(totals->to_send()) / rate * 1000)};
+  if (rate > 0 && totals->to_send() > 0) standing.time_left = time_needed(totals->to_send(), rate);
   return standing;
 }
 

@@ -46,11 +46,8 @@ Ruling give_up(const Outcome& outcome, bool held) {
 
 std::string words_for_clock(const Outcome& outcome, Now now) {
   std::string apart;
-  if (outcome.server_time) {
-    const auto difference = std::chrono::duration_cast<milliseconds>(*outcome.server_time - now.wall);
-    apart = fmt::format(" (its own is {} {} ours)", humanize_duration(std::chrono::abs(difference)),
-                        difference < 0ms ? "behind" : "ahead of");
-  }
+  if (outcome.server_time)
+    apart = fmt::format(" (its own is {})", humanize_offset(*outcome.server_time - now.wall));
   return fmt::format("the platform refuses the time of our signatures{}; set this machine's clock", apart);
 }
 

@@ -27,7 +27,7 @@ bool looks_like_data(std::string_view name) {
     digits = c >= '0' && c <= '9' ? digits + 1 : 0;
     if (digits >= 4) return true;
   }
-  return name.size() > 24 && name.find(' ') == std::string_view::npos && !name.empty() &&
+  return name.size() > 24 && name.find(' ') == std::string_view::npos &&
          static_cast<unsigned char>(name[0]) < 0x80;
 }
 

@@ -163,7 +163,7 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
     // A row whose conflict is over was in no plan that was confirmed meanwhile.
     if (import.has_ended_conflicts) db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     sqlite::Statement{db, "DELETE FROM refused_line WHERE id <= ?1"}.bind(import.last_refused_before).run();
-    const auto count_unseen = [&](const char* sql) {
+    const auto count_unseen = [&](std::string_view sql) {
       sqlite::Statement rows{db, sql};
       rows.bind();
       std::int64_t unseen = 0;
@@ -172,9 +172,7 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
     };
     summary.vanished = count_unseen("SELECT id FROM row");
     if (summary.vanished > 0)
-      summary.vanished_to_send = count_unseen(
-          "SELECT id FROM row WHERE status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT "
-          "conflict");
+      summary.vanished_to_send = count_unseen(fmt::format("SELECT id FROM row WHERE {}", k_to_send));
     sqlite::Statement{
         db,
         "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "

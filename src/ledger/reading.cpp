@@ -136,9 +136,9 @@ Result<std::string> Ledger::fingerprint() {
     // In the order of the unique index: sorted, without sorting.
     sqlite::Statement s{
         state_->db,
-        "SELECT brand_id, card_id, code, openid, reason FROM row WHERE status IN ('pending', 'in_flight', "
-        "'unresolved') AND NOT held AND NOT conflict AND id <= (SELECT max(last_row) FROM import) ORDER BY "
-        "brand_id, card_id, code"};
+        fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND id <= (SELECT "
+                    "max(last_row) FROM import) ORDER BY brand_id, card_id, code",
+                    k_to_send)};
     PlanHash hash;
     s.bind();
     while (s.step())
@@ -203,10 +203,9 @@ Result<bool> Ledger::is_rest_of_confirmed(std::string_view fingerprint_digits) {
   return state_->guarded([&] {
     sqlite::Statement s{
         state_->db,
-        "SELECT 1 FROM run WHERE by_confirm AND substr(fingerprint, 1, length(?1)) = ?1 AND last_row >= "
-        "(SELECT max(id) FROM row WHERE status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND "
-        "NOT "
-        "conflict)"};
+        fmt::format("SELECT 1 FROM run WHERE by_confirm AND substr(fingerprint, 1, length(?1)) = ?1 AND "
+                    "last_row >= (SELECT max(id) FROM row WHERE {})",
+                    k_to_send)};
     s.bind(fingerprint_digits);
     return s.step();
   });

@@ -3,9 +3,14 @@
 
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/sqlite/connection.hpp>
+#include <string_view>
 #include <vector>
 
 namespace cardvoid::ledger {
+
+// Rows that the plan still wants sent or settled; the same as Totals::to_send().
+inline constexpr std::string_view k_to_send =
+    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict";
 
 // An import under way. One bit for each row tells a card that comes twice in this input from one known
 // before.

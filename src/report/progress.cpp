@@ -135,26 +135,29 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
       return;
     }
     case ProgressMode::plain:
-    case ProgressMode::json:
-      if (mode_ == ProgressMode::plain) {
-        unsaid_ = line(snapshot, counts, now) + "\n";
-      } else {
-        const boost::json::object object{{"type", "progress"},
-                                         {"to_send", to_send_},
-                                         {"sent", counts.sent},
-                                         {"confirmed", counts.confirmed},
-                                         {"rejected", counts.rejected},
-                                         {"unresolved", counts.unresolved},
-                                         {"in_flight", snapshot.in_flight},
-                                         {"waiting", snapshot.waiting},
-                                         {"rate", snapshot.rate}};
-        unsaid_ = boost::json::serialize(object) + "\n";
-      }
-      if (now < next_plain_) return;
-      next_plain_ = now + k_plain_interval;
-      put(stream_, std::exchange(unsaid_, {}));
+      if (is_due(now)) put(stream_, line(snapshot, counts, now) + "\n");
       return;
+    case ProgressMode::json: {
+      const boost::json::object object{{"type", "progress"},
+                                       {"to_send", to_send_},
+                                       {"sent", counts.sent},
+                                       {"confirmed", counts.confirmed},
+                                       {"rejected", counts.rejected},
+                                       {"unresolved", counts.unresolved},
+                                       {"in_flight", snapshot.in_flight},
+                                       {"waiting", snapshot.waiting},
+                                       {"rate", snapshot.rate}};
+      unsaid_ = boost::json::serialize(object) + "\n";
+      if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));
+      return;
+    }
   }
+}
+
+bool Progress::is_due(Instant now) {
+  if (now < next_plain_) return false;
+  next_plain_ = now + k_plain_interval;
+  return true;
 }
 
 void Progress::say(std::string_view text) {
@@ -164,7 +167,7 @@ void Progress::say(std::string_view text) {
 void Progress::finish() {
   if (!std::exchange(shown_, {}).empty()) put(stream_, "\r\x1B[K");
   // Machines that follow the events get the last state too; people have the summary.
-  if (mode_ == ProgressMode::json && !unsaid_.empty()) put(stream_, std::exchange(unsaid_, {}));
+  if (!unsaid_.empty()) put(stream_, std::exchange(unsaid_, {}));
 }
 
 }  // namespace cardvoid::report

@@ -36,6 +36,22 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().after_invalid == 0);
   }
 
+  void check_returned_to_primary(const Stage& stage) {
+    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
+          "primary");
+  }
+
+  // The primary has the outage between the first rows and the last.
+  void check_outage_in_the_middle(Stage& stage, Outage::Kind kind) {
+    const auto program = stage.start("run", k_flags);
+    stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, kind);
+    stage.wait_until("endpoint = 'backup' AND status = 'invalidated'", 20);
+    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
+    check_done(stage, *program);
+    check_returned_to_primary(stage);
+  }
+
   }  // namespace
 
   TEST_CASE("failover: a primary that refuses connections from the start is served around and returned to") {
@@ -46,32 +62,17 @@ TEST_SUITE("faults") {
     stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
     stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 1);
     check_done(stage, *program);
-    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
-          "primary");
+    check_returned_to_primary(stage);
   }
 
   TEST_CASE("failover: a primary that goes down in the middle costs no row") {
     auto stage = stage_of(300);
-    const auto program = stage.start("run", k_flags);
-    stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 20);
-    stage.sandbox->set_outage(Endpoint::primary, Outage::refuse);
-    stage.wait_until("endpoint = 'backup' AND status = 'invalidated'", 20);
-    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
-    check_done(stage, *program);
-    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
-          "primary");
+    check_outage_in_the_middle(stage, Outage::refuse);
   }
 
   TEST_CASE("failover: a primary that accepts and never answers is left for the backup") {
     auto stage = stage_of(200);
-    const auto program = stage.start("run", k_flags);
-    stage.wait_until("endpoint = 'primary' AND status = 'invalidated'", 20);
-    stage.sandbox->set_outage(Endpoint::primary, Outage::black_hole);
-    stage.wait_until("endpoint = 'backup' AND status = 'invalidated'", 20);
-    stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
-    check_done(stage, *program);
-    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
-          "primary");
+    check_outage_in_the_middle(stage, Outage::black_hole);
   }
 
   TEST_CASE("failover: with both endpoints down a run waits and then says 69 with the rows untouched") {

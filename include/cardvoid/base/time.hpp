@@ -32,6 +32,9 @@ std::string format_duration(milliseconds duration);
 // For people, two units at the most: "55h 33m", "4m 10s", "12s", "350ms".
 std::string humanize_duration(milliseconds duration);
 
+// How another clock stands to ours, for people: "4m 10s ahead of ours", "2s behind ours".
+std::string humanize_offset(milliseconds theirs_minus_ours);
+
 // RFC 3339, UTC, milliseconds: "2026-11-02T03:04:05.678Z".
 std::string format_rfc3339(WallTime time);
 

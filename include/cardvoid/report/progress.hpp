@@ -43,6 +43,7 @@ class Progress {
   void finish();
 
  private:
+  bool is_due(Instant now);  // of a line each 30 s; then the next one is due 30 s later
   std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) const;
 
   ProgressMode mode_;
@@ -50,7 +51,7 @@ class Progress {
   std::int64_t to_send_;
   Instant begun_, next_plain_;
   std::string shown_;   // the live line that is on the screen
-  std::string unsaid_;  // plain and json: the latest state, its turn not yet come
+  std::string unsaid_;  // json: the latest state, its turn not yet come
 };
 
 }  // namespace cardvoid::report

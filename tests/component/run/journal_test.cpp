@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <future>
 #include <ostream>
+#include <semaphore>
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -86,15 +87,17 @@ TEST_SUITE("component") {
     Rig rig;
     Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
     std::vector<int> done, reported, expected;
+    std::counting_semaphore<> begun{0};
     for (int i = 0; i < 500; ++i) {
       expected.push_back(i);
       journal.submit(
-          [&done, i](ledger::Ledger&) -> Result<void> {
+          [&done, &begun, i](ledger::Ledger&) -> Result<void> {
             done.push_back(i);
+            if (i % 100 == 0) begun.release();
             return {};
           },
           [&reported, i] { reported.push_back(i); });
-      if (i % 100 == 0) std::this_thread::sleep_for(2ms);  // so that there are several commits
+      if (i % 100 == 0) begun.acquire();  // what follows cannot be in its commit
     }
     REQUIRE(journal.close().has_value());
     rig.run_what_is_posted();
