@@ -204,7 +204,12 @@ Result<Parsed> parse(int argc, const char* const* argv) {
           ->type_name("FINGERPRINT");
   run->add_flag("--yes", o.yes, "Send without asking")->excludes(confirm);
   run->add_option("--limit", o.limit, "Take up at most N rows in this run")
-      ->check(CLI::PositiveNumber)
+      // Not CLI::PositiveNumber, whose message spells out the largest double in 309 digits.
+      ->check(CLI::Validator{[](const std::string& text) {
+                               return text.empty() || text[0] == '-' || text == "0" ? "expected 1 or more"
+                                                                                    : std::string{};
+                             },
+                             ""})
       ->type_name("N");
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
   with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
