@@ -62,8 +62,9 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   const auto last = ledger.last_sent_at(begun.wall);
   if (!last) return failed(last.error());
   std::optional<Instant> hold;
-  if (*last)
-    hold = begun.steady + dispatch::Pacer{job.limits.requests_per_second}.window() - (begun.wall - **last);
+  if (*last)  // in the future when the clock was set back since
+    hold = begun.steady + dispatch::Pacer{job.limits.requests_per_second}.window() -
+           std::max(begun.wall - **last, milliseconds{0});
 
   const auto run =
       ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,

@@ -22,6 +22,7 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
   settings.requests_per_second = job.limits.requests_per_second;
   settings.lanes = lanes;
   settings.max_in_flight = job.limits.max_in_flight;
+  settings.request_timeout = job.limits.request_timeout;
   settings.retry = {job.limits.backoff_base, job.limits.backoff_cap, job.limits.max_attempts};
   settings.endpoints = {job.limits.failover_after, job.limits.failover_cooldown};
   settings.row_limit = order.row_limit;
@@ -76,7 +77,7 @@ bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
         return {};
       },
       [this, rows, fetch] {
-        dispatcher_.offer(fetch.lane, *rows, static_cast<int>(rows->size()) < fetch.count);
+        dispatcher_.offer(fetch.lane, *rows, static_cast<int>(rows->size()) < fetch.count, doors_.loop.now());
         for (auto& row : *rows) {
           const auto id = row.id;
           flights_[id].row = std::move(row);

@@ -315,6 +315,8 @@ int Job::work(Command command) {
   if (!fingerprint) return judge(fingerprint.error());
   if (command == Command::plan) return 0;
 
+  // How long ago an earlier process sent is told from the machine's clock.
+  if (has_clock_steps_) departures_.clear();
   Network network{world_, platform_, weather_, job_, *this};
   Store store{world_, *ledger, [this] { return disk_.crashed(); }};
   run::Order order;
@@ -442,7 +444,7 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
 
   if (row.settled_by == "answer" && (card.posts_left == 0 || !card.was_proven))
     fail("settled by an answer that never came", &card);
-  if (row.settled_by == "read_back" && card.posts_left == 0)
+  if (row.settled_by == "read_back" && row.posts_on_record == 0)
     fail("found INVALID after nothing was sent", &card);
   if (row.settled_by == "already" && by_us) fail("already INVALID, says the ledger, and it was us", &card);
   if (invalidated && card.nature == Nature::invalid_before && row.settled_by != "already" &&
@@ -455,7 +457,30 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
   if (row.status == "unresolved" && card.nature != Nature::stubborn) fail("unresolved for no reason", &card);
 }
 
-void Job::fail(const std::string& what, const Card* card) const {
+// What the database has on record for a card, for the reader of a trace.
+void Job::show(const Card& card) {
+  sqlite::Connection db{k_database, sqlite::Mode::read_write};
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  sqlite::Statement row{db,
+                        "SELECT status, settled_by, first_sent_at, invalid_time, error_code FROM row WHERE "
+                        "code = ?1"};
+  sqlite::Statement attempts{
+      db,
+      "SELECT n, run_id, kind, sent, started_at, attempt.finished_at, outcome FROM attempt "
+      "JOIN row ON id = row_id WHERE code = ?1 ORDER BY n"};
+  for (auto* statement : {&row, &attempts}) {
+    statement->bind(card.card.code);
+    while (statement->step()) {
+      std::string line;
+      for (int i = 0; i < statement->columns(); ++i)
+        line += fmt::format("{} {}, ", statement->column_name(i), statement->text(i));
+      world_.tell("{}", line);
+    }
+  }
+}
+
+void Job::fail(const std::string& what, const Card* card) {
+  if (world_.traces() && card) show(*card);
   throw Violation{fmt::format("{}{}", what, card ? fmt::format(" (card {})", card->card.code) : "")};
 }
 

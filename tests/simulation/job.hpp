@@ -61,7 +61,8 @@ class Job : public Watch {
   void check_row(const Card& card, const ResultRow& row, bool at_the_end);
   void check_report(const run::Report& report, Command command);
   void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card) override;
-  [[noreturn]] void fail(const std::string& what, const Card* card = nullptr) const;
+  [[noreturn]] void fail(const std::string& what, const Card* card = nullptr);
+  void show(const Card& card);
 
   Disk& disk_;
   World world_;

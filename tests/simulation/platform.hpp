@@ -96,7 +96,10 @@ class Platform {
   void take_over(Card& card);
   void halve_limit() { habits_.limit /= 2; }
   // No bad days any more; what it does not take for granted stays.
-  void calm_down() { habits_.probability.assign(k_mishaps, 0); }
+  void calm_down() {
+    habits_.probability.assign(k_mishaps, 0);
+    habits_.thinking = {1ms, 50ms};
+  }
   Habits& habits() { return habits_; }
 
   // A request arrives; nullopt: no answer comes. `said_at` is the time in its signature.
