@@ -68,8 +68,7 @@ std::optional<Action> Dispatcher::next_stopping() {
     const RowId row = lane.prepared.front();
     lane.prepared.pop_front();
     const auto& task = tasks_.at(row);
-    const action::Withdraw withdraw{row, task.next, task.attempt,
-                                    task.doubt ? Status::in_flight : Status::pending};
+    const action::Withdraw withdraw{row, task.next, task.attempt, standing(task)};
     --lane.preparing, --preparing_;
     tasks_.erase(row);
     return withdraw;

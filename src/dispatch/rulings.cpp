@@ -121,7 +121,9 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
       return again(row, task, AttemptKind::invalidate, now.steady);
 
     case refused:
-      // One read-back: the card may be INVALID already, through us or through someone else.
+      // One read-back: the card may be INVALID already, through us or through someone else. If through us,
+      // just now, that may not show yet.
+      if (task.doubt) task.last_doubt = now.steady;
       task.refusal = outcome;
       task.refused_by = task.endpoint;
       return again(row, task, AttemptKind::read_back, now.steady);
@@ -223,14 +225,19 @@ Ruling Dispatcher::again(RowId row, Task& task, AttemptKind kind, Instant due) {
   auto& lane = lanes_[task.lane];
   ++lane.waiting, ++waiting_;
   due_.push({due, row});
-  // Without doubt the row is as if never sent; a crash now finds it pending.
-  return {task.doubt ? Status::in_flight : Status::pending, std::nullopt, false, false, {}};
+  return {standing(task), std::nullopt, false, false, {}};
+}
+
+// Without doubt the row is as if never sent: a crash now finds it pending. After a refusal it is not: the
+// card may be INVALID already, so that a crash shall lead to a read-back.
+Status Dispatcher::standing(const Task& task) {
+  return task.doubt || task.refusal ? Status::in_flight : Status::pending;
 }
 
 // Stops the run for a reason that is not this row's fault; the row keeps its standing.
 Ruling Dispatcher::halt(const Task& task, const Outcome& outcome, Errc code, const std::string& why) {
   stop({code, describe(why, outcome)});
-  return {task.doubt ? Status::in_flight : Status::pending, std::nullopt, false, true, outcome};
+  return {standing(task), std::nullopt, false, true, outcome};
 }
 
 // Neither executed nor not: only the operator can tell. Held, so that the next run gets past it.

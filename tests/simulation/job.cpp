@@ -139,7 +139,7 @@ void Job::draw_habits() {
   habits.says_effective_at_first = chance_.happens(0.15);
   habits.not_found_is_404 = chance_.happens(0.5);
   habits.whole_seconds = chance_.happens(0.5);
-  if (chance_.happens(0.4)) habits.lag = chance_.between(0ms, 4'500ms);
+  if (chance_.happens(0.4)) habits.lag = chance_.between(0ms, chance_.happens(0.5) ? 900ms : 4'500ms);
   if (chance_.happens(0.5)) habits.clock_ahead = chance_.between(-90s, 90s);
   habits.limit = job_.limits.requests_per_second * (job_.limits.per == model::QuotaPer::brand ? 2 : 1);
   if (chance_.happens(0.3)) habits.thinking = {1ms, chance_.between(50ms, 3'000ms)};
@@ -171,7 +171,8 @@ void Job::draw_weather() {
   if (chance_.happens(0.3)) weather_.connect_fails = chance_.one_of(std::array{0.02, 0.2});
   if (chance_.happens(0.4)) weather_.kept_connection_fails = chance_.one_of(std::array{0.02, 0.2});
   if (chance_.happens(0.4)) weather_.slow = chance_.one_of(std::array{0.05, 0.3});
-  weather_.arrives_late = chance_.happens(0.5);
+  // Together at most the five seconds that the dispatcher allows for.
+  weather_.arrives_late = chance_.happens(0.5) && platform_.habits().lag <= 900ms;
   if (chance_.happens(0.2)) weather_.one_way = {1ms, 400ms};
 }
 
@@ -263,18 +264,18 @@ void Job::arm() {
   const auto luck = chance_.between(0, 99);
   const auto soon =
       disk_.operations() +
-      static_cast<std::uint64_t>(chance_.happens(0.5) ? chance_.between(0, 30) : chance_.between(0, 400));
-  if (luck < 35) {
+      static_cast<std::uint64_t>(chance_.happens(0.5) ? chance_.between(0, 30) : chance_.between(0, 200));
+  if (luck < 40) {
     world_.crash_at_step(
-        static_cast<std::uint64_t>(chance_.happens(0.5) ? chance_.between(1, 60) : chance_.between(1, 800)),
+        static_cast<std::uint64_t>(chance_.happens(0.5) ? chance_.between(1, 40) : chance_.between(1, 300)),
         [this] { die(); });
-  } else if (luck < 45) {
+  } else if (luck < 55) {
     disk_.crash_at(soon);
-  } else if (luck < 57) {
+  } else if (luck < 65) {
     fault_armed_ = true;
     disk_.fail_at(soon, chance_.one_of(std::array{Fault::disk_full, Fault::write_error, Fault::sync_error}),
                   chance_.happens(0.5) ? Lasting::once : Lasting::until_cleared);
-  } else if (luck < 67) {
+  } else if (luck < 73) {
     world_.signal_at_step(static_cast<std::uint64_t>(chance_.between(1, 300)));
     ++tally_.signals;
   }
@@ -381,6 +382,11 @@ void Job::check_report(const run::Report& report, Command command) {
 }
 
 void Job::check_results(bool at_the_end) {
+  if (!disk_.contents().contains(k_database)) {  // it died too early
+    for (const auto& card : platform_.cards())
+      if (card.posts_left > 0) fail("the database is gone and requests were sent", &card);
+    return;
+  }
   try {
     sqlite::Connection db{k_database, sqlite::Mode::read_write};
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -414,9 +420,11 @@ void Job::check_results(bool at_the_end) {
       check_row(card, now, at_the_end);
       if (const auto before = results_.find(code); before != results_.end()) {
         const auto& was = before->second;
-        if (was.status == "invalidated" &&
-            (now.status != was.status || now.invalid_time != was.invalid_time ||
-             now.settled_by != was.settled_by))
+        const bool changed = now.status != was.status || now.invalid_time != was.invalid_time ||
+                             now.settled_by != was.settled_by;
+        // After a failed sync the machine shows what a power loss then takes away (fsync(2)).
+        const bool was_never_durable = tally_.disk_faults > 0 && now.status == "in_flight";
+        if (was.status == "invalidated" && changed && !was_never_durable)
           fail("a settled row has changed", &card);
       }
       results_[code] = now;

@@ -179,6 +179,7 @@ class Dispatcher {
                            std::uint32_t draw);
   Ruling again(model::RowId row, Task& task, model::AttemptKind kind, Instant due);
   Ruling halt(const Task& task, const model::Outcome& outcome, Errc code, const std::string& why);
+  static model::Status standing(const Task& task);
   Ruling hold_unknown(const model::Outcome& outcome);
   Ruling hold_contradiction(model::RowId row, const model::Outcome& outcome);
   bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
