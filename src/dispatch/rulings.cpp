@@ -263,7 +263,7 @@ bool Dispatcher::was_invalid_before_us(const Task& task, const Outcome& outcome,
   // Between runs this machine's clock may have been set.
   if (task.sent_earlier_at && *invalidated_at >= *task.sent_earlier_at - k_clock_tolerance - k_time_grain)
     return false;
-  if (!task.first_sent_at) return true;
+  if (!task.first_sent_at) return task.sent_earlier_at.has_value();
   if (!outcome.server_time) return false;
   // By the platform's clock: its time of the answer less what passed here since our first request.
   const auto passed = std::chrono::duration_cast<milliseconds>(now.steady - *task.first_sent_at);
