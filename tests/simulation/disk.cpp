@@ -15,9 +15,8 @@ constexpr std::size_t k_torn_at = 512;  // bytes
 constexpr int k_told_sector_size = 4096;
 
 void put(Bytes& image, std::size_t offset, std::string_view bytes, char filler = '\0') {
-  const auto end = offset + bytes.size();
-  if (image.size() < end) image.resize(end, filler);
-  std::memcpy(image.data() + offset, bytes.data(), bytes.size());
+  if (image.size() < offset) image.resize(offset, filler);
+  image.replace(offset, bytes.size(), bytes);
 }
 
 // The index of a write-ahead log. Whoever maps it holds it, the dead too, whose connections read their own
@@ -45,6 +44,11 @@ struct Disk::File {
   std::vector<Handle*> handles;  // of the living
   std::weak_ptr<SharedMemory> shared_memory;
 
+  void clear() {
+    for (auto* bytes : {&name, &content, &durable, &pending_bytes}) bytes->clear();
+    pending.clear();
+    shared_memory.reset();
+  }
   void write(std::size_t offset, std::string_view bytes) {
     put(content, offset, bytes);
     pending.push_back({false, offset, pending_bytes.size(), bytes.size()});
@@ -136,17 +140,13 @@ struct Disk::Calls {
     auto& on = disk(vfs);
     place->pMethods = nullptr;
     if (on.crashed_) return SQLITE_IOERR;
-    auto file = std::make_shared<File>();
-    if (name) {
-      const auto* there = on.find(name);
-      if (!there && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
-      if (there && (flags & SQLITE_OPEN_EXCLUSIVE)) return SQLITE_CANTOPEN;
-      auto& entry = on.entries_[name];
-      if (!there) {
-        file->name = name;
-        entry.now = std::move(file);
-      }
-      file = entry.now;
+    const auto* there = name ? on.find(name) : nullptr;
+    if (name && !there && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
+    if (there && (flags & SQLITE_OPEN_EXCLUSIVE)) return SQLITE_CANTOPEN;
+    auto file = there ? on.entries_[name].now : on.make_file();
+    if (name && !there) {
+      file->name = name;
+      on.entries_[name].now = file;
     }
     auto* opened = new (place) Handle{on, std::move(file), flags};
     opened->pMethods = &k_methods;
@@ -192,13 +192,6 @@ struct Disk::Calls {
     return SQLITE_OK;
   }
 
-  static int current_time(sqlite3_vfs* vfs, double* julian_days) noexcept {
-    sqlite3_int64 milliseconds = 0;
-    current_time_int64(vfs, &milliseconds);
-    *julian_days = static_cast<double>(milliseconds) / 86'400'000.0;
-    return SQLITE_OK;
-  }
-
   // --- on a file ---
 
   static int close(sqlite3_file* file) noexcept {
@@ -223,7 +216,6 @@ struct Disk::Calls {
     auto& to = handle(file);
     if (!to.lives()) return SQLITE_IOERR;
     const int code = to.disk->admit(Operation::write, to.file->name, offset, size);
-    if (to.disk->crashed_) return code;
     auto written = static_cast<std::size_t>(size);
     if (code != SQLITE_OK) written = to.disk->random_() % written;
     if (written > 0)
@@ -372,7 +364,6 @@ Disk::Disk(std::string vfs_name, std::uint64_t seed) : vfs_name_{std::move(vfs_n
   vfs_.xFullPathname = Calls::full_path;
   vfs_.xRandomness = Calls::randomness;
   vfs_.xSleep = Calls::sleep;
-  vfs_.xCurrentTime = Calls::current_time;
   vfs_.xCurrentTimeInt64 = Calls::current_time_int64;
   sqlite3_vfs_register(&vfs_, 0);
   reset(seed);
@@ -460,6 +451,16 @@ int Disk::admit(Operation::Kind kind, std::string_view file, std::int64_t offset
     case Fault::sync_error: return SQLITE_IOERR_FSYNC;
   }
   return SQLITE_INTERNAL;
+}
+
+std::shared_ptr<Disk::File> Disk::make_file() {
+  if (spare_.empty()) spare_.push_back(std::make_unique<File>());
+  auto file = std::move(spare_.back());
+  spare_.pop_back();
+  return {file.release(), [this](File* gone) {
+            gone->clear();
+            spare_.emplace_back(gone);
+          }};
 }
 
 Disk::File* Disk::find(const char* name) const {

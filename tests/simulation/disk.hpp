@@ -67,8 +67,8 @@ class Disk {
   // The machine dies as well: what was not synced is kept, lost or torn by the sector, each write on its own.
   void power_loss();
 
-  // Operation `number` and all calls after it fail with SQLITE_IOERR and change nothing, until kill() or
-  // power_loss() says what it was. Write number n torn by a power loss: crash_at(n + 1).
+  // Operation `number` is cut short, if it is a write after a part of it; all calls after it fail with
+  // SQLITE_IOERR and change nothing, until kill() or power_loss() says what it was.
   void crash_at(std::uint64_t number) { crash_at_ = number; }
   bool crashed() const { return crashed_; }
 
@@ -98,6 +98,7 @@ class Disk {
   };
 
   int admit(Operation::Kind kind, std::string_view file, std::int64_t offset, std::int64_t size);
+  std::shared_ptr<File> make_file();
   File* find(const char* name) const;
   void sync_folder();
   void end_process();
@@ -107,6 +108,7 @@ class Disk {
   sqlite3_vfs* former_default_ = nullptr;  // null: we are not the default
 
   std::mt19937_64 random_;
+  std::vector<std::unique_ptr<File>> spare_;  // with memory that need not be asked for again
   std::map<std::string, Entry, std::less<>> entries_;
   std::uint64_t process_ = 0;  // handles of an earlier one are dead
   std::uint64_t operations_ = 0;

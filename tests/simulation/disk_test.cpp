@@ -7,7 +7,11 @@
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
 #include <ostream>
+#include <sstream>
 #include <string>
 
 TEST_SUITE("simulation") {
@@ -42,6 +46,15 @@ TEST_SUITE("simulation") {
     ask(db, "PRAGMA journal_mode = " + settings.journal);
     db.execute("PRAGMA synchronous = " + settings.synchronous);
     return db;
+  }
+
+  int code_of(const auto& doing) {
+    try {
+      doing();
+    } catch (const sqlite::Failure& failure) {
+      return failure.primary_code();
+    }
+    return SQLITE_OK;
   }
 
   // How a piece of work on the database ended.
@@ -195,5 +208,206 @@ TEST_SUITE("simulation") {
     for (const auto* journal : {"WAL", "DELETE"})
       for (const auto* synchronous : {"FULL", "OFF"})
         CHECK(crash_everywhere(disk, {journal, synchronous}, End::process, 2).first == "");
+  }
+
+  TEST_CASE("disk: a fault at any operation is reported and leaves all earlier commits") {
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    for (const auto* journal : {"WAL", "DELETE"})
+      for (const auto fault : {Fault::disk_full, Fault::write_error, Fault::sync_error})
+        for (const auto lasting : {Lasting::once, Lasting::until_cleared})
+          for (const auto end : {End::process, End::machine}) {
+            const Settings settings{.journal = journal, .synchronous = "EXTRA"};
+            const auto operations = count_operations(disk, settings);
+            int reported = 0;
+            for (std::uint64_t at = 0; at < operations; ++at) {
+              CAPTURE(at);
+              disk.reset(at);
+              disk.fail_at(at, fault, lasting);
+              const auto ended = work(settings);
+              const int expected = fault == Fault::disk_full ? SQLITE_FULL : SQLITE_IOERR;
+              // A checkpoint that fails is left to the next one: no commit depends on it.
+              if (ended.code != SQLITE_OK) CHECK(ended.code == expected);
+              reported += ended.code != SQLITE_OK;
+              disk.clear_faults();
+              end == End::process ? disk.kill() : disk.power_loss();
+              const auto found = find(settings);
+              CHECK(found.fault == "");
+              CHECK(found.commits >= ended.commits);
+              CHECK(found.commits <= ended.commits + 1);
+              CHECK(work(settings, 2).code == SQLITE_OK);
+              CHECK(find(settings).commits == found.commits + 2);
+            }
+            CHECK(reported > static_cast<int>(operations) / 4);
+          }
+  }
+
+  // Linux: the pages of a failed sync count as clean, so that a later sync has nothing to do with them.
+  TEST_CASE("disk: after a failed sync only what is written anew becomes durable") {
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    int lost = 0, lost_after_checkpoint = 0;
+    for (std::uint64_t seed = 0; seed < 60; ++seed)
+      for (const bool checkpoints : {false, true}) {
+        disk.reset(seed);
+        REQUIRE(work({}, 2).commits == 2);
+        std::optional<Connection> dies{open({})};
+        dies->execute("UPDATE tally SET n = 3");
+        disk.fail_at(disk.operations(), Fault::sync_error);
+        CHECK(code_of([&] { dies->execute("UPDATE tally SET n = 4"); }) == SQLITE_IOERR);
+        disk.kill();
+        // The next process sees in the log what that one could not sync, and adds to it.
+        std::optional<Connection> next{open({})};
+        if (checkpoints) ask(*next, "PRAGMA wal_checkpoint(TRUNCATE)");
+        next->execute("CREATE TABLE later (a)");
+        disk.power_loss();
+        Connection db{k_file, Mode::create};
+        const bool there = ask(db, "PRAGMA integrity_check") == "ok " &&
+                           ask(db, "SELECT 1 FROM sqlite_schema WHERE name = 'later'") != "";
+        (checkpoints ? lost_after_checkpoint : lost) += !there;
+      }
+    CHECK(lost > 0);
+    CHECK(lost_after_checkpoint == 0);
+  }
+
+  TEST_CASE("disk: the connections of a process that was killed fail and change nothing") {
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    for (const auto* journal : {"WAL", "DELETE"}) {
+      disk.reset(1);
+      const Settings settings{.journal = journal};
+      REQUIRE(work(settings).commits == k_commits);
+      std::optional<Connection> idle{open(settings)}, reading{open(settings)}, writing{open(settings)};
+      std::optional<Statement> half_read{std::in_place, *reading, "SELECT n FROM entry"};
+      REQUIRE(half_read->step());
+      writing->execute("BEGIN IMMEDIATE; UPDATE tally SET n = 0; UPDATE entry SET body = 'gone'");
+      disk.kill();
+      CHECK(find(settings).commits == k_commits);  // their locks are gone
+
+      const auto before = disk.contents();
+      const auto operations = disk.operations();
+      CHECK(code_of([&] { ask(*idle, "SELECT n FROM tally"); }) == SQLITE_IOERR);
+      CHECK(code_of([&] { idle->execute("UPDATE tally SET n = 0"); }) == SQLITE_IOERR);
+      CHECK(code_of([&] { writing->execute("COMMIT"); }) == SQLITE_IOERR);
+      half_read.reset();
+      for (auto* connection : {&idle, &reading, &writing}) connection->reset();
+      CHECK(disk.contents() == before);
+      CHECK(disk.operations() == operations);
+      CHECK(work(settings, 1).commits == 1);
+    }
+  }
+
+  TEST_CASE("disk: connections lock each other out as on a real one") {
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    for (const auto* journal : {"WAL", "DELETE"}) {
+      disk.reset(1);
+      const Settings settings{.journal = journal};
+      REQUIRE(work(settings, 1).commits == 1);
+      auto first = open(settings), second = open(settings);
+      first.execute("BEGIN IMMEDIATE; UPDATE tally SET n = 2");
+      CHECK(code_of([&] { second.execute("BEGIN IMMEDIATE"); }) == SQLITE_BUSY);
+      CHECK(disk.slept() >= std::chrono::milliseconds{900});  // the busy_timeout, in no time
+      Statement reads{second, "SELECT n FROM entry"};
+      REQUIRE(reads.step());
+      CHECK(ask(second, "SELECT n FROM tally") == "1 ");
+      // Without a log, who reads keeps away who commits.
+      CHECK(code_of([&] { first.execute("COMMIT"); }) ==
+            (settings.journal == "WAL" ? SQLITE_OK : SQLITE_BUSY));
+      reads.reset();
+      if (settings.journal != "WAL") first.execute("COMMIT");
+      CHECK(ask(second, "SELECT n FROM tally") == "2 ");
+      second.execute("BEGIN IMMEDIATE");
+      CHECK(code_of([&] { first.execute("BEGIN IMMEDIATE"); }) == SQLITE_BUSY);
+    }
+  }
+
+  TEST_CASE("disk: a database has the same bytes on it as on a real one") {
+    const auto fill = [](const Settings& settings) {
+      REQUIRE(work(settings).commits == k_commits);
+      auto db = open(settings);
+      db.execute(
+          "BEGIN; DELETE FROM entry WHERE n % 3 = 0; SAVEPOINT a; DELETE FROM entry; ROLLBACK TO a;"
+          "INSERT INTO entry SELECT n + 100, part, zeroblob(40000) FROM entry; COMMIT;"
+          "CREATE TABLE sorted AS SELECT body FROM entry ORDER BY length(body) DESC, body;"  // spills
+          "BEGIN; DROP TABLE sorted; ROLLBACK; DELETE FROM sorted; VACUUM");
+    };
+    constexpr std::array journals{"WAL", "DELETE", "TRUNCATE", "PERSIST"};
+    std::string folder = (std::filesystem::temp_directory_path() / "cardvoid-disk-XXXXXX").string();
+    REQUIRE(mkdtemp(folder.data()));
+    std::map<std::string, std::string> real;
+    for (const auto* journal : journals) {
+      const auto file = std::filesystem::path{folder} / journal;
+      fill({.journal = journal, .file = file});
+      std::stringstream bytes;
+      bytes << std::ifstream{file, std::ios::binary}.rdbuf();
+      real[journal] = bytes.str();
+    }
+    std::filesystem::remove_all(folder);
+
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    for (const auto* journal : journals) {
+      disk.reset(1);
+      fill({.journal = journal});
+      CHECK(real[journal].size() > 10'000);
+      CHECK((real[journal] == disk.contents().at(k_file)));
+    }
+  }
+
+  TEST_CASE("disk: the same seed does the same and another seed does not") {
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    const auto run = [&](std::uint64_t seed) {
+      disk.reset(seed);
+      std::string trace;
+      disk.before = [&](const Operation& one) {
+        trace += std::to_string(one.kind) + " " + std::to_string(one.offset) + " ";
+      };
+      disk.fail_at(30, Fault::disk_full);
+      work({});
+      disk.crash_at(disk.operations() + 30);
+      work({});
+      disk.before = nullptr;
+      disk.power_loss();
+      return std::pair{trace, disk.contents()};
+    };
+    const auto first = run(1);
+    CHECK((run(1) == first));
+    CHECK((run(2) != first));
+  }
+
+  TEST_CASE("disk: as SQLite's default it carries a ledger through a power loss") {
+    Disk disk{"simulated", 1};
+    disk.become_default();
+    // The ledger asks the real file system for its file and folder; this name is there, and is never opened.
+    const std::string file = "/dev/null";
+    {
+      auto ledger = ledger::Ledger::open(file, "autumn", ledger::Access::create);
+      REQUIRE(ledger.has_value());
+      REQUIRE(ledger->begin_import(WallTime{}).has_value());
+      REQUIRE(ledger->add({{"1004", "pT", "code", "oA", ""}, 2}).has_value());
+      REQUIRE(ledger->finish_import("a list", WallTime{}).has_value());
+      REQUIRE(ledger->begin().has_value());
+      disk.power_loss();
+    }
+    auto ledger = ledger::Ledger::open(file, "autumn", ledger::Access::read_write);
+    REQUIRE(ledger.has_value());
+    const auto totals = ledger->totals();
+    REQUIRE(totals.has_value());
+    CHECK(totals->pending == 1);
+    CHECK(disk.contents().contains(file + "-wal"));
+  }
+
+  TEST_CASE("disk: a connection gets the real file system back once the disk is gone") {
+    const auto* real = sqlite3_vfs_find(nullptr);
+    {
+      Disk disk{"simulated", 1};
+      CHECK(sqlite3_vfs_find(nullptr) == real);
+      disk.become_default();
+      CHECK(sqlite3_vfs_find(nullptr) == sqlite3_vfs_find("simulated"));
+    }
+    CHECK(sqlite3_vfs_find(nullptr) == real);
+    CHECK(sqlite3_vfs_find("simulated") == nullptr);
   }
 }
