@@ -192,13 +192,6 @@ struct Disk::Calls {
     return SQLITE_OK;
   }
 
-  static int current_time(sqlite3_vfs* vfs, double* julian_days) noexcept {
-    sqlite3_int64 milliseconds = 0;
-    current_time_int64(vfs, &milliseconds);
-    *julian_days = static_cast<double>(milliseconds) / 86'400'000.0;
-    return SQLITE_OK;
-  }
-
   // --- on a file ---
 
   static int close(sqlite3_file* file) noexcept {
@@ -206,10 +199,8 @@ struct Disk::Calls {
     return SQLITE_OK;
   }
 
-  static int read(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) noexcept {
-    auto& from = handle(file);
-    if (!from.lives()) return SQLITE_IOERR;
-    const auto& content = from.file->content;
+  static int read(Handle& of, void* to, int size, sqlite3_int64 offset) noexcept {
+    const auto& content = of.file->content;
     const auto wanted = static_cast<std::size_t>(size);
     const auto at = std::min(static_cast<std::size_t>(offset), content.size());
     const auto got = std::min(wanted, content.size() - at);
@@ -219,29 +210,22 @@ struct Disk::Calls {
     return SQLITE_IOERR_SHORT_READ;
   }
 
-  static int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) noexcept {
-    auto& to = handle(file);
-    if (!to.lives()) return SQLITE_IOERR;
-    const int code = to.disk->admit(Operation::write, to.file->name, offset, size);
-    if (to.disk->crashed_) return code;
+  static int write(Handle& of, const void* from, int size, sqlite3_int64 offset) noexcept {
+    const int code = of.disk->admit(Operation::write, of.file->name, offset, size);
     auto written = static_cast<std::size_t>(size);
-    if (code != SQLITE_OK) written = to.disk->random_() % written;
+    if (code != SQLITE_OK) written = of.disk->random_() % written;
     if (written > 0)
-      to.file->write(static_cast<std::size_t>(offset), {static_cast<const char*>(from), written});
+      of.file->write(static_cast<std::size_t>(offset), {static_cast<const char*>(from), written});
     return code;
   }
 
-  static int truncate(sqlite3_file* file, sqlite3_int64 size) noexcept {
-    auto& to = handle(file);
-    if (!to.lives()) return SQLITE_IOERR;
-    if (const int code = to.disk->admit(Operation::truncate, to.file->name, size, 0)) return code;
-    to.file->truncate(static_cast<std::size_t>(size));
+  static int truncate(Handle& of, sqlite3_int64 size) noexcept {
+    if (const int code = of.disk->admit(Operation::truncate, of.file->name, size, 0)) return code;
+    of.file->truncate(static_cast<std::size_t>(size));
     return SQLITE_OK;
   }
 
-  static int sync(sqlite3_file* file, int) noexcept {
-    auto& of = handle(file);
-    if (!of.lives()) return SQLITE_IOERR;
+  static int sync(Handle& of, int) noexcept {
     auto& on = *of.disk;
     const int code = on.admit(Operation::sync, of.file->name, 0, 0);
     if (on.crashed_) return code;
@@ -250,23 +234,18 @@ struct Disk::Calls {
       return code;
     }
     of.file->sync();
-    if (const auto entry = on.entries_.find(of.file->name);
-        entry != on.entries_.end() && entry->second.now == of.file)
-      entry->second.durable = of.file;
+    if (on.find(of.file->name) == of.file.get()) on.entries_[of.file->name].durable = of.file;
     if (std::exchange(of.sync_folder, false)) on.sync_folder();
     return SQLITE_OK;
   }
 
-  static int size(sqlite3_file* file, sqlite3_int64* size) noexcept {
-    if (!handle(file).lives()) return SQLITE_IOERR;
-    *size = static_cast<sqlite3_int64>(handle(file).file->content.size());
+  static int size(Handle& of, sqlite3_int64* size) noexcept {
+    *size = static_cast<sqlite3_int64>(of.file->content.size());
     return SQLITE_OK;
   }
 
   // sqlite.org/lockingv3.html
-  static int lock(sqlite3_file* file, int level) noexcept {
-    auto& of = handle(file);
-    if (!of.lives()) return SQLITE_IOERR;
+  static int lock(Handle& of, int level) noexcept {
     if (of.level >= level) return SQLITE_OK;
     const int others = of.level_of_others();
     if (others >= (level == SQLITE_LOCK_SHARED ? SQLITE_LOCK_PENDING : SQLITE_LOCK_RESERVED))
@@ -279,16 +258,12 @@ struct Disk::Calls {
     return SQLITE_OK;
   }
 
-  static int unlock(sqlite3_file* file, int level) noexcept {
-    auto& of = handle(file);
-    if (!of.lives()) return SQLITE_IOERR;
+  static int unlock(Handle& of, int level) noexcept {
     of.level = std::min(of.level, level);
     return SQLITE_OK;
   }
 
-  static int check_reserved_lock(sqlite3_file* file, int* reserved) noexcept {
-    auto& of = handle(file);
-    if (!of.lives()) return SQLITE_IOERR;
+  static int check_reserved_lock(Handle& of, int* reserved) noexcept {
     *reserved = std::max(of.level, of.level_of_others()) >= SQLITE_LOCK_RESERVED;
     return SQLITE_OK;
   }
@@ -299,10 +274,8 @@ struct Disk::Calls {
 
   // --- on the shared memory of a database (sqlite.org/walformat.html, section 2) ---
 
-  static int map(sqlite3_file* file, int number, int size, int extend, void volatile** region) noexcept {
-    auto& of = handle(file);
+  static int map(Handle& of, int number, int size, int extend, void volatile** region) noexcept {
     *region = nullptr;
-    if (!of.lives()) return SQLITE_IOERR;
     if (!of.shared_memory) of.shared_memory = of.file->shared_memory.lock();
     if (!of.shared_memory) of.file->shared_memory = of.shared_memory = std::make_shared<SharedMemory>();
     auto& regions = of.shared_memory->regions;
@@ -313,9 +286,7 @@ struct Disk::Calls {
     return SQLITE_OK;
   }
 
-  static int lock_slots(sqlite3_file* file, int first, int count, int flags) noexcept {
-    auto& of = handle(file);
-    if (!of.lives()) return SQLITE_IOERR;
+  static int lock_slots(Handle& of, int first, int count, int flags) noexcept {
     const unsigned slots = ((1U << count) - 1) << first;
     const bool exclusive = flags & SQLITE_SHM_EXCLUSIVE;
     auto& held = exclusive ? of.exclusive_slots : of.shared_slots;
@@ -339,21 +310,27 @@ struct Disk::Calls {
     return SQLITE_OK;
   }
 
+  // What is called on a handle, if its process lives.
+  template <auto Call, class... Arguments>
+  static int living(sqlite3_file* file, Arguments... arguments) noexcept {
+    auto& of = handle(file);
+    return of.lives() ? Call(of, arguments...) : SQLITE_IOERR;
+  }
   static constexpr sqlite3_io_methods k_methods{.iVersion = 2,
                                                 .xClose = close,
-                                                .xRead = read,
-                                                .xWrite = write,
-                                                .xTruncate = truncate,
-                                                .xSync = sync,
-                                                .xFileSize = size,
-                                                .xLock = lock,
-                                                .xUnlock = unlock,
-                                                .xCheckReservedLock = check_reserved_lock,
+                                                .xRead = living<read>,
+                                                .xWrite = living<write>,
+                                                .xTruncate = living<truncate>,
+                                                .xSync = living<sync>,
+                                                .xFileSize = living<size>,
+                                                .xLock = living<lock>,
+                                                .xUnlock = living<unlock>,
+                                                .xCheckReservedLock = living<check_reserved_lock>,
                                                 .xFileControl = control,
                                                 .xSectorSize = sector_size,
                                                 .xDeviceCharacteristics = characteristics,
-                                                .xShmMap = map,
-                                                .xShmLock = lock_slots,
+                                                .xShmMap = living<map>,
+                                                .xShmLock = living<lock_slots>,
                                                 .xShmBarrier = barrier,
                                                 .xShmUnmap = unmap,
                                                 .xFetch = nullptr,
@@ -372,7 +349,6 @@ Disk::Disk(std::string vfs_name, std::uint64_t seed) : vfs_name_{std::move(vfs_n
   vfs_.xFullPathname = Calls::full_path;
   vfs_.xRandomness = Calls::randomness;
   vfs_.xSleep = Calls::sleep;
-  vfs_.xCurrentTime = Calls::current_time;
   vfs_.xCurrentTimeInt64 = Calls::current_time_int64;
   sqlite3_vfs_register(&vfs_, 0);
   reset(seed);
@@ -472,8 +448,8 @@ std::shared_ptr<Disk::File> Disk::make_file() {
           }};
 }
 
-Disk::File* Disk::find(const char* name) const {
-  const auto entry = entries_.find(std::string_view{name});
+Disk::File* Disk::find(std::string_view name) const {
+  const auto entry = entries_.find(name);
   return entry == entries_.end() ? nullptr : entry->second.now.get();
 }
 

@@ -67,14 +67,14 @@ class Disk {
   // The machine dies as well: what was not synced is kept, lost or torn by the sector, each write on its own.
   void power_loss();
 
-  // Operation `number` and all calls after it fail with SQLITE_IOERR and change nothing, until kill() or
-  // power_loss() says what it was. Write number n torn by a power loss: crash_at(n + 1).
+  // Operation `number` is cut short, if it is a write after a part of it; all calls after it fail with
+  // SQLITE_IOERR and change nothing, until kill() or power_loss() says what it was.
   void crash_at(std::uint64_t number) { crash_at_ = number; }
   bool crashed() const { return crashed_; }
 
-  // The first operation it fits, from `number` on, fails; or all of them do. A failed write may have written
-  // a part. After a failed sync no later one makes good what was written before it, though reads still show
-  // it: Linux takes the pages for clean (fsync(2), "Errors"; lwn.net/Articles/752063).
+  // The first operation that it fits, from `number` on, fails, or all of them do; a new process does not mend
+  // that. A failed write may have written a part. After a failed sync no later one makes durable what was
+  // written before it, though reads still show it: Linux takes the pages for clean (lwn.net/Articles/752063).
   void fail_at(std::uint64_t number, Fault fault, Lasting lasting = Lasting::once);
   void clear_faults() { faults_.clear(); }
 
@@ -99,7 +99,7 @@ class Disk {
 
   int admit(Operation::Kind kind, std::string_view file, std::int64_t offset, std::int64_t size);
   std::shared_ptr<File> make_file();
-  File* find(const char* name) const;
+  File* find(std::string_view name) const;
   void sync_folder();
   void end_process();
 
