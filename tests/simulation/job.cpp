@@ -207,23 +207,41 @@ void Job::run() {
     if (chance_.happens(0.3)) imported_ = platform_.cards().size();
   }
 
-  // All is well again, and the same command carries on.
+  calm_down();
+  finish();
+}
+
+int Job::run_with(const std::function<void(Disk&)>& trouble) {
+  calm_down();
+  trouble(disk_);
+  fault_armed_ = true;
+  const int code = live(Command::run);
+  world_.pass(1s);
+  finish();
+  return code;
+}
+
+void Job::calm_down() {
   is_calm_ = true;
   weather_.is_calm = true;
   platform_.calm_down();
   world_.step_clock(-world_.clock_error());
   imported_ = platform_.cards().size();
+}
+
+// All is well, and the same command carries on.
+void Job::finish() {
   int code = -1;
-  for (int i = 0; i < 6 && code != 0 && code != 1; ++i) {
-    code = live(Command::run);
-    world_.pass(1s);
-  }
-  if (code != 0 && code != 1) {  // what contradicted itself waits for an operator
-    live(Command::reconcile);
-    for (int i = 0; i < 4 && code != 0 && code != 1; ++i) {
+  const auto run_again = [&](int times) {
+    for (int i = 0; i < times && code != 0 && code != 1; ++i) {
       code = live(Command::run);
       world_.pass(1s);
     }
+  };
+  run_again(6);
+  if (code != 0 && code != 1) {  // what contradicted itself waits for an operator
+    live(Command::reconcile);
+    run_again(4);
   }
   world_.pass(60s);
   check_results(true);
@@ -236,6 +254,7 @@ int Job::live(Command command) {
   ++tally_.processes;
   world_.stamp(tally_.processes);
   reads_only_ = command != Command::run;
+  for (auto& card : platform_.cards()) card.posts_counted = card.gets_counted = 0;
   if (command == Command::reconcile) ++tally_.reconciles;
   if (!is_calm_) arm();
   int code = -1;
@@ -442,6 +461,12 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
   if (row.posts_on_record < card.posts_left) fail("a request is not on record", &card);
   if (tally_.kills + tally_.power_losses + tally_.disk_faults == 0 && row.posts_on_record != card.posts_left)
     fail("the record has requests that were never sent", &card);
+
+  const auto before = results_.find(card.card.code);
+  if (row.status == "unresolved" && !row.held && !reads_only_ &&
+      (before == results_.end() || before->second.status != "unresolved") &&
+      std::max(card.posts_counted, card.gets_counted) < job_.limits.max_attempts)
+    fail("given up before its attempts were used up", &card);
 
   if (invalidated && !card.is_invalid()) fail("invalidated, says only the ledger", &card);
   if (invalidated && !card.times_said.contains(row.invalid_time))

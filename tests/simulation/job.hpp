@@ -34,8 +34,11 @@ class Job : public Watch {
   Job(Disk& disk, std::uint64_t seed, bool traces);
   ~Job() override;
 
-  // Throws Violation.
+  // A life drawn from the seed, until every row is settled. Throws Violation.
   void run();
+  // One process on a good day, but for this trouble with the disk; then the rest as above. The exit code of
+  // that process; -1: it died.
+  int run_with(const std::function<void(Disk&)>& trouble);
 
   const Tally& tally() const { return tally_; }
   std::uint64_t fingerprint() const { return world_.fingerprint(); }
@@ -52,6 +55,8 @@ class Job : public Watch {
   void draw_habits();
   void draw_weather();
   void draw_events();
+  void calm_down();
+  void finish();
   int live(Command command);
   int work(Command command);
   void arm();

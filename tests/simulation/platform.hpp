@@ -38,6 +38,8 @@ struct Card {
   // What the process was told, by an answer that it can trust:
   bool was_proven = false, was_refused = false;
   bool is_doubtful = false;  // an invalidation left it open, and no read-back since then
+  // Of this process, as far as they count against limits.max_attempts:
+  int posts_counted = 0, gets_counted = 0;
 
   bool is_invalid() const { return !invalid_time.empty(); }
 };

@@ -146,34 +146,42 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
 // What the process is told now, as far as the promises depend on it.
 void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply, bool began_in_doubt) {
   const auto& exchange = reply.exchange;
+  const bool invalidates = kind == AttemptKind::invalidate;
   const auto tell = [&](std::string_view what) {
-    world_.tell("<- {} {}: {}", kind == AttemptKind::invalidate ? "POST" : "GET", card.card.code, what);
+    world_.tell("<- {} {}: {}", invalidates ? "POST" : "GET", card.card.code, what);
   };
+  if (exchange.reach == net::Exchange::not_sent) {
+    tell(exchange.reason);
+    return;
+  }
   if (exchange.reach != net::Exchange::answered) {
     tell(exchange.reason);
-    if (exchange.reach == net::Exchange::not_sent) card.is_doubtful = began_in_doubt;
+    ++(invalidates ? card.posts_counted : card.gets_counted);
     return;
   }
-  tell(fmt::format("{} {}{}", exchange.status, exchange.body,
-                   reply.verdict == wechatpay::Verdict::verified ? "" : ", not verified"));
-  const bool trusted = reply.verdict == wechatpay::Verdict::verified;
-  const bool is_error = exchange.status >= 400;
-  const bool believable = is_error && (trusted || reply.verdict == wechatpay::Verdict::no_signature);
-  const bool ours = exchange.body.find(fmt::format(R"("{}")", card.card.code)) != std::string::npos;
+  const auto status = exchange.status;
+  const bool verified = reply.verdict == wechatpay::Verdict::verified;
+  tell(fmt::format("{} {}{}", status, exchange.body, verified ? "" : ", not verified"));
+  const bool believable = verified || (status >= 300 && reply.verdict == wechatpay::Verdict::no_signature);
+  const bool about_this_card =
+      exchange.body.find(fmt::format(R"("{}")", card.card.code)) != std::string::npos;
   const bool says_invalid = exchange.body.find(R"("INVALID")") != std::string::npos;
-  if (exchange.status == 200 && trusted && ours && says_invalid) card.was_proven = true;
-  if (kind == AttemptKind::read_back) {
-    if ((exchange.status == 200 && trusted && ours) ||
-        (believable && exchange.status <= 404 && exchange.status != 401 && exchange.status != 403))
-      card.is_doubtful = false;
+  const bool is_state = status == 200 && verified && about_this_card;
+  const bool is_refusal = (status == 400 || status == 404) && believable && !exchange.body.empty();
+  if (is_state && says_invalid) card.was_proven = true;
+  const bool is_free = believable && (status == 429 || status == 401);
+  if (!is_free && !is_state && !(is_refusal && !invalidates))
+    ++(invalidates ? card.posts_counted : card.gets_counted);
+  if (!invalidates) {
+    if (is_state || is_refusal) card.is_doubtful = false;
     return;
   }
-  const bool not_executed =
-      believable && (exchange.status == 429 || (exchange.status >= 400 && exchange.status <= 404));
+  if (is_state && !says_invalid) ++card.posts_counted;
+  const bool not_executed = believable && (status == 429 || (status >= 400 && status <= 404));
   // SYSTEM_ERROR, 202 and a gateway's errors may be followed by the same call (platform.md section 5.3).
-  const bool asks_again = exchange.status == 202 || (exchange.status >= 500 && believable);
+  const bool asks_again = status == 202 || (status >= 500 && believable);
   if (not_executed || asks_again) card.is_doubtful = began_in_doubt;
-  if (not_executed && exchange.status == 400) card.was_refused = true;
+  if (is_refusal) card.was_refused = true;
 }
 
 void Store::submit(Work work, std::function<void()> committed) {

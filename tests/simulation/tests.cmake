@@ -6,7 +6,7 @@ target_link_libraries(cardvoid_simulation PUBLIC cardvoid_run cardvoid_sqlite fm
 add_executable(simulate simulation/main.cpp)
 target_link_libraries(simulate PRIVATE cardvoid_simulation cardvoid_options)
 
-cardvoid_test(simulation disk TIMEOUT 120 SOURCES disk_test.cpp DEPENDS cardvoid_simulation cardvoid_ledger)
+cardvoid_test(simulation parts TIMEOUT 120 SOURCES disk_test.cpp job_test.cpp DEPENDS cardvoid_simulation cardvoid_ledger)
 
 # 20,000 seeds, in portions that run side by side; `scripts/soak N` runs more.
 foreach(portion RANGE 0 9)
