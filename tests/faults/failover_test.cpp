@@ -36,9 +36,12 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().after_invalid == 0);
   }
 
+  // The last row may be one that was lost at the primary and is read back elsewhere.
   void check_returned_to_primary(const Stage& stage) {
-    CHECK(stage.ask_results("SELECT endpoint FROM results ORDER BY finished_at DESC LIMIT 1")[0][0] ==
-          "primary");
+    const auto later = stage.ask_results(
+        "SELECT count(*) FROM attempts WHERE endpoint = 'primary' AND outcome = 'confirmed' AND started_at > "
+        "(SELECT min(started_at) FROM attempts WHERE endpoint = 'backup')");
+    CHECK(std::stoi(later[0][0]) > 5);
   }
 
   // The primary has the outage between the first rows and the last.
