@@ -131,9 +131,9 @@ TEST_SUITE("faults") {
           tally_{tally},
           stage_{witness_.watching(draw_weather(dice_)), draw_files(dice_, lines)} {
       const std::vector<std::string> elsewhere{"--results", (stage_.dir / "trial.db").string()};
-      stage_.run("plan", elsewhere);
+      run_to_end("plan", elsewhere);
       const auto begun = std::chrono::steady_clock::now();
-      stage_.run("plan", elsewhere);  // most starts find the rows there
+      run_to_end("plan", elsewhere);  // most starts find the rows there
       reading_takes_ = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
       ++tally_.jobs;
     }
@@ -168,7 +168,7 @@ TEST_SUITE("faults") {
       Ended ended;
       for (int runs = 0; runs < 12; ++runs) {
         const std::string command = runs % 3 == 2 ? "reconcile" : "run";
-        ended = stage_.run(command, flags_for(command));
+        ended = run_to_end(command, flags_for(command));
         check_exit_code(command, ended);
         if (command == "run" && ended.exit_code >= 0 && ended.exit_code <= 1) break;
       }
@@ -190,6 +190,11 @@ TEST_SUITE("faults") {
       bool has_tables = false;
       std::int64_t imports = 0, runs = 0;
     };
+
+    Ended run_to_end(const std::string& command, std::vector<std::string> flags) const {
+      constexpr auto k_patience = 10min;  // a soak may share the machine with much else
+      return stage_.start(command, std::move(flags))->wait(k_patience);
+    }
 
     View look() const {
       const DatabaseCopy copy{stage_.database()};
@@ -250,7 +255,8 @@ TEST_SUITE("faults") {
 
     void compare(bool settled, const std::string& when) {
       const auto found = contradictions(stage_.database(), *stage_.sandbox, witness_, settled);
-      for (const auto& contradiction : found) fail(when + ": " + contradiction);
+      for (std::size_t i = 0; i < std::min<std::size_t>(found.size(), 3); ++i) fail(when + ": " + found[i]);
+      if (found.size() > 3) fail(fmt::format("{}: {} contradictions in all", when, found.size()));
     }
 
     void fail(const std::string& what) {
@@ -275,14 +281,14 @@ TEST_SUITE("faults") {
   // Job after job until there were so many kills.
   Tally kill_often(std::uint64_t first_seed, int kills, bool talks) {
     Tally tally;
-    for (auto seed = first_seed; tally.kills() < kills; ++seed) {
+    const auto goes_on = [&] { return tally.kills() < kills && tally.failures.empty(); };
+    for (auto seed = first_seed; goes_on(); ++seed) {
       // In a soak now and then an input that is imported in more than one transaction.
-      Victim victim{seed, talks && seed % 4 == 0 ? 120'000 : 10'000, tally};
-      while (tally.kills() < kills && !victim.is_done_before_next_kill()) {
+      Victim victim{seed, kills > 30 && seed % 4 == 0 ? 105'000 : 10'000, tally};
+      while (goes_on() && !victim.is_done_before_next_kill()) {
       }
-      victim.complete();
+      if (tally.failures.empty()) victim.complete();
       if (talks) fmt::print("seed {}: {} of {} kills\n", seed, tally.kills(), kills), std::fflush(stdout);
-      if (!tally.failures.empty()) break;
     }
     return tally;
   }
@@ -300,8 +306,7 @@ TEST_SUITE("faults") {
     const auto seed = number_from_environment("CARDVOID_SEED").value_or(std::random_device{}());
     const auto begun = std::chrono::steady_clock::now();
 
-    // A run that follows on a killed one waits a second for the pace's sake; so there are three jobs at a
-    // time.
+    // A run after a killed one waits a second for the pace's sake; so there are three jobs at a time.
     constexpr int k_lanes = 3;
     std::vector<std::future<Tally>> lanes;
     for (int lane = 0; lane < k_lanes; ++lane)
@@ -316,9 +321,8 @@ TEST_SUITE("faults") {
     for (std::size_t place = 0; place < k_places; ++place)
       summary += fmt::format("\n  {:>5} {}", tally.killed_at[place], k_place_names[place]);
     summary += fmt::format(
-        "\n  {:>5} processes ended before the kill came\n  {:>5} invalidations, {} read-backs reached the "
-        "platform; {} "
-        "invalidations for cards INVALID already, after a lost answer\n  {:>5} seconds",
+        "\n  {:>5} processes ended before the kill came\n  {:>5} invalidations and {} read-backs reached the "
+        "platform; {} of the former for cards INVALID already, after a lost answer\n  {:>5} seconds",
         tally.ended_by_themselves, tally.requests.invalidations, tally.requests.read_backs,
         tally.requests.after_invalid,
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begun).count());
