@@ -29,6 +29,7 @@ void harden_process() {
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error to report, not a reason to die
 }
 
 int dispatch_command(Console& console) {

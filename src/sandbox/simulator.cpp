@@ -111,6 +111,8 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
       latency_max_{settings.latency_max},
       already_invalid_{settings.already_invalid},
       fault_read_backs_{settings.fault_read_backs},
+      read_back_lag_{settings.read_back_lag},
+      on_seen_{settings.on_seen},
       gate_{std::move(merchant_key), std::move(serial_no)},
       world_{std::move(world)},
       draw_{settings.seed},
@@ -147,10 +149,12 @@ Reaction Simulator::decide(const Incoming& in, const Now& now) {
   auto& quota = quotas_[static_cast<std::size_t>(route.api)];
   quota.meter.count(now.steady);
   const auto call = read_call(route, in.body, route.api == Api::brand ? k_brand_id : std::string_view{});
-  if (call && invalidates) {
+  if (call) {
     const auto found = world_->find(call->brand_id, call->card_id, call->code, call->openid);
-    if (found.finding == World::Finding::found && world_->at(found.card).state == CardState::invalid)
-      ++counters_.after_invalid;
+    const bool was_invalid =
+        found.finding == World::Finding::found && world_->at(found.card).state == CardState::invalid;
+    if (invalidates && was_invalid) ++counters_.after_invalid;
+    if (on_seen_) on_seen_({call->kind, call->brand_id, call->card_id, call->code, was_invalid});
   }
   if (!quota.by_kind[invalidates ? 0 : 1].allow(now.steady)) {
     ++counters_.throttled;
@@ -194,7 +198,7 @@ Reaction Simulator::business(const Call& call, World::Found found, std::optional
       return refuse(400, "INVALID_REQUEST", "openid与用户会员卡不匹配", k_bad_openid);
     case World::Finding::found: break;
   }
-  if (call.kind == AttemptKind::read_back) return card_answer(found.card, fault);
+  if (call.kind == AttemptKind::read_back) return card_answer(as_read_back(found.card, now), fault);
   switch (world_->at(found.card).state) {
     case CardState::effective: world_->invalidate(found.card, call.reason, now); break;
     case CardState::invalid:
@@ -208,11 +212,20 @@ Reaction Simulator::business(const Call& call, World::Found found, std::optional
     case CardState::unactivated:
     case CardState::expired: return refuse(400, "INVALID_REQUEST", "用户会员卡状态不允许作废", k_bad_state);
   }
-  return card_answer(found.card, fault);
+  return card_answer(world_->at(found.card), fault);
 }
 
-Reaction Simulator::card_answer(World::CardNumber number, std::optional<Fault> fault) const {
+// A read-back may come from a copy that lags behind.
+World::Card Simulator::as_read_back(World::CardNumber number, WallTime now) const {
   auto card = world_->at(number);
+  if (card.state != CardState::invalid || now - card.invalid_time >= read_back_lag_) return card;
+  card.state = CardState::effective;
+  card.reason = {};
+  card.invalid_time = {};
+  return card;
+}
+
+Reaction Simulator::card_answer(World::Card card, std::optional<Fault> fault) const {
   std::string other_code;
   if (fault == Fault::wrong_card) {
     other_code = card.code;

@@ -59,12 +59,15 @@ class Simulator {
   Reaction decide(const Incoming& in, const Now& now);
   Reaction serve(const Call& call, WallTime now);
   Reaction business(const Call& call, World::Found found, std::optional<Fault> fault, WallTime now);
-  Reaction card_answer(World::CardNumber number, std::optional<Fault> fault) const;
+  Reaction card_answer(World::Card card, std::optional<Fault> fault) const;
+  World::Card as_read_back(World::CardNumber number, WallTime now) const;
   milliseconds latency();
 
   const milliseconds latency_min_, latency_max_;
   const AlreadyInvalid already_invalid_;
   const bool fault_read_backs_;
+  const milliseconds read_back_lag_;
+  const std::function<void(const Seen&)> on_seen_;
   mutable std::mutex mutex_;  // guards everything below
   Gate gate_;
   std::unique_ptr<World> world_;

@@ -5,7 +5,7 @@
 #include <csignal>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "faults/witness.hpp"
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
@@ -152,5 +152,29 @@ TEST_SUITE("faults") {
     const auto status = stage.run("status");
     CHECK(status.out.find("is under way: pid " + std::to_string(first->pid())) != std::string::npos);
     CHECK(first->wait().exit_code == 0);
+  }
+
+  TEST_CASE("a run that is suspended for longer than its requests may take carries on without a mistake") {
+    Witness witness;
+    auto settings = sandbox::plain_settings();
+    settings.latency_max = 300ms;
+    settings.idle_limit = 1s;  // the platform has hung up meanwhile
+    const Stage stage{witness.watching(settings), {{"members.csv", plain_members(300)}}};
+    const auto program = stage.start(
+        "run", {"--yes", "--set", "limits.requests_per_second=60", "--set", "limits.request_timeout=500ms"});
+    for (const int requests : {40, 120}) {
+      REQUIRE(witness.wait_for_requests(requests, 20s));
+      program->send_signal(SIGSTOP);
+      CHECK_FALSE(program->ends_within(2s));
+      program->send_signal(SIGCONT);
+    }
+    const auto ended = program->wait();
+    INFO(ended.err, ended.out);
+    CHECK(ended.exit_code == 0);
+    for (const auto& contradiction : contradictions(stage.database(), *stage.sandbox, witness, true))
+      FAIL_CHECK(contradiction);
+    CHECK(witness.requests().after_invalid == 0);
+    CHECK(stage.sandbox->counters().most_in_any_second <=
+          62);  // no burst to catch up; two may have been stuck
   }
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,6 +84,8 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
     in = make_pipe(), out = make_pipe(), err = make_pipe();
   }
   const auto error_to = circumstances.error_to;
+  const rlimit file_size{circumstances.file_size_limit_bytes.value_or(RLIM_INFINITY),
+                         circumstances.file_size_limit_bytes.value_or(RLIM_INFINITY)};
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error{"fork"};
   if (pid_ == 0) {  // only async-signal-safe calls from here
@@ -93,6 +96,7 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
     if (!error_to.empty()) ::dup2(::open(error_to.c_str(), O_WRONLY), 2);
     ::close_range(3, ~0U, 0);  // Asio's sockets would be inherited, and a sandbox could not stop listening
     ::signal(SIGPIPE, SIG_DFL);
+    if (file_size.rlim_cur != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &file_size);
     if (!folder.empty() && ::chdir(folder.c_str()) != 0) ::_exit(126);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);

@@ -7,6 +7,7 @@
 #include <cardvoid/base/file.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -31,6 +32,7 @@ struct Circumstances {
   std::string error_to;                            // a file that takes standard error; empty: it is collected
   std::map<std::string, std::string> environment;  // added to ours
   std::filesystem::path folder;                    // to start in; empty: ours
+  std::optional<std::uint64_t> file_size_limit_bytes;  // no file may grow beyond it, as under a quota
   bool on_terminal = false;  // all three streams are a terminal of 100 columns; what it shows is `out`
 };
 

@@ -49,8 +49,8 @@ std::unique_ptr<Program> Stage::start(const std::string& command, std::vector<st
   return std::make_unique<Program>(words(command, std::move(flags)));
 }
 
-std::vector<Line> Stage::ask_results(std::string_view sql) const {
-  sqlite::Connection db{database(), sqlite::Mode::read_write};
+std::vector<Line> ask_database(const std::filesystem::path& database, std::string_view sql) {
+  sqlite::Connection db{database, sqlite::Mode::read_write};
   db.execute("PRAGMA busy_timeout = 10000; PRAGMA query_only = 1");
   sqlite::Statement statement{db, sql};
   statement.bind();

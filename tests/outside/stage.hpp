@@ -16,6 +16,9 @@ namespace cardvoid::outside {
 // A line of results or attempts; NULL as "NULL".
 using Line = std::vector<std::string>;
 
+// What a query on an SQLite file says; waits while somebody is committing.
+std::vector<Line> ask_database(const std::filesystem::path& database, std::string_view sql);
+
 class Stage : public sandbox::Scene {
  public:
   // `files` are put into the job's folder before the sandbox starts, e.g. members.csv and cards.csv.
@@ -34,8 +37,7 @@ class Stage : public sandbox::Scene {
   std::unique_ptr<Program> start(const std::string& command, std::vector<std::string> flags = {}) const;
   std::vector<std::string> words(const std::string& command, std::vector<std::string> flags) const;
 
-  // What a query on the results database says; waits while a run is committing.
-  std::vector<Line> ask_results(std::string_view sql) const;
+  std::vector<Line> ask_results(std::string_view sql) const { return ask_database(database(), sql); }
   std::int64_t count(std::string_view condition) const;  // rows of `results` of which that is true
   // Returns when `count(condition)` is at least this; the test fails after twenty seconds.
   void wait_until(std::string_view condition, std::int64_t at_least) const;

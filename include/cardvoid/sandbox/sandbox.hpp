@@ -56,6 +56,13 @@ enum class AlreadyInvalid {
   ok_new_time,       // 200; reason and time are overwritten. applied() keeps the first
 };
 
+// A request whose signature verified and whose card could be read, as it arrived.
+struct Seen {
+  model::AttemptKind kind = model::AttemptKind::invalidate;
+  std::string brand_id, card_id, code;
+  bool was_invalid = false;  // INVALID already
+};
+
 struct Settings {
   std::filesystem::path dir;       // keys, certificates, job file and members are created there when missing
   std::uint16_t primary_port = 0;  // 0: the kernel chooses
@@ -68,7 +75,9 @@ struct Settings {
   std::uint64_t seed = 1;  // of the fault draws and of the members created
   AlreadyInvalid already_invalid = AlreadyInvalid::ok_original_time;
   bool fault_read_backs = false;   // draw faults for read-backs too
+  milliseconds read_back_lag{0};   // so long after its invalidation a read-back still finds a card EFFECTIVE
   milliseconds idle_limit{8'000};  // an idle connection is closed after this (platform.md section 7)
+  std::function<void(const Seen&)> on_seen;  // called for one at a time; must not call the sandbox
 };
 
 // What the platform really did: the truth that tests compare the results with.

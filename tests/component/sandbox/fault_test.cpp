@@ -155,4 +155,39 @@ TEST_SUITE("component") {
     CHECK(scene.ask(scene.merchant->invalidate(card)).status == 404);
     CHECK(scene.sandbox->counters().faults == 0);
   }
+
+  TEST_CASE("sandbox read-back lag: for so long a read-back finds the card as it was") {
+    Settings settings;
+    settings.requests_per_second = 0;
+    settings.read_back_lag = 300ms;
+    Desk desk{settings};
+    const auto card = desk.card("1");
+    CHECK(json_text(desk.send(desk.merchant->invalidate(card)).body, "user_card_state") == "INVALID");
+    desk.now.wall += 299ms;
+    const auto early = desk.send(desk.merchant->query(card)).body;
+    CHECK(json_text(early, "user_card_state") == "EFFECTIVE");
+    CHECK(json_text(early, "invalid_time") == "<absent>");
+    desk.now.wall += 1ms;
+    CHECK(json_text(desk.send(desk.merchant->query(card)).body, "user_card_state") == "INVALID");
+  }
+
+  TEST_CASE("sandbox: whoever watches sees every request that verified and whether its card was INVALID") {
+    std::vector<Seen> seen;
+    Settings settings;
+    settings.requests_per_second = 0;
+    settings.on_seen = [&](const Seen& request) { seen.push_back(request); };
+    Desk desk{settings};
+    desk.send(desk.merchant->invalidate(desk.card("1")));
+    desk.send(desk.merchant->invalidate(desk.card("1")));
+    desk.send(desk.merchant->query(desk.card("2")));
+    auto forged = desk.merchant->invalidate(desk.card("3"));
+    forged.body += ' ';
+    desk.send(forged);
+    REQUIRE(seen.size() == 3);
+    CHECK_FALSE(seen[0].was_invalid);
+    CHECK(seen[1].was_invalid);
+    CHECK(seen[1].kind == model::AttemptKind::invalidate);
+    CHECK(seen[2].kind == model::AttemptKind::read_back);
+    CHECK(seen[2].code == "2");
+  }
 }
