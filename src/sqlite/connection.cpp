@@ -1,7 +1,9 @@
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/sqlite/connection.hpp>
+#include <ctime>
 #include <limits>
 
 namespace cardvoid::sqlite {
@@ -71,6 +73,37 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
 
 void Connection::execute(const std::string& sql) {
   if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) throw Failure{db_.get()};
+}
+
+void Connection::on_busy(KeepTrying keep_trying) {
+  if (!keep_trying) {
+    sqlite3_busy_handler(db_.get(), nullptr, nullptr);
+    busy_.reset();
+    return;
+  }
+  auto busy = std::make_unique<Busy>();
+  busy->keep_trying = std::move(keep_trying);
+  const auto ask = [](void* context, int tries) {
+    auto& self = *static_cast<Busy*>(context);
+    const auto now = std::chrono::steady_clock::now();
+    if (tries == 0) self.since = now;
+    try {
+      if (!self.keep_trying(std::chrono::duration_cast<std::chrono::milliseconds>(now - self.since)))
+        return 0;
+    } catch (...) {  // out of memory; nothing may be thrown through SQLite
+      return 0;
+    }
+    constexpr long k_step_ms = 10, k_most_steps = 10;
+    const timespec pause{0, std::min<long>(tries + 1L, k_most_steps) * k_step_ms * 1'000'000};
+    ::nanosleep(&pause, nullptr);  // a signal ends it early
+    return 1;
+  };
+  sqlite3_busy_handler(db_.get(), ask, busy.get());
+  busy_ = std::move(busy);
+}
+
+void Connection::keep_log_on_close() {
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
 Statement::Statement(const Connection& connection, std::string_view sql) {
