@@ -23,6 +23,22 @@ constexpr auto k_main_help =
     "Exit codes: 0 all done, 1 some rows rejected or refused, 64 usage, 65 input, 66 no such file,\n"
     "69 platform unavailable, 73/74 results database, 75 work is left, 77 credentials, 78 job file.";
 
+constexpr auto k_retry_help =
+    "Filters combine: a row must pass all that are given, and at least one must be.\n"
+    "Rows in doubt are left as they are until `cardvoid reconcile` has read them back: those in flight, and\n"
+    "unresolved ones whose last request is no read-back that found the card not INVALID.\n"
+    "An earlier --confirm does not cover rows that were put back; their attempts stay on record.\n"
+    "Exit codes: 0 every row that matched was put back, 65 no row matches, 75 rows in doubt were left as "
+    "they\n"
+    "are, or a run is under way.\n";
+
+constexpr auto k_export_help =
+    "The column settled_by says how an invalidated row came to be known as INVALID:\n"
+    "  answer     by a verified answer to our invalidation\n"
+    "  read_back  found INVALID when the card was read back after a lost or doubtful answer of ours\n"
+    "  already    it was INVALID before our first request\n"
+    "docs/results.md has more, and SQL for the attempt that did it.\n";
+
 std::string version_text() {
   return fmt::format("cardvoid {}\nBoost {}.{}.{}\n{}\nSQLite {}\n", k_version, BOOST_VERSION / 100000,
                      BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100, OpenSSL_version(OPENSSL_VERSION),
@@ -183,9 +199,10 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   app.add_flag("--no-color", no_color, "No colours (there are none at present)");
   app.add_flag("-q,--quiet", o.quiet, "No progress and no summary; errors only");
 
-  const auto command = [&](const char* name, const char* description, const char* example) {
+  const auto command = [&](const char* name, const char* description, const char* example,
+                           const char* more = "") {
     auto* sub = app.add_subcommand(name, description);
-    sub->footer(fmt::format("Global flags: see `cardvoid --help`\nExample:  {}", example));
+    sub->footer(fmt::format("{}Global flags: see `cardvoid --help`\nExample:  {}", more, example));
     return sub;
   };
   const auto with_job = [&](CLI::App* sub) {
@@ -214,11 +231,27 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
   with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
                    "cardvoid reconcile gold.toml"));
+  auto* retrying = with_job(
+      command("retry", "Puts chosen rejected or unresolved rows back to pending. Sends nothing",
+              "cardvoid retry gold.toml --status rejected --where-code-in corrected.txt", k_retry_help));
+  retrying->add_option("--status", o.status, "rejected or unresolved; default either")
+      ->check(CLI::Validator{CLI::IsMember({"rejected", "unresolved"})}.description(""))
+      ->type_name("S");
+  retrying->add_option("--code", o.codes, "Rows with this card code, of whatever template; repeatable")
+      ->type_name("CODE")
+      ->expected(1)
+      ->take_all();
+  retrying
+      ->add_option("--where-code-in", o.code_file,
+                   "Rows whose card code is in FILE (- for standard input): one a line, or a CSV file with a "
+                   "column code, as export writes it")
+      ->type_name("FILE");
   with_job(command("status", "Totals, rate, time left, endpoints, errors, and the last runs",
                    "cardvoid status gold.toml --watch"))
       ->add_flag("--watch", o.watch, "Show it again every two seconds, until Ctrl-C");
-  auto* exporting = with_job(command("export", "Results as CSV or JSON Lines",
-                                     "cardvoid export gold.toml --status rejected -o rejected.csv"));
+  auto* exporting =
+      with_job(command("export", "Results as CSV or JSON Lines",
+                       "cardvoid export gold.toml --status rejected -o rejected.csv", k_export_help));
   choice(*exporting, "--format", "csv or jsonl", "FORMAT", o.format,
          {{"csv", ExportFormat::csv}, {"jsonl", ExportFormat::jsonl}});
   exporting->add_option("--status", o.status, "Only rows with this status")
@@ -277,6 +310,11 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return Error{Errc::usage, "no command given; see `cardvoid --help`"};
   o.command = chosen.front()->get_name();
+  if (o.command == "retry" && o.status.empty() && o.codes.empty() && o.code_file.empty())
+    return Error{
+        Errc::usage,
+        "retry: say which rows, with --status, --code or --where-code-in; what the platform refused is "
+        "sent again only where somebody chose it"};
   if (o.command == "export" && o.json) o.format = ExportFormat::jsonl;
   if (o.excel && o.format == ExportFormat::jsonl)
     return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};

@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "plan.hpp"
+#include "results.hpp"
 
 namespace cardvoid::cli {
 
@@ -33,8 +34,8 @@ struct Standing {
   }
 };
 
-Result<Standing> look(const model::Job& job) {
-  auto ledger = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+Result<Standing> look(Console& console, const model::Job& job) {
+  auto ledger = open_results(console, job, ledger::Access::read_only);
   if (!ledger) return ledger.error();
   Standing standing;
   standing.holder = ledger::Lock::holder(job.results.database);
@@ -181,7 +182,7 @@ int status(Console& console) {
   const Interrupt interrupt;
   const bool clear = options.watch && !options.json && ::isatty(STDOUT_FILENO);
   for (;;) {
-    const auto standing = look(*job);
+    const auto standing = look(console, *job);
     if (!standing) return console.fail(standing.error());
     const auto text = options.json ? json_line(*standing, *job) : page(*standing, *job);
     if (!console.answer(clear ? "\x1B[H\x1B[2J" + text : text)) return static_cast<int>(Errc::io);

@@ -124,6 +124,7 @@ std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::Run
 }
 
 void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) {
+  const std::lock_guard lock{mutex_};
   switch (mode_) {
     case ProgressMode::automatic:
     case ProgressMode::none: return;
@@ -161,10 +162,12 @@ bool Progress::is_due(Instant now) {
 }
 
 void Progress::say(std::string_view text) {
+  const std::lock_guard lock{mutex_};
   put(stream_, fmt::format("{}{}\n{}", shown_.empty() ? "" : "\r\x1B[K", escape_for_terminal(text), shown_));
 }
 
 void Progress::finish() {
+  const std::lock_guard lock{mutex_};
   if (!std::exchange(shown_, {}).empty()) put(stream_, "\r\x1B[K");
   // Machines that follow the events get the last state too; people have the summary.
   if (!unsaid_.empty()) put(stream_, std::exchange(unsaid_, {}));

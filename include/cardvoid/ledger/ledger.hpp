@@ -140,6 +140,37 @@ struct Cursor {
   model::RowId after = 0;  // of the part that is being read
 };
 
+// Which rows `retry` puts back: those that hold all of it. An empty part does not restrict.
+struct Choice {
+  std::optional<model::Status> status;  // rejected or unresolved; nullopt: either
+  std::vector<std::string> codes;       // one of these
+  // One of these, read to the end once. Called between statements; `line` says where it stands.
+  struct Listed {
+    std::string_view code;
+    std::int64_t line = 0;
+  };
+  std::function<Result<std::optional<Listed>>()> list = {};
+};
+
+// What became of the rows chosen and the codes named.
+struct PutBack {
+  std::int64_t retried = 0;       // pending again
+  std::int64_t in_doubt = 0;      // may be invalid: to be read back first
+  std::int64_t not_eligible = 0;  // named, and of another status
+  std::int64_t not_found = 0;     // codes without a row
+  struct Row {
+    model::RowId id = 0;
+    std::string code, status;
+  };
+  struct Code {
+    std::string code;
+    std::int64_t line = 0;  // 0: not from the list
+  };
+  // Of each at most three.
+  std::vector<Row> rows_in_doubt, rows_not_eligible;
+  std::vector<Code> codes_not_found;
+};
+
 // A row as `export` and `status` show it: the columns of the results view, in their order.
 using ResultRow = std::vector<std::optional<std::string>>;
 
@@ -187,6 +218,11 @@ class Ledger {
 
   // The input turned out untrustworthy: nothing of it is kept.
   Result<void> abandon_import();
+
+  // --- retrying ---
+  // Rejected rows, and unresolved ones that a read-back has found not INVALID since, become pending again; no
+  // confirmation given earlier covers them. One transaction. Error of `list`: nothing has changed.
+  Result<PutBack> put_back(const Choice& choice);
 
   // --- running; every change takes effect with the next commit() ---
   Result<RunId> begin_run(const RunStart& start);  // commits by itself
