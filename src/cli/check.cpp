@@ -34,8 +34,9 @@ Finding look_at_results(Console& console, const model::Job& job) {
   const auto& database = job.results.database;
   std::error_code ignored;
   if (std::filesystem::exists(database, ignored)) {
-    const auto ledger = open_results(console, job, ledger::Access::read_only);
+    auto ledger = open_results(console, job, ledger::Access::read_only);
     if (!ledger) return from("results", ledger.error());
+    if (const auto sound = ledger->verify(); !sound) return from("results", sound.error());
     if (::access(database.c_str(), W_OK) == 0) return {"results", database.string(), {}};
     return {"results", fmt::format("{}: {}", database.string(), std::strerror(errno)), Errc::cannot_create};
   }

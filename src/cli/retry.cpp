@@ -55,17 +55,16 @@ std::string examples(const std::vector<ledger::PutBack::Code>& shown, std::int64
 }
 
 void warn_about(const ledger::PutBack& result, const Options& options, Console& console) {
-  const auto warn = [&](const std::string& text) { console.log(LogLevel::warning, text); };
   if (result.not_found > 0)
-    warn(fmt::format("{} code{} of no row in this job{}", report::grouped(result.not_found),
-                     result.not_found == 1 ? " is that" : "s are those",
-                     examples(result.codes_not_found, result.not_found)));
+    console.log(LogLevel::warning, fmt::format("{} {} no row{}", report::grouped(result.not_found),
+                                               result.not_found == 1 ? "code matches" : "codes match",
+                                               examples(result.codes_not_found, result.not_found)));
   if (result.not_eligible > 0)
-    warn(fmt::format("{} named and not {}, so left as {}{}",
-                     rows(result.not_eligible) + (result.not_eligible == 1 ? " is" : " are"),
-                     options.status.empty() ? "rejected or unresolved" : options.status,
-                     result.not_eligible == 1 ? "it is" : "they are",
-                     examples(result.rows_not_eligible, result.not_eligible)));
+    console.log(
+        LogLevel::warning,
+        fmt::format("left as they are, since not {}: {}{}",
+                    options.status.empty() ? "rejected or unresolved" : options.status,
+                    rows(result.not_eligible), examples(result.rows_not_eligible, result.not_eligible)));
 }
 
 std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
@@ -127,11 +126,11 @@ int retry(Console& console) {
   if (result->in_doubt > 0)
     return console.fail(
         {Errc::stopped,
-         fmt::format("{} in doubt and left as {}{}: run `cardvoid reconcile {}` first, which reads the cards "
-                     "back",
-                     rows(result->in_doubt) + (result->in_doubt == 1 ? " is" : " are"),
-                     result->in_doubt == 1 ? "it is" : "they are",
-                     examples(result->rows_in_doubt, result->in_doubt), options.job_file.string())});
+         fmt::format(
+             "left as they are, since in doubt: {}{}; run `cardvoid reconcile {}` first, which reads the "
+             "cards back",
+             rows(result->in_doubt), examples(result->rows_in_doubt, result->in_doubt),
+             options.job_file.string())});
   if (result->retried == 0) return console.fail({Errc::bad_input, "no row matches; nothing was put back"});
   return 0;
 }

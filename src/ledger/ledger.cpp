@@ -262,6 +262,12 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
 
 void Ledger::when_locked(Waiting waiting) { state_->waiting = std::move(waiting); }
 
+Result<void> Ledger::verify() {
+  Result<void> sound;
+  const auto looked = state_->guarded([&] { sound = check_structure(state_->db, state_->file); });
+  return looked ? sound : looked;
+}
+
 Result<RunId> Ledger::begin_run(const RunStart& start) {
   return state_->guarded([&] {
     // `reconcile` may put held rows back into the plan, which no confirmation so far has covered.

@@ -189,6 +189,8 @@ class Ledger {
   void when_locked(Waiting waiting);
 
   // --- reading ---
+  // The check of the structure that opening for writing makes. Error: cannot_create (73).
+  Result<void> verify();
   Result<Totals> totals();
   Result<std::vector<RefusedCause>> refused_causes();
   Result<std::vector<RunRecord>> last_runs(int count);
