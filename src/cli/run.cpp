@@ -177,13 +177,17 @@ int run_job(Console& console) {
   progress.finish();
   console.attach(nullptr);
   if (!report) return console.fail(report.error());
-  const report::Ending ending{report->totals,
-                              report->counts,
-                              report->last,
-                              report->commits,
-                              report->elapsed,
-                              report->exit_code,
-                              report->stopped ? report->stopped->what : ""};
+  // Without examples when the database cannot be read any more: what is known shall be said.
+  auto in_doubt = ledger->rows_in_doubt(report->totals.in_doubt() > 0 ? report::k_rows_in_doubt_shown : 0);
+  report::Ending ending;
+  ending.standing.totals = report->totals;
+  if (in_doubt) ending.standing.in_doubt = std::move(*in_doubt);
+  ending.counts = report->counts;
+  ending.last = report->last;
+  ending.commits = report->commits;
+  ending.elapsed = report->elapsed;
+  ending.exit_code = report->exit_code;
+  if (report->stopped) ending.stopped = report->stopped->what;
   if (options.json)
     console.answer(report::summary_json(ending));
   else if (!options.quiet)

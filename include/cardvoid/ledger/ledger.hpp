@@ -49,6 +49,7 @@ struct Totals {
   std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
   std::int64_t refused = 0;                 // input lines that never became rows
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
+  std::int64_t by_answer() const { return invalidated - already - read_back; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
   std::int64_t to_send() const {
@@ -64,6 +65,16 @@ struct ImportSummary {
   std::int64_t conflicts = 0;         // rows whose openid or reason the input has changed: not sent
   std::int64_t vanished = 0;          // rows of earlier imports that the input no longer has
   std::int64_t vanished_to_send = 0;  // of these, still to send
+};
+
+// One of those rows, as people shall see it.
+struct RowInDoubt {
+  model::RowId id = 0;
+  std::string code, openid;
+  model::Status status = model::Status::unresolved;
+  bool held = false;
+  std::string error_code;  // of the row, else what became of its last request; empty: nothing is known
+  std::string error_message;
 };
 
 struct RefusedCause {
@@ -192,6 +203,7 @@ class Ledger {
   // The check of the structure that opening for writing makes. Error: cannot_create (73).
   Result<void> verify();
   Result<Totals> totals();
+  Result<std::vector<RowInDoubt>> rows_in_doubt(int most);  // held ones first, those in flight last
   Result<std::vector<RefusedCause>> refused_causes();
   Result<std::vector<RunRecord>> last_runs(int count);
   Result<std::optional<Pulse>> pulse();

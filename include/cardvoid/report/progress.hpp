@@ -4,6 +4,7 @@
 
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/report/standing.hpp>
 #include <cstdio>
 #include <mutex>
 #include <string>
@@ -14,7 +15,7 @@ enum class ProgressMode { automatic, live, plain, json, none };
 
 // A run as a whole, for the last word.
 struct Ending {
-  ledger::Totals totals;
+  Standing standing;
   ledger::RunCounts counts;
   dispatch::Snapshot last;
   std::uint64_t commits = 0;
