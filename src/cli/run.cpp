@@ -4,7 +4,7 @@
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
-#include <cardvoid/run/runner.hpp>
+#include <cardvoid/run/execute.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <iostream>
 #include <string>

@@ -68,8 +68,7 @@ std::optional<Action> Dispatcher::next_stopping() {
     const RowId row = lane.prepared.front();
     lane.prepared.pop_front();
     const auto& task = tasks_.at(row);
-    const action::Withdraw withdraw{row, task.next, task.attempt,
-                                    task.doubt ? Status::in_flight : Status::pending};
+    const action::Withdraw withdraw{row, task.next, task.attempt, standing(task)};
     --lane.preparing, --preparing_;
     tasks_.erase(row);
     return withdraw;
@@ -169,8 +168,6 @@ std::optional<Action> Dispatcher::next_prepare(Instant now) {
     task.started = now;
     task.phase = Phase::preparing;
     ++lane.preparing, ++preparing_;
-    // A doubt from an earlier run may be a second old: that run may have been killed just now.
-    if (task.doubt && task.last_doubt == Instant{}) task.last_doubt = now;
     ++task.attempt;
     return action::Prepare{row, task.next, *endpoint, task.attempt, task.fresh_connection};
   }
@@ -214,7 +211,7 @@ Instant Dispatcher::wake_at(Instant now) const {
   return at;
 }
 
-void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bool exhausted) {
+void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bool exhausted, Now now) {
   auto& lane = lanes_[index];
   taken_up_ -= std::exchange(lane.fetching, 0) - static_cast<std::int64_t>(rows.size());
   lane.exhausted = exhausted;
@@ -225,9 +222,13 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
     auto& task = entry->second;
     task.lane = index;
     task.attempt = candidate.attempts;
-    task.first_sent_at = candidate.first_sent_at;
-    task.sent_earlier = candidate.first_sent_at.has_value();
+    task.sent_earlier_at = candidate.first_sent_at;
     task.doubt = candidate.status != Status::pending;
+    if (task.doubt) {
+      // That run may have been killed just now, or its clock have been ahead of what ours shows.
+      const auto age = std::max(now.wall - candidate.last_sent_at.value_or(now.wall), milliseconds{0});
+      task.last_doubt = now.steady + settings_.request_timeout - age;
+    }
     if (task.doubt || settings_.read_back_only) {
       task.next = AttemptKind::read_back;
       task.phase = Phase::ready;
@@ -251,7 +252,7 @@ void Dispatcher::written(RowId row, Now now) {
   auto& task = tasks_.at(row);
   lanes_[task.lane].pacer.left(task.permit, now.steady);
   task.permit = now.steady;
-  task.written_at = now.wall;
+  task.written_at = now.steady;
 }
 
 Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std::uint32_t draw) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/dispatch/dispatcher.hpp>
+#include <utility>
 
 // What an outcome means for its row: the second half of the answer table (docs/answers.md, column "next").
 namespace cardvoid::dispatch {
@@ -23,7 +24,12 @@ using model::Status;
 constexpr milliseconds k_read_back_lag = 5s;
 // The platform's times are cut to whole seconds in some answers, and so is the clock they are compared with.
 constexpr milliseconds k_time_grain = 2s;
+// The platform refuses a signature whose time is five minutes off (platform.md section 3.4). So a request
+// that it executed left at a time of ours that is at most so far from its own.
+constexpr milliseconds k_clock_tolerance = 5min;
 constexpr int k_most_wrong_cards = 2;
+// So often a row may be called done without being INVALID; so many such rows stop the run.
+constexpr int k_most_contradictions = 2, k_most_contradictory_rows = 2;
 // Before the platform key has proved itself, three answers that do not verify are enough. Later a proxy's
 // hiccup may strip a few: then it takes half of the last twenty.
 constexpr std::size_t k_unverified_unproven = 3, k_verdicts_kept = 20, k_unverified_of_kept = 10;
@@ -44,6 +50,14 @@ Ruling give_up(const Outcome& outcome, bool held) {
   return {Status::unresolved, std::nullopt, held, true, outcome};
 }
 
+std::string describe(const std::string& why, const Outcome& outcome) {
+  std::string what = fmt::format("{}: HTTP {}", why, outcome.http_status);
+  if (!outcome.error_code.empty()) what += " " + outcome.error_code;
+  if (!outcome.error_message.empty()) what += fmt::format(", \"{}\"", outcome.error_message);
+  if (!outcome.request_id.empty()) what += fmt::format(" (Request-ID {})", outcome.request_id);
+  return what;
+}
+
 std::string words_for_clock(const Outcome& outcome, Now now) {
   std::string apart;
   if (outcome.server_time)
@@ -58,6 +72,7 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
   const bool counts =
       model::was_sent(outcome.kind) && outcome.kind != throttled && outcome.kind != clock_refused;
   if (counts) ++task.invalidations;
+  if (model::was_sent(outcome.kind)) task.called_done = outcome.kind == not_invalid;
   if (model::leaves_doubt(outcome.kind)) {
     task.doubt = true;
     task.last_doubt = now.steady;
@@ -106,7 +121,9 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
       return again(row, task, AttemptKind::invalidate, now.steady);
 
     case refused:
-      // One read-back: the card may be INVALID already, through us or through someone else.
+      // One read-back: the card may be INVALID already, through us or through someone else. If through us,
+      // just now, that may not show yet.
+      if (task.doubt) task.last_doubt = now.steady;
       task.refusal = outcome;
       task.refused_by = task.endpoint;
       return again(row, task, AttemptKind::read_back, now.steady);
@@ -116,8 +133,7 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
     case setup_refused:
       return halt(task, outcome, Errc::bad_job,
                   "the platform does not know this call; check endpoints and merchant.api");
-    case unknown_answer:
-      return halt(task, outcome, Errc::unavailable, "an answer that is not in our table (docs/answers.md)");
+    case unknown_answer: return hold_unknown(outcome);
   }
   return {};
 }
@@ -138,26 +154,25 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
   switch (outcome.kind) {
     case confirmed: {
       // What this run sent without doubt was not executed; of what earlier runs sent that is not sure.
-      const bool may_be_ours = task.doubt || task.sent_earlier;
+      const bool may_be_ours = task.doubt || task.sent_earlier_at;
       const bool before_us = !may_be_ours || was_invalid_before_us(task, outcome, now);
       return settle(before_us ? SettledBy::already : SettledBy::read_back, outcome);
     }
     case not_invalid:
     case refused: {
-      const auto lag_over = task.last_doubt + k_read_back_lag;
-      if (task.refusal) {
-        if (!task.doubt || now.steady >= lag_over) return reject(*task.refusal, task.refused_by, outcome);
-        return again(row, task, AttemptKind::read_back, lag_over);
-      }
+      // Not believed while an invalidation may still show, or still be on its way: what a second one does is
+      // unknown (platform.md section 12), and neither "rejected" nor "pending" may turn out wrong.
+      const auto believed_at = task.last_doubt + k_read_back_lag;
+      if (task.doubt && now.steady < believed_at)
+        return again(row, task, AttemptKind::read_back, believed_at);
+      if (task.refusal) return reject(*task.refusal, task.refused_by, outcome);
       if (settings_.read_back_only) {
-        if (task.doubt && now.steady < lag_over) return again(row, task, AttemptKind::read_back, lag_over);
         if (outcome.kind == refused) return give_up(outcome, false);
         return Ruling{Status::pending, std::nullopt, false, true, outcome};
       }
-      if (task.invalidations >= settings_.retry.max_attempts) {
-        if (now.steady < lag_over) return again(row, task, AttemptKind::read_back, lag_over);
-        return give_up(task.last_doubtful, false);
-      }
+      if (std::exchange(task.called_done, false) && ++task.contradictions >= k_most_contradictions)
+        return hold_contradiction(row, task.last_doubtful);
+      if (task.invalidations >= settings_.retry.max_attempts) return give_up(task.last_doubtful, false);
       const auto due =
           task.invalidations == 0 ? now.steady : now.steady + settings_.retry.wait(task.invalidations, draw);
       return again(row, task, AttemptKind::invalidate, due);
@@ -199,8 +214,7 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
     case setup_refused:
       return halt(task, outcome, Errc::bad_job,
                   "the platform does not know the query call; check endpoints and merchant.api");
-    case unknown_answer:
-      return halt(task, outcome, Errc::unavailable, "an answer that is not in our table (docs/answers.md)");
+    case unknown_answer: return hold_unknown(outcome);
   }
   return {};
 }
@@ -211,28 +225,49 @@ Ruling Dispatcher::again(RowId row, Task& task, AttemptKind kind, Instant due) {
   auto& lane = lanes_[task.lane];
   ++lane.waiting, ++waiting_;
   due_.push({due, row});
-  // Without doubt the row is as if never sent; a crash now finds it pending.
-  return {task.doubt ? Status::in_flight : Status::pending, std::nullopt, false, false, {}};
+  return {standing(task), std::nullopt, false, false, {}};
+}
+
+// Without doubt the row is as if never sent: a crash now finds it pending. After a refusal it is not: the
+// card may be INVALID already, so that a crash shall lead to a read-back.
+Status Dispatcher::standing(const Task& task) {
+  return task.doubt || task.refusal ? Status::in_flight : Status::pending;
 }
 
 // Stops the run for a reason that is not this row's fault; the row keeps its standing.
 Ruling Dispatcher::halt(const Task& task, const Outcome& outcome, Errc code, const std::string& why) {
-  std::string what = fmt::format("{}: HTTP {}", why, outcome.http_status);
-  if (!outcome.error_code.empty()) what += " " + outcome.error_code;
-  if (!outcome.error_message.empty()) what += fmt::format(", \"{}\"", outcome.error_message);
-  if (!outcome.request_id.empty()) what += fmt::format(" (Request-ID {})", outcome.request_id);
-  stop({code, what});
-  return {task.doubt ? Status::in_flight : Status::pending, std::nullopt, false, true, outcome};
+  stop({code, describe(why, outcome)});
+  return {standing(task), std::nullopt, false, true, outcome};
 }
 
-// By the platform's clock: its time of the answer less what passed here since our first attempt. So the
-// difference between the two machines' clocks does not matter.
+// Neither executed nor not: only the operator can tell. Held, so that the next run gets past it.
+Ruling Dispatcher::hold_unknown(const Outcome& outcome) {
+  stop({Errc::unavailable, describe("an answer that is not in our table (docs/answers.md)", outcome)});
+  return give_up(outcome, true);
+}
+
+Ruling Dispatcher::hold_contradiction(RowId row, const Outcome& outcome) {
+  if (++contradictory_rows_ >= k_most_contradictory_rows)
+    stop(
+        {Errc::unavailable,
+         fmt::format("the platform contradicts itself about {} cards, last about row {}: it calls them done, "
+                     "and reading them back does not show it",
+                     contradictory_rows_, row)});
+  return give_up(outcome, true);
+}
+
+// Only what is sure: a card that may have been invalidated by us was not INVALID before us.
 bool Dispatcher::was_invalid_before_us(const Task& task, const Outcome& outcome, Now now) const {
   const auto invalidated_at = parse_rfc3339(outcome.invalid_time);
-  if (!invalidated_at || !task.first_sent_at) return false;
-  const auto answered_at = outcome.server_time.value_or(now.wall);
-  const auto first_sent_there = answered_at - (now.wall - *task.first_sent_at);
-  return *invalidated_at < first_sent_there - k_time_grain;
+  if (!invalidated_at) return false;
+  // Between runs this machine's clock may have been set.
+  if (task.sent_earlier_at && *invalidated_at >= *task.sent_earlier_at - k_clock_tolerance - k_time_grain)
+    return false;
+  if (!task.first_sent_at) return task.sent_earlier_at.has_value();
+  if (!outcome.server_time) return false;
+  // By the platform's clock: its time of the answer less what passed here since our first request.
+  const auto passed = std::chrono::duration_cast<milliseconds>(now.steady - *task.first_sent_at);
+  return *invalidated_at < *outcome.server_time - passed - k_time_grain;
 }
 
 // What serves while this endpoint does not, in words.

@@ -37,12 +37,11 @@ std::optional<std::string_view> if_any(const std::string& text) {
 
 std::string fetch_sql(const char* condition) {
   return fmt::format(
-      "SELECT id, brand_id, card_id, code, openid, reason, status, (SELECT max(n) FROM attempt WHERE row_id "
-      "= row.id), "
-      "coalesce(first_sent_at, (SELECT min(started_at) FROM attempt WHERE row_id = row.id AND kind = "
-      "'invalidate' AND sent)) "
-      "FROM row WHERE id > ?1 AND id <= (SELECT max(last_row) FROM import) AND held <= ?3 AND {} ORDER BY id "
-      "LIMIT ?2",
+      "SELECT row.id, brand_id, card_id, code, openid, reason, status, max(n), "
+      "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
+      "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)) "
+      "FROM (SELECT * FROM row WHERE id > ?1 AND id <= (SELECT max(last_row) FROM import) AND held <= ?3 AND "
+      "{} ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
       condition);
 }
 
@@ -323,6 +322,7 @@ Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
         row.status = *model::status_from_text(statement.text(6));
         row.attempts = static_cast<int>(statement.int64(7));
         if (!statement.is_null(8)) row.first_sent_at = WallTime{milliseconds{statement.int64(8)}};
+        if (!statement.is_null(9)) row.last_sent_at = WallTime{milliseconds{statement.int64(9)}};
         rows.push_back(std::move(row));
       }
     };

@@ -9,15 +9,10 @@ constexpr auto k_busy = 4ms, k_company = 3ms;
 constexpr std::size_t k_crowd = 64;
 }  // namespace
 
-Journal::Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor,
-                 std::function<void(Error)> failed)
-    : ledger_{ledger}, executor_{std::move(executor)}, report_failure_{std::move(failed)}, thread_{[this] {
-        serve();
-      }} {}
+Journal::Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor)
+    : ledger_{ledger}, executor_{std::move(executor)}, thread_{[this] { serve(); }} {}
 
-Journal::~Journal() {
-  if (thread_.joinable()) (void)close();
-}
+Journal::~Journal() { (void)close(); }
 
 void Journal::submit(Work work, std::function<void()> committed) {
   std::size_t waiting = 0;
@@ -30,6 +25,7 @@ void Journal::submit(Work work, std::function<void()> committed) {
 }
 
 Result<void> Journal::close() {
+  if (!thread_.joinable()) return {};
   {
     const std::lock_guard lock{mutex_};
     closing_ = true;

@@ -37,6 +37,8 @@ struct Settings {
   double requests_per_second = 5;  // for each lane
   std::size_t lanes = 1;
   int max_in_flight = 32;
+  // A request may reach the platform so long after it was written, whoever has given it up.
+  milliseconds request_timeout{10'000};
   RetryPolicy retry;
   EndpointHealth::Settings endpoints;
   std::optional<std::int64_t> row_limit;  // `--limit N`: rows taken up in this run at the most
@@ -108,7 +110,7 @@ class Dispatcher {
 
   // --- events ---
   // Answer to Fetch. `exhausted`: the lane has no more rows.
-  void offer(Lane lane, const std::vector<model::Candidate>& rows, bool exhausted);
+  void offer(Lane lane, const std::vector<model::Candidate>& rows, bool exhausted, Now now);
   void prepared(model::RowId row, Instant now);
   // The first byte was handed to the connection.
   void written(model::RowId row, Now now);
@@ -135,18 +137,20 @@ class Dispatcher {
     bool fresh_connection = false;
     bool doubt = false;         // an invalidation may have been executed without our knowing
     bool invalidated = false;   // an invalidation was written in this run
-    bool sent_earlier = false;  // or in an earlier one
     bool signed_again = false;  // after a complaint about the time
+    bool called_done = false;   // a verified 2xx to our last invalidation, that did not say INVALID
     int attempt = 0;            // journalled so far
     int invalidations = 0;      // in this run, that may count against max_attempts
     int read_backs = 0;         // without a usable answer, in a row
     int wrong_cards = 0;
-    Instant started{};  // of the attempt under way
+    int contradictions = 0;  // called done, and a read-back long enough afterwards does not say INVALID
+    Instant started{};       // of the attempt under way
     Instant permit{};
-    Instant last_doubt{};
-    WallTime written_at{};
-    std::optional<WallTime> first_sent_at;
-    std::optional<model::Outcome> refusal;  // the platform's refusal, waiting for its read-back
+    Instant last_doubt{};  // until then an invalidation may have been executed
+    Instant written_at{};
+    std::optional<Instant> first_sent_at;     // of the invalidations of this run
+    std::optional<WallTime> sent_earlier_at;  // of those of earlier runs, the earliest
+    std::optional<model::Outcome> refusal;    // the platform's refusal, waiting for its read-back
     model::Endpoint refused_by = model::Endpoint::primary;
     model::Outcome last_doubtful;  // shown when the row ends unresolved
   };
@@ -175,6 +179,9 @@ class Dispatcher {
                            std::uint32_t draw);
   Ruling again(model::RowId row, Task& task, model::AttemptKind kind, Instant due);
   Ruling halt(const Task& task, const model::Outcome& outcome, Errc code, const std::string& why);
+  static model::Status standing(const Task& task);
+  Ruling hold_unknown(const model::Outcome& outcome);
+  Ruling hold_contradiction(model::RowId row, const model::Outcome& outcome);
   bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
   std::string instead_of(model::Endpoint endpoint) const;
   void judge_endpoint(const Task& task, const model::Outcome& outcome, Instant now);
@@ -206,7 +213,8 @@ class Dispatcher {
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late
   std::deque<bool> verified_;  // of the latest answers that should carry a signature; oldest first
   std::optional<Instant> throttled_since_;  // nothing but 429 since then
-  bool proven_ = false;                     // our credentials and theirs have worked once in this run
+  int contradictory_rows_ = 0;
+  bool proven_ = false;  // our credentials and theirs have worked once in this run
   std::uint64_t retries_ = 0, throttled_ = 0, read_backs_ = 0;
   std::vector<Notice> notices_;
 };

@@ -52,7 +52,8 @@ struct Candidate {
   Card card;
   Status status = Status::pending;  // in_flight and unresolved rows are read back before anything is sent
   int attempts = 0;  // journalled so far, of every kind: the next attempt is number attempts + 1
-  std::optional<WallTime> first_sent_at;  // of our first invalidation request, in any run
+  // Of our invalidation requests in earlier runs, by this machine's clock: the earliest and the latest.
+  std::optional<WallTime> first_sent_at, last_sent_at;
 };
 
 }  // namespace cardvoid::model

@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/net/exchange.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -43,34 +44,6 @@ struct HttpsSettings {
   milliseconds connect_timeout{5'000};              // resolving, TCP, the proxy's answer and TLS together
   milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (platform.md 7)
   std::size_t body_limit_bytes = 1 << 20;
-};
-
-// Why no connection came to be. No request was sent. A time-out is told as the step it struck.
-struct ConnectFailure {
-  enum Kind { resolve, connect, handshake, bad_certificate } kind = connect;
-  std::string what;  // one line, names the endpoint
-};
-
-struct Header {
-  std::string name, value;
-};
-
-// How far an exchange got.
-struct Exchange {
-  enum Reach {
-    not_sent,  // not one byte was handed to the connection: found closed after a while, or the deadline had
-               // passed
-    shut_out,  // nor here: the peer took a new connection, shook hands and closed it at once
-    stale,     // written on a reused connection that was closed before any byte of an answer
-    lost,      // written, at least in part, and no complete answer came
-    answered,
-  } reach = lost;
-  std::string reason;  // why it is not `answered`
-  unsigned status = 0;
-  std::vector<Header> headers;
-  std::string body;  // after transfer decoding
-  // The value of the first header with that name, matched without regard to case; empty when absent.
-  std::string_view header(std::string_view name) const;
 };
 
 // A connection held for one exchange. Movable; dropping it without a complete exchange closes it.

@@ -2,6 +2,7 @@
 // The input into the plan: reads every record of the job's input and brings it into the ledger.
 
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
 #include <functional>
@@ -13,5 +14,9 @@ namespace cardvoid::run {
 // then; then the error is stopped (75).
 Result<ledger::ImportSummary> import_input(const model::Job& job, ledger::Ledger& ledger,
                                            const std::function<bool()>& interrupted);
+
+// The same from a source that is open already.
+Result<ledger::ImportSummary> import_from(input::Source& source, ledger::Ledger& ledger,
+                                          const std::function<bool()>& interrupted);
 
 }  // namespace cardvoid::run

@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/run/doors.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -14,24 +15,18 @@
 
 namespace cardvoid::run {
 
-class Journal {
+// Work is done on the journal's thread, callbacks come on the executor. submit() is thread-safe.
+class Journal : public Store {
  public:
-  using Work = std::function<Result<void>(ledger::Ledger&)>;
-
-  // `failed` is called once, on `executor`, when a change or commit failed: nothing is written from then on
-  // and no `committed` is called any more. The ledger must outlive the journal and is the journal's alone
-  // until close().
-  Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor, std::function<void(Error)> failed);
+  // The ledger must outlive the journal and is the journal's alone until close().
+  Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
-  ~Journal();
+  ~Journal() override;
 
-  // Does `work` on the journal's thread, in the order of submission; `committed` is called on the executor
-  // when it is durable. Thread-safe.
-  void submit(Work work, std::function<void()> committed = {});
-
-  // Finishes what was submitted and ends the thread. Returns what went wrong, if anything did.
-  Result<void> close();
+  void on_failure(std::function<void(Error)> failed) override { report_failure_ = std::move(failed); }
+  void submit(Work work, std::function<void()> committed = {}) override;
+  Result<void> close() override;
 
   std::uint64_t commits() const { return commits_; }  // after close()
 

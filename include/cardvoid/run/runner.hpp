@@ -1,61 +1,80 @@
 #pragma once
-// The thin shell around dispatch::Dispatcher: carries out what it asks for – journal, connect, sign, send,
-// verify – and reports what happened. One I/O thread (the caller's) runs coroutines and owns all decisions; a
-// crypto pool signs; the journal's thread writes.
+// The thin shell around dispatch::Dispatcher: carries out what it asks for – journal, connect, send, read the
+// answer – through the doors of a run, and reports what happened. Decides nothing.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
-#include <cardvoid/wechatpay/verifier.hpp>
-#include <functional>
+#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/execute.hpp>
+#include <deque>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace cardvoid::run {
 
-// What a run tells while it goes on. Called on the thread of execute().
-struct Events {
-  std::function<void(const dispatch::Notice&)> notice;
-  // Every quarter of a second, and once at the end.
-  std::function<void(const dispatch::Snapshot&, const ledger::RunCounts&)> progress;
-  // Every request that ended, for the log.
-  std::function<void(const ledger::Attempt&, const model::Card&)> attempt;
-  // The first SIGINT or SIGTERM: what is in flight is being settled.
-  std::function<void(int in_flight)> interrupted;
+// One run, from the first row to the moment when nothing is under way any more. Single-threaded: everything
+// happens on the loop's thread, except what is submitted to the store. Everything handed in must outlive it.
+class Runner {
+ public:
+  // `cursors`: one for each lane of the dispatcher; `run`: its number in the ledger.
+  Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
+         std::vector<ledger::Cursor> cursors, ledger::RunId run);
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  // Nothing leaves before `hold_until`.
+  void begin(std::optional<Instant> hold_until);
+  // Nothing new from here on; what is in flight may end. The first reason stays.
+  void stop(Error why);
+  // Progress, and now and then a line for `status`. A few times a second.
+  void beat();
+
+  bool is_finished() const { return finished_; }
+  const std::optional<Error>& ending() const { return ending_; }  // why it ended early
+  const ledger::RunCounts& counts() const { return counts_; }
+  dispatch::Snapshot snapshot() const { return dispatcher_.snapshot(doors_.loop.now().steady); }
+
+ private:
+  struct Flight {
+    model::Candidate row;
+    model::AttemptKind kind = model::AttemptKind::invalidate;
+    model::Endpoint endpoint = model::Endpoint::primary;
+    int attempt = 0;
+    bool durable = false, connected = false;
+    std::optional<model::Outcome> failure;  // why no connection came to be
+    Now started;                            // of the exchange; of the preparation when nothing was sent
+  };
+
+  void pump();
+  bool carry_out(const dispatch::action::Fetch& fetch);
+  bool carry_out(const dispatch::action::Prepare& prepare);
+  bool carry_out(const dispatch::action::Send& send);
+  bool carry_out(const dispatch::action::Withdraw& withdraw);
+  bool carry_out(const dispatch::action::Release& release);
+  bool carry_out(const dispatch::action::Wait& wait);
+  bool carry_out(const dispatch::action::Finished& finished);
+  void check_prepared(model::RowId row);
+  void end(model::RowId row, const model::Outcome& outcome);
+  void abandon(Error error);
+  void save_pulse(Now now);
+
+  const Events& events_;
+  const Doors doors_;
+  const ledger::RunId run_;
+  std::vector<ledger::Cursor> cursors_;  // used by the store's work only
+  dispatch::Dispatcher dispatcher_;
+  std::unordered_map<model::RowId, Flight> flights_;
+  ledger::RunCounts counts_;
+  std::uint64_t requests_ = 0;                             // of both kinds
+  std::deque<std::pair<Instant, std::uint64_t>> sent_at_;  // how many there were when, over the last minute
+  Instant next_pulse_{};
+  std::optional<Error> ending_;
+  bool pumping_ = false, finished_ = false, abandoned_ = false;
 };
-
-struct Order {
-  std::string command = "run";  // "run" or "reconcile": what the runs view shows
-  bool read_back_only = false;
-  std::optional<std::int64_t> row_limit;  // `--limit`
-  std::string version;
-  std::string fingerprint;
-  bool confirmed = false;  // by --confirm
-};
-
-struct Keys {
-  wechatpay::PrivateKey merchant;
-  wechatpay::PlatformKeys platform;
-};
-
-struct Report {
-  std::optional<Error> stopped;  // why it ended early
-  ledger::Totals totals;         // after the run
-  ledger::RunCounts counts;
-  dispatch::Snapshot last;
-  std::uint64_t commits = 0;
-  int exit_code = 0;
-  milliseconds elapsed{0};
-};
-
-// Sends what the ledger holds and returns when nothing is under way any more. SIGINT, SIGTERM and SIGHUP end
-// it softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
-// results cannot be written.
-Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
-                       const Events& events);
-
-// The exit code that the results stand for, when nothing else ended the run (contract.md, "Exit codes").
-int exit_code_for(const ledger::Totals& totals);
 
 }  // namespace cardvoid::run

@@ -85,7 +85,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: work is done and reported in the order of submission") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     std::vector<int> done, reported, expected;
     std::counting_semaphore<> begun{0};
     for (int i = 0; i < 500; ++i) {
@@ -108,7 +109,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: work is done on a thread of its own and reported on the executor's") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     std::thread::id worker, reporter;
     bool reported = false;
     journal.submit(
@@ -125,7 +127,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: when a change is reported every other process sees it") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     std::int64_t reported = 0;
     for (model::RowId row = 1; row <= 50; ++row) {
       journal.submit(intent(row), [&] {
@@ -141,7 +144,8 @@ TEST_SUITE("component") {
   TEST_CASE("journal: nothing is reported while its change is not committed yet") {
     Rig rig;
     Gate gate;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     bool reported = false;
     journal.submit(gate.work(), [&] { reported = true; });
     gate.entered.get_future().wait();
@@ -154,7 +158,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: a lone change is committed at once without waiting for company") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     for (model::RowId row = 1; row <= 3; ++row) {
       bool reported = false;
       journal.submit(intent(row), [&] { reported = true; });
@@ -169,7 +174,8 @@ TEST_SUITE("component") {
   TEST_CASE("journal: what piles up during a commit shares the next one") {
     Rig rig;
     Gate gate;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     std::size_t reported = 0;
     journal.submit(gate.work());
     gate.entered.get_future().wait();
@@ -185,7 +191,8 @@ TEST_SUITE("component") {
   TEST_CASE(
       "journal: under load from several threads there are fewer commits than changes and none is lost") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     std::atomic<int> reported = 0;
     {
       std::vector<std::jthread> threads;
@@ -206,7 +213,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: a change that fails stops everything behind it and is reported once") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     int before = 0, behind = 0;
     journal.submit(intent(1), [&] { ++before; });
     rig.run_until([&] { return before == 1; });
@@ -240,7 +248,8 @@ TEST_SUITE("component") {
       "journal: changes that would have been committed with a failed one are not and are not reported") {
     Rig rig;
     Gate gate;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     int reported = 0;
     bool done_behind = false;
     journal.submit(gate.work(), [&] { ++reported; });
@@ -265,7 +274,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: a change that runs out of memory is a failure like any other") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     journal.submit([](ledger::Ledger&) -> Result<void> { throw std::bad_alloc{}; });
     const auto closed = journal.close();
     rig.run_what_is_posted();
@@ -277,7 +287,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: the database's own refusal is what close returns") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     journal.submit(intent(1));
     journal.submit(intent(1));  // the same attempt again
     const auto closed = journal.close();
@@ -295,7 +306,8 @@ TEST_SUITE("component") {
       Rig rig;
       int reported = 0;
       {
-        Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+        Journal journal{*rig.ledger, rig.io.get_executor()};
+        journal.on_failure(rig.failed);
         for (model::RowId row = 1; row <= round; ++row) journal.submit(intent(row), [&] { ++reported; });
       }  // its end closes it
       CHECK(rig.committed_intents() == round);
@@ -306,7 +318,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("journal: one that had nothing to do closes without a commit") {
     Rig rig;
-    Journal journal{*rig.ledger, rig.io.get_executor(), rig.failed};
+    Journal journal{*rig.ledger, rig.io.get_executor()};
+    journal.on_failure(rig.failed);
     CHECK(journal.close().has_value());
     CHECK(journal.commits() == 0);
     CHECK(rig.failures.empty());

@@ -165,9 +165,9 @@ TEST_SUITE("unit") {
     CHECK(*first.begin() > 20);
     CHECK(run.story(21) == "read_back confirmed");
     CHECK(run.rows.at(21).last().settled_by == SettledBy::read_back);
-    CHECK(run.story(22) == "read_back not_invalid; invalidate confirmed");
+    CHECK(run.story(22) == "read_back not_invalid; read_back not_invalid; invalidate confirmed");
     CHECK(run.rows.at(22).last().settled_by == SettledBy::answer);
-    CHECK(run.rows.at(22).candidate.attempts == 5);
+    CHECK(run.rows.at(22).candidate.attempts == 6);
   }
 
   TEST_CASE("dispatcher: stop sends nothing new and leaves every row with its standing") {

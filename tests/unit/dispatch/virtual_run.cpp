@@ -139,7 +139,7 @@ void VirtualRun::operator()(const action::Fetch& fetch) {
     }
     taken_up_ += static_cast<int>(found.size());
     must(!settings_.row_limit || taken_up_ <= *settings_.row_limit, "more rows than the limit of this run");
-    dispatcher.offer(fetch.lane, found, left.empty());
+    dispatcher.offer(fetch.lane, found, left.empty(), now);
   });
 }
 
@@ -229,6 +229,7 @@ void VirtualRun::ended(const Request& request, const model::Outcome& outcome) {
   if (was_sent && request.kind == AttemptKind::invalidate) {
     if (!row.candidate.first_sent_at) row.candidate.first_sent_at = request.now.wall;
     if (model::leaves_doubt(outcome.kind)) row.last_doubt = now.steady;
+    if (outcome.kind == refused) row.was_refused = true;
     if (asks_for_read_back(outcome.kind)) row.must_be_read_back = true;
   } else if (outcome.kind == not_invalid || outcome.kind == refused) {
     row.must_be_read_back = false;
@@ -257,7 +258,7 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
   }
   const bool settled = ruling.status != Status::pending && ruling.status != Status::in_flight;
   must(!settled || ruling.finished, "settled and not finished", id);
-  const bool in_doubt = row.last_doubt || row.candidate.status != Status::pending;
+  const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
   if (!settled && !settings_.read_back_only)
     must((ruling.status == Status::in_flight) == in_doubt, "the standing hides a doubt or invents one", id);
 }
@@ -300,7 +301,7 @@ void VirtualRun::check_end() const {
     must(row.finished || row.phase == Row::not_offered || row.phase == Row::let_go, "lost a row", id);
     must(row.finished || dispatcher.stopping(), "left a row although nothing stopped the run", id);
     if (row.phase == Row::let_go) {
-      const bool in_doubt = row.last_doubt || row.candidate.status != Status::pending;
+      const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
       must((row.status != Status::pending) == in_doubt, "left a row with the wrong standing", id);
     }
   }

@@ -71,6 +71,7 @@ struct Row {
   enum { not_offered, idle, preparing, ready, in_flight, let_go } phase = not_offered;
   bool finished = false;
   bool must_be_read_back = false;
+  bool was_refused = false;           // an invalidation, in this run
   std::optional<Instant> last_doubt;  // in this run
   std::vector<Ruled> rulings;
   const Ruling& last() const { return rulings.back().ruling; }

@@ -3,14 +3,15 @@
 
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
-#include <cardvoid/net/https_client.hpp>
-#include <cardvoid/wechatpay/verifier.hpp>
+#include <cardvoid/run/doors.hpp>
 
 namespace cardvoid::run {
 
+// The headers of an answer that verifying and reading it need.
+wechatpay::AnswerHeaders answer_headers(const net::Exchange& exchange);
+
 // Personal data in the platform's words is masked: the text reaches logs and messages.
-model::Outcome outcome_of(const net::Exchange& exchange, model::AttemptKind kind, const model::Card& card,
-                          wechatpay::Verifier& verifier, WallTime now);
+model::Outcome outcome_of(const Reply& reply, model::AttemptKind kind, const model::Card& card);
 model::Outcome outcome_of(const net::ConnectFailure& failure);
 
 }  // namespace cardvoid::run

@@ -1,4 +1,4 @@
-#include "answer_text.hpp"
+#include "outcome_of.hpp"
 
 #include <cardvoid/wechatpay/answer.hpp>
 
@@ -16,9 +16,21 @@ model::Outcome without_answer(model::OutcomeKind kind, const char* code, const s
 
 }  // namespace
 
-model::Outcome outcome_of(const net::Exchange& exchange, model::AttemptKind kind, const model::Card& card,
-                          wechatpay::Verifier& verifier, WallTime now) {
+wechatpay::AnswerHeaders answer_headers(const net::Exchange& exchange) {
+  const auto header = [&](const char* name) { return std::string{exchange.header(name)}; };
+  return {header("Wechatpay-Timestamp"),
+          header("Wechatpay-Nonce"),
+          header("Wechatpay-Signature"),
+          header("Wechatpay-Serial"),
+          header("Request-ID"),
+          header("Retry-After"),
+          header("Date"),
+          header("Content-Type")};
+}
+
+model::Outcome outcome_of(const Reply& reply, model::AttemptKind kind, const model::Card& card) {
   using model::OutcomeKind;
+  const auto& exchange = reply.exchange;
   switch (exchange.reach) {
     case net::Exchange::shut_out: return without_answer(OutcomeKind::not_sent, "NOT_SENT", exchange.reason);
     case net::Exchange::not_sent:
@@ -28,20 +40,8 @@ model::Outcome outcome_of(const net::Exchange& exchange, model::AttemptKind kind
     case net::Exchange::lost: return without_answer(OutcomeKind::lost, "LOST", exchange.reason);
     case net::Exchange::answered: break;
   }
-  wechatpay::Answer answer;
-  answer.status = exchange.status;
-  const auto header = [&](const char* name) { return std::string{exchange.header(name)}; };
-  answer.headers = {header("Wechatpay-Timestamp"),
-                    header("Wechatpay-Nonce"),
-                    header("Wechatpay-Signature"),
-                    header("Wechatpay-Serial"),
-                    header("Request-ID"),
-                    header("Retry-After"),
-                    header("Date"),
-                    header("Content-Type")};
-  answer.body = exchange.body;
-  answer.verdict = verifier.verify(answer.headers, exchange.body, now);
-  return wechatpay::classify(answer, kind, card);
+  return wechatpay::classify({exchange.status, answer_headers(exchange), exchange.body, reply.verdict}, kind,
+                             card);
 }
 
 model::Outcome outcome_of(const net::ConnectFailure& failure) {

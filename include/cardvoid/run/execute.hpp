@@ -1,0 +1,65 @@
+#pragma once
+// A whole run: what the ledger holds is sent, and the run itself is put on record.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/wechatpay/verifier.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace cardvoid::run {
+
+struct Doors;
+
+// What a run tells while it goes on. Called on the thread of execute().
+struct Events {
+  std::function<void(const dispatch::Notice&)> notice;
+  // Every quarter of a second, and once at the end.
+  std::function<void(const dispatch::Snapshot&, const ledger::RunCounts&)> progress;
+  // Every request that ended, for the log.
+  std::function<void(const ledger::Attempt&, const model::Card&)> attempt;
+  // The first SIGINT or SIGTERM: what is in flight is being settled.
+  std::function<void(int in_flight)> interrupted;
+};
+
+struct Order {
+  std::string command = "run";  // "run" or "reconcile": what the runs view shows
+  bool read_back_only = false;
+  std::optional<std::int64_t> row_limit;  // `--limit`
+  std::string version;
+  std::string fingerprint;
+  bool confirmed = false;  // by --confirm
+};
+
+struct Keys {
+  wechatpay::PrivateKey merchant;
+  wechatpay::PlatformKeys platform;
+};
+
+struct Report {
+  std::optional<Error> stopped;  // why it ended early
+  ledger::Totals totals;         // after the run
+  ledger::RunCounts counts;
+  dispatch::Snapshot last;
+  std::uint64_t commits = 0;
+  int exit_code = 0;
+  milliseconds elapsed{0};
+};
+
+// Sends what the ledger holds and returns when nothing is under way any more. SIGINT, SIGTERM and SIGHUP end
+// it softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
+// results cannot be written.
+Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
+                       const Events& events);
+
+// The same through other doors (doors.hpp).
+Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,
+                       const Events& events, const Doors& doors);
+
+// The exit code that the results stand for, when nothing else ended the run (contract.md, "Exit codes").
+int exit_code_for(const ledger::Totals& totals);
+
+}  // namespace cardvoid::run

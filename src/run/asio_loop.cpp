@@ -1,0 +1,62 @@
+#include "asio_loop.hpp"
+
+#include <fmt/format.h>
+
+#include <cardvoid/run/runner.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace cardvoid::run {
+
+namespace {
+using namespace std::chrono_literals;
+constexpr auto k_beat_interval = 250ms;
+}  // namespace
+
+void AsioLoop::call_at(Instant when, std::function<void()> what) {
+  alarm_.expires_at(when);
+  if (when == Instant::max()) return;
+  alarm_.async_wait([call = std::move(what)](const boost::system::error_code& error) {
+    if (!error) call();
+  });
+}
+
+void AsioLoop::run(Runner& runner) {
+  heed_hang_up();
+  wait_for_signal(runner);
+  tick(runner);
+  while (!runner.is_finished() && io_.run_one() > 0) {
+  }
+  alarm_.cancel();
+  beat_.cancel();
+  signals_.cancel();
+  io_.run();  // what was cancelled
+}
+
+// A hang-up, as when a terminal is closed, counts as a stop unless nohup or a service manager ignores it.
+void AsioLoop::heed_hang_up() {
+  struct sigaction present {};
+  if (::sigaction(SIGHUP, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) signals_.add(SIGHUP);
+}
+
+void AsioLoop::wait_for_signal(Runner& runner) {
+  signals_.async_wait([this, &runner](const boost::system::error_code& error, int signal) {
+    if (error || runner.is_finished()) return;
+    if (std::exchange(was_interrupted_, true)) std::_Exit(static_cast<int>(Errc::stopped));
+    runner.stop({Errc::stopped, fmt::format("SIG{} received", ::sigabbrev_np(signal))});
+    if (interrupted_) interrupted_(runner.snapshot().in_flight);
+    wait_for_signal(runner);
+  });
+}
+
+void AsioLoop::tick(Runner& runner) {
+  beat_.expires_after(k_beat_interval);
+  beat_.async_wait([this, &runner](const boost::system::error_code& error) {
+    if (error || runner.is_finished()) return;  // cancelling comes too late for a handler that is queued
+    runner.beat();
+    tick(runner);
+  });
+}
+
+}  // namespace cardvoid::run

@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/journal.hpp>
+#include <cardvoid/run/runner.hpp>
+#include <random>
+
+#include "asio_loop.hpp"
+#include "platform.hpp"
+
+namespace cardvoid::run {
+
+namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+}  // namespace
+
+namespace {
+// Spelled out: a Report can be made of an Error too, so the compiler would not know which is meant.
+Result<Report> failed(const Error& error) { return {boost::system::in_place_error, error}; }
+}  // namespace
+
+int exit_code_for(const ledger::Totals& totals) {
+  if (totals.pending - totals.conflicts + totals.in_doubt() > 0) return static_cast<int>(Errc::stopped);
+  return totals.rejected + totals.refused + totals.conflicts > 0 ? 1 : 0;
+}
+
+namespace {
+
+// `reconcile` has done what it says when nothing is in doubt any more.
+int standing_after(const Order& order, const ledger::Totals& totals) {
+  if (!order.read_back_only) return exit_code_for(totals);
+  return totals.in_doubt() > 0 ? static_cast<int>(Errc::stopped) : 0;
+}
+
+std::string_view words_for_ending(const Report& report) {
+  if (report.stopped) return report.stopped->what;
+  return report.exit_code == static_cast<int>(Errc::stopped) ? "ended with rows in doubt" : "done";
+}
+
+}  // namespace
+
+Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,
+                       const Events& events, const Doors& doors) {
+  const auto begun = doors.loop.now();
+  std::vector<ledger::Cursor> cursors;
+  if (job.limits.per == model::QuotaPer::brand) {
+    const auto brands = ledger.brands();
+    if (!brands) return failed(brands.error());
+    if (const auto indexed = ledger.index_brands(); !indexed) return failed(indexed.error());
+    for (const auto& brand : *brands) cursors.push_back({brand, order.read_back_only, false, 0});
+  }
+  if (cursors.empty()) cursors.push_back({std::nullopt, order.read_back_only, false, 0});
+
+  // What an earlier run sent may still count: begin one window later than that.
+  const auto last = ledger.last_sent_at(begun.wall);
+  if (!last) return failed(last.error());
+  std::optional<Instant> hold;
+  if (*last)  // in the future when the clock was set back since
+    hold = begun.steady + dispatch::Pacer{job.limits.requests_per_second}.window() -
+           std::max(begun.wall - **last, milliseconds{0});
+
+  const auto run =
+      ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
+                        job.safety.acknowledge, order.fingerprint, order.confirmed});
+  if (!run) return failed(run.error());
+  Runner runner{job, order, events, doors, std::move(cursors), *run};
+  runner.begin(hold);
+  doors.loop.run(runner);
+  if (const auto closed = doors.store.close(); !closed) return failed(closed.error());
+
+  Report report;
+  report.stopped = runner.ending();
+  report.counts = runner.counts();
+  report.last = runner.snapshot();
+  const auto totals = ledger.totals();
+  if (!totals) return failed(totals.error());
+  report.totals = *totals;
+  const int standing = standing_after(order, *totals);
+  // A soft stop that came when nothing was left is no stop.
+  const bool early = report.stopped &&
+                     (report.stopped->code != Errc::stopped || standing == static_cast<int>(Errc::stopped));
+  report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;
+  const auto now = doors.loop.now();
+  report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
+  const auto closed =
+      ledger.end_run(*run, report.counts, report.exit_code, words_for_ending(report), now.wall);
+  if (!closed) return failed(closed.error());
+  (void)ledger.checkpoint();
+  return report;
+}
+
+Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
+                       const Events& events) {
+  AsioLoop loop{events.interrupted};
+  const auto platform = Platform::create(loop.context(), job, keys, order.version);
+  if (!platform) return failed(platform.error());
+  Journal journal{ledger, loop.context().get_executor()};
+  std::mt19937 random{std::random_device{}()};
+  auto report = execute(job, ledger, order, events,
+                        {loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); }});
+  if (report) report->commits = journal.commits();
+  return report;
+}
+
+}  // namespace cardvoid::run

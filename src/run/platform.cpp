@@ -1,0 +1,133 @@
+#include "platform.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <cardvoid/wechatpay/signer.hpp>
+#include <thread>
+#include <utility>
+
+#include "endpoints.hpp"
+#include "outcome_of.hpp"
+
+namespace cardvoid::run {
+
+namespace asio = boost::asio;
+
+namespace {
+
+void rethrow(const std::exception_ptr& error) {
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Platform>> Platform::create(asio::io_context& io, const model::Job& job,
+                                                   const Keys& keys, const std::string& version) {
+  std::unique_ptr<Platform> platform{new Platform{io, job, keys, version}};
+  auto client = net::HttpsClient::create(io.get_executor(), https_settings(job));
+  if (!client) return client.error();
+  platform->client_ = std::move(*client);
+  return platform;
+}
+
+Platform::Platform(asio::io_context& io, const model::Job& job, const Keys& keys, const std::string& version)
+    : io_{io},
+      job_{job},
+      keys_{keys},
+      verifier_{keys.platform.keys},
+      signers_{std::max(1u, std::thread::hardware_concurrency())} {
+  identity_.api = job.merchant.api;
+  identity_.signer_id = job.merchant.api == model::Api::brand ? job.merchant.brand_id : job.merchant.mchid;
+  identity_.serial_no = job.merchant.serial_no;
+  identity_.wechatpay_serial = keys.platform.request_serial;
+  identity_.user_agent = "cardvoid/" + version + " (Linux) Boost.Beast";
+}
+
+// However the run ended: what works on calls first, then the calls, whose sockets must not outlive the
+// context.
+Platform::~Platform() {
+  signers_.stop();
+  signers_.join();
+  calls_.clear();
+}
+
+void Platform::connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) {
+  auto& call = calls_[row];
+  call.endpoint = endpoint;
+  asio::co_spawn(io_, open(row, call, fresh, std::move(connected)), rethrow);
+}
+
+asio::awaitable<void> Platform::open(model::RowId row, Call& call, bool fresh, Connected connected) {
+  const std::size_t endpoint = call.endpoint == model::Endpoint::primary ? 0 : 1;
+  auto opened = co_await client_->connect(endpoint, fresh);
+  if (closed_) co_return;
+  std::optional<net::ConnectFailure> failure;
+  if (opened) {
+    call.connection = std::move(*opened);
+  } else {
+    failure = opened.error();
+    calls_.erase(row);
+  }
+  connected(failure);
+}
+
+void Platform::send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
+                    Answered answered) {
+  auto& call = calls_.at(row);
+  call.kind = kind;
+  call.card = &card;
+  call.written = std::move(written);
+  call.answered = std::move(answered);
+  asio::post(signers_, [this, row, &call] {
+    try {
+      sign(call);
+    } catch (const std::exception& failure) {  // out of memory, no randomness
+      Error error{Errc::internal, fmt::format("cannot sign: {}", failure.what())};
+      asio::post(io_, [this, &call, error = std::move(error)] {
+        if (!closed_) call.answered(error);
+      });
+      return;
+    }
+    asio::post(io_, [this, row, &call] { asio::co_spawn(io_, exchange(row, call), rethrow); });
+  });
+}
+
+// On a thread of the pool. Right before sending: a signature lives five minutes (platform.md section 3.4).
+void Platform::sign(Call& call) {
+  thread_local std::unique_ptr<wechatpay::Signer> signer;
+  if (!signer) signer = std::make_unique<wechatpay::Signer>(keys_.merchant.get());
+  const auto request = wechatpay::build_request(job_.merchant.api, call.kind, *call.card);
+  const auto timestamp = read_clocks().wall.time_since_epoch().count() / 1000;
+  const auto nonce = wechatpay::make_nonce();
+  const auto signature = signer->sign(wechatpay::canonical_message(request, timestamp, nonce));
+  const auto& address =
+      call.endpoint == model::Endpoint::primary ? job_.endpoints.primary : job_.endpoints.backup;
+  call.request = wechatpay::serialize(request, identity_, address.text(),
+                                      wechatpay::authorization(identity_, timestamp, nonce, signature));
+}
+
+asio::awaitable<void> Platform::exchange(model::RowId row, Call& call) {
+  if (closed_) co_return;
+  call.written();
+  const auto deadline = read_clocks().steady + job_.limits.request_timeout;
+  Reply reply;
+  reply.exchange = co_await call.connection.exchange(call.request, deadline);
+  if (closed_) co_return;
+  if (reply.exchange.reach == net::Exchange::answered)
+    reply.verdict = verifier_.verify(answer_headers(reply.exchange), reply.exchange.body, read_clocks().wall);
+  const auto answered = std::move(call.answered);
+  calls_.erase(row);
+  answered(std::move(reply));
+}
+
+void Platform::release(model::RowId row) { calls_.erase(row); }
+
+void Platform::close() {
+  closed_ = true;
+  client_->close();
+}
+
+}  // namespace cardvoid::run

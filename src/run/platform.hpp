@@ -1,0 +1,61 @@
+#pragma once
+// The real way to the platform: signing on a pool of threads, TLS on the loop's.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/net/https_client.hpp>
+#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/runner.hpp>
+#include <cardvoid/wechatpay/request.hpp>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace cardvoid::run {
+
+class Platform : public Transport {
+ public:
+  // Job, keys and context must outlive it; the context must not run any more when it goes. Error: the trust
+  // roots cannot be loaded.
+  static Result<std::unique_ptr<Platform>> create(boost::asio::io_context& io, const model::Job& job,
+                                                  const Keys& keys, const std::string& version);
+  ~Platform() override;
+
+  void connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) override;
+  void send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
+            Answered answered) override;
+  void release(model::RowId row) override;
+  void close() override;
+
+ private:
+  // One row's request. Its place in memory is stable while it lives: coroutines and signing threads refer to
+  // it.
+  struct Call {
+    model::Endpoint endpoint = model::Endpoint::primary;
+    net::Connection connection;
+    model::AttemptKind kind = model::AttemptKind::invalidate;
+    const model::Card* card = nullptr;
+    Written written;
+    Answered answered;
+    std::string request;  // the bytes that are signed and sent
+  };
+
+  Platform(boost::asio::io_context& io, const model::Job& job, const Keys& keys, const std::string& version);
+  boost::asio::awaitable<void> open(model::RowId row, Call& call, bool fresh, Connected connected);
+  void sign(Call& call);
+  boost::asio::awaitable<void> exchange(model::RowId row, Call& call);
+
+  boost::asio::io_context& io_;
+  const model::Job& job_;
+  const Keys& keys_;
+  wechatpay::Identity identity_;
+  wechatpay::Verifier verifier_;
+  std::unordered_map<model::RowId, Call> calls_;
+  bool closed_ = false;
+  std::unique_ptr<net::HttpsClient> client_;
+  boost::asio::thread_pool signers_;
+};
+
+}  // namespace cardvoid::run

@@ -1,0 +1,87 @@
+#pragma once
+// One simulated job from its first import to its last row: processes that come and go, and what must hold
+// after each of them (docs/guarantees.md).
+
+#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/model/job.hpp>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "disk.hpp"
+#include "platform.hpp"
+#include "process.hpp"
+#include "world.hpp"
+
+namespace cardvoid::simulation {
+
+// What was gone through, over many seeds.
+struct Tally {
+  std::uint64_t jobs = 0, rows = 0, processes = 0, requests = 0, second_calls = 0, late_arrivals = 0;
+  std::uint64_t kills = 0, power_losses = 0, crashes_in_import = 0, crashes_in_commit = 0, disk_faults = 0;
+  std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0;
+  std::map<Mishap, std::uint64_t> mishaps;
+  std::map<int, std::uint64_t> exit_codes;
+  std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
+  void add(const Tally& other);
+  std::string text() const;
+};
+
+class Job : public Watch {
+ public:
+  // Everything is drawn from the seed. The disk is emptied first. `traces`: every step is printed.
+  Job(Disk& disk, std::uint64_t seed, bool traces);
+  ~Job() override;
+
+  // A life drawn from the seed, until every row is settled. Throws Violation.
+  void run();
+  // One process on a good day, but for this trouble with the disk; then the rest as above. The exit code of
+  // that process; -1: it died.
+  int run_with(const std::function<void(Disk&)>& trouble);
+
+  const Tally& tally() const { return tally_; }
+  std::uint64_t fingerprint() const { return world_.fingerprint(); }
+
+ private:
+  struct ResultRow {
+    std::string status, invalid_time, settled_by;
+    bool held = false;
+    std::int64_t posts_on_record = 0;
+  };
+  enum class Command { plan, run, reconcile };
+
+  void draw_cards();
+  void draw_habits();
+  void draw_weather();
+  void draw_events();
+  void calm_down();
+  void finish();
+  int live(Command command);
+  int work(Command command);
+  void arm();
+  void disarm();
+  void die();
+  void check_results(bool at_the_end);
+  void check_row(const Card& card, const ResultRow& row, bool at_the_end);
+  void check_report(const run::Report& report, Command command);
+  void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card) override;
+  [[noreturn]] void fail(const std::string& what, const Card* card = nullptr);
+  void show(const Card& card);
+
+  Disk& disk_;
+  World world_;
+  Chance chance_;
+  model::Job job_;
+  Platform platform_;
+  Weather weather_;
+  Tally tally_;
+  std::size_t imported_ = 0;                               // rows in the input so far
+  std::map<std::string, ResultRow> results_;               // by code, as they stood last
+  std::map<std::string, std::deque<Instant>> departures_;  // by quota
+  bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;
+  struct Observer;
+  std::unique_ptr<Observer> observer_;
+};
+
+}  // namespace cardvoid::simulation

@@ -1,0 +1,67 @@
+// Single jobs, where the seeds leave it to chance (tests.cmake runs thousands of those).
+
+#include <doctest/doctest.h>
+
+#include <ostream>
+
+#include "job.hpp"
+
+TEST_SUITE("simulation") {
+  using namespace cardvoid::simulation;
+
+  namespace {
+
+  constexpr std::uint64_t k_seed = 7;
+
+  // The exit code of a run with this trouble; the same command then settles every row, or this throws.
+  int outcome_of(Disk& disk, const std::function<void(Disk&)>& trouble) {
+    return Job{disk, k_seed, false}.run_with(trouble);
+  }
+
+  }  // namespace
+
+  TEST_CASE("the same seed gives the same job step by step") {
+    Disk disk{"simulation", 1};
+    disk.become_default();
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+      CAPTURE(seed);
+      Job once{disk, seed, false};
+      once.run();
+      Job again{disk, seed, false};
+      again.run();
+      CHECK(once.fingerprint() == again.fingerprint());
+      CHECK(once.tally().text() == again.tally().text());
+    }
+  }
+
+  TEST_CASE("at whichever operation on the disk the process dies the same command carries on") {
+    Disk disk{"simulation", 1};
+    disk.become_default();
+    std::uint64_t number = 0;
+    for (int code = -1; code == -1; ++number) {
+      CAPTURE(number);
+      code = 70;
+      CHECK_NOTHROW(code = outcome_of(disk, [&](Disk& used) { used.crash_at(number); }));
+      CHECK((code == -1 || code == 0 || code == 1));
+    }
+    CHECK(number > 50);  // and then there was none left to die at
+  }
+
+  TEST_CASE("whichever operation on the disk fails the run stops with 74 and the same command carries on") {
+    Disk disk{"simulation", 1};
+    disk.become_default();
+    int runs = 0, stopped = 0;
+    for (const auto fault : {Fault::disk_full, Fault::write_error, Fault::sync_error})
+      for (const auto lasting : {Lasting::once, Lasting::until_cleared})
+        for (std::uint64_t number = 0; number < 100; ++number) {
+          CAPTURE(number);
+          CAPTURE(static_cast<int>(fault));
+          int code = 70;
+          CHECK_NOTHROW(code = outcome_of(disk, [&](Disk& used) { used.fail_at(number, fault, lasting); }));
+          // What only folds the log into the file may fail: everything is in the log.
+          CHECK((code == 74 || code == 0 || code == 1));
+          ++runs, stopped += code == 74;
+        }
+    CHECK(stopped > runs * 3 / 4);
+  }
+}

@@ -1,0 +1,63 @@
+// simulate: whole jobs, each drawn from a seed, against a simulated platform, network, disk and clock.
+//
+//   simulate 20000            seeds 1 to 20000
+//   simulate 5000-9999        these seeds
+//   simulate --seed 1234      one seed, with every step
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include "job.hpp"
+
+namespace {
+
+using namespace cardvoid::simulation;
+
+constexpr int k_most_failures_shown = 5;
+
+bool read_number(std::string_view text, std::uint64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+int usage() {
+  fmt::print(stderr, "usage: simulate COUNT | FROM-TO | --seed SEED\n");
+  return 64;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> words{argv + 1, argv + argc};
+  std::uint64_t from = 1, to = 0;
+  const bool one = words.size() == 2 && words[0] == "--seed";
+  if (one) {
+    if (!read_number(words[1], from)) return usage();
+    to = from;
+  } else {
+    if (words.size() != 1) return usage();
+    const auto dash = words[0].find('-');
+    if (dash != std::string_view::npos && !read_number(words[0].substr(0, dash), from)) return usage();
+    if (!read_number(words[0].substr(dash == std::string_view::npos ? 0 : dash + 1), to)) return usage();
+  }
+  Disk disk{"simulation", from};
+  disk.become_default();
+  Tally tally;
+  int failures = 0;
+  for (auto seed = from; seed <= to && failures < k_most_failures_shown; ++seed) {
+    Job job{disk, seed, one};
+    try {
+      job.run();
+      tally.add(job.tally());
+    } catch (const std::exception& violation) {
+      ++failures;
+      fmt::print("seed {}: {}\n  replay: {} --seed {}\n", seed, violation.what(), argv[0], seed);
+    }
+  }
+  fmt::print("{}", tally.text());
+  return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,134 @@
+#pragma once
+// The platform of a simulated job: its cards, its habits – those that nobody knows before the first live call
+// (platform.md sections 8 and 12) are drawn from the seed – and its bad days.
+
+#include <cardvoid/model/row.hpp>
+#include <cardvoid/run/doors.hpp>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "world.hpp"
+
+namespace cardvoid::simulation {
+
+// What becomes of a card when it is asked to be invalidated.
+enum class Nature {
+  ordinary,
+  refused,         // the platform refuses it and may not find it
+  invalid_before,  // somebody invalidated it before the job began
+  taken_over,      // somebody else invalidates it while the job runs
+  stubborn,        // answered with 200 every time, and stays EFFECTIVE
+};
+
+struct Card {
+  model::Card card;
+  Nature nature = Nature::ordinary;
+  // On the platform:
+  std::string invalid_time;          // as it is said; empty: not INVALID
+  Instant invalid_since{};           // when the state changed
+  bool invalidated_by_us = false;    // first
+  std::set<std::string> times_said;  // in any answer
+  // As it went over the wire, whatever the process knows of it:
+  int posts_left = 0, posts_applied = 0, gets_left = 0;
+  // What the process was told, by an answer that it can trust:
+  bool was_proven = false, was_refused = false;
+  bool is_doubtful = false;  // an invalidation left it open, and no read-back since then
+  // Of this process, as far as they count against limits.max_attempts:
+  int posts_counted = 0, gets_counted = 0;
+
+  bool is_invalid() const { return !invalid_time.empty(); }
+};
+
+// What goes wrong with one request at the platform or on its way back.
+enum class Mishap {
+  none,
+  accepted,
+  system_error,
+  gateway,
+  throttle,
+  clock_refused,
+  refusal,
+  silence,
+  reset,
+  cut_off,
+  bad_signature,
+  no_signature,
+  stale_signature,
+  probe,
+  wrong_card,
+  not_json,
+  says_effective,
+  distrusted,
+  // these stop a run
+  sign_refused,
+  no_right,
+  no_path,
+  teapot,
+};
+inline constexpr int k_first_stopping = static_cast<int>(Mishap::sign_refused);
+inline constexpr int k_mishaps = static_cast<int>(Mishap::teapot) + 1;
+std::string_view to_text(Mishap mishap);
+
+struct Habits {
+  enum Again { same_time, new_time, refuses } again = same_time;  // a card that is INVALID already
+  bool says_effective_at_first = false;  // as the example on the page of the API (platform.md section 12.3)
+  bool not_found_is_404 = true;
+  bool whole_seconds = true;        // in invalid_time
+  milliseconds lag{0};              // until a read-back sees a change
+  milliseconds clock_ahead{0};      // of the true time
+  double limit = 5;                 // requests/s
+  std::vector<double> probability;  // of each Mishap; may be all zero
+  std::array<milliseconds, 2> thinking{1ms, 50ms};
+};
+
+class Platform {
+ public:
+  Platform(World& world, Habits habits) : world_{world}, habits_{std::move(habits)} {}
+
+  Card& add(model::Card card, Nature nature);
+  std::vector<Card>& cards() { return cards_; }
+  Card& card(const model::Card& card);
+
+  // Somebody else invalidates it.
+  void take_over(Card& card);
+  void halve_limit() { habits_.limit /= 2; }
+  // No bad days any more; what it does not take for granted stays.
+  void calm_down() {
+    habits_.probability.assign(k_mishaps, 0);
+    habits_.thinking = {1ms, 50ms};
+  }
+  Habits& habits() { return habits_; }
+
+  // A request arrives; nullopt: no answer comes. `said_at` is the time in its signature.
+  std::optional<run::Reply> receive(model::AttemptKind kind, Card& card, WallTime said_at,
+                                    milliseconds clock_error);
+  milliseconds think() { return world_.chance.between(habits_.thinking[0], habits_.thinking[1]); }
+
+  const std::map<Mishap, std::uint64_t>& mishaps() const { return mishaps_; }
+  std::uint64_t received() const { return received_; }
+
+ private:
+  WallTime clock() const { return world_.wall() + habits_.clock_ahead; }
+  Mishap draw(model::AttemptKind kind, const Card& card);
+  bool is_above_limit();
+  void apply(Card& card, bool by_us);
+  run::Reply word(unsigned status, std::string body, wechatpay::Verdict verdict, milliseconds clock_error);
+  run::Reply say(Card& card, std::string_view state, wechatpay::Verdict verdict, milliseconds clock_error);
+  run::Reply error(unsigned status, std::string_view code, std::string_view message,
+                   milliseconds clock_error);
+  run::Reply answer(model::AttemptKind kind, Card& card, milliseconds clock_error);
+
+  World& world_;
+  Habits habits_;
+  std::vector<Card> cards_;
+  std::deque<Instant> arrivals_;
+  std::uint64_t received_ = 0;
+  std::map<Mishap, std::uint64_t> mishaps_;
+};
+
+}  // namespace cardvoid::simulation

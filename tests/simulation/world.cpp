@@ -1,0 +1,97 @@
+#include "world.hpp"
+
+#include <cstdio>
+#include <utility>
+
+namespace cardvoid::simulation {
+
+namespace {
+
+constexpr Instant k_start{std::chrono::hours{100}};
+constexpr WallTime k_wall_start{std::chrono::hours{498'000}};
+constexpr auto k_beat_interval = 5s;
+constexpr auto k_longest_process = std::chrono::hours{30};
+constexpr std::uint64_t k_most_steps = 400'000;
+
+}  // namespace
+
+World::World(std::uint64_t seed, bool traces) : chance{seed}, traces_{traces}, now_{k_start} {}
+
+WallTime World::wall() const {
+  return k_wall_start + std::chrono::duration_cast<milliseconds>(now_ - k_start);
+}
+
+void World::step_clock(milliseconds by) {
+  clock_error_ += by;
+  tell("the machine's clock steps by {}", format_duration(by));
+}
+
+void World::after(nanoseconds delay, std::function<void()> what) {
+  events_.push({now_ + delay, ++numbered_, 0, std::move(what)});
+}
+
+void World::after_in_process(nanoseconds delay, std::function<void()> what) {
+  events_.push({now_ + delay, ++numbered_, process_, std::move(what)});
+}
+
+void World::call_at(Instant when, std::function<void()> what) {
+  const auto alarm = ++alarm_;
+  if (when == Instant::max()) return;
+  // A timer is never early and seldom exact.
+  const auto late = nanoseconds{chance.between(0, 2'000'000)};
+  events_.push({std::max(when, now_) + late, ++numbered_, process_, [this, alarm, call = std::move(what)] {
+                  if (alarm == alarm_) call();
+                }});
+}
+
+void World::run(run::Runner& runner) {
+  const auto begun = now_;
+  std::function<void()> beat = [&] {
+    runner.beat();
+    after_in_process(k_beat_interval, beat);
+  };
+  after_in_process(k_beat_interval, beat);
+  while (!runner.is_finished()) {
+    if (events_.empty()) throw Violation{"the run waits for ever"};
+    if (now_ - begun > k_longest_process) throw Violation{"the run does not end"};
+    if (crash_in_ > 0 && --crash_in_ == 0) {
+      dies_();  // first: nothing that is unwound may still write
+      throw Crash{};
+    }
+    if (signal_in_ > 0 && --signal_in_ == 0) {
+      tell("SIGTERM");
+      runner.stop({Errc::stopped, "SIGTERM received"});
+      continue;
+    }
+    step();
+  }
+}
+
+void World::step() {
+  if (++steps_ > k_most_steps) throw Violation{"the job takes too many steps"};
+  auto event = events_.top();
+  events_.pop();
+  now_ = std::max(now_, event.at);
+  if (event.process == 0 || event.process == process_) event.what();
+}
+
+void World::pass(nanoseconds duration) {
+  const auto until = now_ + duration;
+  while (!events_.empty() && events_.top().at <= until) step();
+  now_ = until;
+}
+
+void World::bury() {
+  ++process_;
+  ++alarm_;
+  crash_in_ = signal_in_ = 0;
+}
+
+void World::stamp(std::uint64_t number) { fingerprint_ = (fingerprint_ ^ number) * 1099511628211ULL; }
+
+void World::print(const std::string& text) const {
+  const std::chrono::duration<double> since = now_ - k_start;
+  std::fputs(fmt::format("{:12.3f}s  {}\n", since.count(), text).c_str(), stdout);
+}
+
+}  // namespace cardvoid::simulation
