@@ -5,6 +5,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/place.hpp>
 #include <cardvoid/run/probe.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <cerrno>
@@ -32,6 +33,7 @@ Finding from(const std::string& subject, const Error& error) { return {subject, 
 // Makes nothing: a wrong path shall not become a database.
 Finding look_at_results(Console& console, const model::Job& job) {
   const auto& database = job.results.database;
+  if (const auto fit = ledger::check_place(database); !fit) return from("results", fit.error());
   std::error_code ignored;
   if (std::filesystem::exists(database, ignored)) {
     auto ledger = open_results(console, job, ledger::Access::read_only);

@@ -8,6 +8,7 @@
 #include <boost/version.hpp>
 #include <cardvoid/base/text.hpp>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 
@@ -143,6 +144,18 @@ std::string from_environment(const char* lower, const char* upper) {
   return {};
 }
 
+// A number that fits. Not CLI11's own, whose message spells out the largest double in 309 digits.
+CLI::Validator expect(const char* what, bool (*fits)(double)) {
+  return {[what, fits](const std::string& text) {
+            double number = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+            const bool good = error == std::errc{} && end == text.data() + text.size() &&
+                              std::isfinite(number) && fits(number);
+            return good ? std::string{} : what;
+          },
+          ""};
+}
+
 // An option that takes one of a few words.
 template <class T>
 void choice(CLI::App& app, const char* name, const char* description, const char* type, T& into,
@@ -221,12 +234,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
           ->type_name("FINGERPRINT");
   run->add_flag("--yes", o.yes, "Send without asking")->excludes(confirm);
   run->add_option("--limit", o.limit, "Take up at most N rows in this run")
-      // Not CLI::PositiveNumber, whose message spells out the largest double in 309 digits.
-      ->check(CLI::Validator{[](const std::string& text) {
-                               return text.empty() || text[0] == '-' || text == "0" ? "expected 1 or more"
-                                                                                    : std::string{};
-                             },
-                             ""})
+      ->check(expect("expected 1 or more", [](double number) { return number >= 1; }))
       ->type_name("N");
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
   with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
@@ -273,7 +281,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   sandbox->add_option("--backup", raw.backup, "127.0.0.1:PORT; default: the kernel chooses")
       ->type_name("ADDRESS");
   sandbox->add_option("--rate", o.sandbox.requests_per_second, "Requests/s allowed; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(expect("expected 0 or more", [](double number) { return number >= 0; }));
   sandbox->add_option("--latency", raw.latency, "Of each answer: 20ms, or 10ms-200ms")->type_name("TIME");
   sandbox->add_option("--fault", raw.faults, "KIND=PROBABILITY, repeatable")
       ->type_name("KIND=P")

@@ -4,7 +4,7 @@
 #include <cardvoid/ledger/ledger.hpp>
 #include <system_error>
 
-#include "place.hpp"
+#include <cardvoid/ledger/place.hpp>
 #include "state.hpp"
 
 // Opening, and the journal of a run.
@@ -59,12 +59,6 @@ Error damaged(const std::filesystem::path& file, std::string_view how) {
       Errc::cannot_create,
       fmt::format("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
                   file.string(), how, k_left_alone)};
-}
-
-std::uintmax_t size_of(const std::filesystem::path& file) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(file, error);
-  return error ? 0 : size;
 }
 
 enum class Found { nothing, results };
@@ -214,11 +208,12 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
     if (const auto ready = prepare_folder(file); !ready) return ready.error();
   const auto real = real_path(file);
   if (std::filesystem::is_directory(real, error)) return not_ours(file, "is a folder");
-  auto found = size_of(real) == 0 ? Found::nothing : Found::results;
+  auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
   // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
-  if (found == Found::nothing && size_of(real.string() + "-wal") > 0)
+  if (found == Found::nothing && sqlite::has_content(real.string() + "-wal"))
     return damaged(file,
                    fmt::format("is empty or gone while its write-ahead log, {}-wal, is not", file.string()));
+  if (sqlite::is_stillborn(real)) found = Found::nothing;  // creating it was cut short
   try {
     // First through a connection that cannot change anything, neither by rolling back another program's
     // journal nor by folding its log when it closes.

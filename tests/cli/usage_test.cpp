@@ -64,6 +64,9 @@ TEST_SUITE("cli") {
     says({"plan", stage.job(), "--set", "limits"}, "section.key=value");
     says({"plan", "job.toml", "--progress", "loud"}, "--progress");
     says({"export", "job.toml", "--status", "done"}, "--status");
+    says({"sandbox", "--dir", "x", "--rate", "-1"}, "expected 0 or more");
+    says({"sandbox", "--dir", "x", "--rate", "fast"}, "expected 0 or more");
+    says({"run", "job.toml", "--limit", "-3"}, "expected 1 or more");
     says({"sandbox", "--dir", "x", "--fault", "gremlins=0.1"}, "gremlins");
     says({"sandbox", "--dir", "x", "--primary", "0.0.0.0:1"}, "loopback");
   }

@@ -57,6 +57,13 @@ class Connection {
   Owned<sqlite3, sqlite3_close_v2> db_;
 };
 
+// Files as SQLite sees them, through its VFS; for what must be known before a database is opened.
+// Is there a file, and anything in it?
+bool has_content(const std::filesystem::path& file);
+// Does a rollback journal wait to undo the very first transaction of a database that has at most one page so
+// far? Then nothing was ever committed to it.
+bool is_stillborn(const std::filesystem::path& database);
+
 // One prepared statement, reused for the whole run. Not shared between threads.
 class Statement {
  public:

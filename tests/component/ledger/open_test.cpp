@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/place.hpp>
 
 #include "component/ledger/rig.hpp"
 
@@ -98,6 +99,36 @@ TEST_SUITE("component") {
     CHECK(must(books.open(Access::create).totals()).rows() == 0);
   }
 
+  TEST_CASE("open: a database that died in its very first transaction is created anew") {
+    const Books books;
+    std::ofstream{books.file, std::ios::binary} << "SQLite format 3" << '\0'
+                                                << std::string(500, 'x');  // torn
+    std::string journal{
+        "\xD9\xD5\x05\xF9\x20\xA1\x63\xD7"
+        "\0\0\0\0nonc\0\0\0\0\0\0\x02\0\0\0\x10\0",
+        28};
+    journal.resize(512);
+    std::ofstream{books.file.string() + "-journal", std::ios::binary} << journal;
+    CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
+          books.file.string() + ": is empty" + k_advice);
+    CHECK(must(books.open(Access::create).totals()).rows() == 0);
+    CHECK_FALSE(std::filesystem::exists(books.file.string() + "-journal"));
+  }
+
+  TEST_CASE("open: a journal that a database of some size has beside it is not played back") {
+    const Books books, theirs;
+    {
+      sqlite::Connection first{theirs.file, sqlite::Mode::create};
+      first.execute(
+          "PRAGMA cache_size = 5; BEGIN; CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL "
+          "SELECT i "
+          "+ 1 FROM n WHERE i < 5000) INSERT INTO t SELECT hex(randomblob(50)) FROM n");
+      for (const auto* suffix : {"", "-journal"})
+        std::filesystem::copy_file(theirs.file.string() + suffix, books.file.string() + suffix);
+    }
+    check_refused(books, ": holds an unfinished transaction of another program" + k_advice);
+  }
+
   TEST_CASE("read-only: reading everything and failing to write leave the files as they were") {
     const Books books, wreck;
     auto writer = books.open();
@@ -169,5 +200,14 @@ TEST_SUITE("component") {
     CHECK((facts.st_mode & 0777) == 0600);
     REQUIRE(::stat((books.folder.path / "a").c_str(), &facts) == 0);
     CHECK((facts.st_mode & 0777) == 0700);
+  }
+
+  TEST_CASE("place: a network file system is known by its number and looking makes no folder") {
+    CHECK(ledger::network_file_system(0x6969) == "NFS");
+    CHECK(ledger::network_file_system(static_cast<std::int32_t>(0xFF534D42)) == "SMB");  // f_type is signed
+    CHECK(ledger::network_file_system(0xEF53).empty());                                  // ext4
+    const Books books;
+    CHECK(ledger::check_place(books.folder.path / "not" / "there" / "results.db").has_value());
+    CHECK(std::filesystem::is_empty(books.folder.path));
   }
 }
