@@ -142,7 +142,6 @@ struct Disk::Calls {
     if (on.crashed_) return SQLITE_IOERR;
     const auto* there = name ? on.find(name) : nullptr;
     if (name && !there && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
-    if (there && (flags & SQLITE_OPEN_EXCLUSIVE)) return SQLITE_CANTOPEN;
     auto file = there ? on.entries_[name].now : on.make_file();
     if (name && !there) {
       file->name = name;

@@ -1,202 +1,33 @@
 #include "disk.hpp"
 
-#include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <array>
 #include <cardvoid/ledger/ledger.hpp>
-#include <cardvoid/sqlite/connection.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
-#include <ostream>
 #include <sstream>
 #include <string>
+
+#include "workload.hpp"
 
 TEST_SUITE("simulation") {
   using namespace cardvoid;
   using namespace cardvoid::simulation;
-  using sqlite::Connection;
-  using sqlite::Mode;
-  using sqlite::Statement;
-
-  namespace {
-
-  // In a folder that does not exist, so that a Connection cannot make the file elsewhere than on the Disk.
-  const std::string k_file = "/nowhere/cardvoid/a.db";
-  constexpr int k_commits = 8;
-
-  struct Settings {
-    std::string journal = "WAL", synchronous = "FULL";
-    std::string file = k_file;
-  };
-
-  std::string ask(Connection& db, std::string_view sql) {
-    Statement statement{db, sql};
-    std::string answer;
-    while (statement.step()) answer.append(statement.text(0)).append(" ");
-    return answer;
-  }
-
-  Connection open(const Settings& settings) {
-    Connection db{settings.file, Mode::create};
-    // A small cache and frequent checkpoints: everything that writes takes part.
-    db.execute("PRAGMA cache_size = 4; PRAGMA wal_autocheckpoint = 12; PRAGMA busy_timeout = 1000");
-    ask(db, "PRAGMA journal_mode = " + settings.journal);
-    db.execute("PRAGMA synchronous = " + settings.synchronous);
-    return db;
-  }
-
-  int code_of(const auto& doing) {
-    try {
-      doing();
-    } catch (const sqlite::Failure& failure) {
-      return failure.primary_code();
-    }
-    return SQLITE_OK;
-  }
-
-  // How a piece of work on the database ended.
-  struct Ended {
-    int commits = 0;  // that returned
-    int code = SQLITE_OK;
-    bool at_commit = false;
-  };
-
-  // Commit n leaves n as the tally and as many entries as n times three, spread over pages of their own.
-  Ended work(const Settings& settings, int commits = k_commits) {
-    Ended ended;
-    try {
-      auto db = open(settings);
-      {
-        sqlite::Transaction transaction{db};
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS tally (n INTEGER);"
-            "CREATE TABLE IF NOT EXISTS entry (n INTEGER, part INTEGER, body BLOB, UNIQUE (part, n))");
-        if (ask(db, "SELECT 1 FROM tally").empty()) db.execute("INSERT INTO tally VALUES (0)");
-        transaction.commit();
-      }
-      for (; ended.commits < commits; ++ended.commits) {
-        ended.at_commit = false;
-        sqlite::Transaction transaction{db};
-        db.execute("UPDATE tally SET n = n + 1");
-        for (const int part : {1, 2, 3})
-          Statement{db, "INSERT INTO entry SELECT n, ?1, zeroblob(1500 + n) FROM tally"}.bind(part).run();
-        ended.at_commit = true;
-        transaction.commit();
-      }
-    } catch (const sqlite::Failure& failure) {
-      ended.code = failure.primary_code();
-    }
-    return ended;
-  }
-
-  // Opens what a crash has left. The number of commits there, or why that cannot be said.
-  struct Found {
-    int commits = 0;
-    std::string fault;
-  };
-
-  Found find(const Settings& settings) {
-    Found found;
-    try {
-      Connection db{settings.file, Mode::create};
-      if (const auto answer = ask(db, "PRAGMA integrity_check"); answer != "ok ") return {0, answer};
-      if (ask(db, "SELECT 1 FROM sqlite_schema WHERE name = 'tally'").empty()) return {};
-      Statement tally{db, "SELECT n FROM tally"};
-      if (!tally.step()) return {0, "half a creation"};
-      found.commits = static_cast<int>(tally.int64(0));
-      Statement entries{db, "SELECT count(*), sum(length(body) <> 1500 + n), max(n) FROM entry"};
-      entries.step();
-      if (entries.int64(0) != 3 * found.commits || entries.int64(1) != 0 || entries.int64(2) != found.commits)
-        found.fault = "half a commit";
-    } catch (const sqlite::Failure& failure) {
-      found.fault = failure.what();
-    }
-    return found;
-  }
-
-  // The operations that the work takes on an empty disk.
-  std::uint64_t count_operations(Disk& disk, const Settings& settings) {
-    disk.reset(0);
-    REQUIRE(work(settings).commits == k_commits);
-    return disk.operations();
-  }
-
-  enum class End { process, machine };
-
-  // Crashes the work at every single operation, with several seeds. What was lost or broken, over all.
-  struct Losses {
-    int lost = 0, damaged = 0;
-    std::string first;
-  };
-
-  Losses crash_everywhere(Disk& disk, const Settings& settings, End end, std::uint64_t seeds) {
-    const auto operations = count_operations(disk, settings);
-    CHECK(operations > 100);
-    Losses losses;
-    const auto look = [&](int promised, const std::string& where) {
-      const auto found = find(settings);
-      if (!found.fault.empty())
-        ++losses.damaged;
-      else if (found.commits < promised)
-        ++losses.lost;
-      else
-        return found.commits;
-      if (losses.first.empty()) losses.first = where + ": " + found.fault;
-      return -1;
-    };
-    for (std::uint64_t at = 0; at < operations; ++at)
-      for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-        const auto where = "operation " + std::to_string(at) + " seed " + std::to_string(seed);
-        const auto crash = [&] { end == End::machine ? disk.power_loss() : disk.kill(); };
-        disk.reset(seed);
-        disk.crash_at(at);
-        const auto first = work(settings);
-        CHECK(disk.crashed());
-        crash();
-        auto there = look(first.commits, where);
-        // And again while it recovers, and again while it goes on.
-        disk.crash_at(disk.operations() + seed % 3);
-        find(settings);
-        crash();
-        if (there >= 0) there = look(there, where + " in recovery");
-        disk.crash_at(disk.operations() + at % 17);
-        if (there >= 0) there += work(settings).commits;
-        crash();
-        if (there >= 0) look(there, where + " again");
-      }
-    return losses;
-  }
-
-  }  // namespace
-
-  TEST_CASE("disk: a WAL commit that returned at synchronous FULL outlives power losses at any operation") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
-    const auto losses = crash_everywhere(disk, {}, End::machine, 8);
-    CHECK(losses.first == "");
-  }
-
-  TEST_CASE("disk: at synchronous OFF a power loss loses commits and damages the database") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
-    const auto losses = crash_everywhere(disk, {.journal = "WAL", .synchronous = "OFF"}, End::machine, 4);
-    CHECK(losses.lost > 0);
-    CHECK(losses.damaged > 0);
-  }
+  using namespace cardvoid::simulation::test;
 
   TEST_CASE("disk: a power loss keeps or loses or tears what was not synced and leaves alone what was") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     bool kept = false, lost = false, torn = false;
     for (std::uint64_t seed = 0; seed < 10; ++seed) {
       disk.reset(seed);
       Connection db{k_file, Mode::create};
+      ask(db, "PRAGMA journal_mode = OFF");  // nothing else syncs, or brings anything back
       db.execute("CREATE TABLE t (a); INSERT INTO t VALUES (replace(hex(zeroblob(5000)), '0', 'x'))");
       const auto synced = disk.contents();
-      ask(db, "PRAGMA journal_mode = OFF");
       db.execute("PRAGMA synchronous = OFF; UPDATE t SET a = replace(a, 'x', 'y')");
       const auto written = disk.contents();
       disk.power_loss();
@@ -223,65 +54,9 @@ TEST_SUITE("simulation") {
     CHECK(torn);
   }
 
-  // sqlite.org/pragma.html#pragma_synchronous: NORMAL in WAL mode and FULL with a rollback journal are
-  // consistent but may lose the last commits; EXTRA loses none.
-  TEST_CASE("disk: modes that promise less than FULL does in WAL lose commits and damage nothing") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
-    const auto normal = crash_everywhere(disk, {.journal = "WAL", .synchronous = "NORMAL"}, End::machine, 4);
-    CHECK(normal.lost > 0);
-    CHECK(normal.damaged == 0);
-    const auto full = crash_everywhere(disk, {.journal = "DELETE", .synchronous = "FULL"}, End::machine, 4);
-    CHECK(full.lost > 0);
-    CHECK(full.damaged == 0);
-    const auto extra = crash_everywhere(disk, {.journal = "DELETE", .synchronous = "EXTRA"}, End::machine, 4);
-    CHECK(extra.first == "");
-  }
-
-  TEST_CASE("disk: killing the process loses nothing that was written") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
-    for (const auto* journal : {"WAL", "DELETE"})
-      for (const auto* synchronous : {"FULL", "OFF"})
-        CHECK(crash_everywhere(disk, {journal, synchronous}, End::process, 2).first == "");
-  }
-
-  TEST_CASE("disk: a fault at any operation is reported and leaves all earlier commits") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
-    for (const auto* journal : {"WAL", "DELETE"})
-      for (const auto fault : {Fault::disk_full, Fault::write_error, Fault::sync_error})
-        for (const auto lasting : {Lasting::once, Lasting::until_cleared})
-          for (const auto end : {End::process, End::machine}) {
-            const Settings settings{.journal = journal, .synchronous = "EXTRA"};
-            const auto operations = count_operations(disk, settings);
-            int reported = 0;
-            for (std::uint64_t at = 0; at < operations; ++at) {
-              CAPTURE(at);
-              disk.reset(at);
-              disk.fail_at(at, fault, lasting);
-              const auto ended = work(settings);
-              const int expected = fault == Fault::disk_full ? SQLITE_FULL : SQLITE_IOERR;
-              // A checkpoint that fails is left to the next one: no commit depends on it.
-              if (ended.code != SQLITE_OK) CHECK(ended.code == expected);
-              reported += ended.code != SQLITE_OK;
-              disk.clear_faults();
-              end == End::process ? disk.kill() : disk.power_loss();
-              const auto found = find(settings);
-              CHECK(found.fault == "");
-              CHECK(found.commits >= ended.commits);
-              CHECK(found.commits <= ended.commits + 1);
-              CHECK(work(settings, 2).code == SQLITE_OK);
-              CHECK(find(settings).commits == found.commits + 2);
-            }
-            CHECK(reported > static_cast<int>(operations) / 4);
-          }
-  }
-
   // Linux: the pages of a failed sync count as clean, so that a later sync has nothing to do with them.
   TEST_CASE("disk: after a failed sync only what is written anew becomes durable") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     int lost = 0, lost_after_checkpoint = 0;
     for (std::uint64_t seed = 0; seed < 60; ++seed)
       for (const bool checkpoints : {false, true}) {
@@ -306,9 +81,40 @@ TEST_SUITE("simulation") {
     CHECK(lost_after_checkpoint == 0);
   }
 
+  TEST_CASE("disk: a crash cuts an operation short and nothing is done after it") {
+    DefaultDisk disk;
+    int parts = 0;
+    for (std::uint64_t at = 0; at < 60; ++at) {
+      disk.reset(at);
+      std::map<std::string, std::string> before;
+      Operation last{};
+      disk.before = [&](const Operation& one) { before = disk.contents(), last = one; };
+      disk.crash_at(at);
+      const auto ended = work({});
+      disk.before = nullptr;
+      CHECK(ended.commits < k_commits);
+      CHECK(disk.operations() == at);
+      CHECK(last.number == at);
+      CHECK(code_of([] {
+              find({});
+              Connection{k_file, Mode::create};
+            }) == SQLITE_IOERR);
+      parts += disk.contents() != before;
+      if (last.kind != Operation::write) CHECK((disk.contents() == before));
+      disk.kill();
+      CHECK_FALSE(disk.crashed());
+    }
+    CHECK(parts > 0);
+
+    disk.reset(1);
+    auto db = open({});
+    disk.crash_at(disk.operations());
+    CHECK(code_of([&] { db.execute("CREATE TABLE t (a)"); }) == SQLITE_IOERR);
+    CHECK(code_of([&] { ask(db, "SELECT 1 FROM sqlite_schema"); }) == SQLITE_IOERR);
+  }
+
   TEST_CASE("disk: the connections of a process that was killed fail and change nothing") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     for (const auto* journal : {"WAL", "DELETE"}) {
       disk.reset(1);
       const Settings settings{.journal = journal};
@@ -334,8 +140,7 @@ TEST_SUITE("simulation") {
   }
 
   TEST_CASE("disk: connections lock each other out as on a real one") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     for (const auto* journal : {"WAL", "DELETE"}) {
       disk.reset(1);
       const Settings settings{.journal = journal};
@@ -346,16 +151,57 @@ TEST_SUITE("simulation") {
       CHECK(disk.slept() >= std::chrono::milliseconds{900});  // the busy_timeout, in no time
       Statement reads{second, "SELECT n FROM entry"};
       REQUIRE(reads.step());
+      int reserved = 0;
+      CHECK(main_file(second)->pMethods->xCheckReservedLock(main_file(second), &reserved) == SQLITE_OK);
+      CHECK(reserved == (settings.journal != "WAL"));
       CHECK(ask(second, "SELECT n FROM tally") == "1 ");
       // Without a log, who reads keeps away who commits.
       CHECK(code_of([&] { first.execute("COMMIT"); }) ==
             (settings.journal == "WAL" ? SQLITE_OK : SQLITE_BUSY));
+      if (settings.journal == "WAL")  // and who reads from the log keeps it from being emptied
+        CHECK(ask(first, "PRAGMA wal_checkpoint(TRUNCATE)") == "1 ");
       reads.reset();
-      if (settings.journal != "WAL") first.execute("COMMIT");
+      if (settings.journal == "WAL")
+        CHECK(ask(first, "PRAGMA wal_checkpoint(TRUNCATE)") == "0 ");
+      else
+        first.execute("COMMIT");
       CHECK(ask(second, "SELECT n FROM tally") == "2 ");
       second.execute("BEGIN IMMEDIATE");
       CHECK(code_of([&] { first.execute("BEGIN IMMEDIATE"); }) == SQLITE_BUSY);
     }
+  }
+
+  TEST_CASE("disk: what is not there is not found and reads as zeros") {
+    DefaultDisk disk;
+    CHECK(code_of([] { Connection{k_file, Mode::read_write}; }) == SQLITE_CANTOPEN);
+    Connection db{k_file, Mode::create};
+    auto* vfs = sqlite3_vfs_find(nullptr);
+    int found = 1;
+    CHECK(vfs->xAccess(vfs, k_file.c_str(), SQLITE_ACCESS_EXISTS, &found) == SQLITE_OK);
+    CHECK(found == 0);  // SQLite's unix VFS takes an empty file for none
+    db.execute("CREATE TABLE t (a)");
+    CHECK(vfs->xAccess(vfs, k_file.c_str(), SQLITE_ACCESS_EXISTS, &found) == SQLITE_OK);
+    CHECK(found == 1);
+    CHECK(vfs->xDelete(vfs, "/nowhere/else", 0) == SQLITE_IOERR_DELETE_NOENT);
+    auto* file = main_file(db);
+    sqlite3_int64 size = 0;
+    REQUIRE(file->pMethods->xFileSize(file, &size) == SQLITE_OK);
+    for (const sqlite3_int64 offset : {size - 1, size, size + 100}) {
+      std::string bytes = "abcd";
+      CHECK(file->pMethods->xRead(file, bytes.data(), 4, offset) == SQLITE_IOERR_SHORT_READ);
+      CHECK(bytes.substr(1) == std::string(3, '\0'));
+    }
+  }
+
+  TEST_CASE("disk: after a reset it is as new") {
+    DefaultDisk disk;
+    disk.fail_at(0, Fault::disk_full, Lasting::until_cleared);
+    disk.crash_at(50);
+    work({});
+    disk.reset(1);
+    CHECK(disk.contents().empty());
+    CHECK(disk.operations() == 0);
+    CHECK(work({}).commits == k_commits);
   }
 
   TEST_CASE("disk: a database has the same bytes on it as on a real one") {
@@ -381,8 +227,7 @@ TEST_SUITE("simulation") {
     }
     std::filesystem::remove_all(folder);
 
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     for (const auto* journal : journals) {
       disk.reset(1);
       fill({.journal = journal, .synchronous = "OFF"});
@@ -392,8 +237,7 @@ TEST_SUITE("simulation") {
   }
 
   TEST_CASE("disk: the same seed does the same and another seed does not") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     const auto run = [&](std::uint64_t seed) {
       disk.reset(seed);
       std::string trace;
@@ -414,8 +258,7 @@ TEST_SUITE("simulation") {
   }
 
   TEST_CASE("disk: as SQLite's default it carries a ledger through a power loss") {
-    Disk disk{"simulated", 1};
-    disk.become_default();
+    DefaultDisk disk;
     // The ledger asks the real file system for its file and folder; this name is there, and is never opened.
     const std::string file = "/dev/null";
     {
