@@ -38,6 +38,7 @@ int dispatch_command(Console& console) {
   if (name == "plan") return plan(console);
   if (name == "run") return console.options().dry_run ? plan(console) : run_job(console);
   if (name == "reconcile") return run_job(console);
+  if (name == "retry") return retry(console);
   if (name == "status") return status(console);
   if (name == "export") return export_results(console);
   if (name == "sandbox") return sandbox(console);

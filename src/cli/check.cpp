@@ -5,6 +5,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/place.hpp>
 #include <cardvoid/run/probe.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "results.hpp"
 #include "version.hpp"
 
 namespace cardvoid::cli {
@@ -29,12 +31,14 @@ struct Finding {
 Finding from(const std::string& subject, const Error& error) { return {subject, error.what, error.code}; }
 
 // Makes nothing: a wrong path shall not become a database.
-Finding look_at_results(const model::Job& job) {
+Finding look_at_results(Console& console, const model::Job& job) {
   const auto& database = job.results.database;
+  if (const auto fit = ledger::check_place(database); !fit) return from("results", fit.error());
   std::error_code ignored;
   if (std::filesystem::exists(database, ignored)) {
-    const auto ledger = ledger::Ledger::open(database, job.name, ledger::Access::read_only);
+    auto ledger = open_results(console, job, ledger::Access::read_only);
     if (!ledger) return from("results", ledger.error());
+    if (const auto sound = ledger->verify(); !sound) return from("results", sound.error());
     if (::access(database.c_str(), W_OK) == 0) return {"results", database.string(), {}};
     return {"results", fmt::format("{}: {}", database.string(), std::strerror(errno)), Errc::cannot_create};
   }
@@ -53,7 +57,7 @@ std::string words_for_clock(milliseconds offset) {
   return humanize_offset(offset);
 }
 
-std::vector<Finding> look(const model::Job& job) {
+std::vector<Finding> look(Console& console, const model::Job& job) {
   std::vector<Finding> findings;
   findings.push_back({"job", job.file.string(), {}});
 
@@ -75,7 +79,7 @@ std::vector<Finding> look(const model::Job& job) {
                               : from("input", source.error()));
   }
 
-  findings.push_back(look_at_results(job));
+  findings.push_back(look_at_results(console, job));
   if (const auto holder = ledger::Lock::holder(job.results.database))
     findings.push_back(
         {"results",
@@ -120,7 +124,7 @@ int check(Console& console) {
   const auto& options = console.options();
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
-  const auto findings = look(*job);
+  const auto findings = look(console, *job);
   int exit_code = 0;
   std::string text;
   boost::json::array checks;

@@ -8,6 +8,7 @@ namespace cardvoid::cli {
 int check(Console& console);
 int plan(Console& console);
 int run_job(Console& console);  // run and reconcile
+int retry(Console& console);
 int status(Console& console);
 int export_results(Console& console);
 int sandbox(Console& console);

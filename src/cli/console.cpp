@@ -35,6 +35,11 @@ bool Console::answer(std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
+void Console::attach(report::Progress* progress) {
+  const std::lock_guard lock{mutex_};
+  progress_ = progress;
+}
+
 void Console::log(LogLevel level, std::string_view text) {
   if (level > options_.log_level ||
       (options_.quiet && level >= LogLevel::info && options_.log_level < LogLevel::debug))
@@ -50,6 +55,7 @@ void Console::log(LogLevel level, std::string_view text) {
                              escape_for_terminal(text))
                : escape_for_terminal(text);
   }
+  const std::lock_guard lock{mutex_};
   if (progress_)
     progress_->say(line);
   else

@@ -1,9 +1,10 @@
 #pragma once
-// Where words go: the answer to standard output, everything else to standard error.
+// Where words go: the answer to standard output, everything else to standard error. log() is thread-safe.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -21,11 +22,12 @@ class Console {
   bool answer(std::string_view text);
   void log(LogLevel level, std::string_view text);
   // The progress display that log lines must not run into; null takes it away.
-  void attach(report::Progress* progress) { progress_ = progress; }
+  void attach(report::Progress* progress);
   const Options& options() const { return options_; }
 
  private:
   const Options& options_;
+  std::mutex mutex_;  // guards what follows, and keeps lines whole
   report::Progress* progress_ = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "results.hpp"
 
 namespace cardvoid::cli {
 
@@ -47,7 +48,7 @@ int export_results(Console& console) {
   if (to_file)
     if (const auto allowed = refuse_own_files(options.output, *job); !allowed)
       return console.fail(allowed.error());
-  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::read_only);
+  auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return console.fail(ledger.error());
 
   auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();

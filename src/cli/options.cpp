@@ -8,6 +8,7 @@
 #include <boost/version.hpp>
 #include <cardvoid/base/text.hpp>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 
@@ -22,6 +23,22 @@ constexpr auto k_main_help =
     "Example:  cardvoid check gold.toml && cardvoid plan gold.toml && cardvoid run gold.toml\n"
     "Exit codes: 0 all done, 1 some rows rejected or refused, 64 usage, 65 input, 66 no such file,\n"
     "69 platform unavailable, 73/74 results database, 75 work is left, 77 credentials, 78 job file.";
+
+constexpr auto k_retry_help =
+    "Filters combine: a row must pass all that are given, and at least one must be.\n"
+    "Rows in doubt are left as they are until `cardvoid reconcile` has read them back: those in flight, and\n"
+    "unresolved ones whose last request is no read-back that found the card not INVALID.\n"
+    "An earlier --confirm does not cover rows that were put back; their attempts stay on record.\n"
+    "Exit codes: 0 every row that matched was put back, 65 no row matches, 75 rows in doubt were left as "
+    "they\n"
+    "are, or a run is under way.\n";
+
+constexpr auto k_export_help =
+    "The column settled_by says how an invalidated row came to be known as INVALID:\n"
+    "  answer     by a verified answer to our invalidation\n"
+    "  read_back  found INVALID when the card was read back after a lost or doubtful answer of ours\n"
+    "  already    it was INVALID before our first request\n"
+    "docs/results.md has more, and SQL for the attempt that did it.\n";
 
 std::string version_text() {
   return fmt::format("cardvoid {}\nBoost {}.{}.{}\n{}\nSQLite {}\n", k_version, BOOST_VERSION / 100000,
@@ -127,6 +144,18 @@ std::string from_environment(const char* lower, const char* upper) {
   return {};
 }
 
+// A number that fits. Not CLI11's own, whose message spells out the largest double in 309 digits.
+CLI::Validator expect(const char* what, bool (*fits)(double)) {
+  return {[what, fits](const std::string& text) {
+            double number = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+            const bool good = error == std::errc{} && end == text.data() + text.size() &&
+                              std::isfinite(number) && fits(number);
+            return good ? std::string{} : what;
+          },
+          ""};
+}
+
 // An option that takes one of a few words.
 template <class T>
 void choice(CLI::App& app, const char* name, const char* description, const char* type, T& into,
@@ -183,9 +212,10 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   app.add_flag("--no-color", no_color, "No colours (there are none at present)");
   app.add_flag("-q,--quiet", o.quiet, "No progress and no summary; errors only");
 
-  const auto command = [&](const char* name, const char* description, const char* example) {
+  const auto command = [&](const char* name, const char* description, const char* example,
+                           const char* more = "") {
     auto* sub = app.add_subcommand(name, description);
-    sub->footer(fmt::format("Global flags: see `cardvoid --help`\nExample:  {}", example));
+    sub->footer(fmt::format("{}Global flags: see `cardvoid --help`\nExample:  {}", more, example));
     return sub;
   };
   const auto with_job = [&](CLI::App* sub) {
@@ -204,21 +234,32 @@ Result<Parsed> parse(int argc, const char* const* argv) {
           ->type_name("FINGERPRINT");
   run->add_flag("--yes", o.yes, "Send without asking")->excludes(confirm);
   run->add_option("--limit", o.limit, "Take up at most N rows in this run")
-      // Not CLI::PositiveNumber, whose message spells out the largest double in 309 digits.
-      ->check(CLI::Validator{[](const std::string& text) {
-                               return text.empty() || text[0] == '-' || text == "0" ? "expected 1 or more"
-                                                                                    : std::string{};
-                             },
-                             ""})
+      ->check(expect("expected 1 or more", [](double number) { return number >= 1; }))
       ->type_name("N");
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
   with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
                    "cardvoid reconcile gold.toml"));
+  auto* retrying = with_job(
+      command("retry", "Puts chosen rejected or unresolved rows back to pending. Sends nothing",
+              "cardvoid retry gold.toml --status rejected --where-code-in corrected.txt", k_retry_help));
+  retrying->add_option("--status", o.status, "rejected or unresolved; default either")
+      ->check(CLI::Validator{CLI::IsMember({"rejected", "unresolved"})}.description(""))
+      ->type_name("S");
+  retrying->add_option("--code", o.codes, "Rows with this card code, of whatever template; repeatable")
+      ->type_name("CODE")
+      ->expected(1)
+      ->take_all();
+  retrying
+      ->add_option("--where-code-in", o.code_file,
+                   "Rows whose card code is in FILE (- for standard input): one a line, or a CSV file with a "
+                   "column code, as export writes it")
+      ->type_name("FILE");
   with_job(command("status", "Totals, rate, time left, endpoints, errors, and the last runs",
                    "cardvoid status gold.toml --watch"))
       ->add_flag("--watch", o.watch, "Show it again every two seconds, until Ctrl-C");
-  auto* exporting = with_job(command("export", "Results as CSV or JSON Lines",
-                                     "cardvoid export gold.toml --status rejected -o rejected.csv"));
+  auto* exporting =
+      with_job(command("export", "Results as CSV or JSON Lines",
+                       "cardvoid export gold.toml --status rejected -o rejected.csv", k_export_help));
   choice(*exporting, "--format", "csv or jsonl", "FORMAT", o.format,
          {{"csv", ExportFormat::csv}, {"jsonl", ExportFormat::jsonl}});
   exporting->add_option("--status", o.status, "Only rows with this status")
@@ -240,7 +281,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   sandbox->add_option("--backup", raw.backup, "127.0.0.1:PORT; default: the kernel chooses")
       ->type_name("ADDRESS");
   sandbox->add_option("--rate", o.sandbox.requests_per_second, "Requests/s allowed; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(expect("expected 0 or more", [](double number) { return number >= 0; }));
   sandbox->add_option("--latency", raw.latency, "Of each answer: 20ms, or 10ms-200ms")->type_name("TIME");
   sandbox->add_option("--fault", raw.faults, "KIND=PROBABILITY, repeatable")
       ->type_name("KIND=P")
@@ -277,6 +318,11 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return Error{Errc::usage, "no command given; see `cardvoid --help`"};
   o.command = chosen.front()->get_name();
+  if (o.command == "retry" && o.status.empty() && o.codes.empty() && o.code_file.empty())
+    return Error{
+        Errc::usage,
+        "retry: say which rows, with --status, --code or --where-code-in; what the platform refused is "
+        "sent again only where somebody chose it"};
   if (o.command == "export" && o.json) o.format = ExportFormat::jsonl;
   if (o.excel && o.format == ExportFormat::jsonl)
     return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cardvoid::cli {
 
@@ -26,9 +27,12 @@ struct Options {
   std::string confirm;
   bool yes = false, dry_run = false;
   std::optional<std::int64_t> limit;
+  // retry
+  std::vector<std::string> codes;
+  std::string code_file;
   // status
   bool watch = false;
-  // export
+  // export; status is of retry too
   ExportFormat format = ExportFormat::csv;
   std::string status, output;
   bool excel = false;

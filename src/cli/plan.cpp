@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "results.hpp"
 
 namespace cardvoid::cli {
 
@@ -113,7 +114,7 @@ int plan(Console& console) {
   if (!job) return console.fail(job.error());
   const auto lock = ledger::Lock::acquire(job->results.database, "plan");
   if (!lock) return console.fail(lock.error());
-  auto ledger = ledger::Ledger::open(job->results.database, job->name, ledger::Access::create);
+  auto ledger = open_results(console, *job, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
   const auto made = make_plan(*job, *ledger);
   if (!made) return console.fail(made.error());

@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "plan.hpp"
+#include "results.hpp"
 #include "version.hpp"
 
 namespace cardvoid::cli {
@@ -117,12 +118,11 @@ int run_job(Console& console) {
 
   const bool reconcile = options.command == "reconcile";
   const auto& database = job->results.database;
-  std::error_code ignored;
-  if (reconcile && !std::filesystem::exists(database, ignored))
-    return console.fail(ledger::Ledger::open(database, job->name, ledger::Access::read_only).error());
+  if (reconcile)
+    if (const auto there = require_results(*job); !there) return console.fail(there.error());
   const auto lock = ledger::Lock::acquire(database, options.command);
   if (!lock) return console.fail(lock.error());
-  auto ledger = ledger::Ledger::open(database, job->name, ledger::Access::create);
+  auto ledger = open_results(console, *job, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
 
   run::Order order;
@@ -144,11 +144,14 @@ int run_job(Console& console) {
     warn_about(*plan, console);
     if (const auto confirmed = confirm(options, *plan, *job, *ledger); !confirmed)
       return console.fail(confirmed.error());
-    if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
     order.fingerprint = plan->fingerprint;
     order.confirmed = !options.confirm.empty();
     to_send = plan->totals.to_send();
   }
+
+  leave_signals_to_run(console, *job, *ledger);
+  interrupt.reset();
+  if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
 
   report::Progress progress{options.quiet ? report::ProgressMode::none : options.progress, stderr, to_send};
   console.attach(&progress);
@@ -170,18 +173,21 @@ int run_job(Console& console) {
                             in_flight));
   };
 
-  interrupt.reset();
   const auto report = run::execute(*job, keys, *ledger, order, events);
   progress.finish();
   console.attach(nullptr);
   if (!report) return console.fail(report.error());
-  const report::Ending ending{report->totals,
-                              report->counts,
-                              report->last,
-                              report->commits,
-                              report->elapsed,
-                              report->exit_code,
-                              report->stopped ? report->stopped->what : ""};
+  // Without examples when the database cannot be read any more: what is known shall be said.
+  auto in_doubt = ledger->rows_in_doubt(report->totals.in_doubt() > 0 ? report::k_rows_in_doubt_shown : 0);
+  report::Ending ending;
+  ending.standing.totals = report->totals;
+  if (in_doubt) ending.standing.in_doubt = std::move(*in_doubt);
+  ending.counts = report->counts;
+  ending.last = report->last;
+  ending.commits = report->commits;
+  ending.elapsed = report->elapsed;
+  ending.exit_code = report->exit_code;
+  if (report->stopped) ending.stopped = report->stopped->what;
   if (options.json)
     console.answer(report::summary_json(ending));
   else if (!options.quiet)

@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "plan.hpp"
+#include "results.hpp"
 
 namespace cardvoid::cli {
 
@@ -19,8 +20,8 @@ constexpr timespec k_watch_interval{2, 0};
 constexpr milliseconds k_pulse_is_old = 15s;
 constexpr int k_runs_shown = 3, k_errors_shown = 5;
 
-struct Standing {
-  ledger::Totals totals;
+struct View {
+  report::Standing rows;
   std::vector<ledger::RunRecord> runs;
   std::vector<ledger::ErrorCount> errors;
   std::optional<ledger::LockHolder> holder;
@@ -33,29 +34,32 @@ struct Standing {
   }
 };
 
-Result<Standing> look(const model::Job& job) {
-  auto ledger = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+Result<View> look(Console& console, const model::Job& job) {
+  auto ledger = open_results(console, job, ledger::Access::read_only);
   if (!ledger) return ledger.error();
-  Standing standing;
-  standing.holder = ledger::Lock::holder(job.results.database);
+  View view;
+  view.holder = ledger::Lock::holder(job.results.database);
   const auto totals = ledger->totals();
   if (!totals) return totals.error();
-  standing.totals = *totals;
+  view.rows.totals = *totals;
+  auto in_doubt = ledger->rows_in_doubt(report::k_rows_in_doubt_shown);
+  if (!in_doubt) return in_doubt.error();
+  view.rows.in_doubt = std::move(*in_doubt);
   auto runs = ledger->last_runs(k_runs_shown);
   if (!runs) return runs.error();
-  standing.runs = std::move(*runs);
+  view.runs = std::move(*runs);
   auto errors = ledger->errors(k_errors_shown);
   if (!errors) return errors.error();
-  standing.errors = std::move(*errors);
+  view.errors = std::move(*errors);
   const auto pulse = ledger->pulse();
   if (!pulse) return pulse.error();
-  const bool is_running = !standing.runs.empty() && standing.is_under_way(standing.runs.front());
-  if (is_running && *pulse && (*pulse)->run == standing.runs.front().id &&
+  view.rows.is_under_way = !view.runs.empty() && view.is_under_way(view.runs.front());
+  if (view.rows.is_under_way && *pulse && (*pulse)->run == view.runs.front().id &&
       read_clocks().wall - (*pulse)->at < k_pulse_is_old)
-    standing.pulse = *pulse;
-  const auto rate = standing.pulse ? standing.pulse->rate : job.limits.requests_per_second;
-  if (rate > 0 && totals->to_send() > 0) standing.time_left = time_needed(totals->to_send(), rate);
-  return standing;
+    view.pulse = *pulse;
+  const auto rate = view.pulse ? view.pulse->rate : job.limits.requests_per_second;
+  if (rate > 0 && totals->to_send() > 0) view.time_left = time_needed(totals->to_send(), rate);
+  return view;
 }
 
 // ---- as JSON ----
@@ -89,33 +93,20 @@ boost::json::object as_json(const ledger::Pulse& pulse) {
           {"primary", pulse.primary_state},     {"backup", pulse.backup_state}};
 }
 
-std::string json_line(const Standing& standing, const model::Job& job) {
+std::string json_line(const View& view, const model::Job& job) {
   using boost::json::value;
-  const auto& t = standing.totals;
   boost::json::array runs, errors;
-  for (const auto& run : standing.runs) runs.push_back(as_json(run));
-  for (const auto& error : standing.errors)
+  for (const auto& run : view.runs) runs.push_back(as_json(run));
+  for (const auto& error : view.errors)
     errors.push_back(
         boost::json::object{{"status", error.status}, {"error_code", error.code}, {"count", error.count}});
-  const boost::json::object answer{
-      {"job", job.name},
-      {"rows", t.rows()},
-      {"pending", t.pending},
-      {"in_flight", t.in_flight},
-      {"invalidated", t.invalidated},
-      {"rejected", t.rejected},
-      {"unresolved", t.unresolved},
-      {"in_doubt", t.in_doubt()},
-      {"to_send", t.to_send()},
-      {"conflicts", t.conflicts},
-      {"refused", t.refused},
-      {"already", t.already},
-      {"read_back", t.read_back},
-      {"seconds_left", standing.time_left ? value(standing.time_left->count() / 1000) : value()},
-      {"running", standing.holder ? value(as_json(*standing.holder)) : value()},
-      {"now", standing.pulse ? value(as_json(*standing.pulse)) : value()},
-      {"errors", std::move(errors)},
-      {"runs", std::move(runs)}};
+  boost::json::object answer{{"job", job.name}};
+  report::add_standing(answer, view.rows);
+  answer["seconds_left"] = view.time_left ? value(view.time_left->count() / 1000) : value();
+  answer["running"] = view.holder ? value(as_json(*view.holder)) : value();
+  answer["now"] = view.pulse ? value(as_json(*view.pulse)) : value();
+  answer["errors"] = std::move(errors);
+  answer["runs"] = std::move(runs);
   return boost::json::serialize(answer) + "\n";
 }
 
@@ -125,50 +116,42 @@ std::string words_for_endpoint(const std::string& state) {
   return state == "closed" ? "serves" : state == "open" ? "does not serve" : "is being probed";
 }
 
-std::string words_for_ending(const Standing& standing, const ledger::RunRecord& run) {
+std::string words_for_ending(const View& view, const ledger::RunRecord& run) {
   if (run.exit_code) return fmt::format("exit {}, {}", *run.exit_code, escape_for_terminal(run.ending));
-  return standing.is_under_way(run) ? "under way" : "died";
+  return view.is_under_way(run) ? "under way" : "died";
 }
 
-std::string page(const Standing& standing, const model::Job& job) {
+std::string page(const View& view, const model::Job& job) {
   using report::grouped;
-  const auto& t = standing.totals;
-  std::string text = fmt::format("job {}: {} rows\n", job.name, grouped(t.rows()));
-  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
-    text += fmt::format("  {:<12}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
-  };
-  line("in doubt", t.in_doubt(),
-       t.held > 0 ? fmt::format("{} of them contradictory, kept for `reconcile`", t.held) : "");
-  line("invalidated", t.invalidated);
-  line("rejected", t.rejected);
-  line("pending", t.pending,
-       t.conflicts > 0 ? fmt::format("{} of them in conflict with the input: not sent", t.conflicts) : "");
+  const auto& t = view.rows.totals;
+  auto text =
+      fmt::format("job {}: {} rows\n", job.name, grouped(t.rows())) + report::standing_text(view.rows);
   if (t.refused > 0) text += fmt::format("{} input lines refused\n", grouped(t.refused));
 
-  if (const auto& holder = standing.holder)
+  if (const auto& holder = view.holder)
     text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
                         holder->host, format_rfc3339(holder->since));
   else
     text += "no run is under way\n";
-  if (const auto& pulse = standing.pulse) {
+  if (const auto& pulse = view.pulse) {
     text += fmt::format("  {:.1f} requests/s (allowed {:g}{}), {} in flight, {} waiting to be tried again\n",
                         pulse->rate, pulse->allowed_rate, pulse->paused_by_429 ? ", paused by 429" : "",
                         pulse->in_flight, pulse->waiting);
     text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
                         words_for_endpoint(pulse->backup_state));
   }
-  if (standing.time_left)
-    text += standing.pulse ? fmt::format("  left {} at this rate\n", humanize_duration(*standing.time_left))
-                           : fmt::format("left at {:g} requests/s: {}\n", job.limits.requests_per_second,
-                                         humanize_duration(*standing.time_left));
-  for (const auto& error : standing.errors)
+  if (view.time_left)
+    text += view.pulse ? fmt::format("  left {} at this rate\n", humanize_duration(*view.time_left))
+                       : fmt::format("left at {:g} requests/s: {}\n", job.limits.requests_per_second,
+                                     humanize_duration(*view.time_left));
+  for (const auto& error : view.errors)
     text += fmt::format("  {:>14}  {} ({})\n", grouped(error.count), escape_for_terminal(error.code),
                         error.status);
-  for (const auto& run : standing.runs)
+  for (const auto& run : view.runs)
     text += fmt::format("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id,
                         run.start.command, format_rfc3339(run.start.started_at), grouped(run.counts.sent),
                         grouped(run.counts.confirmed), grouped(run.counts.rejected),
-                        grouped(run.counts.unresolved), words_for_ending(standing, run));
+                        grouped(run.counts.unresolved), words_for_ending(view, run));
   return text;
 }
 
@@ -181,9 +164,9 @@ int status(Console& console) {
   const Interrupt interrupt;
   const bool clear = options.watch && !options.json && ::isatty(STDOUT_FILENO);
   for (;;) {
-    const auto standing = look(*job);
-    if (!standing) return console.fail(standing.error());
-    const auto text = options.json ? json_line(*standing, *job) : page(*standing, *job);
+    const auto view = look(console, *job);
+    if (!view) return console.fail(view.error());
+    const auto text = options.json ? json_line(*view, *job) : page(*view, *job);
     if (!console.answer(clear ? "\x1B[H\x1B[2J" + text : text)) return static_cast<int>(Errc::io);
     if (!options.watch) return 0;
     ::nanosleep(&k_watch_interval, nullptr);  // a signal ends it early

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/input/code_list.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -29,12 +30,17 @@ ReadBytes reader_of(FileDescriptor file, std::string name) {
   };
 }
 
+std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
+
+// A duplicate of standard input, so that closing it leaves that to whoever asks on it later.
+FileDescriptor open_bytes(const std::string& file) {
+  return FileDescriptor{file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                    : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+}
+
 Result<std::unique_ptr<Source>> open_csv_file(const Settings& s) {
-  const bool is_standard_input = s.input.csv == "-";
-  const std::string name = is_standard_input ? "standard input" : s.input.csv;
-  // A duplicate of its own, so that closing it leaves standard input to whoever asks on it later.
-  FileDescriptor file{is_standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                        : ::open(s.input.csv.c_str(), O_RDONLY | O_CLOEXEC)};
+  const auto name = name_of(s.input.csv);
+  auto file = open_bytes(s.input.csv);
   if (!file) return cannot(name, "open it");
   return open_csv(reader_of(std::move(file), name), name, s.input, s.defaults, s.api, s.brand_of_merchant);
 }
@@ -67,6 +73,13 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
   if (const auto there = check_database_file(input.sqlite); !there)
     return of_key(there.error(), "input.sqlite");
   return open_sqlite(settings);
+}
+
+Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column) {
+  const auto name = name_of(file);
+  auto opened = open_bytes(file);
+  if (!opened) return cannot(name, "open it");
+  return read_code_list(reader_of(std::move(opened), name), name, code_column);
 }
 
 }  // namespace cardvoid::input

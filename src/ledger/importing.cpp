@@ -185,7 +185,7 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
         .run();
     db.execute("COMMIT");
     state_->importing.reset();
-    sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    state_->checkpoint();
     return summary;
   });
 }
@@ -193,7 +193,8 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
 Result<void> Ledger::abandon_import() {
   return state_->guarded([&] {
     state_->importing.reset();
-    state_->db.execute("ROLLBACK");
+    // There is none when waiting for the lock was given up between two of them.
+    if (!sqlite3_get_autocommit(state_->db.get())) state_->db.execute("ROLLBACK");
     sqlite::Transaction transaction{state_->db};
     state_->db.execute(k_drop_leftovers);
     // Conflicts that it found stay, to be safe, until the next import looks again.

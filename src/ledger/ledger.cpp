@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cardvoid/ledger/ledger.hpp>
 #include <system_error>
 
-#include "place.hpp"
+#include <cardvoid/ledger/place.hpp>
 #include "state.hpp"
 
 // Opening, and the journal of a run.
@@ -14,6 +15,7 @@ extern const std::string_view k_results_sql;
 namespace {
 
 constexpr std::int64_t k_application_id = 0x43564F44, k_version = 1;
+constexpr milliseconds k_patience{10'000}, k_patience_with_readers{1'000};
 
 std::int64_t pragma(const sqlite::Connection& db, const char* name) {
   sqlite::Statement statement{db, fmt::format("PRAGMA {}", name)};
@@ -43,27 +45,29 @@ std::string fetch_sql(const char* condition) {
       condition);
 }
 
+constexpr std::string_view k_left_alone = "it is left as it is";
+constexpr std::string_view k_see_to_rights = "see to the permissions of the file and its folder";
+
 Error not_ours(const std::filesystem::path& file, const std::string& why) {
   return {Errc::cannot_create,
-          fmt::format("{}: {}; name another file in results.database or with --results", file.string(), why)};
+          fmt::format("{}: {}; {}; name another file in results.database or with --results", file.string(),
+                      why, k_left_alone)};
 }
 
-// Creates the tables in an empty file; checks that any other is a results database of this job.
-Result<void> adopt(sqlite::Connection& db, const std::filesystem::path& file, std::string_view job_name,
-                   Access access) {
-  if (pragma(db, "application_id") == 0 && pragma(db, "schema_version") == 0) {
-    if (access != Access::create) return not_ours(file, "is empty");
-    sqlite::Statement wal{db, "PRAGMA journal_mode = WAL"};
-    wal.bind();
-    if (!wal.step() || wal.text(0) != "wal")
-      return not_ours(file, "cannot have a write-ahead log where it is");
-    wal.reset();
-    sqlite::Transaction transaction{db};
-    db.execute(std::string{k_results_sql});
-    sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
-    transaction.commit();
-    return {};
-  }
+Error damaged(const std::filesystem::path& file, std::string_view how) {
+  return {
+      Errc::cannot_create,
+      fmt::format("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
+                  file.string(), how, k_left_alone)};
+}
+
+enum class Found { nothing, results };
+
+// Is it this job's? Looks at it only. Nothing: one blank page, as is left when creating it was cut short.
+Result<Found> examine(sqlite::Connection& db, const std::filesystem::path& file, std::string_view job_name) {
+  if (pragma(db, "page_count") == 1 && pragma(db, "application_id") == 0 && pragma(db, "user_version") == 0 &&
+      pragma(db, "schema_version") == 0)
+    return Found::nothing;
   if (pragma(db, "application_id") != k_application_id)
     return not_ours(file, "is not a cardvoid results database");
   if (const auto version = pragma(db, "user_version"); version != k_version)
@@ -78,24 +82,77 @@ Result<void> adopt(sqlite::Connection& db, const std::filesystem::path& file, st
   if (!owner.step()) return not_ours(file, "names no job that it belongs to");
   if (owner.text(0) != job_name)
     return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"", owner.text(0), job_name));
-  return {};
+  return Found::results;
+}
+
+// Every page and every row, but not whether indices agree with tables: that costs more than twice as much.
+Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path& file) {
+  sqlite::Statement check{db, "PRAGMA quick_check(1)"};
+  check.bind();
+  if (!check.step() || check.text(0) == "ok") return {};
+  auto how = std::string{check.text(0)};
+  if (how.starts_with("***")) how.erase(0, how.find('\n') + 1);  // "*** in database main ***"
+  std::replace(how.begin(), how.end(), '\n', ' ');
+  return damaged(file, fmt::format("is damaged ({})", how));
+}
+
+// False: the place has no room for a write-ahead log.
+bool create_tables(sqlite::Connection& db, std::string_view job_name) {
+  sqlite::Statement wal{db, "PRAGMA journal_mode = WAL"};
+  wal.bind();
+  if (!wal.step() || wal.text(0) != "wal") return false;
+  wal.reset();
+  sqlite::Transaction transaction{db};
+  db.execute(std::string{k_results_sql});
+  sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
+  transaction.commit();
+  return true;
 }
 
 }  // namespace
 
-Error Ledger::State::explain(const sqlite::Failure& failure, const std::filesystem::path& file) {
+void Ledger::State::wait_when_locked() {
+  db.on_busy([this](milliseconds so_far) {
+    waited = std::max(so_far, milliseconds{1});
+    if (!waiting.go_on) return so_far < k_patience;
+    gave_up = !waiting.go_on(so_far);
+    return !gave_up;
+  });
+}
+
+void Ledger::State::note_free() {
+  if (waited > milliseconds{0} && waiting.over) waiting.over(waited);
+}
+
+void Ledger::State::checkpoint() {
+  // Who reads the database holds this up too, maybe for hours; then the log is folded in another time.
+  db.on_busy([](milliseconds so_far) { return so_far < k_patience_with_readers; });
+  sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  wait_when_locked();
+}
+
+Error Ledger::State::explain(const sqlite::Failure& failure) {
   const auto said = [&](Errc code, std::string_view advice) {
     return Error{code, fmt::format("{}: {}; {}", file.string(), failure.what(), advice)};
   };
   switch (failure.primary_code()) {
     case SQLITE_FULL: return said(Errc::io, "free some space there and run the same command again");
     case SQLITE_READONLY:
+      // Ours has a write-ahead log and never a journal that opening it would roll back.
+      if (failure.code == SQLITE_READONLY_ROLLBACK)
+        return not_ours(file, "holds an unfinished transaction of another program");
+      [[fallthrough]];
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM: return said(Errc::cannot_create, "see to the permissions of the file and its folder");
+    case SQLITE_PERM: return said(Errc::cannot_create, k_see_to_rights);
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-      return said(Errc::cannot_create, "it is left as it is; restore a copy or name another file");
+    case SQLITE_CORRUPT: return damaged(file, failure.what());
     case SQLITE_BUSY:
+      if (gave_up)
+        return {Errc::stopped,
+                fmt::format("{}: interrupted while waiting for the lock that another program holds; nothing "
+                            "was sent",
+                            file.string())};
+      [[fallthrough]];
     case SQLITE_LOCKED:
       return said(Errc::io,
                   "another program holds it locked; close that program and run the same command again");
@@ -140,7 +197,8 @@ Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
-Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access) {
+Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access,
+                            Waiting waiting) {
   std::error_code error;
   if (access != Access::create && !std::filesystem::exists(file, error))
     return Error{
@@ -148,18 +206,60 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
         fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
   if (access == Access::create)
     if (const auto ready = prepare_folder(file); !ready) return ready.error();
-  constexpr sqlite::Mode modes[] = {sqlite::Mode::read_only, sqlite::Mode::read_write, sqlite::Mode::create};
+  const auto real = real_path(file);
+  if (std::filesystem::is_directory(real, error)) return not_ours(file, "is a folder");
+  auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
+  // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
+  if (found == Found::nothing && sqlite::has_content(real.string() + "-wal"))
+    return damaged(file,
+                   fmt::format("is empty or gone while its write-ahead log, {}-wal, is not", file.string()));
+  if (sqlite::is_stillborn(real)) found = Found::nothing;  // creating it was cut short
   try {
-    sqlite::Connection db{real_path(file), modes[static_cast<int>(access)]};
-    db.execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = OFF");
-    if (const auto adopted = adopt(db, file, job_name, access); !adopted) return adopted.error();
-    if (access != Access::read_only)
-      db.execute(
-          "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864");
-    return Ledger{std::make_unique<State>(std::move(db), file)};
-  } catch (const sqlite::Failure& failure) {
-    return State::explain(failure, file);
+    // First through a connection that cannot change anything, neither by rolling back another program's
+    // journal nor by folding its log when it closes.
+    std::unique_ptr<State> state;
+    if (found == Found::results) {
+      state = std::make_unique<State>(real, sqlite::Mode::read_only, file, waiting);
+      state->db.keep_log_on_close();
+      Result<void> sound;
+      const auto looked = state->guarded([&] {
+        const auto examined = examine(state->db, file, job_name);
+        if (!examined) return void(sound = examined.error());
+        found = *examined;
+        if (found == Found::results && access != Access::read_only) sound = check_structure(state->db, file);
+      });
+      if (!looked) return looked.error();
+      if (!sound) return sound.error();
+    }
+    if (found == Found::nothing && access != Access::create) return not_ours(file, "is empty");
+    if (access == Access::read_only) return Ledger{std::move(state)};
+
+    state.reset();
+    state = std::make_unique<State>(
+        real, access == Access::create ? sqlite::Mode::create : sqlite::Mode::read_write, file,
+        std::move(waiting));
+    bool has_log = true;
+    const auto ready = state->guarded([&] {
+      state->db.execute(
+          "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
+          "PRAGMA journal_size_limit = 67108864");
+      if (found == Found::nothing) has_log = create_tables(state->db, job_name);
+    });
+    if (!ready) return ready.error();
+    if (!has_log) return not_ours(file, "cannot have a write-ahead log where it is");
+    return Ledger{std::move(state)};
+  } catch (const sqlite::Failure& failure) {  // of opening the file itself
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: {}; {}", file.string(), failure.what(), k_see_to_rights)};
   }
+}
+
+void Ledger::when_locked(Waiting waiting) { state_->waiting = std::move(waiting); }
+
+Result<void> Ledger::verify() {
+  Result<void> sound;
+  const auto looked = state_->guarded([&] { sound = check_structure(state_->db, state_->file); });
+  return looked ? sound : looked;
 }
 
 Result<RunId> Ledger::begin_run(const RunStart& start) {
@@ -311,9 +411,7 @@ Result<void> Ledger::save_pulse(const Pulse& pulse) {
 }
 
 Result<void> Ledger::checkpoint() {
-  return state_->guarded([&] {
-    sqlite3_wal_checkpoint_v2(state_->db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  });
+  return state_->guarded([&] { state_->checkpoint(); });
 }
 
 }  // namespace cardvoid::ledger

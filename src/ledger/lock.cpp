@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "place.hpp"
+#include <cardvoid/ledger/place.hpp>
 
 namespace cardvoid::ledger {
 

@@ -1,9 +1,8 @@
-#include "place.hpp"
-
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <cardvoid/ledger/place.hpp>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -54,14 +53,10 @@ bool make_private(const fs::path& folder) {
 
 }  // namespace
 
-Result<void> prepare_folder(const fs::path& database) {
+Result<void> check_place(const fs::path& database) {
   auto folder = real_path(database).parent_path();
   std::error_code error;
-  if (!fs::exists(folder, error)) {
-    if (!make_private(folder))
-      return Error{Errc::cannot_create,
-                   fmt::format("{}: cannot create the folder: {}", folder.string(), std::strerror(errno))};
-  }
+  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
   struct statfs where {};
   if (::statfs(folder.c_str(), &where) == 0)
     if (const auto name = network_file_system(where.f_type); !name.empty())
@@ -71,6 +66,14 @@ Result<void> prepare_folder(const fs::path& database) {
                       "a file on a local disk in results.database or with --results",
                       database.string(), name)};
   return {};
+}
+
+Result<void> prepare_folder(const fs::path& database) {
+  const auto folder = real_path(database).parent_path();
+  if (!make_private(folder))
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: cannot create the folder: {}", folder.string(), std::strerror(errno))};
+  return check_place(database);
 }
 
 }  // namespace cardvoid::ledger

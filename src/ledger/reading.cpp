@@ -58,6 +58,25 @@ Result<Totals> Ledger::totals() {
   });
 }
 
+Result<std::vector<RowInDoubt>> Ledger::rows_in_doubt(int most) {
+  return state_->guarded([&] {
+    std::vector<RowInDoubt> rows;
+    sqlite::Statement s{
+        state_->db,
+        "SELECT id, code, openid, status, held, coalesce(error_code, (SELECT coalesce(error_code, "
+        "upper(outcome)) FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1)), "
+        "error_message "
+        "FROM row WHERE status IN ('in_flight', 'unresolved') AND id <= (SELECT max(last_row) FROM import) "
+        "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1"};
+    s.bind(most);
+    while (s.step())
+      rows.push_back({s.int64(0), std::string{s.text(1)}, std::string{s.text(2)},
+                      *model::status_from_text(s.text(3)), s.int64(4) != 0, std::string{s.text(5)},
+                      std::string{s.text(6)}});
+    return rows;
+  });
+}
+
 Result<std::vector<RefusedCause>> Ledger::refused_causes() {
   return state_->guarded([&] {
     std::vector<RefusedCause> causes;

@@ -38,14 +38,22 @@ struct Journalling {
 };
 
 struct Ledger::State {
-  State(sqlite::Connection connection, std::filesystem::path path)
-      : db{std::move(connection)}, file{std::move(path)} {}
+  State(const std::filesystem::path& real, sqlite::Mode mode, std::filesystem::path name, Waiting how_to_wait)
+      : db{real, mode}, file{std::move(name)}, waiting{std::move(how_to_wait)} {
+    wait_when_locked();
+  }
+  State(const State&) = delete;  // the connection calls back
   sqlite::Connection db;
-  std::filesystem::path file;
+  std::filesystem::path file;  // as the user named it
+  Waiting waiting;
+  milliseconds waited{0};  // for the lock, in the work under way
+  bool gave_up = false;    // waiting for it
   std::optional<Importing> importing;
   std::optional<Journalling> journalling;
 
   void count_line();  // of the input; commits now and then
+  void wait_when_locked();
+  void checkpoint();
 
   // Prepared on first use, inside guarded().
   Journalling& journal() {
@@ -56,18 +64,23 @@ struct Ledger::State {
   // Runs `work`, turning what SQLite throws into an Error that names the file and says what to do.
   template <class Work>
   auto guarded(Work work) -> Result<decltype(work())> {
+    waited = milliseconds{0}, gave_up = false;
     try {
       if constexpr (std::is_void_v<decltype(work())>) {
         work();
+        note_free();
         return {};
       } else {
-        return work();
+        auto done = work();
+        note_free();
+        return done;
       }
     } catch (const sqlite::Failure& failure) {
-      return explain(failure, file);
+      return explain(failure);
     }
   }
-  static Error explain(const sqlite::Failure& failure, const std::filesystem::path& file);
+  void note_free();
+  Error explain(const sqlite::Failure& failure);
 };
 
 }  // namespace cardvoid::ledger

@@ -34,19 +34,8 @@ std::string grouped(std::int64_t count) {
 }
 
 std::string summary_text(const Ending& ending) {
-  const auto& t = ending.totals;
-  std::string text;
-  const auto line = [&](const char* label, std::int64_t count, const std::string& remark = {}) {
-    text += fmt::format("  {:<12}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
-  };
-  text += fmt::format("{} rows in the job\n", grouped(t.rows()));
-  line("invalidated", t.invalidated,
-       t.already + t.read_back > 0 ? fmt::format("({} were INVALID before us, {} found by read-back)",
-                                                 grouped(t.already), grouped(t.read_back))
-                                   : "");
-  line("rejected", t.rejected, t.rejected > 0 ? "by the platform: cardvoid export --status rejected" : "");
-  line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back first by the next run" : "");
-  line("pending", t.pending, t.pending > 0 ? "not sent yet" : "");
+  const auto& t = ending.standing.totals;
+  auto text = fmt::format("{} rows in the job\n", grouped(t.rows())) + standing_text(ending.standing);
   if (t.refused > 0)
     text += fmt::format("{} input lines refused: cardvoid plan shows them by cause\n", grouped(t.refused));
   text += fmt::format("this run: {} invalidations sent, {} read-backs, {} retries, {} times 429, {}\n",
@@ -59,27 +48,16 @@ std::string summary_text(const Ending& ending) {
 }
 
 std::string summary_json(const Ending& ending) {
-  const auto& t = ending.totals;
-  const boost::json::object object{
-      {"rows", t.rows()},
-      {"invalidated", t.invalidated},
-      {"already", t.already},
-      {"read_back", t.read_back},
-      {"rejected", t.rejected},
-      {"in_doubt", t.in_doubt()},
-      {"pending", t.pending},
-      {"refused", t.refused},
-      {"run", boost::json::object{{"sent", ending.counts.sent},
-                                  {"confirmed", ending.counts.confirmed},
-                                  {"rejected", ending.counts.rejected},
-                                  {"unresolved", ending.counts.unresolved},
-                                  {"read_backs", ending.last.read_backs},
-                                  {"retries", ending.last.retries},
-                                  {"throttled", ending.last.throttled},
-                                  {"commits", ending.commits},
-                                  {"elapsed_ms", ending.elapsed.count()}}},
-      {"stopped", ending.stopped.empty() ? boost::json::value() : boost::json::value(ending.stopped)},
-      {"exit_code", ending.exit_code}};
+  boost::json::object object;
+  add_standing(object, ending.standing);
+  object["run"] =
+      boost::json::object{{"sent", ending.counts.sent},           {"confirmed", ending.counts.confirmed},
+                          {"rejected", ending.counts.rejected},   {"unresolved", ending.counts.unresolved},
+                          {"read_backs", ending.last.read_backs}, {"retries", ending.last.retries},
+                          {"throttled", ending.last.throttled},   {"commits", ending.commits},
+                          {"elapsed_ms", ending.elapsed.count()}};
+  object["stopped"] = ending.stopped.empty() ? boost::json::value() : boost::json::value(ending.stopped);
+  object["exit_code"] = ending.exit_code;
   return boost::json::serialize(object) + "\n";
 }
 
@@ -124,6 +102,7 @@ std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::Run
 }
 
 void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) {
+  const std::lock_guard lock{mutex_};
   switch (mode_) {
     case ProgressMode::automatic:
     case ProgressMode::none: return;
@@ -161,10 +140,12 @@ bool Progress::is_due(Instant now) {
 }
 
 void Progress::say(std::string_view text) {
+  const std::lock_guard lock{mutex_};
   put(stream_, fmt::format("{}{}\n{}", shown_.empty() ? "" : "\r\x1B[K", escape_for_terminal(text), shown_));
 }
 
 void Progress::finish() {
+  const std::lock_guard lock{mutex_};
   if (!std::exchange(shown_, {}).empty()) put(stream_, "\r\x1B[K");
   // Machines that follow the events get the last state too; people have the summary.
   if (!unsaid_.empty()) put(stream_, std::exchange(unsaid_, {}));

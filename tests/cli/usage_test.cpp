@@ -14,7 +14,8 @@ TEST_SUITE("cli") {
     const auto main = outside::run({"--help"});
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
-    for (const std::string command : {"check", "plan", "run", "reconcile", "status", "export", "sandbox"}) {
+    for (const std::string command :
+         {"check", "plan", "run", "reconcile", "retry", "status", "export", "sandbox"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = outside::run({command, "--help"});
@@ -27,7 +28,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("usage: commands of later versions are absent and no stubs") {
     const auto main = outside::run({"--help"});
-    for (const std::string command : {"retry", "pause", "rehearse", "merge", "init", "forget", "report"}) {
+    for (const std::string command : {"pause", "rehearse", "merge", "init", "forget", "report"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) == std::string::npos);
       CHECK(outside::run({command, "job.toml"}).exit_code == 64);
@@ -63,6 +64,9 @@ TEST_SUITE("cli") {
     says({"plan", stage.job(), "--set", "limits"}, "section.key=value");
     says({"plan", "job.toml", "--progress", "loud"}, "--progress");
     says({"export", "job.toml", "--status", "done"}, "--status");
+    says({"sandbox", "--dir", "x", "--rate", "-1"}, "expected 0 or more");
+    says({"sandbox", "--dir", "x", "--rate", "fast"}, "expected 0 or more");
+    says({"run", "job.toml", "--limit", "-3"}, "expected 1 or more");
     says({"sandbox", "--dir", "x", "--fault", "gremlins=0.1"}, "gremlins");
     says({"sandbox", "--dir", "x", "--primary", "0.0.0.0:1"}, "loopback");
   }

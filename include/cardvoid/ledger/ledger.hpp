@@ -6,8 +6,9 @@
 // Durability: WAL with synchronous=FULL, so what commit() has returned for survives a crash of process and
 // machine (sqlite.org/pragma.html#pragma_synchronous).
 //
-// Errors: opening returns cannot_create (73) when the file is not ours or cannot be made; everything else
-// returns io (74), after which the ledger must not be used any more: a failed commit is never retried.
+// Errors: opening returns cannot_create (73) when the file is not ours, is damaged or cannot be made, and
+// leaves it as it is; anything may return stopped (75) when Waiting gave up; everything else returns io (74),
+// after which the ledger must not be used any more: a failed commit is never retried.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
@@ -31,6 +32,14 @@ enum class Access {
   create,      // makes it, and its folder, when it is missing
 };
 
+// What happens while another program holds the database locked. Called on the thread that uses the ledger.
+struct Waiting {
+  // Asked every 10 to 100 ms; false gives up. Without it ten seconds are waited, then the error is io (74).
+  std::function<bool(milliseconds waited)> go_on = {};
+  // It is free again. May come late, when a longer piece of work ends.
+  std::function<void(milliseconds waited)> over = {};
+};
+
 using RunId = std::int64_t;
 
 // Rows by status, and what stands beside them.
@@ -40,6 +49,7 @@ struct Totals {
   std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
   std::int64_t refused = 0;                 // input lines that never became rows
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
+  std::int64_t by_answer() const { return invalidated - already - read_back; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
   std::int64_t to_send() const {
@@ -55,6 +65,16 @@ struct ImportSummary {
   std::int64_t conflicts = 0;         // rows whose openid or reason the input has changed: not sent
   std::int64_t vanished = 0;          // rows of earlier imports that the input no longer has
   std::int64_t vanished_to_send = 0;  // of these, still to send
+};
+
+// One of those rows, as people shall see it.
+struct RowInDoubt {
+  model::RowId id = 0;
+  std::string code, openid;
+  model::Status status = model::Status::unresolved;
+  bool held = false;
+  std::string error_code;  // of the row, else what became of its last request; empty: nothing is known
+  std::string error_message;
 };
 
 struct RefusedCause {
@@ -131,6 +151,37 @@ struct Cursor {
   model::RowId after = 0;  // of the part that is being read
 };
 
+// Which rows `retry` puts back: those that hold all of it. An empty part does not restrict.
+struct Choice {
+  std::optional<model::Status> status;  // rejected or unresolved; nullopt: either
+  std::vector<std::string> codes;       // one of these
+  // One of these, read to the end once. Called between statements; `line` says where it stands.
+  struct Listed {
+    std::string_view code;
+    std::int64_t line = 0;
+  };
+  std::function<Result<std::optional<Listed>>()> list = {};
+};
+
+// What became of the rows chosen and the codes named.
+struct PutBack {
+  std::int64_t retried = 0;       // pending again
+  std::int64_t in_doubt = 0;      // may be invalid: to be read back first
+  std::int64_t not_eligible = 0;  // named, and of another status
+  std::int64_t not_found = 0;     // codes without a row
+  struct Row {
+    model::RowId id = 0;
+    std::string code, status;
+  };
+  struct Code {
+    std::string code;
+    std::int64_t line = 0;  // 0: not from the list
+  };
+  // Of each at most three.
+  std::vector<Row> rows_in_doubt, rows_not_eligible;
+  std::vector<Code> codes_not_found;
+};
+
 // A row as `export` and `status` show it: the columns of the results view, in their order.
 using ResultRow = std::vector<std::optional<std::string>>;
 
@@ -138,14 +189,21 @@ class Ledger {
  public:
   // Opens the results database of this job; who writes holds its Lock. Files are made with 0600. Errors:
   // no_input (66) when it is missing and not to be made, cannot_create (73) when it is not this job's or
-  // cannot be made.
-  static Result<Ledger> open(const std::filesystem::path& file, std::string_view job_name, Access access);
+  // cannot be made. Who may write has the whole structure checked first (about 1.2 s for a million rows); no
+  // error leaves a trace in the database or its write-ahead log.
+  static Result<Ledger> open(const std::filesystem::path& file, std::string_view job_name, Access access,
+                             Waiting waiting = {});
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
+  void when_locked(Waiting waiting);
+
   // --- reading ---
+  // The check of the structure that opening for writing makes. Error: cannot_create (73).
+  Result<void> verify();
   Result<Totals> totals();
+  Result<std::vector<RowInDoubt>> rows_in_doubt(int most);  // held ones first, those in flight last
   Result<std::vector<RefusedCause>> refused_causes();
   Result<std::vector<RunRecord>> last_runs(int count);
   Result<std::optional<Pulse>> pulse();
@@ -175,6 +233,11 @@ class Ledger {
   // The input turned out untrustworthy: nothing of it is kept.
   Result<void> abandon_import();
 
+  // --- retrying ---
+  // Rejected rows, and unresolved ones that a read-back has found not INVALID since, become pending again; no
+  // confirmation given earlier covers them. One transaction. Error of `list`: nothing has changed.
+  Result<PutBack> put_back(const Choice& choice);
+
   // --- running; every change takes effect with the next commit() ---
   Result<RunId> begin_run(const RunStart& start);  // commits by itself
   Result<void> end_run(RunId run, const RunCounts& counts, int exit_code, std::string_view ending,
@@ -189,7 +252,8 @@ class Ledger {
   Result<void> save_pulse(const Pulse& pulse);
   Result<void> commit();
 
-  // Folds the write-ahead log into the file, so that copying the one file copies everything.
+  // Folds the write-ahead log into the file, so that copying the one file copies everything; not while others
+  // read it.
   Result<void> checkpoint();
 
  private:

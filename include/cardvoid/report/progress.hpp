@@ -1,10 +1,12 @@
 #pragma once
 // What a run shows while it goes on, and the summary at its end. Writes to standard error only: standard
-// output is for the command's answer. Used from one thread.
+// output is for the command's answer. Thread-safe: the journal's thread has something to say, too.
 
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/report/standing.hpp>
 #include <cstdio>
+#include <mutex>
 #include <string>
 
 namespace cardvoid::report {
@@ -13,7 +15,7 @@ enum class ProgressMode { automatic, live, plain, json, none };
 
 // A run as a whole, for the last word.
 struct Ending {
-  ledger::Totals totals;
+  Standing standing;
   ledger::RunCounts counts;
   dispatch::Snapshot last;
   std::uint64_t commits = 0;
@@ -46,6 +48,7 @@ class Progress {
   bool is_due(Instant now);  // of a line each 30 s; then the next one is due 30 s later
   std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) const;
 
+  std::mutex mutex_;  // guards all that follows
   ProgressMode mode_;
   std::FILE* stream_;
   std::int64_t to_send_;

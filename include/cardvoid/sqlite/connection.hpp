@@ -5,8 +5,11 @@
 
 #include <sqlite3.h>
 #include <cardvoid/base/owned.hpp>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -30,15 +33,36 @@ class Connection {
   // Opens the file with extended result codes on and without a shared cache. Throws Failure.
   Connection(const std::filesystem::path& file, Mode mode);
   Connection(Connection&&) noexcept = default;
-  Connection& operator=(Connection&&) noexcept = default;
+  Connection& operator=(Connection&&) = delete;
 
   sqlite3* get() const { return db_.get(); }
   void execute(const std::string& sql);  // any number of statements, no results. Throws Failure.
   std::int64_t changes() const { return sqlite3_changes64(db_.get()); }
 
+  // While another connection holds the database locked, `keep_trying` is asked every 10 to 100 ms, on the
+  // thread that uses this one; `waited` counts from when the lock was met. After false the statement throws
+  // with SQLITE_BUSY. Without it, or with an empty one, it throws at once.
+  using KeepTrying = std::function<bool(std::chrono::milliseconds waited)>;
+  void on_busy(KeepTrying keep_trying);
+
+  // Closing leaves the write-ahead log as it is, for databases that are only looked at.
+  void keep_log_on_close();
+
  private:
+  struct Busy {
+    KeepTrying keep_trying;
+    std::chrono::steady_clock::time_point since{};
+  };
+  std::unique_ptr<Busy> busy_;  // SQLite holds its address; goes after the handle
   Owned<sqlite3, sqlite3_close_v2> db_;
 };
+
+// Files as SQLite sees them, through its VFS; for what must be known before a database is opened.
+// Is there a file, and anything in it?
+bool has_content(const std::filesystem::path& file);
+// Does a rollback journal wait to undo the very first transaction of a database that has at most one page so
+// far? Then nothing was ever committed to it.
+bool is_stillborn(const std::filesystem::path& database);
 
 // One prepared statement, reused for the whole run. Not shared between threads.
 class Statement {

@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 #include <cardvoid/ledger/lock.hpp>
-
-#include <iterator>
+#include <cardvoid/ledger/place.hpp>
 
 #include "component/ledger/rig.hpp"
 
@@ -11,47 +10,12 @@ TEST_SUITE("component") {
 
   namespace {
 
-  std::string content_of(const std::filesystem::path& file) {
-    std::ifstream in{file, std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
-  }
-
-  void overwrite(const std::filesystem::path& file, std::int64_t offset, std::string_view bytes) {
-    std::fstream{file, std::ios::binary | std::ios::in | std::ios::out}.seekp(offset).write(
-        bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
-
   unsigned mode_of(const std::filesystem::path& file) {
     struct stat facts {};
     CAPTURE(file.string());
     REQUIRE(::stat(file.c_str(), &facts) == 0);
     return facts.st_mode & 0777;
   }
-
-  // A results database as a finished run leaves it.
-  void given_a_plan(const Books& books) {
-    auto ledger = books.open();
-    import(ledger, {card("1"), card("2")});
-  }
-
-  void change(const Books& books, const std::string& sql) {
-    sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(sql);
-  }
-
-  // Every way of opening it is refused in the same words, and the file stays as it is.
-  void check_refused(const Books& books, const std::string& why) {
-    const auto before = content_of(books.file);
-    for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
-      CAPTURE(static_cast<int>(access));
-      const auto opened = Ledger::open(books.file, k_job, access);
-      REQUIRE(opened.has_error());
-      CHECK(opened.error().code == Errc::cannot_create);
-      CHECK(opened.error().what == books.file.string() + why);
-    }
-    CHECK(content_of(books.file) == before);
-  }
-
-  const std::string k_advice = "; name another file in results.database or with --results";
 
   }  // namespace
 
@@ -101,6 +65,7 @@ TEST_SUITE("component") {
     const auto folder = Ledger::open(books.folder.path, k_job, Access::create);
     REQUIRE(folder.has_error());
     CHECK(folder.error().code == Errc::cannot_create);
+    CHECK(folder.error().what == books.folder.path.string() + ": is a folder" + k_advice);
   }
 
   TEST_CASE("open: the file and its write-ahead log are readable by their owner alone") {
@@ -110,28 +75,6 @@ TEST_SUITE("component") {
     import(ledger, {card("1")});
     ::umask(before);
     for (const auto* suffix : {"", "-wal", "-shm"}) CHECK(mode_of(books.file.string() + suffix) == 0600);
-  }
-
-  TEST_CASE("open: a database of another program is left alone") {
-    const Books books;
-    sqlite::Connection{books.file, sqlite::Mode::create}.execute("CREATE TABLE members (code)");
-    check_refused(books, ": is not a cardvoid results database" + k_advice);
-    change(books, "PRAGMA application_id = 1196444487");
-    check_refused(books, ": is not a cardvoid results database" + k_advice);
-  }
-
-  TEST_CASE("open: a newer schema is left alone") {
-    const Books books;
-    given_a_plan(books);
-    change(books, "PRAGMA user_version = 2");
-    check_refused(books, ": has schema version 2, this cardvoid knows version 1" + k_advice);
-  }
-
-  TEST_CASE("open: the database of another job is left alone") {
-    const Books books;
-    given_a_plan(books);
-    change(books, "UPDATE meta SET value = 'spring'");
-    check_refused(books, ": belongs to the job \"spring\", not to \"autumn\"" + k_advice);
   }
 
   TEST_CASE("open: an empty file becomes a results database only when one is to be created") {
@@ -147,44 +90,43 @@ TEST_SUITE("component") {
     CHECK(must(books.open(Access::create).totals()).rows() == 0);
   }
 
-  TEST_CASE("open: a file that is no database is left as it is") {
+  TEST_CASE("open: a database whose creation was cut short is created anew") {
     const Books books;
-    std::ofstream{books.file} << "code,openid\n" << std::string(5000, 'x');
-    check_refused(books,
-                  ": file is not a database; it is left as it is; restore a copy or name another file");
+    sqlite::Connection{books.file, sqlite::Mode::create}.execute("PRAGMA journal_mode = WAL");
+    CHECK(std::filesystem::file_size(books.file) > 0);
+    CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
+          books.file.string() + ": is empty" + k_advice);
+    CHECK(must(books.open(Access::create).totals()).rows() == 0);
   }
 
-  TEST_CASE("open: a results database whose header was overwritten is left as it is") {
+  TEST_CASE("open: a database that died in its very first transaction is created anew") {
     const Books books;
-    given_a_plan(books);
-    overwrite(books.file, 0, "damaged, damaged");
-    check_refused(books,
-                  ": file is not a database; it is left as it is; restore a copy or name another file");
+    std::ofstream{books.file, std::ios::binary} << "SQLite format 3" << '\0'
+                                                << std::string(500, 'x');  // torn
+    std::string journal{
+        "\xD9\xD5\x05\xF9\x20\xA1\x63\xD7"
+        "\0\0\0\0nonc\0\0\0\0\0\0\x02\0\0\0\x10\0",
+        28};
+    journal.resize(512);
+    std::ofstream{books.file.string() + "-journal", std::ios::binary} << journal;
+    CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
+          books.file.string() + ": is empty" + k_advice);
+    CHECK(must(books.open(Access::create).totals()).rows() == 0);
+    CHECK_FALSE(std::filesystem::exists(books.file.string() + "-journal"));
   }
 
-  TEST_CASE("open: a damaged page is told when it is read and never passed over") {
-    const Books books;
-    given_a_plan(books);
-    const auto page_size = std::stoll(books.ask("PRAGMA page_size"));
-    const auto page = std::stoll(books.ask("SELECT rootpage FROM sqlite_schema WHERE name = 'row'"));
-    overwrite(books.file, (page - 1) * page_size, std::string(static_cast<std::size_t>(page_size), '\xEE'));
-    const auto before = content_of(books.file);
+  TEST_CASE("open: a journal that a database of some size has beside it is not played back") {
+    const Books books, theirs;
     {
-      auto ledger = books.open(Access::read_write);
-      const auto expected =
-          books.file.string() +
-          ": database disk image is malformed; it is left as it is; restore a copy or name another file";
-      const auto totals = ledger.totals();
-      REQUIRE(totals.has_error());
-      CHECK(totals.error().what == expected);
-      ledger::Cursor cursor;
-      const auto rows = ledger.fetch(cursor, 10);
-      REQUIRE(rows.has_error());
-      CHECK(rows.error().what == expected);
-      CHECK(ledger.fingerprint().has_error());
-      CHECK(ledger.begin_import(k_now).has_error());
+      sqlite::Connection first{theirs.file, sqlite::Mode::create};
+      first.execute(
+          "PRAGMA cache_size = 5; BEGIN; CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL "
+          "SELECT i "
+          "+ 1 FROM n WHERE i < 5000) INSERT INTO t SELECT hex(randomblob(50)) FROM n");
+      for (const auto* suffix : {"", "-journal"})
+        std::filesystem::copy_file(theirs.file.string() + suffix, books.file.string() + suffix);
     }
-    CHECK(content_of(books.file) == before);
+    check_refused(books, ": holds an unfinished transaction of another program" + k_advice);
   }
 
   TEST_CASE("read-only: reading everything and failing to write leave the files as they were") {
@@ -229,28 +171,6 @@ TEST_SUITE("component") {
     CHECK(must(reader.totals()).in_flight == 2);
   }
 
-  TEST_CASE("locked: another program that holds the database is named as the cause after a while") {
-    const Books books;
-    auto ledger = books.open();
-    import(ledger, {card("1")});
-    sqlite::Connection other{books.file, sqlite::Mode::read_write};
-    other.execute("BEGIN IMMEDIATE");
-    const auto begun_at = std::chrono::steady_clock::now();
-    const auto begun = ledger.begin();
-    const auto waited = std::chrono::steady_clock::now() - begun_at;
-    REQUIRE(begun.has_error());
-    CHECK(begun.error().code == Errc::io);
-    CHECK(begun.error().what ==
-          books.file.string() +
-              ": database is locked; another program holds it locked; close that program "
-              "and run the same command again");
-    CHECK(waited > std::chrono::seconds{8});  // a backup or a browser may hold it for a moment
-    CHECK(waited < std::chrono::seconds{20});
-    CHECK(must(ledger.totals()).pending == 1);  // reading goes on
-    other.execute("ROLLBACK");
-    send(ledger, intent(1));
-  }
-
   TEST_CASE("open: a bare file name is one in the working folder") {
     const Books books;
     const auto before = std::filesystem::current_path();
@@ -282,28 +202,12 @@ TEST_SUITE("component") {
     CHECK((facts.st_mode & 0777) == 0700);
   }
 
-  TEST_CASE("open: a database that does not say whose it is is not taken for ours") {
+  TEST_CASE("place: a network file system is known by its number and looking makes no folder") {
+    CHECK(ledger::network_file_system(0x6969) == "NFS");
+    CHECK(ledger::network_file_system(static_cast<std::int32_t>(0xFF534D42)) == "SMB");  // f_type is signed
+    CHECK(ledger::network_file_system(0xEF53).empty());                                  // ext4
     const Books books;
-    { (void)books.open(); }
-    { sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("DELETE FROM meta"); }
-    const auto nobodys = Ledger::open(books.file, k_job, Access::read_write);
-    REQUIRE(nobodys.has_error());
-    CHECK(nobodys.error().code == Errc::cannot_create);
-    { sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("DROP TABLE meta"); }
-    const auto torn = Ledger::open(books.file, k_job, Access::read_write);
-    REQUIRE(torn.has_error());
-    CHECK(torn.error().code == Errc::cannot_create);
-  }
-
-  TEST_CASE("open: a damaged schema is an error of the reading and no exception") {
-    const Books books;
-    { (void)books.open(); }
-    {
-      sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
-          "ALTER TABLE row RENAME COLUMN held TO kept");
-    }
-    auto ledger = books.open(Access::read_write);
-    ledger::Cursor cursor;
-    CHECK(ledger.fetch(cursor, 1).has_error());
+    CHECK(ledger::check_place(books.folder.path / "not" / "there" / "results.db").has_value());
+    CHECK(std::filesystem::is_empty(books.folder.path));
   }
 }

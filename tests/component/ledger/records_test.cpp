@@ -196,6 +196,106 @@ TEST_SUITE("component") {
     CHECK(must(ledger.each_result(Status::unresolved, [](const auto&) {})) == 0);
   }
 
+  TEST_CASE("results: they stay in input order whatever happened to the rows and whoever made an index") {
+    const Books books;
+    auto ledger = books.open();
+    const auto codes = [&](std::optional<Status> status) {
+      std::string found;
+      must(ledger.each_result(status, [&](const auto& row) { found += *row[2] + " "; }));
+      return found;
+    };
+    import(ledger, {{"1005", "pT", "9", "oA", ""}, card("5"), card("7"), card("1")});
+    settle(ledger, "7", Status::rejected);
+    settle(ledger, "5", Status::rejected);
+    must(ledger.index_brands());
+    import(ledger, {card("3"), card("1"), card("7"), { "1003", "pT", "2", "oA", "" }});
+    settle(ledger, "2", Status::rejected);
+    CHECK(codes({}) == "9 5 7 1 3 2 ");
+    CHECK(codes(Status::rejected) == "5 7 2 ");
+    (void)must(ledger.put_back({Status::rejected, {"5"}, {}}));
+    sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
+        "CREATE INDEX theirs ON row (status, code); ANALYZE");
+    CHECK(codes({}) == "9 5 7 1 3 2 ");
+    CHECK(codes(Status::rejected) == "7 2 ");
+    CHECK(codes(Status::pending) == "9 5 1 3 ");
+  }
+
+  TEST_CASE("doubt: held rows are shown first and those in flight last with what is known of them") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2", "oB"), card("3"), card("4"), card("5"), card("6"), card("7")});
+    send(ledger, intent(id_of(ledger, "1")));  // nothing came back
+    settle(ledger, "2", Status::unresolved);
+    settle(ledger, "3", Status::unresolved, true);
+    settle(ledger, "4", Status::rejected);
+    // The first answer is doubtful, and the row goes on.
+    const auto row = id_of(ledger, "5");
+    send(ledger, intent(row));
+    must(ledger.begin());
+    must(ledger.close_attempt(attempt(row, 1, model::OutcomeKind::system_error, 500, "SYSTEM_ERROR"),
+                              ruling(Status::in_flight, {})));
+    must(ledger.commit());
+    const auto lost = id_of(ledger, "6");
+    send(ledger, intent(lost));
+    must(ledger.begin());
+    must(ledger.close_attempt(attempt(lost, 1, model::OutcomeKind::lost), ruling(Status::in_flight, {})));
+    must(ledger.commit());
+
+    const auto shown = must(ledger.rows_in_doubt(10));
+    std::string all;
+    for (const auto& each : shown)
+      all += fmt::format("{}:{}:{}:{} ", each.code, model::to_text(each.status), each.held ? "held" : "-",
+                         each.error_code);
+    CHECK(all ==
+          "3:unresolved:held:CARD_STATE 2:unresolved:-:INVALID_REQUEST 1:in_flight:-: "
+          "5:in_flight:-:SYSTEM_ERROR 6:in_flight:-:LOST ");
+    REQUIRE(shown.size() == 5);
+    CHECK(shown[1].openid == "oB");
+    CHECK(must(ledger.rows_in_doubt(1)).size() == 1);
+    CHECK(must(ledger.rows_in_doubt(0)).empty());
+  }
+
+  TEST_CASE("views: they tell which attempt of ours invalidated a card though codes may be shared") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), {"1004", "pOther", "1", "oA", ""}, card("2"), card("3")});
+    // Row 1 by its third request, row 2 by its first at another moment; the others in other ways.
+    const auto end = [&](RowId row, int n, model::OutcomeKind kind, const std::string& request_id,
+                         milliseconds later, std::optional<model::SettledBy> settled_by,
+                         model::AttemptKind what = model::AttemptKind::invalidate) {
+      auto ended = attempt(row, n, kind, 200);
+      ended.kind = what;
+      ended.finished_at += later;
+      ended.outcome.request_id = request_id;
+      auto decided = ruling(settled_by ? Status::invalidated : Status::in_flight, ended.outcome);
+      decided.settled_by = settled_by;
+      must(ledger.begin());
+      if (what == model::AttemptKind::invalidate) must(ledger.open_attempt(intent(row, n)));
+      must(ledger.close_attempt(ended, decided));
+      must(ledger.commit());
+    };
+    using enum model::OutcomeKind;
+    using model::AttemptKind;
+    using model::SettledBy;
+    end(1, 1, system_error, "A1", milliseconds{0}, {});
+    end(1, 2, not_invalid, "A2", milliseconds{1}, {}, AttemptKind::read_back);
+    end(1, 3, confirmed, "A3", milliseconds{2}, SettledBy::answer);
+    end(2, 1, confirmed, "", milliseconds{7}, SettledBy::answer);  // the header may be missing
+    end(3, 1, lost, "C1", milliseconds{0}, {});
+    end(3, 2, confirmed, "C2", milliseconds{9}, SettledBy::read_back, AttemptKind::read_back);
+    end(4, 1, confirmed, "D1", milliseconds{3}, SettledBy::already);
+    // As in docs/results.md.
+    CHECK(books.ask(
+              "SELECT r.card_id || '/' || r.code || '#' || a.n || a.endpoint || coalesce(a.request_id, '?') "
+              "FROM results AS r JOIN attempts AS a "
+              "ON a.code = r.code AND a.finished_at = r.finished_at AND a.request_id IS r.request_id "
+              "WHERE r.settled_by = 'answer' AND a.kind = 'invalidate' AND a.outcome = 'confirmed' "
+              "ORDER BY 1") == "pOther/1#1primary? pT/1#3primaryA3");
+    CHECK(must(ledger.totals()).by_answer() == 2);
+    CHECK(must(ledger.totals()).read_back == 1);
+    CHECK(must(ledger.totals()).already == 1);
+  }
+
   TEST_CASE("results: the view has the columns that export names") {
     const Books books;
     auto ledger = books.open();

@@ -9,6 +9,7 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -145,5 +146,49 @@ inline void settle(Ledger& ledger, const std::string& code, Status status, bool 
   must(ledger.close_attempt(ended, decided));
   must(ledger.commit());
 }
+
+// ---- files as they are ----
+
+inline std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+inline void overwrite(const std::filesystem::path& file, std::int64_t offset, std::string_view bytes) {
+  std::fstream{file, std::ios::binary | std::ios::in | std::ios::out}.seekp(offset).write(
+      bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+// A results database as a finished run leaves it.
+inline void given_a_plan(const Books& books) {
+  auto ledger = books.open();
+  import(ledger, {card("1"), card("2")});
+}
+
+inline void change(const Books& books, const std::string& sql) {
+  sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(sql);
+}
+
+// Every way of opening it is refused in the same words, and its files stay as they are.
+inline void check_refused(const Books& books, const std::string& why) {
+  const auto all_bytes = [&] {
+    return content_of(books.file) + '|' + content_of(books.file.string() + "-wal") + '|' +
+           content_of(books.file.string() + "-journal");
+  };
+  const auto before = all_bytes();
+  for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
+    CAPTURE(static_cast<int>(access));
+    const auto opened = Ledger::open(books.file, k_job, access);
+    REQUIRE(opened.has_error());
+    CHECK(opened.error().code == Errc::cannot_create);
+    CHECK(opened.error().what == books.file.string() + why);
+  }
+  CHECK(all_bytes() == before);
+}
+
+inline const std::string k_advice =
+    "; it is left as it is; name another file in results.database or with --results";
+inline const std::string k_advice_for_damage =
+    "; it is left as it is; restore a copy, or name another file in results.database or with --results";
 
 }  // namespace cardvoid::ledger_test

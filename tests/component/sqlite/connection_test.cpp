@@ -2,10 +2,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cardvoid/sqlite/connection.hpp>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <vector>
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -193,6 +195,40 @@ TEST_SUITE("component") {
     }
     CHECK(sqlite3_get_autocommit(connection.get()) != 0);
     CHECK(count_rows(connection) == 0);
+  }
+
+  TEST_CASE("connection: while it is locked out it asks again and again until told to give up") {
+    const Folder folder;
+    Connection first{folder.path / "a.db", Mode::create};
+    Connection second{folder.path / "a.db", Mode::read_write};
+    const Transaction open{first};
+    std::vector<std::chrono::milliseconds> waited;
+    second.on_busy([&](std::chrono::milliseconds so_far) {
+      waited.push_back(so_far);
+      return waited.size() < 5;
+    });
+    const auto moved = std::move(second);
+    for (int round = 1; round <= 2; ++round) {
+      waited.clear();
+      CHECK(code_of([&] { Statement{moved, "BEGIN IMMEDIATE"}.bind().run(); }) == SQLITE_BUSY);
+      REQUIRE(waited.size() == 5);
+      CHECK(waited.front() < std::chrono::milliseconds{10});
+      CHECK(waited.back() >= std::chrono::milliseconds{10 + 20 + 30 + 40});
+      CHECK(std::is_sorted(waited.begin(), waited.end()));
+    }
+  }
+
+  TEST_CASE("connection: one that keeps the log leaves it beside the database when it closes") {
+    const Folder folder;
+    const auto log = folder.path / "a.db-wal";
+    {
+      Connection db{folder.path / "a.db", Mode::create};
+      db.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (x)");
+      db.keep_log_on_close();
+    }
+    CHECK(std::filesystem::file_size(log) > 0);
+    { Connection{folder.path / "a.db", Mode::read_write}.execute("SELECT * FROM t"); }
+    CHECK_FALSE(std::filesystem::exists(log));
   }
 
   TEST_CASE("transaction: a second writer is turned away at once") {

@@ -3,14 +3,18 @@
 
 #include <cardvoid/base/error.hpp>
 #include <filesystem>
+#include <string_view>
 
 namespace cardvoid::ledger {
 
 // The one file that a name stands for, whatever symbolic links lead there: two names, one lock.
 std::filesystem::path real_path(const std::filesystem::path& file);
 
-// Makes the folder (0700) when it is missing. Error: cannot_create (73), also for a network file system,
-// where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview").
+// Error: cannot_create (73) when its folder, or the nearest one above that is there, is on a network file
+// system, where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview").
+Result<void> check_place(const std::filesystem::path& database);
+
+// Makes the folder (0700) when it is missing, and checks the place. Error: cannot_create (73).
 Result<void> prepare_folder(const std::filesystem::path& database);
 
 // The name of a network file system by statfs(2)'s f_type; empty for any other.

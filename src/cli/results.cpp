@@ -1,0 +1,54 @@
+#include "results.hpp"
+
+#include <fmt/format.h>
+
+#include "interrupt.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+// A moment's lock, a backup's or a browser's, is not worth a word.
+constexpr milliseconds k_first_word = 2s, k_next_word = 60s;
+
+ledger::Waiting waiting(Console& console, const model::Job& job, bool (*interrupted)()) {
+  const auto next = std::make_shared<milliseconds>(k_first_word);
+  const auto file = job.results.database.string();
+  return {[&console, file, next, interrupted](milliseconds waited) {
+            if (waited >= *next) {
+              console.log(LogLevel::warning,
+                          *next == k_first_word
+                              ? fmt::format("{} is locked by another program; waiting", file)
+                              : fmt::format("{} is locked by another program; waiting for {} now", file,
+                                            humanize_duration(waited)));
+              *next = waited + k_next_word;
+            }
+            return !interrupted();
+          },
+          [&console, file, next](milliseconds waited) {
+            if (*next > k_first_word)
+              console.log(LogLevel::info,
+                          fmt::format("{} is free again after {}", file, humanize_duration(waited)));
+            *next = k_first_word;
+          }};
+}
+
+}  // namespace
+
+Result<ledger::Ledger> open_results(Console& console, const model::Job& job, ledger::Access access) {
+  return ledger::Ledger::open(job.results.database, job.name, access,
+                              waiting(console, job, Interrupt::has_come));
+}
+
+Result<void> require_results(const model::Job& job) {
+  std::error_code ignored;
+  if (std::filesystem::exists(job.results.database, ignored)) return {};
+  return ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only).error();
+}
+
+void leave_signals_to_run(Console& console, const model::Job& job, ledger::Ledger& ledger) {
+  ledger.when_locked(waiting(console, job, [] { return false; }));
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,138 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/input/code_list.hpp>
+#include <cardvoid/ledger/lock.hpp>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "results.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr int k_codes_between_questions = 256;
+
+// The codes of the list, until a signal comes.
+std::function<Result<std::optional<ledger::Choice::Listed>>()> reader_of(input::CodeList& list) {
+  return [&list, read = 0]() mutable -> Result<std::optional<ledger::Choice::Listed>> {
+    if (read++ % k_codes_between_questions == 0 && Interrupt::has_come())
+      return Error{Errc::stopped, "interrupted while reading the codes; nothing was put back"};
+    const auto code = list.next();
+    if (!code) return code.error();
+    if (!*code) return std::nullopt;
+    return ledger::Choice::Listed{(*code)->text, (*code)->line};
+  };
+}
+
+std::string column_for_codes(const model::Input& input) {
+  const auto named = input.columns.find("code");
+  return named == input.columns.end() ? "code" : named->second;
+}
+
+std::string rows(std::int64_t count) {
+  return fmt::format("{} row{}", report::grouped(count), count == 1 ? "" : "s");
+}
+
+// " (row 3 code ****0003 pending, row 9 …, …)".
+std::string examples(const std::vector<ledger::PutBack::Row>& shown, std::int64_t count) {
+  std::string text;
+  for (const auto& row : shown)
+    text +=
+        fmt::format("{}row {} code {} {}", text.empty() ? " (" : ", ", row.id, mask(row.code), row.status);
+  return text + (static_cast<std::size_t>(count) > shown.size() ? ", …)" : ")");
+}
+
+std::string examples(const std::vector<ledger::PutBack::Code>& shown, std::int64_t count) {
+  std::string text;
+  for (const auto& code : shown)
+    text += fmt::format("{}{}{}", text.empty() ? " (" : ", ", mask(code.code),
+                        code.line > 0 ? fmt::format(" in line {}", code.line) : "");
+  return text + (static_cast<std::size_t>(count) > shown.size() ? ", …)" : ")");
+}
+
+void warn_about(const ledger::PutBack& result, const Options& options, Console& console) {
+  if (result.not_found > 0)
+    console.log(LogLevel::warning, fmt::format("{} {} no row{}", report::grouped(result.not_found),
+                                               result.not_found == 1 ? "code matches" : "codes match",
+                                               examples(result.codes_not_found, result.not_found)));
+  if (result.not_eligible > 0)
+    console.log(
+        LogLevel::warning,
+        fmt::format("left as they are, since not {}: {}{}",
+                    options.status.empty() ? "rejected or unresolved" : options.status,
+                    rows(result.not_eligible), examples(result.rows_not_eligible, result.not_eligible)));
+}
+
+std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
+  std::string text = fmt::format("job {}\n", job.name);
+  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+    text += fmt::format("  {:<14}{:>14}{}{}\n", label, report::grouped(count), remark.empty() ? "" : "  ",
+                        remark);
+  };
+  line("retried", result.retried,
+       result.retried > 0 ? "pending again: the next run sends them; `cardvoid plan` shows the fingerprint"
+                          : "");
+  line("in doubt", result.in_doubt,
+       result.in_doubt > 0 ? "left as they are: `cardvoid reconcile` first" : "");
+  line("not eligible", result.not_eligible);
+  line("not found", result.not_found, result.not_found > 0 ? "codes without a row" : "");
+  return text;
+}
+
+std::string as_json(const ledger::PutBack& result, const model::Job& job) {
+  return boost::json::serialize(boost::json::object{{"job", job.name},
+                                                    {"retried", result.retried},
+                                                    {"in_doubt", result.in_doubt},
+                                                    {"not_eligible", result.not_eligible},
+                                                    {"not_found", result.not_found}}) +
+         "\n";
+}
+
+}  // namespace
+
+// Puts chosen rows back into the plan; sends nothing and needs no keys.
+int retry(Console& console) {
+  const auto& options = console.options();
+  const Interrupt interrupt;
+  const auto job = job::load(options.job_file, options.overrides);
+  if (!job) return console.fail(job.error());
+
+  ledger::Choice choice;
+  if (!options.status.empty()) choice.status = model::status_from_text(options.status);
+  choice.codes = options.codes;
+  std::unique_ptr<input::CodeList> list;
+  if (!options.code_file.empty()) {
+    auto opened = input::open_code_list(options.code_file, column_for_codes(job->input));
+    if (!opened) return console.fail(with_context(opened.error(), "--where-code-in"));
+    list = std::move(*opened);
+    choice.list = reader_of(*list);
+  }
+
+  if (const auto there = require_results(*job); !there) return console.fail(there.error());
+  const auto lock = ledger::Lock::acquire(job->results.database, "retry");
+  if (!lock) return console.fail(lock.error());
+  auto ledger = open_results(console, *job, ledger::Access::read_write);
+  if (!ledger) return console.fail(ledger.error());
+  const auto result = ledger->put_back(choice);
+  if (!result) return console.fail(result.error());
+
+  warn_about(*result, options, console);
+  if (!console.answer(options.json ? as_json(*result, *job) : answer_text(*result, *job)))
+    return static_cast<int>(Errc::io);
+  if (result->in_doubt > 0)
+    return console.fail(
+        {Errc::stopped,
+         fmt::format(
+             "left as they are, since in doubt: {}{}; run `cardvoid reconcile {}` first, which reads the "
+             "cards back",
+             rows(result->in_doubt), examples(result->rows_in_doubt, result->in_doubt),
+             options.job_file.string())});
+  if (result->retried == 0) return console.fail({Errc::bad_input, "no row matches; nothing was put back"});
+  return 0;
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,105 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/input/code_list.hpp>
+#include <utility>
+
+#include "csv_parser.hpp"
+#include "line_reader.hpp"
+
+namespace cardvoid::input {
+
+namespace {
+
+std::string_view without_line_end(std::string_view line) {
+  return line.substr(0, line.find_last_not_of("\r\n") + 1);
+}
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+class Codes final : public CodeList {
+ public:
+  Codes(ReadBytes read, std::string name) : lines_{std::move(read), std::move(name)} {}
+
+  // Finds out what it is by its first line that is not blank.
+  Result<void> begin(const std::string& code_column) {
+    for (;;) {
+      const auto line = lines_.next();
+      if (!line) return line.error();
+      if (!*line) return {};
+      if (is_blank((*line)->bytes)) continue;
+      column_ = find_column((*line)->bytes, code_column);
+      if (!column_) first_ = std::string{without_line_end((*line)->bytes)}, first_line_ = (*line)->number;
+      return {};
+    }
+  }
+
+  Result<std::optional<Code>> next() override { return column_ ? next_of_column() : next_line(); }
+
+ private:
+  static std::optional<std::size_t> find_column(std::string_view header, const std::string& code_column) {
+    CsvParser parser;
+    auto fed = parser.feed(header);
+    if (fed && *fed == CsvParser::Fed::unfinished) fed = parser.finish();  // no line feed
+    if (!fed || *fed != CsvParser::Fed::record) return std::nullopt;
+    const auto& fields = parser.fields();
+    for (const auto& name : {std::string{"code"}, code_column})
+      if (const auto found = std::find(fields.begin(), fields.end(), name); found != fields.end())
+        return static_cast<std::size_t>(found - fields.begin());
+    return std::nullopt;
+  }
+
+  Result<std::optional<Code>> next_line() {
+    if (first_line_ > 0) return Code{first_, std::exchange(first_line_, 0)};
+    for (;;) {
+      const auto line = lines_.next();
+      if (!line) return line.error();
+      if (!*line) return std::nullopt;
+      if (!is_blank((*line)->bytes)) return Code{without_line_end((*line)->bytes), (*line)->number};
+    }
+  }
+
+  Result<std::optional<Code>> next_of_column() {
+    std::int64_t start = 0;
+    std::size_t size = 0;
+    for (;;) {
+      const auto line = lines_.next();
+      if (!line) return line.error();
+      const auto fed = *line ? parser_.feed((*line)->bytes) : parser_.finish();
+      if (*line && start == 0) start = (*line)->number;
+      if (!fed) return with_context(fed.error(), fmt::format("{}:{}", lines_.name(), start));
+      if (*fed == CsvParser::Fed::record) {
+        if (parser_.fields().size() <= *column_)
+          return Error{Errc::bad_input, fmt::format("{}:{}: has no field code; the header has {} before it",
+                                                    lines_.name(), start, *column_)};
+        const auto code = parser_.fields()[*column_];
+        if (!code.empty()) return Code{code, start};
+      }
+      if (!*line) return std::nullopt;
+      size = *fed == CsvParser::Fed::unfinished ? size + (*line)->bytes.size() : 0;
+      if (size > k_longest_record_bytes)
+        return Error{Errc::bad_input,
+                     fmt::format("{}:{}: the record that starts here is longer than 64 KiB; is "
+                                 "a closing quotation mark missing?",
+                                 lines_.name(), start)};
+      if (size == 0) start = 0;
+    }
+  }
+
+  LineReader lines_;
+  CsvParser parser_;
+  std::optional<std::size_t> column_;  // of a CSV file
+  std::string first_;                  // line, which turned out to be a code
+  std::int64_t first_line_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<CodeList>> read_code_list(ReadBytes read, std::string name,
+                                                 const std::string& code_column) {
+  auto codes = std::make_unique<Codes>(std::move(read), std::move(name));
+  if (const auto begun = codes->begin(code_column); !begun) return begun.error();
+  return std::unique_ptr<CodeList>{std::move(codes)};
+}
+
+}  // namespace cardvoid::input

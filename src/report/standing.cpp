@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cardvoid/report/standing.hpp>
+
+namespace cardvoid::report {
+
+namespace {
+
+constexpr std::size_t k_most_columns_of_words = 100;
+
+// The platform's words, or ours. What it repeats of the request was masked when it came; once more for what
+// an older version may have left.
+std::string words_of(const ledger::RowInDoubt& row) { return mask_in(row.error_message, row.openid); }
+
+std::string line_for(const ledger::RowInDoubt& row) {
+  const auto* state = row.held ? "held" : row.status == model::Status::in_flight ? "in flight" : "unresolved";
+  auto text = fmt::format("    row {} code {} {}", row.id, mask(row.code), state);
+  text += row.error_code.empty() ? ": no answer is on record" : ": " + escape_for_terminal(row.error_code);
+  if (const auto words = words_of(row); !words.empty())
+    text += fmt::format(", \"{}\"", fit_to_width(escape_for_terminal(words), k_most_columns_of_words));
+  return text + "\n";
+}
+
+std::string words_for_doubt(const Standing& standing) {
+  const auto& t = standing.totals;
+  const auto under_way = standing.is_under_way ? t.in_flight : 0, others = t.in_doubt() - t.held - under_way;
+  std::string text;
+  const auto say = [&](std::int64_t count, const char* words) {
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : "; ", grouped(count), words);
+  };
+  say(t.held, "held, contradictory or unknown answers: look at them, then `cardvoid reconcile`");
+  say(others, "read back first by the next run");
+  say(under_way, "in flight now");
+  return text;
+}
+
+boost::json::object as_json(const ledger::RowInDoubt& row) {
+  return {{"row_id", row.id}, {"code", mask(row.code)},       {"status", model::to_text(row.status)},
+          {"held", row.held}, {"error_code", row.error_code}, {"error_message", words_of(row)}};
+}
+
+}  // namespace
+
+std::string standing_text(const Standing& standing) {
+  const auto& t = standing.totals;
+  std::string text;
+  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+    text += fmt::format("  {:<12}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
+  };
+  line("in doubt", t.in_doubt(), words_for_doubt(standing));
+  for (const auto& row : standing.in_doubt)
+    if (!standing.is_under_way || row.status != model::Status::in_flight) text += line_for(row);
+  if (t.in_doubt() > static_cast<std::int64_t>(standing.in_doubt.size()) && !standing.is_under_way)
+    text += "    all of them: cardvoid export --status unresolved, and --status in_flight\n";
+  line("invalidated", t.invalidated);
+  if (t.by_answer() > 0) line("", t.by_answer(), "by our answer");
+  if (t.read_back > 0) line("", t.read_back, "found INVALID after a lost answer");
+  if (t.already > 0) line("", t.already, "already INVALID before us");
+  line("rejected", t.rejected, t.rejected > 0 ? "by the platform: cardvoid export --status rejected" : "");
+  line("pending", t.pending,
+       t.conflicts > 0 ? fmt::format("{} of them in conflict with the input: not sent", grouped(t.conflicts))
+       : t.pending > 0 ? "not sent yet"
+                       : "");
+  return text;
+}
+
+void add_standing(boost::json::object& object, const Standing& standing) {
+  const auto& t = standing.totals;
+  boost::json::array rows;
+  for (const auto& row : standing.in_doubt) rows.push_back(as_json(row));
+  object["rows"] = t.rows();
+  object["in_doubt"] = t.in_doubt();
+  object["held"] = t.held;
+  object["in_flight"] = t.in_flight;
+  object["unresolved"] = t.unresolved;
+  object["rows_in_doubt"] = std::move(rows);
+  object["invalidated"] = t.invalidated;
+  object["answer"] = t.by_answer();
+  object["read_back"] = t.read_back;
+  object["already"] = t.already;
+  object["rejected"] = t.rejected;
+  object["pending"] = t.pending;
+  object["conflicts"] = t.conflicts;
+  object["to_send"] = t.to_send();
+  object["refused"] = t.refused;
+}
+
+}  // namespace cardvoid::report

@@ -1,0 +1,171 @@
+#include <memory>
+#include <thread>
+
+#include "component/ledger/rig.hpp"
+
+// Another program holds the database locked.
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+  using namespace std::chrono_literals;
+
+  namespace {
+
+  // Notes what was said; gives up after `patience`.
+  struct Witness {
+    ledger::Waiting waiting(milliseconds patience = 1min) {
+      return {[this, patience](milliseconds waited) {
+                ++asked;
+                longest = std::max(longest, waited);
+                return waited < patience;
+              },
+              [this](milliseconds waited) { over.push_back(waited); }};
+    }
+    int asked = 0;
+    milliseconds longest{0};
+    std::vector<milliseconds> over;
+  };
+
+  // Holds the lock until told, or for `duration`.
+  struct Other {
+    explicit Other(const Books& books) : db{books.file, sqlite::Mode::read_write} {
+      db.execute("BEGIN IMMEDIATE");
+    }
+    ~Other() {
+      if (thread.joinable()) thread.join();
+    }
+    void let_go_after(milliseconds duration) {
+      thread = std::thread{[this, duration] {
+        std::this_thread::sleep_for(duration);
+        db.execute("COMMIT");
+      }};
+    }
+    sqlite::Connection db;
+    std::thread thread;
+  };
+
+  }  // namespace
+
+  TEST_CASE("locked: a change waits until the other program lets go and tells how long it did") {
+    const Books books;
+    given_a_plan(books);
+    Witness witness;
+    auto ledger = must(Ledger::open(books.file, k_job, Access::read_write, witness.waiting()));
+    CHECK(witness.asked == 0);
+    Other other{books};
+    other.let_go_after(400ms);
+    send(ledger, intent(1));
+    CHECK(witness.asked >= 4);  // 10 to 100 ms apart
+    CHECK(witness.asked <= 40);
+    REQUIRE(witness.over.size() == 1);
+    CHECK(witness.over[0] >= 200ms);
+    CHECK(witness.over[0] <= 5s);
+    send(ledger, intent(2));
+    CHECK(witness.over.size() == 1);
+    CHECK(must(ledger.totals()).in_flight == 2);
+  }
+
+  TEST_CASE("locked: giving up changes nothing and says so and the ledger can be used again") {
+    const Books books;
+    given_a_plan(books);
+    Witness witness;
+    auto ledger = must(Ledger::open(books.file, k_job, Access::create, witness.waiting(50ms)));
+    {
+      const Other other{books};
+      for (const auto& refused : {ledger.begin(), ledger.begin_import(k_now), ledger.index_brands()}) {
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().code == Errc::stopped);
+        CHECK(refused.error().what == books.file.string() +
+                                          ": interrupted while waiting for the lock that another program "
+                                          "holds; nothing was sent");
+      }
+    }
+    CHECK(witness.over.empty());
+    CHECK(import(ledger, {card("1"), card("2")}).known == 2);
+  }
+
+  TEST_CASE("locked: an import that lost the lock between two of its transactions can be abandoned") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    must(ledger.begin_import(k_now));
+    must(ledger.add({card("2"), 2}));
+    must(ledger.commit());  // as after 100,000 lines, and the next BEGIN is given up
+    must(ledger.abandon_import());
+    CHECK(books.codes() == "1");
+    CHECK(import(ledger, {card("1"), card("2")}).added == 1);
+  }
+
+  TEST_CASE("locked: opening waits too while another program has the database for itself") {
+    const Books books;
+    given_a_plan(books);
+    for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
+      Witness witness;
+      auto other = std::make_unique<sqlite::Connection>(books.file, sqlite::Mode::read_write);
+      other->execute(
+          "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; UPDATE meta SET value = value; COMMIT");
+      const auto refused = Ledger::open(books.file, k_job, access, witness.waiting(100ms));
+      REQUIRE(refused.has_error());
+      CHECK(refused.error().code == Errc::stopped);
+      std::thread later{[&] {
+        std::this_thread::sleep_for(300ms);
+        other.reset();
+      }};
+      auto ledger = must(Ledger::open(books.file, k_job, access, witness.waiting()));
+      later.join();
+      CHECK(must(ledger.totals()).pending == 2);
+      CHECK(witness.over.size() == 1);
+    }
+  }
+
+  TEST_CASE("locked: folding the log in does not wait for who only reads") {
+    const Books books;
+    given_a_plan(books);
+    Witness witness;
+    auto ledger = must(Ledger::open(books.file, k_job, Access::read_write, witness.waiting()));
+    sqlite::Connection reader{books.file, sqlite::Mode::read_only};
+    sqlite::Statement reading{reader, "SELECT id FROM row"};
+    reading.bind();
+    REQUIRE(reading.step());
+    send(ledger, intent(1));
+    const auto begun = std::chrono::steady_clock::now();
+    must(ledger.checkpoint());
+    CHECK(std::chrono::steady_clock::now() - begun < 5s);
+    CHECK(witness.asked == 0);
+    send(ledger, intent(2));
+  }
+
+  TEST_CASE("locked: who waits during a run can be told to wait in another way") {
+    const Books books;
+    given_a_plan(books);
+    auto ledger = books.open(Access::read_write);
+    Witness witness;
+    ledger.when_locked(witness.waiting(50ms));
+    const Other other{books};
+    const auto begun = ledger.begin();
+    REQUIRE(begun.has_error());
+    CHECK(begun.error().code == Errc::stopped);
+  }
+
+  TEST_CASE("locked: another program that holds the database is named as the cause after a while") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    sqlite::Connection other{books.file, sqlite::Mode::read_write};
+    other.execute("BEGIN IMMEDIATE");
+    const auto begun_at = std::chrono::steady_clock::now();
+    const auto begun = ledger.begin();
+    const auto waited = std::chrono::steady_clock::now() - begun_at;
+    REQUIRE(begun.has_error());
+    CHECK(begun.error().code == Errc::io);
+    CHECK(begun.error().what ==
+          books.file.string() +
+              ": database is locked; another program holds it locked; close that program "
+              "and run the same command again");
+    CHECK(waited > std::chrono::seconds{8});  // a backup or a browser may hold it for a moment
+    CHECK(waited < std::chrono::seconds{20});
+    CHECK(must(ledger.totals()).pending == 1);  // reading goes on
+    other.execute("ROLLBACK");
+    send(ledger, intent(1));
+  }
+}
