@@ -244,6 +244,9 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
           "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
           "PRAGMA journal_size_limit = 67108864");
       if (found == Found::nothing) has_log = create_tables(state->db, job_name);
+      // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on
+      // it.
+      if (found == Found::results) state->checkpoint();
     });
     if (!ready) return ready.error();
     if (!has_log) return not_ours(file, "cannot have a write-ahead log where it is");

@@ -57,7 +57,8 @@ void Tally::add(const Tally& other) {
                                           &Tally::signals,
                                           &Tally::clock_steps,
                                           &Tally::outages,
-                                          &Tally::reconciles};
+                                          &Tally::reconciles,
+                                          &Tally::retries};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [code, count] : other.exit_codes) exit_codes[code] += count;
@@ -69,10 +70,11 @@ std::string Tally::text() const {
       "{} jobs with {} rows, {} processes, {} requests\n"
       "  died: {} killed, {} by power loss; of these {} before the first request, {} inside a disk "
       "operation\n"
-      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} calls for a card that was "
+      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} calls for a "
+      "card that was "
       "INVALID already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_in_import, crashes_in_commit, disk_faults,
-      signals, clock_steps, outages, reconciles, second_calls);
+      signals, clock_steps, outages, reconciles, retries, second_calls);
   text += "  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += "\n  processes by exit code:";
@@ -201,9 +203,12 @@ void Job::run() {
   const auto processes = chance_.between(1, 6);
   for (std::int64_t i = 0; i < processes; ++i) {
     const auto luck = chance_.between(0, 99);
-    const int code = live(luck < 4 ? Command::plan : luck < 16 ? Command::reconcile : Command::run);
+    const int code = live(luck < 4    ? Command::plan
+                          : luck < 14 ? Command::reconcile
+                          : luck < 24 ? Command::retry
+                                      : Command::run);
     world_.pass(chance_.happens(0.5) ? chance_.between(0ms, 2'000ms) : chance_.between(0ms, 40'000ms));
-    if ((code == 0 || code == 1) && chance_.happens(0.5)) break;
+    if ((code == 0 || code == 1) && chance_.happens(0.4)) break;
     if (chance_.happens(0.3)) imported_ = platform_.cards().size();
   }
 
@@ -256,6 +261,7 @@ int Job::live(Command command) {
   reads_only_ = command != Command::run;
   for (auto& card : platform_.cards()) card.posts_counted = card.gets_counted = 0;
   if (command == Command::reconcile) ++tally_.reconciles;
+  if (command == Command::retry) ++tally_.retries;
   if (!is_calm_) arm();
   int code = -1;
   try {
@@ -326,6 +332,15 @@ int Job::work(Command command) {
   };
   auto ledger = ledger::Ledger::open(k_database, k_job_name, ledger::Access::create);
   if (!ledger) return judge(ledger.error());
+  if (command == Command::retry) {
+    ledger::Choice choice;
+    if (chance_.happens(0.5))
+      choice.status = chance_.one_of(std::array{model::Status::rejected, model::Status::unresolved});
+    const auto put_back = ledger->put_back(choice);
+    if (!put_back) return judge(put_back.error());
+    world_.tell("{} rows put back, {} are in doubt", put_back->retried, put_back->in_doubt);
+    return put_back->in_doubt > 0 ? 75 : 0;
+  }
   if (command != Command::reconcile) {
     ListOfCards source{platform_.cards(), imported_};
     const auto imported = run::import_from(source, *ledger, [] { return false; });

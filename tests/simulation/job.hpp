@@ -49,7 +49,7 @@ class Job : public Watch {
     bool held = false;
     std::int64_t posts_on_record = 0;
   };
-  enum class Command { plan, run, reconcile };
+  enum class Command { plan, run, reconcile, retry };
 
   void draw_cards();
   void draw_habits();
