@@ -53,6 +53,91 @@ TEST_SUITE("cli") {
     CHECK(stage.run("status").out.find("1  RESOURCE_NOT_EXISTS (rejected)") != std::string::npos);
   }
 
+  TEST_CASE("status: rows in doubt are shown first with the platform's words and as the summary shows them") {
+    auto settings = sandbox::plain_settings();
+    settings.faults = {{sandbox::Fault::wrong_card, 1.0}};
+    settings.fault_read_backs = true;
+    const Stage stage{settings, {{"members.csv", plain_members(40)}}};
+    const auto ended = stage.run("run", {"--yes", "--limit", "1"});
+    INFO(ended.err);
+    CHECK(ended.exit_code == 69);
+    const auto page = stage.run("status");
+    CHECK(page.exit_code == 0);
+    for (const auto& text : {ended.out, page.out}) {
+      CAPTURE(text);
+      const auto head = text.find('\n') + 1;
+      CHECK(text.substr(head).starts_with("  in doubt                 1  1 held, "));
+      CHECK(text.find("    row 1 code **** held: WRONG_CARD, \"", head) != std::string::npos);
+      CHECK(text.find("oPlain") == std::string::npos);
+      CHECK(text.find("card0000") == std::string::npos);
+    }
+    const auto answer = boost::json::parse(stage.run("status", {"--json"}).out).as_object();
+    CHECK(answer.at("in_doubt") == 1);
+    CHECK(answer.at("held") == 1);
+    const auto& row = answer.at("rows_in_doubt").as_array().at(0).as_object();
+    CHECK(row.at("row_id") == 1);
+    CHECK(row.at("held") == true);
+    CHECK(row.at("code") == "****");
+    CHECK(row.at("error_code") == "WRONG_CARD");
+  }
+
+  TEST_CASE("status: rows that a crash left are in doubt and those in flight in a run are nobody's worry") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 3s;
+    const Stage stage{settings, {{"members.csv", plain_members(40)}}};
+    const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 3);
+    const auto during = stage.run("status");
+    CAPTURE(during.out);
+    CHECK(during.out.find(" in flight now\n") != std::string::npos);
+    CHECK(during.out.find("row 1 ") == std::string::npos);
+    program->send_signal(SIGKILL);
+    program->wait();
+    const auto after = stage.run("status");
+    CAPTURE(after.out);
+    CHECK(after.out.find(" read back first by the next run\n") != std::string::npos);
+    CHECK(after.out.find("    row 1 code **** in flight: no answer is on record\n") != std::string::npos);
+  }
+
+  TEST_CASE(
+      "status: invalidated rows are counted by how they were settled as in the summary and the export") {
+    Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(4)}}};
+    stage.sandbox.reset();
+    auto cards = stage.read("cards.csv");
+    const auto at = cards.find("card0003"), state = cards.find("EFFECTIVE,", at);
+    REQUIRE(state != std::string::npos);
+    cards.replace(state, std::string_view{"EFFECTIVE,"}.size(), "INVALID,2026-01-02T03:04:05+08:00");
+    stage.write("cards.csv", cards);
+    auto settings = sandbox::plain_settings();
+    settings.dir = stage.dir;
+    settings.faults = {{sandbox::Fault::reset_applied, 1.0}};
+    stage.sandbox = sandbox::Sandbox::start(settings).value();
+    CHECK(stage.run("run", {"--yes", "--limit", "1"}).exit_code == 75);
+    stage.sandbox->set_faults({});
+    const auto ended = stage.run("run", {"--yes"});
+    INFO(ended.err);
+    CHECK(ended.exit_code == 0);
+    const auto page = stage.run("status");
+    for (const auto& text : {ended.out, page.out}) {
+      CAPTURE(text);
+      CHECK(text.find("invalidated              4\n"
+                      "                           2  by our answer\n"
+                      "                           1  found INVALID after a lost answer\n"
+                      "                           1  already INVALID before us\n") != std::string::npos);
+    }
+    const auto answer = boost::json::parse(stage.run("status", {"--json"}).out).as_object();
+    for (const auto& [name, count] :
+         {std::pair{"invalidated", 4}, {"answer", 2}, {"read_back", 1}, {"already", 1}}) {
+      CAPTURE(name);
+      CHECK(answer.at(name) == count);
+    }
+    const auto by_row = stage.ask_results("SELECT code, settled_by FROM results");
+    CHECK(by_row == std::vector<Line>{{"card0000", "read_back"},
+                                      {"card0001", "answer"},
+                                      {"card0002", "answer"},
+                                      {"card0003", "already"}});
+  }
+
   TEST_CASE("status: --watch shows it again and again until it is stopped") {
     const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
     CHECK(stage.run("plan").exit_code == 0);
