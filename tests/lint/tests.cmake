@@ -10,3 +10,6 @@ add_test(NAME "lint/test names: the script sees what it must" COMMAND ${CMAKE_CU
 set_tests_properties("lint/test names" "lint/test names: the script sees what it must" PROPERTIES LABELS lint)
 set_tests_properties("lint/co_await braces" "lint/co_await braces: the script sees what it must"
   "lint/include table" "lint/include table: the script sees what it must" PROPERTIES LABELS lint)
+add_test(NAME "lint/guarantees" COMMAND ${CMAKE_CURRENT_LIST_DIR}/guarantees.sh ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/guarantees: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/guarantees.sh --self-test)
+set_tests_properties("lint/guarantees" "lint/guarantees: the script sees what it must" PROPERTIES LABELS lint)
