@@ -289,8 +289,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE(
-      "rulings: a row that is called done and never is ends unresolved and a second one stops the run") {
+  TEST_CASE("rulings: a row that is called done and is not ends unresolved and two stop the run") {
     OneRow once;
     once.answering = [](const Request& request) -> std::optional<Fault> {
       if (request.row == 1 && request.kind == AttemptKind::invalidate) return Fault{not_invalid};
