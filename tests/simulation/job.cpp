@@ -51,7 +51,7 @@ void Tally::add(const Tally& other) {
                                           &Tally::second_calls,
                                           &Tally::kills,
                                           &Tally::power_losses,
-                                          &Tally::crashes_in_import,
+                                          &Tally::crashes_before_requests,
                                           &Tally::crashes_in_commit,
                                           &Tally::disk_faults,
                                           &Tally::signals,
@@ -73,8 +73,8 @@ std::string Tally::text() const {
       "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} calls for a "
       "card that was "
       "INVALID already\n",
-      jobs, rows, processes, requests, kills, power_losses, crashes_in_import, crashes_in_commit, disk_faults,
-      signals, clock_steps, outages, reconciles, retries, second_calls);
+      jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
+      disk_faults, signals, clock_steps, outages, reconciles, retries, second_calls);
   text += "  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += "\n  processes by exit code:";
@@ -263,11 +263,14 @@ int Job::live(Command command) {
   if (command == Command::reconcile) ++tally_.reconciles;
   if (command == Command::retry) ++tally_.retries;
   if (!is_calm_) arm();
+  const auto requests_before = platform_.received();
   int code = -1;
   try {
     code = work(command);
-    if (disk_.crashed()) die();
-    if (disk_.crashed()) code = -1;
+    if (disk_.crashed()) {  // while it closed its files
+      die();
+      code = -1;
+    }
   } catch (const Crash&) {
     if (disk_.crashed()) {
       ++tally_.crashes_in_commit;
@@ -275,6 +278,7 @@ int Job::live(Command command) {
     }
     code = -1;
   }
+  if (code < 0 && platform_.received() == requests_before) ++tally_.crashes_before_requests;
   observer_.reset();
   world_.bury();
   disarm();
