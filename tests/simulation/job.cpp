@@ -407,6 +407,8 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
       known != results_.end() &&
       (known->second.status == "invalidated" || known->second.status == "rejected"))
     fail("sent although it is settled", &card);
+  if (const auto known = results_.find(card.card.code); known != results_.end() && known->second.held)
+    fail("sent although it is held", &card);
   if (!observer_) observer_ = std::make_unique<Observer>();
   observer_->intent.bind(row);
   if (!observer_->intent.step()) fail("sent before its intent was durable", &card);
