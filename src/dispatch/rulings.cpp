@@ -163,8 +163,8 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
       // Not believed while an invalidation may still show, or still be on its way: what a second one does is
       // unknown (platform.md section 12), and neither "rejected" nor "pending" may turn out wrong.
       const auto believed_at = task.last_doubt + k_read_back_lag;
-      if (task.doubt && now.steady < believed_at)
-        return again(row, task, AttemptKind::read_back, believed_at);
+      if (task.doubt && task.written_at < believed_at)  // its answer may have taken long
+        return again(row, task, AttemptKind::read_back, std::max(now.steady, believed_at));
       if (task.refusal) return reject(*task.refusal, task.refused_by, outcome);
       if (settings_.read_back_only) {
         if (outcome.kind == refused) return give_up(outcome, false);

@@ -96,17 +96,23 @@ Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path
   return damaged(file, fmt::format("is damaged ({})", how));
 }
 
-// False: the place has no room for a write-ahead log.
-bool create_tables(sqlite::Connection& db, std::string_view job_name) {
-  sqlite::Statement wal{db, "PRAGMA journal_mode = WAL"};
-  wal.bind();
-  if (!wal.step() || wal.text(0) != "wal") return false;
-  wal.reset();
+void create_tables(sqlite::Connection& db, std::string_view job_name) {
   sqlite::Transaction transaction{db};
   db.execute(std::string{k_results_sql});
   sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
   transaction.commit();
-  return true;
+}
+
+// False where the file system cannot have one. The statement says "wal" before the header that makes it so is
+// written: only its end tells of a failure. Every writer asks, since a promise hangs on it: without the log a
+// power failure may take back the last commit (sqlite.org/pragma.html#pragma_synchronous, EXTRA).
+bool turn_on_log(sqlite::Connection& db) {
+  sqlite::Statement{db, "PRAGMA journal_mode = WAL"}.bind().run();
+  sqlite::Statement mode{db, "PRAGMA journal_mode"};
+  mode.bind();
+  const bool is_on = mode.step() && mode.text(0) == "wal";
+  mode.reset();
+  return is_on;
 }
 
 }  // namespace
@@ -243,7 +249,8 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       state->db.execute(
           "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
           "PRAGMA journal_size_limit = 67108864");
-      if (found == Found::nothing) has_log = create_tables(state->db, job_name);
+      has_log = turn_on_log(state->db);
+      if (has_log && found == Found::nothing) create_tables(state->db, job_name);
       // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on
       // it.
       if (found == Found::results) state->checkpoint();
@@ -335,6 +342,12 @@ Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
 }
 
 Result<void> Ledger::begin() {
+  // Written into a file without a name, everything would be lost at the end.
+  if (state_->db.has_moved())
+    return Error{Errc::io,
+                 fmt::format("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
+                             "with its -wal and run the same command again",
+                             state_->file.string())};
   return state_->guarded([&] { state_->db.execute("BEGIN IMMEDIATE"); });
 }
 

@@ -137,6 +137,11 @@ void Connection::on_busy(KeepTrying keep_trying) {
   busy_ = std::move(busy);
 }
 
+bool Connection::has_moved() const {
+  int moved = 0;
+  return sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
 void Connection::keep_log_on_close() {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }

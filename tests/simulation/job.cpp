@@ -87,13 +87,19 @@ std::string Tally::text() const {
 Job::Job(Disk& disk, std::uint64_t seed, bool traces)
     : disk_{disk}, world_{seed, traces}, chance_{seed ^ 0x9E3779B97F4A7C15ULL}, platform_{world_, {}} {
   disk_.reset(seed);
+  if (traces)
+    disk_.before = [this](const Operation& operation) {
+      constexpr const char* k_kinds[] = {"write", "truncate", "sync", "remove"};
+      world_.tell("    disk {}: {} {} at {}, {} bytes", operation.number, k_kinds[operation.kind],
+                  operation.file, operation.offset, operation.size);
+    };
   draw_cards();
   draw_habits();
   draw_weather();
   draw_events();
 }
 
-Job::~Job() = default;
+Job::~Job() { disk_.before = nullptr; }
 
 void Job::draw_cards() {
   auto& limits = job_.limits;

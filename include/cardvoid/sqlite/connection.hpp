@@ -45,6 +45,9 @@ class Connection {
   using KeepTrying = std::function<bool(std::chrono::milliseconds waited)>;
   void on_busy(KeepTrying keep_trying);
 
+  // Does the name stand for another file now, or for none? (sqlite.org/howtocorrupt.html, section 4.2)
+  bool has_moved() const;
+
   // Closing leaves the write-ahead log as it is, for databases that are only looked at.
   void keep_log_on_close();
 
