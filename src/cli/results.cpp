@@ -12,10 +12,10 @@ using namespace std::chrono_literals;
 // A moment's lock, a backup's or a browser's, is not worth a word.
 constexpr milliseconds k_first_word = 2s, k_next_word = 60s;
 
-ledger::Waiting waiting(Console& console, const model::Job& job, bool (*interrupted)()) {
+ledger::Waiting waiting(Console& console, const model::Job& job) {
   const auto next = std::make_shared<milliseconds>(k_first_word);
   const auto file = job.results.database.string();
-  return {[&console, file, next, interrupted](milliseconds waited) {
+  return {[&console, file, next](milliseconds waited) {
             if (waited >= *next) {
               console.log(LogLevel::warning,
                           *next == k_first_word
@@ -24,7 +24,7 @@ ledger::Waiting waiting(Console& console, const model::Job& job, bool (*interrup
                                             humanize_duration(waited)));
               *next = waited + k_next_word;
             }
-            return !interrupted();
+            return !Interrupt::has_come();
           },
           [&console, file, next](milliseconds waited) {
             if (*next > k_first_word)
@@ -37,18 +37,13 @@ ledger::Waiting waiting(Console& console, const model::Job& job, bool (*interrup
 }  // namespace
 
 Result<ledger::Ledger> open_results(Console& console, const model::Job& job, ledger::Access access) {
-  return ledger::Ledger::open(job.results.database, job.name, access,
-                              waiting(console, job, Interrupt::has_come));
+  return ledger::Ledger::open(job.results.database, job.name, access, waiting(console, job));
 }
 
 Result<void> require_results(const model::Job& job) {
   std::error_code ignored;
   if (std::filesystem::exists(job.results.database, ignored)) return {};
   return ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only).error();
-}
-
-void leave_signals_to_run(Console& console, const model::Job& job, ledger::Ledger& ledger) {
-  ledger.when_locked(waiting(console, job, [] { return false; }));
 }
 
 }  // namespace cardvoid::cli

@@ -15,7 +15,4 @@ Result<ledger::Ledger> open_results(Console& console, const model::Job& job, led
 // Error when there is none yet: no_input (66). For commands that would otherwise leave a lock file behind.
 Result<void> require_results(const model::Job& job);
 
-// From here on signals are the run's business; waiting goes on.
-void leave_signals_to_run(Console& console, const model::Job& job, ledger::Ledger& ledger);
-
 }  // namespace cardvoid::cli

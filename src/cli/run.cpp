@@ -103,7 +103,7 @@ std::string attempt_line(const ledger::Attempt& attempt, const model::Card& card
 
 int run_job(Console& console) {
   const auto& options = console.options();
-  std::optional<Interrupt> interrupt{std::in_place};  // until the run itself heeds signals
+  const Interrupt interrupt;  // but while the run itself heeds signals
   if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
@@ -149,8 +149,6 @@ int run_job(Console& console) {
     to_send = plan->totals.to_send();
   }
 
-  leave_signals_to_run(console, *job, *ledger);
-  interrupt.reset();
   if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
 
   report::Progress progress{options.quiet ? report::ProgressMode::none : options.progress, stderr, to_send};
@@ -172,6 +170,7 @@ int run_job(Console& console) {
                             "second signal leaves at once and leaves them in doubt",
                             in_flight));
   };
+  events.is_stop_wanted = Interrupt::has_come;
 
   const auto report = run::execute(*job, keys, *ledger, order, events);
   progress.finish();

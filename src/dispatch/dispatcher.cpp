@@ -142,7 +142,7 @@ bool Dispatcher::may_start_fresh(const LaneState& lane, Instant now) const {
 std::optional<Action> Dispatcher::next_prepare(Instant now) {
   for (auto& lane : lanes_) {
     if (!has_room(lane) ||
-        lane.pacer.due_after(static_cast<std::size_t>(lane.preparing)) > now + prepare_lead())
+        lane.pacer.due_after(static_cast<std::size_t>(lane.preparing), now) > now + prepare_lead())
       continue;
     std::deque<RowId>* queue = !lane.read_backs.empty() ? &lane.read_backs
                                : !lane.resends.empty()  ? &lane.resends
@@ -204,7 +204,7 @@ Instant Dispatcher::wake_at(Instant now) const {
         continue;
       }
     }
-    auto ready_at = lane.pacer.due_after(static_cast<std::size_t>(lane.preparing)) - prepare_lead();
+    auto ready_at = lane.pacer.due_after(static_cast<std::size_t>(lane.preparing), now) - prepare_lead();
     if (!health_.choose(now, std::nullopt)) ready_at = std::max(ready_at, health_.wake_at());
     at = std::min(at, ready_at);
   }
@@ -223,10 +223,12 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
     task.lane = index;
     task.attempt = candidate.attempts;
     task.sent_earlier_at = candidate.first_sent_at;
+    task.held = candidate.held;
     task.doubt = candidate.status != Status::pending;
     if (task.doubt) {
       // That run may have been killed just now, or its clock have been ahead of what ours shows.
-      const auto age = std::max(now.wall - candidate.last_sent_at.value_or(now.wall), milliseconds{0});
+      const auto sent_at = candidate.has_open_attempt ? now.wall : candidate.last_sent_at.value_or(now.wall);
+      const auto age = std::max(now.wall - sent_at, milliseconds{0});
       task.last_doubt = now.steady + settings_.request_timeout - age;
     }
     if (task.doubt || settings_.read_back_only) {
@@ -272,8 +274,11 @@ Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std:
   }
   task.phase = Phase::waiting;  // unless a ruling says otherwise
   task.fresh_connection = false;
+  if (model::was_sent(outcome.kind) && outcome.kind != model::OutcomeKind::clock_refused)
+    task.signed_again = false;
   judge_endpoint(task, outcome, now.steady);
   judge_signature(outcome);
+  judge_content(outcome);
   judge_throttling(outcome, now.steady);
   auto ruling = task.next == AttemptKind::invalidate ? rule_on_invalidation(row, task, outcome, now, draw)
                                                      : rule_on_read_back(row, task, outcome, now, draw);

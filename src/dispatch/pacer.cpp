@@ -58,8 +58,8 @@ Instant Pacer::next_at() const {
   return at;
 }
 
-Instant Pacer::due_after(std::size_t ahead) const {
-  const auto first = next_at();
+Instant Pacer::due_after(std::size_t ahead, Instant now) const {
+  const auto first = std::max(next_at(), now);
   return first + interval(rate(first)) * static_cast<long long>(ahead);
 }
 

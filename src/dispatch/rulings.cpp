@@ -22,6 +22,8 @@ using model::Status;
 // After a doubtful attempt a read-back may lag behind the write. A refusal becomes final only when a
 // read-back this long after the last doubt still does not say INVALID.
 constexpr milliseconds k_read_back_lag = 5s;
+// "Rejected" is final, and after a doubt the refusal may be that of a card which we have invalidated: longer.
+constexpr milliseconds k_read_back_lag_of_refusal = 15s;
 // The platform's times are cut to whole seconds in some answers, and so is the clock they are compared with.
 constexpr milliseconds k_time_grain = 2s;
 // The platform refuses a signature whose time is five minutes off (platform.md section 3.4). So a request
@@ -30,9 +32,7 @@ constexpr milliseconds k_clock_tolerance = 5min;
 constexpr int k_most_wrong_cards = 2;
 // So often a row may be called done without being INVALID; so many such rows stop the run.
 constexpr int k_most_contradictions = 2, k_most_contradictory_rows = 2;
-// Before the platform key has proved itself, three answers that do not verify are enough. Later a proxy's
-// hiccup may strip a few: then it takes half of the last twenty.
-constexpr std::size_t k_unverified_unproven = 3, k_verdicts_kept = 20, k_unverified_of_kept = 10;
+constexpr std::size_t k_bad_before_any_good = 3, k_verdicts_kept = 20, k_bad_of_kept = 10;
 // With nothing but 429 as answers for so long, a quota is used up that waiting a little does not refill.
 constexpr milliseconds k_patience_with_429 = 10min;
 
@@ -86,7 +86,9 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
       return settle(was_invalid_before_us(task, outcome, now) ? SettledBy::already : SettledBy::answer,
                     outcome);
 
-    case wrong_card: ++task.wrong_cards; return again(row, task, AttemptKind::read_back, now.steady);
+    case wrong_card:
+      if (++task.wrong_cards >= k_most_wrong_cards) return hold_wrong_card(row, outcome);
+      return again(row, task, AttemptKind::read_back, now.steady);
     case unverified:
     case probe_signature:
     case unreadable:
@@ -147,7 +149,7 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
   const auto back_off = now.steady + std::max(settings_.retry.wait(std::max(task.read_backs, 1), draw),
                                               outcome.retry_after.value_or(0ms));
   const auto once_more = [&](Instant due) {
-    if (task.read_backs >= settings_.retry.max_attempts) return give_up(outcome, false);
+    if (task.read_backs >= settings_.retry.max_attempts) return give_up(outcome, task.held);
     return again(row, task, AttemptKind::read_back, due);
   };
 
@@ -162,28 +164,27 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
     case refused: {
       // Not believed while an invalidation may still show, or still be on its way: what a second one does is
       // unknown (platform.md section 12), and neither "rejected" nor "pending" may turn out wrong.
-      const auto believed_at = task.last_doubt + k_read_back_lag;
+      const auto believed_at =
+          task.last_doubt + (task.refusal ? k_read_back_lag_of_refusal : k_read_back_lag);
       if (task.doubt && task.written_at < believed_at)  // its answer may have taken long
         return again(row, task, AttemptKind::read_back, std::max(now.steady, believed_at));
+      if (task.held) return give_up(outcome, true);
       if (task.refusal) return reject(*task.refusal, task.refused_by, outcome);
       if (settings_.read_back_only) {
         if (outcome.kind == refused) return give_up(outcome, false);
         return Ruling{Status::pending, std::nullopt, false, true, outcome};
       }
-      if (std::exchange(task.called_done, false) && ++task.contradictions >= k_most_contradictions)
+      const bool is_last = task.invalidations >= settings_.retry.max_attempts;
+      if (std::exchange(task.called_done, false) &&
+          (++task.contradictions >= k_most_contradictions || is_last))
         return hold_contradiction(row, task.last_doubtful);
-      if (task.invalidations >= settings_.retry.max_attempts) return give_up(task.last_doubtful, false);
+      if (is_last) return give_up(task.last_doubtful, false);
       const auto due =
           task.invalidations == 0 ? now.steady : now.steady + settings_.retry.wait(task.invalidations, draw);
       return again(row, task, AttemptKind::invalidate, due);
     }
     case wrong_card:
-      if (++task.wrong_cards >= k_most_wrong_cards) {
-        stop({Errc::unavailable,
-              fmt::format("the platform keeps answering with another card than the one asked for (row {})",
-                          row)});
-        return give_up(outcome, true);
-      }
+      if (++task.wrong_cards >= k_most_wrong_cards) return hold_wrong_card(row, outcome);
       return once_more(back_off);
 
     case probe_signature:
@@ -238,6 +239,12 @@ Status Dispatcher::standing(const Task& task) {
 Ruling Dispatcher::halt(const Task& task, const Outcome& outcome, Errc code, const std::string& why) {
   stop({code, describe(why, outcome)});
   return {standing(task), std::nullopt, false, true, outcome};
+}
+
+Ruling Dispatcher::hold_wrong_card(RowId row, const Outcome& outcome) {
+  stop({Errc::unavailable,
+        fmt::format("the platform keeps answering with another card than the one asked for (row {})", row)});
+  return give_up(outcome, true);
 }
 
 // Neither executed nor not: only the operator can tell. Held, so that the next run gets past it.
@@ -321,33 +328,32 @@ void Dispatcher::judge_endpoint(const Task& task, const Outcome& outcome, Instan
     note(Notice::info, fmt::format("{} endpoint serves again", name));
 }
 
+bool Dispatcher::LatestVerdicts::note(bool good) {
+  latest_.push_back(good);
+  if (latest_.size() > k_verdicts_kept) latest_.pop_front();
+  return !good && bad() >= (bad() < count() ? k_bad_of_kept : k_bad_before_any_good);
+}
+
+std::size_t Dispatcher::LatestVerdicts::bad() const {
+  return static_cast<std::size_t>(std::count(latest_.begin(), latest_.end(), false));
+}
+
 void Dispatcher::judge_signature(const Outcome& outcome) {
-  const auto note_verdict = [&](bool verified) {
-    verified_.push_back(verified);
-    if (verified_.size() > k_verdicts_kept) verified_.pop_front();
-  };
   switch (outcome.kind) {
     case confirmed:
     case not_invalid:
     case wrong_card:
-    case unreadable:
-      note_verdict(true);
-      proven_ = true;
-      return;
+    case unreadable: signatures_.note(true); [[fallthrough]];
     case refused: proven_ = true; return;
     case unverified:
-    case distrusted: {
-      note_verdict(false);
-      const auto failed = static_cast<std::size_t>(std::count(verified_.begin(), verified_.end(), false));
-      const bool ever_verified = failed < verified_.size();
-      if (failed >= (ever_verified ? k_unverified_of_kept : k_unverified_unproven))
+    case distrusted:
+      if (signatures_.note(false))
         stop({Errc::bad_credentials,
               fmt::format(
                   "{} of the last {} answers carry no signature that our platform key verifies ({}); check "
                   "platform.public_key_id and platform.public_key_file",
-                  failed, verified_.size(), outcome.error_message)});
+                  signatures_.bad(), signatures_.count(), outcome.error_message)});
       return;
-    }
     case probe_signature:
     case accepted:
     case system_error:
@@ -363,6 +369,16 @@ void Dispatcher::judge_signature(const Outcome& outcome) {
     case not_sent:
     case bad_certificate: return;
   }
+}
+
+// Verified answers that settle nothing would let a run send every card and confirm none.
+void Dispatcher::judge_content(const Outcome& outcome) {
+  if (outcome.kind == confirmed || outcome.kind == not_invalid) contents_.note(true);
+  if (outcome.kind != wrong_card && outcome.kind != unreadable) return;
+  if (contents_.note(false))
+    stop({Errc::unavailable,
+          fmt::format("{} of the last {} verified answers are about another card or cannot be read ({})",
+                      contents_.bad(), contents_.count(), outcome.error_message)});
 }
 
 void Dispatcher::judge_throttling(const Outcome& outcome, Instant now) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/ledger/ledger.hpp>
+#include <cerrno>
 #include <system_error>
 
 #include <cardvoid/ledger/place.hpp>
@@ -35,14 +36,34 @@ std::optional<std::string_view> if_any(const std::string& text) {
   return http_status;
 }
 
-std::string fetch_sql(const char* condition) {
-  return fmt::format(
-      "SELECT row.id, brand_id, card_id, code, openid, reason, status, max(n), "
-      "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
-      "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)) "
-      "FROM (SELECT * FROM row WHERE id > ?1 AND id <= (SELECT max(last_row) FROM import) AND held <= ?3 AND "
-      "{} ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
-      condition);
+// What stopped a run at a row, rather than settled it.
+constexpr std::string_view k_stopped_a_run =
+    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) IN "
+    "('credentials_refused', 'setup_refused'), FALSE)";
+
+// The rows of one part of a Cursor, and what earlier runs did for them.
+sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
+  constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved')";
+  std::string condition;
+  if (part == Cursor::doubt) condition = fmt::format("{} AND (?3 OR NOT {})", k_in_doubt, k_stopped_a_run);
+  if (part == Cursor::fresh)
+    condition = "NOT ?3 AND status = 'pending' AND NOT conflict AND error_code IS NULL";
+  if (part == Cursor::troubled)
+    // Not what this run has taken up already.
+    condition = fmt::format(
+        "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run)) AND "
+        "NOT ?3 AND ((status = 'pending' AND NOT conflict AND error_code IS NOT NULL) OR ({} AND {}))",
+        k_in_doubt, k_stopped_a_run);
+  return {
+      db,
+      fmt::format(
+          "SELECT row.id, brand_id, card_id, code, openid, reason, status, held, max(n), "
+          "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
+          "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
+          "max(kind = 'invalidate' AND sent AND outcome IS NULL) "
+          "FROM (SELECT * FROM row WHERE id > ?1 AND id <= (SELECT max(last_row) FROM import) AND {}{} "
+          "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
+          condition, of_brand ? " AND brand_id = ?4" : "")};
 }
 
 constexpr std::string_view k_left_alone = "it is left as it is";
@@ -133,25 +154,37 @@ void Ledger::State::note_free() {
 void Ledger::State::checkpoint() {
   // Who reads the database holds this up too, maybe for hours; then the log is folded in another time.
   db.on_busy([](milliseconds so_far) { return so_far < k_patience_with_readers; });
-  sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  last_checkpoint =
+      sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   wait_when_locked();
+}
+
+void Ledger::State::checkpoint_or_throw() {
+  checkpoint();
+  if (last_checkpoint != SQLITE_OK && (last_checkpoint & 0xFF) != SQLITE_BUSY)
+    throw sqlite::Failure{db.get()};
 }
 
 Error Ledger::State::explain(const sqlite::Failure& failure) {
   const auto said = [&](Errc code, std::string_view advice) {
     return Error{code, fmt::format("{}: {}; {}", file.string(), failure.what(), advice)};
   };
+  const bool has_no_room =
+      failure.system_error == ENOSPC || failure.system_error == EDQUOT || failure.system_error == EFBIG;
+  if (failure.primary_code() == SQLITE_FULL || (failure.primary_code() == SQLITE_IOERR && has_no_room))
+    return said(Errc::io, "free some space there, or raise the quota, and run the same command again");
   switch (failure.primary_code()) {
-    case SQLITE_FULL: return said(Errc::io, "free some space there and run the same command again");
     case SQLITE_READONLY:
       // Ours has a write-ahead log and never a journal that opening it would roll back.
       if (failure.code == SQLITE_READONLY_ROLLBACK)
         return not_ours(file, "holds an unfinished transaction of another program");
       [[fallthrough]];
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM: return said(Errc::cannot_create, k_see_to_rights);
+    case SQLITE_PERM: return said(is_writing ? Errc::io : Errc::cannot_create, k_see_to_rights);
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT: return damaged(file, failure.what());
+    case SQLITE_CORRUPT:
+      if (is_writing) return said(Errc::io, "it was damaged while it is in use; restore a copy");
+      return damaged(file, failure.what());
     case SQLITE_BUSY:
       if (gave_up)
         return {Errc::stopped,
@@ -183,7 +216,10 @@ Journalling::Journalling(sqlite::Connection& db)
       update_row{
           db,
           "UPDATE row SET status = ?2, held = ?3, card_state = coalesce(?4, card_state), "
-          "invalid_time = coalesce(?5, invalid_time), error_code = ?6, error_message = ?7, http_status = ?8, "
+          "invalid_time = coalesce(?5, invalid_time), "
+          // A row that stays held keeps what it is held for.
+          "error_code = iif(?3, coalesce(?6, error_code), ?6), "
+          "error_message = iif(?3, coalesce(?7, error_message), ?7), http_status = ?8, "
           "request_id = ?9, endpoint = ?10, settled_by = ?11, finished_at = ?13, first_sent_at = "
           "coalesce(first_sent_at, ?12, (SELECT "
           "min(started_at) FROM attempt WHERE row_id = ?1 AND kind = 'invalidate' AND sent)) WHERE id = ?1"},
@@ -193,10 +229,9 @@ Journalling::Journalling(sqlite::Connection& db)
       set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
       save_counts{db,
                   "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5 WHERE id = ?1"},
-      fetch_doubt{db, fetch_sql("status IN ('in_flight', 'unresolved')")},
-      fetch_pending{db, fetch_sql("status = 'pending' AND NOT conflict")},
-      fetch_doubt_of_brand{db, fetch_sql("status IN ('in_flight', 'unresolved') AND brand_id = ?4")},
-      fetch_pending_of_brand{db, fetch_sql("status = 'pending' AND NOT conflict AND brand_id = ?4")} {}
+      fetch{fetching(db, Cursor::doubt, false),    fetching(db, Cursor::fresh, false),
+            fetching(db, Cursor::troubled, false), fetching(db, Cursor::doubt, true),
+            fetching(db, Cursor::fresh, true),     fetching(db, Cursor::troubled, true)} {}
 
 Ledger::Ledger(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Ledger::Ledger(Ledger&&) noexcept = default;
@@ -253,10 +288,11 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       if (has_log && found == Found::nothing) create_tables(state->db, job_name);
       // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on
       // it.
-      if (found == Found::results) state->checkpoint();
+      if (found == Found::results) state->checkpoint_or_throw();
     });
     if (!ready) return ready.error();
     if (!has_log) return not_ours(file, "cannot have a write-ahead log where it is");
+    state->is_writing = true;
     return Ledger{std::move(state)};
   } catch (const sqlite::Failure& failure) {  // of opening the file itself
     return Error{Errc::cannot_create,
@@ -311,13 +347,13 @@ Result<void> Ledger::index_brands() {
 
 Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
   return state_->guarded([&] {
-    auto& journalling = state_->journal();
     std::vector<model::Candidate> rows;
-    const auto read = [&](sqlite::Statement& statement) {
+    while (cursor.part != Cursor::end) {
+      auto& statement =
+          state_->journal().fetch[static_cast<std::size_t>(cursor.part) + (cursor.brand_id ? 3 : 0)];
       const auto wanted = count - static_cast<int>(rows.size());
-      const int most_held = cursor.doubt_only ? 1 : 0;
-      cursor.brand_id ? statement.bind(cursor.after, wanted, most_held, *cursor.brand_id)
-                      : statement.bind(cursor.after, wanted, most_held);
+      cursor.brand_id ? statement.bind(cursor.after, wanted, int{cursor.doubt_only}, *cursor.brand_id)
+                      : statement.bind(cursor.after, wanted, int{cursor.doubt_only});
       while (statement.step()) {
         model::Candidate row;
         row.id = cursor.after = statement.int64(0);
@@ -325,18 +361,17 @@ Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
                     std::string{statement.text(3)}, std::string{statement.text(4)},
                     std::string{statement.text(5)}};
         row.status = *model::status_from_text(statement.text(6));
-        row.attempts = static_cast<int>(statement.int64(7));
-        if (!statement.is_null(8)) row.first_sent_at = WallTime{milliseconds{statement.int64(8)}};
-        if (!statement.is_null(9)) row.last_sent_at = WallTime{milliseconds{statement.int64(9)}};
+        row.held = statement.int64(7) != 0;
+        row.attempts = static_cast<int>(statement.int64(8));
+        if (!statement.is_null(9)) row.first_sent_at = WallTime{milliseconds{statement.int64(9)}};
+        if (!statement.is_null(10)) row.last_sent_at = WallTime{milliseconds{statement.int64(10)}};
+        row.has_open_attempt = statement.int64(11) != 0;
         rows.push_back(std::move(row));
       }
-    };
-    if (!cursor.doubt_done) {
-      read(cursor.brand_id ? journalling.fetch_doubt_of_brand : journalling.fetch_doubt);
-      if (static_cast<int>(rows.size()) < count) cursor.doubt_done = true, cursor.after = 0;
+      if (static_cast<int>(rows.size()) == count) break;
+      cursor.part = static_cast<Cursor::Part>(cursor.part + 1);
+      cursor.after = 0;
     }
-    if (cursor.doubt_done && !cursor.doubt_only && static_cast<int>(rows.size()) < count)
-      read(cursor.brand_id ? journalling.fetch_pending_of_brand : journalling.fetch_pending);
     return rows;
   });
 }
@@ -344,10 +379,11 @@ Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
 Result<void> Ledger::begin() {
   // Written into a file without a name, everything would be lost at the end.
   if (state_->db.has_moved())
-    return Error{Errc::io,
-                 fmt::format("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
-                             "with its -wal and run the same command again",
-                             state_->file.string())};
+    return Error{
+        Errc::io,
+        fmt::format("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
+                    "with its -wal and run the same command again",
+                    state_->file.string())};
   return state_->guarded([&] { state_->db.execute("BEGIN IMMEDIATE"); });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of Ledger share: the connection and its prepared statements.
 
+#include <array>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <string_view>
@@ -34,7 +35,7 @@ struct Journalling {
   explicit Journalling(sqlite::Connection& db);
   sqlite::Statement open_attempt, mark_in_flight, close_intent, insert_read_back, update_row, withdraw,
       set_status, save_counts;
-  sqlite::Statement fetch_doubt, fetch_pending, fetch_doubt_of_brand, fetch_pending_of_brand;
+  std::array<sqlite::Statement, 6> fetch;  // the parts of a Cursor, then the same for one brand
 };
 
 struct Ledger::State {
@@ -46,14 +47,17 @@ struct Ledger::State {
   sqlite::Connection db;
   std::filesystem::path file;  // as the user named it
   Waiting waiting;
-  milliseconds waited{0};  // for the lock, in the work under way
-  bool gave_up = false;    // waiting for it
+  milliseconds waited{0};   // for the lock, in the work under way
+  bool gave_up = false;     // waiting for it
+  bool is_writing = false;  // open, and known to be ours
   std::optional<Importing> importing;
   std::optional<Journalling> journalling;
 
   void count_line();  // of the input; commits now and then
   void wait_when_locked();
   void checkpoint();
+  void checkpoint_or_throw();  // when it failed for another reason than somebody who reads
+  int last_checkpoint = 0;     // SQLite's code
 
   // Prepared on first use, inside guarded().
   Journalling& journal() {

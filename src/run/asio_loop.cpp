@@ -23,8 +23,9 @@ void AsioLoop::call_at(Instant when, std::function<void()> what) {
 }
 
 void AsioLoop::run(Runner& runner) {
-  heed_hang_up();
+  heed_signals();
   wait_for_signal(runner);
+  if (events_.is_stop_wanted && events_.is_stop_wanted()) runner.stop({Errc::stopped, "interrupted"});
   tick(runner);
   while (!runner.is_finished() && io_.run_one() > 0) {
   }
@@ -32,12 +33,21 @@ void AsioLoop::run(Runner& runner) {
   beat_.cancel();
   signals_.cancel();
   io_.run();  // what was cancelled
+  leave_at_next_signal();
 }
 
 // A hang-up, as when a terminal is closed, counts as a stop unless nohup or a service manager ignores it.
-void AsioLoop::heed_hang_up() {
+void AsioLoop::heed_signals() {
+  heeded_ = {SIGINT, SIGTERM};
   struct sigaction present {};
-  if (::sigaction(SIGHUP, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) signals_.add(SIGHUP);
+  if (::sigaction(SIGHUP, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) heeded_.push_back(SIGHUP);
+  for (const int signal : heeded_) signals_.add(signal);
+}
+
+void AsioLoop::leave_at_next_signal() {
+  signals_.clear();
+  for (const int signal : heeded_)
+    std::signal(signal, [](int) { std::_Exit(static_cast<int>(Errc::stopped)); });
 }
 
 void AsioLoop::wait_for_signal(Runner& runner) {
@@ -45,7 +55,7 @@ void AsioLoop::wait_for_signal(Runner& runner) {
     if (error || runner.is_finished()) return;
     if (std::exchange(was_interrupted_, true)) std::_Exit(static_cast<int>(Errc::stopped));
     runner.stop({Errc::stopped, fmt::format("SIG{} received", ::sigabbrev_np(signal))});
-    if (interrupted_) interrupted_(runner.snapshot().in_flight);
+    if (events_.interrupted) events_.interrupted(runner.snapshot().in_flight);
     wait_for_signal(runner);
   });
 }

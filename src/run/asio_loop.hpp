@@ -5,17 +5,19 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/execute.hpp>
 #include <csignal>
 #include <functional>
+#include <vector>
 
 namespace cardvoid::run {
 
-// The first SIGINT, SIGTERM or SIGHUP stops the run softly, a second one leaves the process at once with exit
-// code 75: what was in flight is in doubt and is read back by the next run.
+// While it runs, the first SIGINT, SIGTERM or SIGHUP stops the run softly, a second one leaves the process at
+// once with exit code 75: what was in flight is in doubt and is read back by the next run. After it has run
+// the first one leaves: what is still to be written may have to wait for a lock.
 class AsioLoop : public Loop {
  public:
-  // `interrupted` is called at the first signal, with the number of requests that are being waited for.
-  explicit AsioLoop(std::function<void(int in_flight)> interrupted) : interrupted_{std::move(interrupted)} {}
+  explicit AsioLoop(const Events& events) : events_{events} {}
 
   Now now() override { return read_clocks(); }
   void call_at(Instant when, std::function<void()> what) override;
@@ -24,15 +26,17 @@ class AsioLoop : public Loop {
   boost::asio::io_context& context() { return io_; }
 
  private:
-  void heed_hang_up();
+  void heed_signals();
+  void leave_at_next_signal();
   void wait_for_signal(Runner& runner);
   void tick(Runner& runner);
 
-  std::function<void(int)> interrupted_;
+  const Events& events_;
+  std::vector<int> heeded_;
   bool was_interrupted_ = false;
   boost::asio::io_context io_{1};
   boost::asio::steady_timer alarm_{io_}, beat_{io_};
-  boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  boost::asio::signal_set signals_{io_};
 };
 
 }  // namespace cardvoid::run

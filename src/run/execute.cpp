@@ -54,9 +54,9 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
     const auto brands = ledger.brands();
     if (!brands) return failed(brands.error());
     if (const auto indexed = ledger.index_brands(); !indexed) return failed(indexed.error());
-    for (const auto& brand : *brands) cursors.push_back({brand, order.read_back_only, false, 0});
+    for (const auto& brand : *brands) cursors.push_back({brand, order.read_back_only});
   }
-  if (cursors.empty()) cursors.push_back({std::nullopt, order.read_back_only, false, 0});
+  if (cursors.empty()) cursors.push_back({std::nullopt, order.read_back_only});
 
   // What an earlier run sent may still count: begin one window later than that.
   const auto last = ledger.last_sent_at(begun.wall);
@@ -98,7 +98,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
 
 Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
                        const Events& events) {
-  AsioLoop loop{events.interrupted};
+  AsioLoop loop{events};
   const auto platform = Platform::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};

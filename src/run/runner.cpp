@@ -34,11 +34,8 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
 
 Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
                std::vector<ledger::Cursor> cursors, ledger::RunId run)
-    : events_{events},
-      doors_{doors},
-      run_{run},
-      cursors_{std::move(cursors)},
-      dispatcher_{dispatch_settings(job, order, cursors_.size())} {
+    : events_{events}, doors_{doors}, run_{run}, dispatcher_{dispatch_settings(job, order, cursors.size())} {
+  for (auto& cursor : cursors) cursors_.push_back(std::make_shared<ledger::Cursor>(std::move(cursor)));
   doors_.store.on_failure([this](Error error) { abandon(std::move(error)); });
 }
 
@@ -68,9 +65,8 @@ void Runner::pump() {
 
 bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
   auto rows = std::make_shared<std::vector<model::Candidate>>();
-  auto* cursor = &cursors_[fetch.lane];
   doors_.store.submit(
-      [rows, cursor, count = fetch.count](ledger::Ledger& ledger) -> Result<void> {
+      [rows, cursor = cursors_[fetch.lane], count = fetch.count](ledger::Ledger& ledger) -> Result<void> {
         auto fetched = ledger.fetch(*cursor, count);
         if (!fetched) return fetched.error();
         *rows = std::move(*fetched);

@@ -92,7 +92,9 @@ class VfsFile {
 }  // namespace
 
 Failure::Failure(sqlite3* db)
-    : Failure{db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM, sqlite3_errmsg(db)} {}
+    : Failure{db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM, sqlite3_errmsg(db)} {
+  if (db) system_error = sqlite3_system_errno(db);
+}
 Failure::Failure(int extended_code, const std::string& message)
     : std::runtime_error{message}, code{extended_code} {}
 

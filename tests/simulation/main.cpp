@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
     if (dash != std::string_view::npos && !read_number(words[0].substr(0, dash), from)) return usage();
     if (!read_number(words[0].substr(dash == std::string_view::npos ? 0 : dash + 1), to)) return usage();
   }
+  if (to < from) return usage();
   Disk disk{"simulation", from};
   disk.become_default();
   Tally tally;

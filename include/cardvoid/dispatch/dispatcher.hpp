@@ -135,6 +135,7 @@ class Dispatcher {
     model::Endpoint endpoint = model::Endpoint::primary;
     std::optional<model::Endpoint> avoid;  // where it failed last
     bool fresh_connection = false;
+    bool held = false;          // read back, and no more
     bool doubt = false;         // an invalidation may have been executed without our knowing
     bool invalidated = false;   // an invalidation was written in this run
     bool signed_again = false;  // after a complaint about the time
@@ -166,6 +167,18 @@ class Dispatcher {
     bool exhausted = false;
   };
 
+  // Whether the latest of some kind of answers were as they should be. A few that are not may be a proxy's
+  // hiccup; three before the first good one, or half of the last twenty, are not.
+  class LatestVerdicts {
+   public:
+    bool note(bool good);  // true: too many are not
+    std::size_t bad() const;
+    std::size_t count() const { return latest_.size(); }
+
+   private:
+    std::deque<bool> latest_;  // oldest first
+  };
+
   struct Due {
     Instant at;
     model::RowId row;
@@ -180,12 +193,14 @@ class Dispatcher {
   Ruling again(model::RowId row, Task& task, model::AttemptKind kind, Instant due);
   Ruling halt(const Task& task, const model::Outcome& outcome, Errc code, const std::string& why);
   static model::Status standing(const Task& task);
+  Ruling hold_wrong_card(model::RowId row, const model::Outcome& outcome);
   Ruling hold_unknown(const model::Outcome& outcome);
   Ruling hold_contradiction(model::RowId row, const model::Outcome& outcome);
   bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
   std::string instead_of(model::Endpoint endpoint) const;
   void judge_endpoint(const Task& task, const model::Outcome& outcome, Instant now);
   void judge_signature(const model::Outcome& outcome);
+  void judge_content(const model::Outcome& outcome);
   void judge_throttling(const model::Outcome& outcome, Instant now);
 
   std::optional<Action> next_stopping();
@@ -211,7 +226,8 @@ class Dispatcher {
   std::int64_t taken_up_ = 0;
   int preparing_ = 0, in_flight_ = 0, waiting_ = 0;
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late
-  std::deque<bool> verified_;  // of the latest answers that should carry a signature; oldest first
+  LatestVerdicts signatures_;  // of the answers that should carry one
+  LatestVerdicts contents_;    // of the verified answers: do they speak of the card that was asked?
   std::optional<Instant> throttled_since_;  // nothing but 429 since then
   int contradictory_rows_ = 0;
   bool proven_ = false;  // our credentials and theirs have worked once in this run

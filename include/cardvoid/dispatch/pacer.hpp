@@ -26,7 +26,7 @@ class Pacer {
   Instant next_at() const;
 
   // When the request after `ahead` others would be due: how far to prepare.
-  Instant due_after(std::size_t ahead) const;
+  Instant due_after(std::size_t ahead, Instant now) const;
 
   // Takes the permit for one request that leaves now. Call only when next_at() <= now.
   void take(Instant now);

@@ -143,11 +143,12 @@ struct Attempt {
   model::Outcome outcome;
 };
 
-// Where a lane's reading stands. Rows in doubt come first, held ones only for `reconcile`.
+// Where a lane's reading stands. Rows in doubt come first, then those that nothing has happened to. Last come
+// those that something did: a row that stops every run shall not keep the others from their turn.
 struct Cursor {
   std::optional<std::string> brand_id;  // only rows of this brand
-  bool doubt_only = false;              // `reconcile`: held ones too
-  bool doubt_done = false;
+  bool doubt_only = false;              // `reconcile`
+  enum Part { doubt, fresh, troubled, end } part = doubt;
   model::RowId after = 0;  // of the part that is being read
 };
 

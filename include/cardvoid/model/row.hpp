@@ -54,6 +54,8 @@ struct Candidate {
   int attempts = 0;  // journalled so far, of every kind: the next attempt is number attempts + 1
   // Of our invalidation requests in earlier runs, by this machine's clock: the earliest and the latest.
   std::optional<WallTime> first_sent_at, last_sent_at;
+  bool has_open_attempt = false;  // its run died: nobody knows when it left, if it did
+  bool held = false;              // only `retry` may have it sent again
 };
 
 }  // namespace cardvoid::model

@@ -23,6 +23,8 @@ struct Events {
   std::function<void(const ledger::Attempt&, const model::Card&)> attempt;
   // The first SIGINT or SIGTERM: what is in flight is being settled.
   std::function<void(int in_flight)> interrupted;
+  // Asked once, when sending is about to begin: did a signal come before the run heeded them?
+  std::function<bool()> is_stop_wanted;
 };
 
 struct Order {

@@ -9,6 +9,7 @@
 #include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -66,7 +67,8 @@ class Runner {
   const Events& events_;
   const Doors doors_;
   const ledger::RunId run_;
-  std::vector<ledger::Cursor> cursors_;  // used by the store's work only
+  std::vector<std::shared_ptr<ledger::Cursor>>
+      cursors_;  // used by the store's work only, which may outlive us
   dispatch::Dispatcher dispatcher_;
   std::unordered_map<model::RowId, Flight> flights_;
   ledger::RunCounts counts_;

@@ -22,7 +22,8 @@ namespace cardvoid::sqlite {
 struct Failure : std::runtime_error {
   explicit Failure(sqlite3* db);
   Failure(int extended_code, const std::string& message);
-  int code;  // extended result code (sqlite.org/rescode.html)
+  int code;              // extended result code (sqlite.org/rescode.html)
+  int system_error = 0;  // errno of the operation that failed, where there was one
   int primary_code() const { return code & 0xFF; }
 };
 

@@ -94,7 +94,7 @@ struct Books {
 };
 
 inline RowId id_of(Ledger& ledger, const std::string& code) {
-  ledger::Cursor pending, in_doubt{.brand_id = {}, .doubt_only = true, .doubt_done = false, .after = 0};
+  ledger::Cursor pending, in_doubt{.brand_id = {}, .doubt_only = true};
   for (auto* cursor : {&pending, &in_doubt})
     for (const auto& row : must(ledger.fetch(*cursor, 1000)))
       if (row.card.code == code) return row.id;

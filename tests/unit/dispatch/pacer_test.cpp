@@ -142,8 +142,8 @@ TEST_SUITE("unit") {
   TEST_CASE("pacer: due_after says when the request behind others may leave") {
     Pacer pacer{5};
     pacer.take(k_start);
-    CHECK(pacer.due_after(0) == pacer.next_at());
-    CHECK(pacer.due_after(2) - pacer.next_at() == 410ms);
+    CHECK(pacer.due_after(0, pacer.next_at()) == pacer.next_at());
+    CHECK(pacer.due_after(2, pacer.next_at()) - pacer.next_at() == 410ms);
   }
 
   TEST_CASE("pacer: a 429 pauses for a second and halves the rate") {
