@@ -158,7 +158,7 @@ TEST_SUITE("component") {
     must(ledger.begin());
     const auto opened = ledger.open_attempt(intent(1));
     REQUIRE(opened.has_error());
-    CHECK(opened.error().code == Errc::cannot_create);
+    CHECK(opened.error().code == Errc::io);
   }
 
   TEST_CASE("open: a damaged schema is an error of the reading and no exception") {

@@ -72,7 +72,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(run.run().stopped);
     CHECK(run.count(Status::rejected) == 400);
     CHECK(run.elapsed().count() <
-          1.1 * static_cast<double>(run.sends.size()) / 100 + 7);  // 5 s after a doubt
+          1.1 * static_cast<double>(run.sends.size()) / 100 + 17);  // 5 s after a doubt
   }
 
   TEST_CASE("dispatcher: holds few rows in memory") {

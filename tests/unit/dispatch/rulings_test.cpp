@@ -276,6 +276,52 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("rulings: a held row is read back by every run and only settled or left held") {
+    VirtualRun run{{}};
+    run.given_rows(2, Status::unresolved, 3);
+    for (auto& [id, row] : run.rows) {
+      row.candidate.held = true;
+      row.candidate.first_sent_at = row.candidate.last_sent_at = run.start.wall - 1h;
+    }
+    run.cards.invalid_at[1] = run.start.wall - 59min;
+    run.run();
+    CHECK(run.story(1) == "read_back confirmed");
+    CHECK(run.rows.at(1).last().settled_by == SettledBy::read_back);
+    CHECK(run.story(2) == "read_back not_invalid");
+    CHECK(run.rows.at(2).status == Status::unresolved);
+    CHECK(run.rows.at(2).last().held);
+  }
+
+  TEST_CASE("rulings: a read-back counts from when it left and not from when it was answered") {
+    OneRow run{{{lost, false, 50ms}, {not_invalid, false, 9s}}};
+    CHECK_FALSE(run.run().stopped);
+    CHECK(run.story_of_row() ==
+          "invalidate lost; read_back not_invalid; read_back not_invalid; invalidate confirmed");
+  }
+
+  TEST_CASE("rulings: verified answers that are not about the cards asked for stop the run") {
+    for (const auto kind : {wrong_card, unreadable}) {
+      VirtualRun run{{}};
+      run.given_rows(50);
+      run.answering = [&](const Request& request) -> std::optional<Fault> {
+        if (request.kind == AttemptKind::invalidate) return Fault{kind, true};
+        return Fault{unreadable};
+      };
+      const auto finished = run.run();
+      REQUIRE(finished.stopped);
+      CHECK(finished.stopped->code == Errc::unavailable);
+      CHECK(run.sends.size() < 12);
+    }
+    VirtualRun half{{}};  // every invalidation is answered so, and every read-back well
+    half.given_rows(60);
+    half.answering = [](const Request& request) -> std::optional<Fault> {
+      if (request.kind == AttemptKind::invalidate) return Fault{wrong_card, true};
+      return std::nullopt;
+    };
+    REQUIRE(half.run().stopped);
+    CHECK(half.sends.size() < 40);
+  }
+
   TEST_CASE("rulings: an answer that no table knows stops the run and holds its row for the operator") {
     for (const bool at_read_back : {false, true}) {
       OneRow run{at_read_back ? std::vector<Fault>{{lost, false, 50ms}, {unknown_answer}}
