@@ -248,6 +248,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   retrying->add_option("--code", o.codes, "Rows with this card code, of whatever template; repeatable")
       ->type_name("CODE")
       ->expected(1)
+      ->allow_extra_args(false)  // else CLI11 takes "[a,b]" apart
       ->take_all();
   retrying
       ->add_option("--where-code-in", o.code_file,

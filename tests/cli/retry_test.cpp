@@ -142,6 +142,7 @@ TEST_SUITE("cli") {
     CHECK(stage.ask_results("SELECT code FROM results WHERE status = 'pending'")[0][0] == "unknown00018");
     CHECK(answer_of(stage.run("retry", {"--where-code-in", csv, "--status", "unresolved", "--json"})) ==
           "0 0 2 0 ");
+    CHECK(answer_of(stage.run("retry", {"--code=[unknown00017,unknown00018]", "--json"})) == "0 0 0 1 ");
     Circumstances piped;
     piped.standard_input = stage.read("rejected.csv");
     const auto ended = outside::run(stage.words("retry", {"--where-code-in", "-", "--json"}), piped);

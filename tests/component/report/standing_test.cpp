@@ -37,9 +37,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("standing: doubt comes first and those held come first of all") {
     CHECK(standing_text(doubtful()) ==
-          "  in doubt               520  60 held, contradictory or unknown answers: look at them, then "
-          "`cardvoid "
-          "reconcile`; 460 read back first by the next run\n"
+          "  in doubt               520  60 held, contradictory or unknown answers: sent again only after "
+          "`cardvoid retry`; 460 read back first by the next run\n"
           "    row 17 code ****0017 held: WRONG_CARD, \"of ****, not\\x1B[2J\"\n"
           "    row 3 code ****-003 unresolved: LOST, \"Connection reset by peer\"\n"
           "    row 4 code ****-004 in flight: no answer is on record\n"
