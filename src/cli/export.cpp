@@ -50,6 +50,8 @@ int export_results(Console& console) {
       return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return console.fail(ledger.error());
+  // A damaged page can hide rows without an error: results that lack some must not look whole.
+  if (const auto sound = ledger->verify(); !sound) return console.fail(sound.error());
 
   auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();
   if (!out) return console.fail(out.error());

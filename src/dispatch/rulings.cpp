@@ -155,9 +155,8 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
 
   switch (outcome.kind) {
     case confirmed: {
-      // What this run sent without doubt was not executed; of what earlier runs sent that is not sure.
-      const bool may_be_ours = task.doubt || task.sent_earlier_at;
-      const bool before_us = !may_be_ours || was_invalid_before_us(task, outcome, now);
+      // Even of what was refused: whoever said so may have asked twice on our behalf.
+      const bool before_us = was_invalid_before_us(task, outcome, now);
       return settle(before_us ? SettledBy::already : SettledBy::read_back, outcome);
     }
     case not_invalid:

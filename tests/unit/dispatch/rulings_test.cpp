@@ -86,12 +86,12 @@ TEST_SUITE("unit") {
     CHECK(run.row().last().settled_by == SettledBy::read_back);
   }
 
-  TEST_CASE("rulings: what only someone else can have done is not claimed") {
+  TEST_CASE("rulings: what was not INVALID before our first request is not called already so") {
     OneRow run;
     run.cards.refuses_second_time = true;
     run.cards.invalid_at[1] = run.start.wall + 10ms;  // just after our first request left; it was refused
     CHECK_FALSE(run.run().stopped);
-    CHECK(run.row().last().settled_by == SettledBy::already);
+    CHECK(run.row().last().settled_by == SettledBy::read_back);
   }
 
   TEST_CASE("rulings: a refusal is final after one read-back and shows the platform's code") {
