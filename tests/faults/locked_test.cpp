@@ -134,6 +134,27 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().after_invalid == 0);
   }
 
+  TEST_CASE("locked: a signal leaves a run that waits only for its last results") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 1s;
+    const Stage stage{settings, {{"members.csv", plain_members(1)}}};
+    CHECK(stage.run("plan").exit_code == 0);
+    Browser browser{stage};
+    const auto program = stage.start("run", {"--yes"});
+    stage.wait_until("status = 'in_flight'", 1);
+    browser.hold();
+    program->wait_for_words(k_locked);  // its one answer is there and cannot be written down
+    CHECK_FALSE(program->ends_within(500ms));
+    program->send_signal(SIGTERM);
+    CHECK(program->wait(5s).exit_code == 75);
+    browser.let_go();
+    const auto again = stage.run("run", {"--yes"});
+    INFO(again.err, again.out);
+    CHECK(again.exit_code == 0);
+    stage.check_against_truth();
+    CHECK(stage.sandbox->counters().invalidate_requests == 1);
+  }
+
   TEST_CASE("locked: plan waits too and says so and a signal ends its waiting with nothing half-done") {
     const auto stage = stage_of(5);
     CHECK(stage.run("plan").exit_code == 0);
