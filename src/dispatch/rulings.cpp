@@ -29,6 +29,8 @@ constexpr milliseconds k_time_grain = 2s;
 // The platform refuses a signature whose time is five minutes off (platform.md section 3.4). So a request
 // that it executed left at a time of ours that is at most so far from its own.
 constexpr milliseconds k_clock_tolerance = 5min;
+// The platform's times are whole seconds, and its answer takes a moment.
+constexpr milliseconds k_clocks_agree = 1500ms;
 constexpr int k_most_wrong_cards = 2;
 // So often a row may be called done without being INVALID; so many such rows stop the run.
 constexpr int k_most_contradictions = 2, k_most_contradictory_rows = 2;
@@ -155,8 +157,10 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
 
   switch (outcome.kind) {
     case confirmed: {
-      // Even of what was refused: whoever said so may have asked twice on our behalf.
-      const bool before_us = was_invalid_before_us(task, outcome, now);
+      // What this run sent without doubt was not executed, unless its time says so; of what earlier runs sent
+      // that is not sure.
+      const bool before_us = task.doubt || task.sent_earlier_at ? was_invalid_before_us(task, outcome, now)
+                                                                : !is_since_our_refusal(task, outcome, now);
       return settle(before_us ? SettledBy::already : SettledBy::read_back, outcome);
     }
     case not_invalid:
@@ -274,6 +278,17 @@ bool Dispatcher::was_invalid_before_us(const Task& task, const Outcome& outcome,
   // By the platform's clock: its time of the answer less what passed here since our first request.
   const auto passed = std::chrono::duration_cast<milliseconds>(now.steady - *task.first_sent_at);
   return *invalidated_at < *outcome.server_time - passed - k_time_grain;
+}
+
+// A card that the platform refused to us and that has been INVALID since: whoever refused it may have asked
+// twice on our behalf. Told by our own clock where the two agree, else not at all.
+bool Dispatcher::is_since_our_refusal(const Task& task, const Outcome& outcome, Now now) const {
+  const auto invalidated_at = parse_rfc3339(outcome.invalid_time);
+  if (!invalidated_at || !task.first_sent_at || !outcome.server_time) return false;
+  const auto apart = now.wall - *outcome.server_time;
+  if (apart > k_clocks_agree || apart < -k_clocks_agree) return false;
+  const auto passed = std::chrono::duration_cast<milliseconds>(now.steady - *task.first_sent_at);
+  return *invalidated_at >= now.wall - passed;
 }
 
 // What serves while this endpoint does not, in words.

@@ -196,6 +196,7 @@ class Dispatcher {
   Ruling hold_wrong_card(model::RowId row, const model::Outcome& outcome);
   Ruling hold_unknown(const model::Outcome& outcome);
   Ruling hold_contradiction(model::RowId row, const model::Outcome& outcome);
+  bool is_since_our_refusal(const Task& task, const model::Outcome& outcome, Now now) const;
   bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
   std::string instead_of(model::Endpoint endpoint) const;
   void judge_endpoint(const Task& task, const model::Outcome& outcome, Instant now);
