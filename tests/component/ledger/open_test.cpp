@@ -129,6 +129,15 @@ TEST_SUITE("component") {
     check_refused(books, ": holds an unfinished transaction of another program" + k_advice);
   }
 
+  TEST_CASE("open: a database that has lost its write-ahead log gets it back from whoever writes") {
+    const Books books;
+    given_a_plan(books);
+    sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("PRAGMA journal_mode = DELETE");
+    REQUIRE(books.ask("PRAGMA journal_mode") == "delete");
+    CHECK(must(books.open(Access::read_write).totals()).pending == 2);
+    CHECK(books.ask("PRAGMA journal_mode") == "wal");
+  }
+
   TEST_CASE("read-only: reading everything and failing to write leave the files as they were") {
     const Books books, wreck;
     auto writer = books.open();
