@@ -74,7 +74,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
   std::string text = fmt::format("job {}\ninput {}\n", job.name, plan.imported.source);
   const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
-    text += fmt::format("  {:<14}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
+    text += report::count_line(label, 14, count, remark);
   };
   line("lines read", plan.imported.lines);
   line("new", plan.imported.added);

@@ -70,8 +70,7 @@ void warn_about(const ledger::PutBack& result, const Options& options, Console& 
 std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
   std::string text = fmt::format("job {}\n", job.name);
   const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
-    text += fmt::format("  {:<14}{:>14}{}{}\n", label, report::grouped(count), remark.empty() ? "" : "  ",
-                        remark);
+    text += report::count_line(label, 14, count, remark);
   };
   line("retried", result.retried,
        result.retried > 0 ? "pending again: the next run sends them; `cardvoid plan` shows the fingerprint"

@@ -292,8 +292,10 @@ void Dispatcher::count_sent(Task& task) {
     ++read_backs_;
     return;
   }
-  if (std::exchange(task.invalidated, true)) ++retries_;
-  if (!task.first_sent_at) task.first_sent_at = task.written_at;
+  if (task.first_sent_at)
+    ++retries_;
+  else
+    task.first_sent_at = task.written_at;
 }
 
 void Dispatcher::stop(Error why) {

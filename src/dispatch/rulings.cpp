@@ -19,8 +19,8 @@ using model::RowId;
 using model::SettledBy;
 using model::Status;
 
-// After a doubtful attempt a read-back may lag behind the write. A refusal becomes final only when a
-// read-back this long after the last doubt still does not say INVALID.
+// After a doubtful attempt a read-back may lag behind the write: it is believed when it left so long after
+// the last doubt and still does not say INVALID.
 constexpr milliseconds k_read_back_lag = 5s;
 // "Rejected" is final, and after a doubt the refusal may be that of a card which we have invalidated: longer.
 constexpr milliseconds k_read_back_lag_of_refusal = 15s;

@@ -4,8 +4,7 @@
 #include <cardvoid/input/code_list.hpp>
 #include <utility>
 
-#include "csv_parser.hpp"
-#include "line_reader.hpp"
+#include "record_reader.hpp"
 
 namespace cardvoid::input {
 
@@ -19,12 +18,12 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 
 class Codes final : public CodeList {
  public:
-  Codes(ReadBytes read, std::string name) : lines_{std::move(read), std::move(name)} {}
+  Codes(ReadBytes read, std::string name) : records_{std::move(read), std::move(name)} {}
 
   // Finds out what it is by its first line that is not blank.
   Result<void> begin(const std::string& code_column) {
     for (;;) {
-      const auto line = lines_.next();
+      const auto line = records_.lines().next();
       if (!line) return line.error();
       if (!*line) return {};
       if (is_blank((*line)->bytes)) continue;
@@ -52,7 +51,7 @@ class Codes final : public CodeList {
   Result<std::optional<Code>> next_line() {
     if (first_line_ > 0) return Code{first_, std::exchange(first_line_, 0)};
     for (;;) {
-      const auto line = lines_.next();
+      const auto line = records_.lines().next();
       if (!line) return line.error();
       if (!*line) return std::nullopt;
       if (!is_blank((*line)->bytes)) return Code{without_line_end((*line)->bytes), (*line)->number};
@@ -60,34 +59,18 @@ class Codes final : public CodeList {
   }
 
   Result<std::optional<Code>> next_of_column() {
-    std::int64_t start = 0;
-    std::size_t size = 0;
     for (;;) {
-      const auto line = lines_.next();
-      if (!line) return line.error();
-      const auto fed = *line ? parser_.feed((*line)->bytes) : parser_.finish();
-      if (*line && start == 0) start = (*line)->number;
-      if (!fed) return with_context(fed.error(), fmt::format("{}:{}", lines_.name(), start));
-      if (*fed == CsvParser::Fed::record) {
-        if (parser_.fields().size() <= *column_)
-          return Error{Errc::bad_input, fmt::format("{}:{}: has no field code; the header has {} before it",
-                                                    lines_.name(), start, *column_)};
-        const auto code = parser_.fields()[*column_];
-        if (!code.empty()) return Code{code, start};
-      }
-      if (!*line) return std::nullopt;
-      size = *fed == CsvParser::Fed::unfinished ? size + (*line)->bytes.size() : 0;
-      if (size > k_longest_record_bytes)
-        return Error{Errc::bad_input,
-                     fmt::format("{}:{}: the record that starts here is longer than 64 KiB; is "
-                                 "a closing quotation mark missing?",
-                                 lines_.name(), start)};
-      if (size == 0) start = 0;
+      const auto found = records_.next();
+      if (!found) return found.error();
+      if (!*found) return std::nullopt;
+      if (records_.fields().size() <= *column_)
+        return Error{Errc::bad_input, fmt::format("{}: has no field code; the header has {} before it",
+                                                  records_.where(), *column_)};
+      if (const auto code = records_.fields()[*column_]; !code.empty()) return Code{code, records_.line()};
     }
   }
 
-  LineReader lines_;
-  CsvParser parser_;
+  RecordReader records_;
   std::optional<std::size_t> column_;  // of a CSV file
   std::string first_;                  // line, which turned out to be a code
   std::int64_t first_line_ = 0;

@@ -29,12 +29,6 @@ std::string as_line(const model::Card& card) {
                      card.brand_id, card.openid, card.reason);
 }
 
-std::int64_t ask(sqlite::Connection& db, const char* sql) {
-  sqlite::Statement statement{db, sql};
-  statement.bind();
-  return statement.step() ? statement.int64(0) : 0;
-}
-
 // Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
 constexpr const char* k_drop_leftovers =
     "DELETE FROM row WHERE id > (SELECT coalesce(max(last_row), 0) FROM import) "

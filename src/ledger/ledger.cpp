@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/place.hpp>
 #include <cerrno>
 #include <system_error>
 
-#include <cardvoid/ledger/place.hpp>
 #include "state.hpp"
 
 // Opening, and the journal of a run.
@@ -19,9 +19,7 @@ constexpr std::int64_t k_application_id = 0x43564F44, k_version = 1;
 constexpr milliseconds k_patience{10'000}, k_patience_with_readers{1'000};
 
 std::int64_t pragma(const sqlite::Connection& db, const char* name) {
-  sqlite::Statement statement{db, fmt::format("PRAGMA {}", name)};
-  statement.bind();
-  return statement.step() ? statement.int64(0) : 0;
+  return ask(db, fmt::format("PRAGMA {}", name));
 }
 
 std::int64_t to_ms(WallTime time) { return time.time_since_epoch().count(); }
@@ -138,6 +136,12 @@ bool turn_on_log(sqlite::Connection& db) {
 
 }  // namespace
 
+std::int64_t ask(const sqlite::Connection& db, std::string_view sql) {
+  sqlite::Statement statement{db, sql};
+  statement.bind();
+  return statement.step() ? statement.int64(0) : 0;
+}
+
 void Ledger::State::wait_when_locked() {
   db.on_busy([this](milliseconds so_far) {
     waited = std::max(so_far, milliseconds{1});
@@ -151,18 +155,12 @@ void Ledger::State::note_free() {
   if (waited > milliseconds{0} && waiting.over) waiting.over(waited);
 }
 
-void Ledger::State::checkpoint() {
+int Ledger::State::checkpoint() {
   // Who reads the database holds this up too, maybe for hours; then the log is folded in another time.
   db.on_busy([](milliseconds so_far) { return so_far < k_patience_with_readers; });
-  last_checkpoint =
-      sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  const int code = sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   wait_when_locked();
-}
-
-void Ledger::State::checkpoint_or_throw() {
-  checkpoint();
-  if (last_checkpoint != SQLITE_OK && (last_checkpoint & 0xFF) != SQLITE_BUSY)
-    throw sqlite::Failure{db.get()};
+  return code & 0xFF;
 }
 
 Error Ledger::State::explain(const sqlite::Failure& failure) {
@@ -288,7 +286,9 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       if (has_log && found == Found::nothing) create_tables(state->db, job_name);
       // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on
       // it.
-      if (found == Found::results) state->checkpoint_or_throw();
+      if (found == Found::results)
+        if (const int code = state->checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
+          throw sqlite::Failure{state->db.get()};
     });
     if (!ready) return ready.error();
     if (!has_log) return not_ours(file, "cannot have a write-ahead log where it is");
@@ -300,8 +300,6 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
   }
 }
 
-void Ledger::when_locked(Waiting waiting) { state_->waiting = std::move(waiting); }
-
 Result<void> Ledger::verify() {
   Result<void> sound;
   const auto looked = state_->guarded([&] { sound = check_structure(state_->db, state_->file); });
@@ -310,7 +308,7 @@ Result<void> Ledger::verify() {
 
 Result<RunId> Ledger::begin_run(const RunStart& start) {
   return state_->guarded([&] {
-    // `reconcile` may put held rows back into the plan, which no confirmation so far has covered.
+    // Held rows were in no plan that was confirmed; whoever looks at them anew looks at the plan anew.
     if (start.command == "reconcile")
       state_->db.execute(
           "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE held)");

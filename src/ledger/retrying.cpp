@@ -54,12 +54,6 @@ constexpr const char* k_put_back =
     "error_message = NULL, http_status = NULL, request_id = NULL, endpoint = NULL "
     "WHERE id IN (SELECT id FROM temp.chosen WHERE fate = ?1)";
 
-std::int64_t ask(sqlite::Connection& db, const std::string& sql) {
-  sqlite::Statement statement{db, sql};
-  statement.bind();
-  return statement.step() ? statement.int64(0) : 0;
-}
-
 std::vector<PutBack::Row> examples(sqlite::Connection& db, Fate fate) {
   sqlite::Statement s{
       db,

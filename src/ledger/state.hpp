@@ -13,6 +13,9 @@ namespace cardvoid::ledger {
 inline constexpr std::string_view k_to_send =
     "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict";
 
+// The one number that a query answers with; 0 when it has no row.
+std::int64_t ask(const sqlite::Connection& db, std::string_view sql);
+
 // An import under way. One bit for each row tells a card that comes twice in this input from one known
 // before.
 struct Importing {
@@ -55,9 +58,7 @@ struct Ledger::State {
 
   void count_line();  // of the input; commits now and then
   void wait_when_locked();
-  void checkpoint();
-  void checkpoint_or_throw();  // when it failed for another reason than somebody who reads
-  int last_checkpoint = 0;     // SQLite's code
+  int checkpoint();  // SQLite's primary code; SQLITE_BUSY while others read
 
   // Prepared on first use, inside guarded().
   Journalling& journal() {

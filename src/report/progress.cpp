@@ -33,6 +33,12 @@ std::string grouped(std::int64_t count) {
   return digits;
 }
 
+std::string count_line(std::string_view label, int label_columns, std::int64_t count,
+                       std::string_view remark) {
+  return fmt::format("  {:<{}}{:>14}{}{}\n", label, label_columns, grouped(count), remark.empty() ? "" : "  ",
+                     remark);
+}
+
 std::string summary_text(const Ending& ending) {
   const auto& t = ending.standing.totals;
   auto text = fmt::format("{} rows in the job\n", grouped(t.rows())) + standing_text(ending.standing);

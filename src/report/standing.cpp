@@ -49,7 +49,7 @@ std::string standing_text(const Standing& standing) {
   const auto& t = standing.totals;
   std::string text;
   const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
-    text += fmt::format("  {:<12}{:>14}{}{}\n", label, grouped(count), remark.empty() ? "" : "  ", remark);
+    text += count_line(label, 12, count, remark);
   };
   line("in doubt", t.in_doubt(), words_for_doubt(standing));
   for (const auto& row : standing.in_doubt)

@@ -4,6 +4,8 @@
 
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/run/execute.hpp>
+#include <cardvoid/sqlite/connection.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,7 +20,7 @@ namespace cardvoid::simulation {
 
 // What was gone through, over many seeds.
 struct Tally {
-  std::uint64_t jobs = 0, rows = 0, processes = 0, requests = 0, second_calls = 0, late_arrivals = 0;
+  std::uint64_t jobs = 0, rows = 0, processes = 0, requests = 0, second_calls = 0;
   std::uint64_t kills = 0, power_losses = 0, crashes_before_requests = 0, crashes_in_commit = 0,
                 disk_faults = 0;
   std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0;
@@ -28,6 +30,9 @@ struct Tally {
   void add(const Tally& other);
   std::string text() const;
 };
+
+// No folder can be made there and no file: only the simulated disk knows the name.
+inline constexpr auto k_database = "/dev/null/results.db";
 
 class Job : public Watch {
  public:
@@ -51,6 +56,14 @@ class Job : public Watch {
     std::int64_t posts_on_record = 0;
   };
   enum class Command { plan, run, reconcile, retry };
+
+  // Looks at the database as another program would, while the process has it open.
+  struct Observer {
+    sqlite::Connection db{k_database, sqlite::Mode::read_only};
+    sqlite::Statement intent{db,
+                             "SELECT 1 FROM row JOIN attempt ON row_id = id WHERE id = ?1 AND status = "
+                             "'in_flight' AND kind = 'invalidate' AND outcome IS NULL"};
+  };
 
   void draw_cards();
   void draw_habits();
@@ -81,7 +94,6 @@ class Job : public Watch {
   std::map<std::string, ResultRow> results_;               // by code, as they stood last
   std::map<std::string, std::deque<Instant>> departures_;  // by quota
   bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;
-  struct Observer;
   std::unique_ptr<Observer> observer_;
 };
 

@@ -137,7 +137,6 @@ class Dispatcher {
     bool fresh_connection = false;
     bool held = false;          // read back, and no more
     bool doubt = false;         // an invalidation may have been executed without our knowing
-    bool invalidated = false;   // an invalidation was written in this run
     bool signed_again = false;  // after a complaint about the time
     bool called_done = false;   // a verified 2xx to our last invalidation, that did not say INVALID
     int attempt = 0;            // journalled so far

@@ -198,8 +198,6 @@ class Ledger {
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
-  void when_locked(Waiting waiting);
-
   // --- reading ---
   // The check of the structure that opening for writing makes. Error: cannot_create (73).
   Result<void> verify();

@@ -27,6 +27,10 @@ struct Ending {
 // "8,000 of 10,000 cards" with thousands separated, for people.
 std::string grouped(std::int64_t count);
 
+// "  label        1,234  remark": a line of a page of counts.
+std::string count_line(std::string_view label, int label_columns, std::int64_t count,
+                       std::string_view remark = {});
+
 // The lines of the summary; every row of the job is in exactly one of its counts.
 std::string summary_text(const Ending& ending);
 std::string summary_json(const Ending& ending);

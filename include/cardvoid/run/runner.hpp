@@ -67,8 +67,8 @@ class Runner {
   const Events& events_;
   const Doors doors_;
   const ledger::RunId run_;
-  std::vector<std::shared_ptr<ledger::Cursor>>
-      cursors_;  // used by the store's work only, which may outlive us
+  // Used by the store's work only, which may outlive us.
+  std::vector<std::shared_ptr<ledger::Cursor>> cursors_;
   dispatch::Dispatcher dispatcher_;
   std::unordered_map<model::RowId, Flight> flights_;
   ledger::RunCounts counts_;

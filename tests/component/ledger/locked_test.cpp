@@ -135,18 +135,6 @@ TEST_SUITE("component") {
     send(ledger, intent(2));
   }
 
-  TEST_CASE("locked: who waits during a run can be told to wait in another way") {
-    const Books books;
-    given_a_plan(books);
-    auto ledger = books.open(Access::read_write);
-    Witness witness;
-    ledger.when_locked(witness.waiting(50ms));
-    const Other other{books};
-    const auto begun = ledger.begin();
-    REQUIRE(begun.has_error());
-    CHECK(begun.error().code == Errc::stopped);
-  }
-
   TEST_CASE("locked: another program that holds the database is named as the cause after a while") {
     const Books books;
     auto ledger = books.open();

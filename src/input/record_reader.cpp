@@ -1,0 +1,62 @@
+#include "record_reader.hpp"
+
+#include <fmt/format.h>
+
+namespace cardvoid::input {
+
+Result<bool> RecordReader::next() {
+  if (is_done_) return false;
+  pieces_.clear();
+  bool is_open = false;
+  for (;;) {
+    const auto line = lines_.next();
+    if (!line) return end_with(line.error());
+    if (!*line) {
+      is_done_ = true;
+      const auto fed = parser_.finish();
+      if (!fed) return end_with(with_context(fed.error(), where()));
+      last_line_ = {};
+      return *fed == CsvParser::Fed::record;
+    }
+    if (!is_open) start_line_ = (*line)->number;
+    last_line_ = (*line)->bytes;
+    if (pieces_.size() + last_line_.size() > k_longest_record_bytes)
+      return end_with(
+          {Errc::bad_input, where() + ": the record that starts here is longer than 64 KiB; is a closing "
+                                      "quotation mark missing?"});
+    const auto fed = parser_.feed(last_line_);
+    if (!fed) return end_with(fault_in(fed.error(), (*line)->number));
+    switch (*fed) {
+      case CsvParser::Fed::record: return true;
+      case CsvParser::Fed::blank: is_open = false; continue;
+      case CsvParser::Fed::unfinished:
+        is_open = true;
+        pieces_ += last_line_;
+        continue;
+    }
+  }
+}
+
+Error RecordReader::end_with(Error error) {
+  is_done_ = true;
+  return error;
+}
+
+// Names the line where the record starts: with a quotation mark missing there, the fault shows up lines
+// later.
+Error RecordReader::fault_in(Error error, std::int64_t line) const {
+  if (line != start_line_)
+    error.what += fmt::format(" (found in line {}; the record starts in line {})", line, start_line_);
+  return with_context(std::move(error), where());
+}
+
+std::string RecordReader::where() const { return fmt::format("{}:{}", lines_.name(), start_line_); }
+
+std::string_view RecordReader::raw() {
+  if (!pieces_.empty()) pieces_ += last_line_;
+  std::string_view text = pieces_.empty() ? last_line_ : std::string_view{pieces_};
+  text.remove_suffix(text.size() - (text.find_last_not_of("\r\n") + 1));
+  return text;
+}
+
+}  // namespace cardvoid::input
