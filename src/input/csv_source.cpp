@@ -38,7 +38,11 @@ class CsvSource final : public Source {
   Result<std::optional<Record>> next() override {
     const auto found = next_record();
     if (!found) return found.error();
-    if (!*found) return std::nullopt;
+    if (!*found) {
+      if (const auto judged = rows_.judge_damage(); !judged)
+        return with_context(judged.error(), lines_.name());
+      return std::nullopt;
+    }
     return rows_.make(parser_.fields(), start_line_, [&] { return raw(); });
   }
 
