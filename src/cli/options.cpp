@@ -225,8 +225,8 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   with_job(command(
       "check", "Validates job, keys, input header, results database, and both endpoints. Invalidates nothing",
       "cardvoid check gold.toml"));
-  with_job(command("plan", "Imports the input and shows what a run would do. Sends nothing",
-                   "cardvoid plan gold.toml"));
+  auto* planning = with_job(command("plan", "Imports the input and shows what a run would do. Sends nothing",
+                                    "cardvoid plan gold.toml"));
   auto* run = with_job(command("run", "Plans, then sends. Resumes whatever is left",
                                "cardvoid run gold.toml --confirm 3f9c2a1e"));
   auto* confirm =
@@ -237,6 +237,10 @@ Result<Parsed> parse(int argc, const char* const* argv) {
       ->check(expect("expected 1 or more", [](double number) { return number >= 1; }))
       ->type_name("N");
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
+  for (auto* importing : {planning, run})
+    importing->add_flag(
+        "--accept-damage", o.overrides.accept_damage,
+        "Take identifiers that look destroyed by a spreadsheet as they stand; kept on record");
   with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
                    "cardvoid reconcile gold.toml"));
   auto* retrying = with_job(

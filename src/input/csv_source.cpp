@@ -37,7 +37,11 @@ class CsvSource final : public Source {
   Result<std::optional<Record>> next() override {
     const auto found = records_.next();
     if (!found) return found.error();
-    if (!*found) return std::nullopt;
+    if (!*found) {
+      if (const auto judged = rows_.judge_damage(); !judged)
+        return with_context(judged.error(), records_.lines().name());
+      return std::nullopt;
+    }
     return rows_.make(records_.fields(), records_.line(), [&] { return records_.raw(); });
   }
 

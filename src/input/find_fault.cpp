@@ -2,6 +2,8 @@
 #include <cardvoid/input/source.hpp>
 #include <string_view>
 
+#include "damage.hpp"
+
 namespace cardvoid::input {
 
 namespace {
@@ -32,6 +34,16 @@ std::string_view fault_beyond_ascii(std::string_view text) {
   return fault;
 }
 
+std::string_view fault_of_wrapper(Wrapper wrapper) {
+  switch (wrapper) {
+    case Wrapper::formula: return "wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that";
+    case Wrapper::mark:
+      return "an apostrophe or backtick before digits, for a spreadsheet; input.unwrap = true undoes that";
+    case Wrapper::tabs: return "trailing tab, for a spreadsheet; input.unwrap = true undoes that";
+  }
+  return {};
+}
+
 // Why some character of the text may not be there.
 std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -47,6 +59,7 @@ std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
 
 std::string_view fault_of_identifier(std::string_view text, std::size_t longest, Spaces spaces) {
   if (text.empty()) return "empty";
+  if (const auto wrapper = find_wrapper(text)) return fault_of_wrapper(*wrapper);
   for (const char c : text) {
     if (is_visible(c)) continue;
     if (const auto fault = fault_of_characters(text, spaces); !fault.empty()) return fault;

@@ -97,6 +97,8 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
   RowMaker maker;
   maker.width_ = names.size();
   maker.brand_is_fixed_ = settings.api == model::Api::brand;
+  maker.unwraps_ = settings.input.unwrap;
+  maker.accepts_damage_ = settings.input.accept_damage;
   maker.defaults_[card_id] = settings.defaults.card_id;
   maker.defaults_[brand_id] = maker.brand_is_fixed_ ? settings.brand_of_merchant : settings.defaults.brand_id;
   maker.defaults_[reason] = settings.defaults.reason;
@@ -121,16 +123,51 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
 
   std::vector<std::string> used, ignored;
   for (std::size_t i = 0; i < names.size(); ++i) (is_used[i] ? used : ignored).push_back(names[i]);
-  maker.description_ = "columns " + list(used) + (ignored.empty() ? "" : "; ignored: " + list(ignored));
+  maker.columns_ = "columns " + list(used) + (ignored.empty() ? "" : "; ignored: " + list(ignored));
   return maker;
 }
 
-std::string RowMaker::fault_of(std::span<const std::string_view> fields, model::Card& card) const {
+Result<void> RowMaker::judge_damage() const {
+  if (accepts_damage_) return {};
+  const auto destroyed = damage_.destroyed();
+  if (destroyed.empty()) return {};
+  return Error{
+      Errc::bad_input,
+      fmt::format(
+          "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: whoever made the "
+          "list has to format the column as text before pasting the codes into it, and save it again. "
+          "If the values really are so, --accept-damage takes them as they stand and keeps that on "
+          "record. Nothing of this input is kept",
+          destroyed)};
+}
+
+std::string RowMaker::description() const {
+  auto text = columns_;
+  if (unwraps_ && unwrapped_ != decltype(unwrapped_){})
+    text += fmt::format("; unwrapped: {} =\"…\", {} leading ' or `, {} trailing tabs",
+                        unwrapped_[static_cast<std::size_t>(Wrapper::formula)],
+                        unwrapped_[static_cast<std::size_t>(Wrapper::mark)],
+                        unwrapped_[static_cast<std::size_t>(Wrapper::tabs)]);
+  if (accepts_damage_) {
+    const auto destroyed = damage_.destroyed();
+    text += "; --accept-damage: " + (destroyed.empty() ? "nothing to accept" : destroyed);
+  }
+  if (const auto doubtful = damage_.doubtful(); !doubtful.empty())
+    text += "; doubtful, look at them: " + doubtful;
+  return text;
+}
+
+std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::int64_t line,
+                               model::Card& card) {
   if (fields.size() != width_)
     return fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", width_);
   const auto fill = [&](std::string& into, Column column) {
     const auto& index = indices_[column];
-    const auto field = index ? fields[*index] : std::string_view{};
+    auto field = index ? fields[*index] : std::string_view{};
+    if (column != reason) {
+      if (unwraps_) field = unwrap(field, unwrapped_);
+      column == code ? damage_.note_code(field, line) : damage_.note(field, line);
+    }
     into = field.empty() ? std::string_view{defaults_[column]} : field;
   };
   fill(card.code, code);

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "damage.hpp"
+
 namespace cardvoid::input {
 
 struct Settings {
@@ -36,16 +38,23 @@ class RowMaker {
   std::span<const std::optional<std::size_t>> indices() const { return indices_; }
   static std::span<const std::string_view> column_names();
 
-  std::string description() const { return description_; }
+  // At the end of the input. Error (bad_input): a spreadsheet destroyed digits, and nobody accepted that.
+  Result<void> judge_damage() const;
+
+  // The columns; after rows also what was unwrapped, which damage was accepted and what looks doubtful.
+  std::string description() const;
 
  private:
-  std::string fault_of(std::span<const std::string_view> fields, model::Card& card) const;
+  std::string fault_of(std::span<const std::string_view> fields, std::int64_t line, model::Card& card);
 
   std::array<std::optional<std::size_t>, 5> indices_;
   std::array<std::string, 5> defaults_;
   std::size_t width_ = 0;  // fields in the header
   bool brand_is_fixed_ = false;
-  std::string description_;
+  bool unwraps_ = false, accepts_damage_ = false;
+  std::string columns_;  // in words
+  std::array<std::int64_t, k_wrappers> unwrapped_{};
+  Damage damage_;
 };
 
 template <class Raw>
@@ -53,7 +62,8 @@ Record RowMaker::make(std::span<const std::string_view> fields, std::int64_t lin
   Record record{std::in_place_type<model::InputRow>};
   auto& row = *std::get_if<model::InputRow>(&record);
   row.source_line = line;
-  if (auto cause = fault_of(fields, row.card); !cause.empty()) record = refuse(line, std::move(cause), raw());
+  if (auto cause = fault_of(fields, line, row.card); !cause.empty())
+    record = refuse(line, std::move(cause), raw());
   return record;
 }
 

@@ -69,6 +69,8 @@ class SqliteSource final : public Source {
   Result<std::optional<Record>> next() override try {
     if (is_done_ || !query_->step()) {
       is_done_ = true;
+      if (const auto judged = rows_.judge_damage(); !judged)
+        return with_context(judged.error(), file_.string() + ": input.query");
       return std::nullopt;
     }
     ++row_;

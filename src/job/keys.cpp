@@ -167,7 +167,10 @@ const auto k_keys = std::to_array<Key>({
      },
      false, "separate the columns by commas"},
     {"input.unwrap", Type::truth, "true or false",
-     [](const Typed& v, Job&) { return v.truth ? later : stored; }, false, "leave it out or set false"},
+     [](const Typed& v, Job& job) {
+       job.input.unwrap = v.truth;
+       return stored;
+     }},
     {"input.columns.code", Type::text, k_a_column,
      [](const Typed& v, Job& job) { return store_text(job.input.columns["code"], v.text); }},
     {"input.columns.card_id", Type::text, k_a_column,

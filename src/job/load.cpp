@@ -341,6 +341,7 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
   if (!faults.none()) return Error{Errc::bad_job, faults.text()};
   if (const auto done = apply_environment(overrides, job); !done) return done.error();
   if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
+  job.input.accept_damage = overrides.accept_damage;
   if (!overrides.results_database.empty()) job.results.database = overrides.results_database;
   return job;
 }

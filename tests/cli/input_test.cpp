@@ -116,6 +116,65 @@ TEST_SUITE("cli") {
     CHECK(stage.ask_results("SELECT count(*) FROM row")[0][0] == "3");
   }
 
+  TEST_CASE("input: a list whose digits a spreadsheet destroyed is refused and nothing of it is kept") {
+    const auto stage = stage_of(3);
+    stage.write("excel.csv", plain_members(3) + "4.78516E+23,,oSecret0001uMuAJO_M2pxb1Q9zN,\r\n");
+    for (const auto* command : {"plan", "run"}) {
+      const auto ended =
+          stage.run(command, command == std::string{"run"}
+                                 ? std::vector<std::string>{"--yes", "--set", "input.csv=excel.csv"}
+                                 : std::vector<std::string>{"--set", "input.csv=excel.csv"});
+      CHECK(ended.exit_code == 65);
+      CHECK(ended.out.empty());
+      CHECK(ended.err.find("excel.csv: a spreadsheet has destroyed digits: 1 in scientific notation (line 5 "
+                           "****E+23)") != std::string::npos);
+      CHECK(ended.err.find("format the column as text") != std::string::npos);
+      CHECK(ended.err.find("--accept-damage") != std::string::npos);
+      CHECK(ended.err.find("4.785") == std::string::npos);
+    }
+    CHECK(stage.count("TRUE") == 0);
+    CHECK(stage.ask_results("SELECT count(*) FROM refused")[0][0] == "0");
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("input: a false alarm of damage is overruled by a flag that stays on record") {
+    const auto stage = stage_of(3);
+    stage.write(
+        "members.csv",
+        plain_members(2) + "4.78516E+23,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0002uMuAJO_M2pxb1Q9zN,\r\n");
+    const auto plan = stage.run("plan", {"--accept-damage"});
+    CHECK(plan.exit_code == 0);
+    const std::string words = "--accept-damage: 1 in scientific notation (line 4 ****E+23)";
+    CHECK(plan.out.find(words) != std::string::npos);
+    CHECK(plan.out.find("to send 3 ") != std::string::npos);
+    CHECK(stage.run("plan").exit_code == 65);  // it holds for one command
+    CHECK(stage.run("run", {"--yes"}).exit_code == 65);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    CHECK(stage.run("run", {"--yes", "--accept-damage"}).exit_code == 1);  // the platform knows no such card
+    CHECK(stage.count("status = 'invalidated'") == 2);
+    CHECK(stage.count("code = '4.78516E+23' AND status = 'rejected'") == 1);
+    CHECK(stage.ask_results("SELECT count(*) FROM import WHERE source LIKE '%" + words + "%'")[0][0] == "2");
+  }
+
+  TEST_CASE("input: wrappers are refused by cause and undone where the job says so") {
+    const auto stage = stage_of(2);
+    stage.write("members.csv",
+                "code,card_id,openid\r\n"
+                "\"=\"\"card0000\"\"\",pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0000uMuAJO_M2pxb1Q9zN\r\n"
+                "card0001\t,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0001uMuAJO_M2pxb1Q9zN\r\n");
+    const auto refused = stage.run("plan");
+    CHECK(refused.exit_code == 0);
+    CHECK(refused.out.find("code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that (line "
+                           "2)") != std::string::npos);
+    CHECK(
+        refused.out.find("code: trailing tab, for a spreadsheet; input.unwrap = true undoes that (line 3)") !=
+        std::string::npos);
+    const auto plan = stage.run("plan", {"--set", "input.unwrap=true"});
+    CHECK(plan.out.find("unwrapped: 1 =\"…\", 0 leading ' or `, 1 trailing tabs") != std::string::npos);
+    CHECK(stage.run("run", {"--yes", "--set", "input.unwrap=true"}).exit_code == 0);
+    CHECK(stage.count("code IN ('card0000', 'card0001') AND status = 'invalidated'") == 2);
+  }
+
   TEST_CASE("input: a list without a header does not show its first member") {
     const auto stage = stage_of(1);
     stage.write("bare.csv", "123456789012345678901234,oSecret0001uMuAJO_M2pxb1Q9zN\r\n");

@@ -35,7 +35,7 @@ class Source {
   virtual Result<std::optional<Record>> next() = 0;
 
   // What was found out about the input, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code,
-  // openid".
+  // openid". At the end also what was unwrapped, which damage was accepted and what looks doubtful.
   virtual std::string description() const = 0;
 };
 

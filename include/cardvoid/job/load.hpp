@@ -15,6 +15,7 @@ namespace cardvoid::job {
 struct Overrides {
   std::vector<std::string> set;
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
+  bool accept_damage = false;  // --accept-damage of this one command; no key, so that it is never left behind
   // HTTPS_PROXY and NO_PROXY of the environment, for a job without endpoints.proxy.
   std::string https_proxy = {}, no_proxy = {};
 };

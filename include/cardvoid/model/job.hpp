@@ -60,6 +60,8 @@ struct Input {
   char delimiter = 0;  // 0: found from the header
   std::filesystem::path sqlite;
   std::string query;
+  bool unwrap = false;                         // undo ="…", a leading ' or ` and trailing tabs
+  bool accept_damage = false;                  // --accept-damage: destroyed digits are taken as they stand
   std::map<std::string, std::string> columns;  // our name → the file's name
 };
 

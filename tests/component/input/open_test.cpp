@@ -246,6 +246,30 @@ TEST_SUITE("component") {
           Found{prefix + "integer overflow"});
   }
 
+  TEST_CASE("sqlite: destroyed digits in text refuse the input at its end and wrappers only their rows") {
+    const Folder folder;
+    const auto file = folder.path / "crm.db";
+    Connection{file, Mode::create}.execute(R"(
+    CREATE TABLE members (code TEXT, openid TEXT);
+    INSERT INTO members VALUES ('4.78516E+23', 'o'), ('''0123', 'o'), ('0124', 'o');)");
+    auto what = query(file, "SELECT code, openid FROM members ORDER BY rowid");
+    const auto found = read(what);
+    REQUIRE(found.size() == 4);
+    CHECK(found[1] ==
+          "!2 code: an apostrophe or backtick before digits, for a spreadsheet; input.unwrap = true undoes "
+          "that");
+    CHECK(found[2] == "0124@3");
+    CHECK(found[3].starts_with("error: " + file.string() +
+                               ": input.query: a spreadsheet has destroyed digits: 1 in scientific notation "
+                               "(line 1 ****E+23)"));
+    what.unwrap = true;
+    what.accept_damage = true;
+    CHECK(read(what) == Found{"4.78516E+23@1", "0123@2", "0124@3"});
+    what.query += " LIMIT 2 OFFSET 1";
+    what.accept_damage = false;
+    CHECK(read(what) == Found{"0123@1", "0124@2"});
+  }
+
   TEST_CASE("sqlite: rows that are written meanwhile are not seen") {
     const Folder folder;
     const auto file = members(folder);

@@ -44,7 +44,7 @@ TEST_SUITE("unit") {
     CHECK(fault_of_code(std::string(33, '9')) == "code: longer than 32 characters");
     CHECK(fault_of_code(".") == "code: \".\" and \"..\" cannot be sent in a URL");
     CHECK(fault_of_code("..") == "code: \".\" and \"..\" cannot be sent in a URL");
-    for (const auto* code : {" 1", "1 ", "1\t", "\t1", " "})
+    for (const auto* code : {" 1", "1 ", "\t1", " "})
       CHECK(fault_of_code(code) == "code: leading or trailing space");
     CHECK(fault_of_code("1  2") == "");
     for (const auto* code : {"1\t2", "1\r", "1\n2", "\x7F"})

@@ -54,7 +54,7 @@ sqlite = "crm.db"
 query = "SELECT 1"
 encoding = "utf-8"
 delimiter = ","
-unwrap = false
+unwrap = true
 columns = { code = "会员卡号", openid = "o" }
 [defaults]
 brand_id = "1004"
@@ -96,6 +96,8 @@ store_response = "none"
     CHECK(job->input.query == "SELECT 1");
     CHECK(job->input.encoding == model::Encoding::utf8);
     CHECK(job->input.delimiter == ',');
+    CHECK(job->input.unwrap);
+    CHECK_FALSE(job->input.accept_damage);
     CHECK(job->input.columns == std::map<std::string, std::string>{{"code", "会员卡号"}, {"openid", "o"}});
     CHECK(job->defaults.card_id == "pbLatj");
     CHECK(job->defaults.reason == "会员计划已结束");

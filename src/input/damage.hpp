@@ -1,0 +1,67 @@
+#pragma once
+// What spreadsheets do to identifiers: wrappers, which are harmless and can be undone, and digits that are
+// gone, which nobody can bring back.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::input {
+
+// What people put around a value so that a spreadsheet does not take it for a number.
+enum class Wrapper { formula, mark, tabs };  // ="0123" · '0123 or `0123 · 0123 with a tab behind
+constexpr std::size_t k_wrappers = 3;
+
+// The outermost one. A mark is none unless all the rest are digits: 'a/b is a code like any other.
+std::optional<Wrapper> find_wrapper(std::string_view text);
+
+// `text` without its wrappers; adds to `undone` how many of each there were.
+std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone);
+
+// 4.78516E+23, or with a comma where the spreadsheet spoke German or French.
+bool is_scientific(std::string_view text);
+
+// Looks for destroyed digits at constant memory: note every identifier, then ask.
+class Damage {
+ public:
+  void note(std::string_view identifier, std::int64_t line) {
+    if (is_scientific(identifier)) scientific_.add(identifier, line);
+  }
+  void note_code(std::string_view code, std::int64_t line);
+
+  // What can only be damage, with counts and three examples each, codes masked; empty: none.
+  std::string destroyed() const;
+  // What looks like damage and is too little to refuse the input for it; empty: none.
+  std::string doubtful() const;
+
+ private:
+  struct Example {
+    std::int64_t line = 0;
+    std::string masked;
+  };
+  struct Tally {
+    void add(std::string_view identifier, std::int64_t line);
+    void add(const Tally& other);
+    std::string examples() const;  // " (line 2 ****E+23, line 7 ****E+22, …)"
+    std::int64_t count = 0;
+    std::array<Example, 3> first;  // in the order of their lines
+  };
+  enum class Degree { none, doubtful, certain };
+
+  Degree degree_of_zeroed() const;
+  std::string zeroed_text() const;
+  struct Shorter;
+  Shorter find_shorter() const;
+  std::string text_of(Degree wanted) const;
+
+  static constexpr std::size_t k_longest_code = 32;
+  Tally scientific_;
+  Tally zeroed_;                                     // long codes with nothing but zeros after the 15th digit
+  std::int64_t long_codes_ = 0;                      // all-digit, more than 15 of them
+  double zeroed_by_chance_ = 0;                      // how many of them random digits would make end so
+  std::array<Tally, k_longest_code + 1> by_length_;  // all-digit codes
+};
+
+}  // namespace cardvoid::input

@@ -1,0 +1,284 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "csv_text.hpp"
+#include "damage.hpp"
+
+TEST_SUITE("unit") {
+  using namespace cardvoid;
+  using namespace cardvoid::input;
+  using namespace cardvoid::input::test;
+
+  namespace {
+
+  using Codes = std::vector<std::string>;
+
+  std::string list_of(const Codes& codes) {
+    std::string text = "code,openid\n";
+    for (const auto& code : codes) text += quoted_field(code) + ",o\n";
+    return text;
+  }
+
+  struct Outcome {
+    std::string error, description;
+    std::vector<std::string> causes;
+    Codes codes;
+  };
+
+  Outcome outcome_of(std::string text, bool unwraps = false, bool accepts = false) {
+    Options options;
+    options.input.unwrap = unwraps;
+    options.input.accept_damage = accepts;
+    const auto source = open_text(std::move(text), options);
+    REQUIRE(source.has_value());
+    const auto read = drain(**source);
+    Outcome outcome{read.error, (*source)->description(), {}, {}};
+    for (const auto& refused : read.refused) outcome.causes.push_back(refused.cause);
+    for (const auto& row : read.rows) outcome.codes.push_back(row.card.code);
+    return outcome;
+  }
+
+  std::string error_of(const Codes& codes) { return outcome_of(list_of(codes)).error; }
+  std::string description_of(const Codes& codes) { return outcome_of(list_of(codes)).description; }
+  bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+  // `count` different codes of so many digits that begin with 1 and end with 7.
+  Codes sound(int count, int digits) {
+    Codes codes;
+    for (int i = 0; i < count; ++i) codes.push_back(fmt::format("1{:0{}}7", i, digits - 2));
+    return codes;
+  }
+
+  // The same, cut to 15 significant digits.
+  Codes zeroed(int count, int digits) {
+    Codes codes;
+    for (int i = 0; i < count; ++i)
+      codes.push_back(fmt::format("4{:013}7", i) + std::string(static_cast<std::size_t>(digits - 15), '0'));
+    return codes;
+  }
+
+  Codes operator+(Codes left, const Codes& right) {
+    left.insert(left.end(), right.begin(), right.end());
+    return left;
+  }
+
+  }  // namespace
+
+  TEST_CASE("damage: scientific notation is told from codes that hold an E") {
+    for (const auto* text : {"4.78516E+23", "4.78516e+23", "4E+23", "0.1E+2", "4,78516E+23", "1.00E+05"}) {
+      CAPTURE(text);
+      CHECK(is_scientific(text));
+    }
+    for (const auto* text : {"", "4", "E+23", "4E23", "4E-23", "4.E+23", "44.7E+23", "4.7E+", "4.7E+2x",
+                             "x4E+23", "4.7.1E+2", "4E+23 ", "AE+23", "4.E+", "4F+23"}) {
+      CAPTURE(text);
+      CHECK_FALSE(is_scientific(text));
+    }
+  }
+
+  TEST_CASE("damage: one code in scientific notation refuses the input at its end") {
+    const auto outcome = outcome_of("code,openid\n0123,o\n4.78516E+23,o\n0124,o\n");
+    CHECK(outcome.codes.size() == 3);
+    CHECK(outcome.error ==
+          "members.csv: a spreadsheet has destroyed digits: 1 in scientific notation (line 3 ****E+23). They "
+          "cannot be recovered from here: whoever made the list has to format the column as text before "
+          "pasting the codes into it, and save it again. If the values really are so, --accept-damage takes "
+          "them as they stand and keeps that on record. Nothing of this input is kept");
+  }
+
+  TEST_CASE("damage: it is counted in full and shown by three examples with the codes masked") {
+    const auto error = error_of({"4.78516E+23", "478516783265", "4.78517E+23", "4.78518E+22", "4.78519E+21"});
+    CHECK(has(error, "4 in scientific notation (line 2 ****E+23, line 4 ****E+23, line 5 ****E+22, …)"));
+    CHECK_FALSE(has(error, "4.785"));
+  }
+
+  TEST_CASE("damage: openid and card_id and brand_id are looked at and the reason never") {
+    for (const auto* header :
+         {"code,openid,x", "code,x,openid\n", "code,openid,card_id", "code,openid,brand_id"}) {
+      const std::string names{header};
+      CAPTURE(names);
+      const bool is_ours = !names.ends_with(",x");
+      const auto line = names.ends_with('\n') ? "" : "\n";
+      CHECK(outcome_of(names + line + "0123,o,4.7E+23\n").error.empty() == !is_ours);
+    }
+    const auto outcome = outcome_of("code,openid,reason\n0123,o,4.7E+23\n0124,o,'123\n0125,o,123\t\n", true);
+    CHECK(outcome.error.empty());
+    CHECK(outcome.codes == Codes{"0123", "0124"});
+    CHECK(outcome.causes ==
+          std::vector<std::string>{"reason: control character, such as a tab or a line break"});
+    CHECK_FALSE(has(outcome.description, "unwrapped"));
+  }
+
+  TEST_CASE("damage: codes with nothing but zeros after the 15th digit refuse the input") {
+    CHECK(has(error_of(zeroed(1, 24)),
+              "1 of 1 card codes longer than 15 digits have nothing but zeros after the 15th (line 2 "
+              "****0000)"));
+    CHECK(has(error_of(sound(9, 24) + zeroed(1, 24)), "1 of 10 card codes"));
+    CHECK(
+        has(error_of(zeroed(3, 24)),
+            "3 of 3 card codes longer than 15 digits have nothing but zeros after the 15th (line 2 ****0000, "
+            "line 3 ****0000, line 4 ****0000)"));
+    CHECK(has(error_of(sound(97, 24) + zeroed(3, 24)), "3 of 100 card codes"));
+    CHECK(has(error_of(zeroed(2, 24)), "2 of 2 card codes"));
+    CHECK(has(error_of(zeroed(400, 24)), "line 4 ****0000, …)"));
+  }
+
+  TEST_CASE("damage: one zeroed code among many is taken and shown") {
+    const auto many = zeroed(1, 24) + sound(99, 24);
+    CHECK(error_of(many).empty());
+    CHECK(has(
+        description_of(many),
+        "; doubtful, look at them: 1 of 100 card codes longer than 15 digits have nothing but zeros after "
+        "the 15th (line 2 ****0000)"));
+  }
+
+  TEST_CASE("damage: zeroed codes refuse from two in a hundred on") {
+    CHECK(has(error_of(sound(487, 24) + zeroed(11, 24)), "11 of 498 card codes"));
+    const auto below = sound(990, 24) + zeroed(10, 24);
+    CHECK(error_of(below).empty());
+    CHECK(has(description_of(below), "10 of 1000 card codes"));
+    CHECK(description_of(sound(1000, 24)) == "CSV, UTF-8, comma, columns \"code\", \"openid\"");
+  }
+
+  TEST_CASE("damage: a zero that chance puts behind 15 digits is none") {
+    const auto by_chance = sound(900, 16) + zeroed(100, 16);  // every tenth number ends with 0
+    CHECK(error_of(by_chance).empty());
+    CHECK_FALSE(has(description_of(by_chance), "doubtful"));
+    CHECK(has(error_of(sound(700, 16) + zeroed(300, 16)), "300 of 1000 card codes"));
+    CHECK(has(error_of(zeroed(3, 16)), "3 of 3"));
+    CHECK(error_of(zeroed(1, 16)).empty());
+    CHECK(error_of(sound(1, 16) + zeroed(1, 16)).empty());
+  }
+
+  TEST_CASE("damage: zeros up to the 15th digit and among letters are none") {
+    CHECK(error_of(Codes(5, "100000000000000")).empty());
+    CHECK(error_of(Codes(5, "A00000000000000000000000")).empty());
+    CHECK(error_of(Codes(5, "100000000000000000000000X")).empty());
+    CHECK(error_of(Codes(5, "100000000000000000000001")).empty());
+  }
+
+  TEST_CASE("damage: three codes shorter than nearly all others refuse the input") {
+    const auto codes = sound(997, 12) + sound(2, 11) + sound(1, 10);
+    CHECK(has(error_of(codes),
+              "3 of 1000 card codes made of digits are shorter than the usual 12, as where leading zeros are "
+              "lost (line 999 ****0007, line 1000 ****0017, line 1001 ****0007)"));
+    CHECK(has(error_of(sound(1, 10) + sound(90, 12) + sound(9, 11)),
+              "10 of 100 card codes made of digits are shorter than the usual 12, as where leading zeros are "
+              "lost (line 2 ****0007, line 93 ****0007, line 94 ****0017, …)"));
+  }
+
+  TEST_CASE("damage: one or two shorter codes are shown and refuse only a short list") {
+    const auto two = sound(299, 12) + sound(2, 11);
+    CHECK(error_of(two).empty());
+    CHECK(has(description_of(two), "; doubtful, look at them: 2 of 301 card codes made of digits"));
+    CHECK(has(error_of(sound(99, 12) + sound(1, 11)), "1 of 100 card codes"));
+    CHECK(error_of(sound(100, 12) + sound(1, 11)).empty());
+  }
+
+  TEST_CASE("damage: two lengths of codes are none unless one holds four fifths") {
+    CHECK(has(error_of(sound(80, 12) + sound(20, 11)), "20 of 100"));
+    CHECK(error_of(sound(79, 12) + sound(21, 11)).empty());
+    CHECK_FALSE(has(description_of(sound(79, 12) + sound(21, 11)), "doubtful"));
+  }
+
+  TEST_CASE("damage: longer codes and codes with letters and serial numbers are no lost zeros") {
+    CHECK(error_of(sound(95, 12) + sound(5, 13)).empty());
+    CHECK(error_of(sound(95, 12) + Codes(5, "A12345")).empty());
+    Codes serials;
+    for (int i = 1; i <= 12'000; ++i) serials.push_back(std::to_string(i));
+    CHECK(error_of(serials).empty());
+    CHECK(error_of(sound(95, 5) + sound(5, 4)).empty());
+    CHECK_FALSE(error_of(sound(95, 6) + sound(5, 5)).empty());
+  }
+
+  TEST_CASE("damage: several kinds are named together") {
+    const auto error = error_of(zeroed(3, 24) + Codes{"4.78516E+23"});
+    CHECK(has(error, "1 in scientific notation (line 5 ****E+23); 3 of 3 card codes"));
+  }
+
+  TEST_CASE("damage: where it is accepted the values stay as they stand and the description says so") {
+    const auto accepted = outcome_of(list_of({"4.78516E+23", "0123"}), false, true);
+    CHECK(accepted.error.empty());
+    CHECK(accepted.codes == Codes{"4.78516E+23", "0123"});
+    CHECK(accepted.description.ends_with("; --accept-damage: 1 in scientific notation (line 2 ****E+23)"));
+    CHECK(outcome_of(list_of({"0123"}), false, true)
+              .description.ends_with("; --accept-damage: nothing to accept"));
+  }
+
+  TEST_CASE("damage: a refused line shifts no column into another's judgement") {
+    CHECK(outcome_of("code,openid\n4.7E+23\n0123,o\n").error.empty());
+  }
+
+  TEST_CASE("unwrap: without it each wrapper is refused with its own cause") {
+    const auto outcome = outcome_of(list_of({"=\"0123\"", "'0123", "`0123", "0123\t", "0123\t\t", "0123"}));
+    CHECK(outcome.error.empty());
+    CHECK(outcome.codes == Codes{"0123"});
+    const std::string mark =
+        "code: an apostrophe or backtick before digits, for a spreadsheet; input.unwrap = true undoes that";
+    const std::string tab = "code: trailing tab, for a spreadsheet; input.unwrap = true undoes that";
+    CHECK(outcome.causes == std::vector<std::string>{
+                                "code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that",
+                                mark, mark, tab, tab});
+    CHECK_FALSE(has(outcome.description, "unwrapped"));
+  }
+
+  TEST_CASE("unwrap: with it each wrapper is undone and counted") {
+    const auto outcome = outcome_of(
+        list_of({"=\"0123\"", "'0124", "`0125", "0126\t", "0127\t\t", "=\"0128\"\t", "=\"ab c\"", "0129"}),
+        true);
+    CHECK(outcome.error.empty());
+    CHECK(outcome.causes.empty());
+    CHECK(outcome.codes == Codes{"0123", "0124", "0125", "0126", "0127", "0128", "ab c", "0129"});
+    CHECK(outcome.description.ends_with("; unwrapped: 3 =\"…\", 2 leading ' or `, 3 trailing tabs"));
+  }
+
+  TEST_CASE("unwrap: openid and card_id and brand_id are unwrapped too and an empty cell takes the default") {
+    Options options;
+    options.input.unwrap = true;
+    const auto read = read_text(
+        "code,openid,card_id,brand_id\n1,\"=\"\"o\"\"\",p\t,'1005\n2,o,\"=\"\"\"\"\",\t\n\"=\"\"\"\"\",o,,\n",
+        options);
+    REQUIRE(read.rows.size() == 2);
+    CHECK(read.rows[0].card.openid == "o");
+    CHECK(read.rows[0].card.card_id == "p");
+    CHECK(read.rows[0].card.brand_id == "1005");
+    CHECK(read.rows[1].card.card_id == "pbLatj");
+    CHECK(read.rows[1].card.brand_id == "1004");
+    REQUIRE(read.refused.size() == 1);
+    CHECK(read.refused[0].cause == "code: empty");
+  }
+
+  TEST_CASE("unwrap: punctuation of a code is no wrapper") {
+    const Codes codes{"'a/b",  "`%&",   "'",   "`",        "''0123", "'0123'",
+                      "0123'", "=0123", "=\"", "\"0123\"", "\"="};
+    for (const bool unwraps : {false, true}) {
+      const auto outcome = outcome_of(list_of(codes), unwraps);
+      CHECK(outcome.codes == codes);
+      CHECK(outcome.causes.empty());
+    }
+  }
+
+  TEST_CASE("unwrap: nothing but the named wrappers is undone") {
+    const auto outcome = outcome_of(
+        list_of({" 1", "1 ", "\t1", "1\xC2\xA0", "１２３", "1\xE2\x80\x8B", "=\"a\"\"b\"", "1 \t"}), true);
+    CHECK(outcome.codes.empty());
+    CHECK(outcome.causes == std::vector<std::string>{
+                                "code: leading or trailing space", "code: leading or trailing space",
+                                "code: leading or trailing space",
+                                "code: invisible character (no-break or zero-width space)",
+                                "code: full-width characters; half-width ones are needed",
+                                "code: invisible character (no-break or zero-width space)",
+                                "code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that",
+                                "code: leading or trailing space"});
+  }
+
+  TEST_CASE("unwrap: damage inside a wrapper is found") {
+    CHECK(has(outcome_of(list_of({"=\"4.7E+23\"", "0123"}), true).error, "1 in scientific notation"));
+    CHECK(outcome_of(list_of({"'478516783265001000000000", "'478516783265002000000000",
+                              "'478516783265003000000000"}),
+                     true)
+              .error.find("3 of 3 card codes") != std::string::npos);
+  }
+}
