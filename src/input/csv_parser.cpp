@@ -12,11 +12,12 @@ int is_never_space(unsigned char) { return 0; }
 
 }  // namespace
 
-CsvParser::CsvParser() {
+CsvParser::CsvParser(char delimiter) {
   // Every line end outside quotes is reported, which tells blank lines and lone carriage returns from the
   // rest.
   if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) throw std::bad_alloc{};
   csv_set_space_func(&parser_, is_never_space);
+  csv_set_delim(&parser_, static_cast<unsigned char>(delimiter));
   csv_set_blk_size(&parser_, 4096);
 }
 

@@ -12,7 +12,7 @@ namespace cardvoid::input {
 
 class CsvParser {
  public:
-  CsvParser();
+  explicit CsvParser(char delimiter = ',');
   CsvParser(const CsvParser&) = delete;  // libcsv's callbacks hold its address
   CsvParser& operator=(const CsvParser&) = delete;
   ~CsvParser() { csv_free(&parser_); }

@@ -16,6 +16,7 @@ struct Settings {
   model::Defaults defaults;
   model::Api api;
   std::string brand_of_merchant;
+  bool encoding_is_assumed = false;  // by what the whole file holds
 };
 
 class RowMaker {
@@ -36,6 +37,10 @@ class RowMaker {
   std::span<const std::optional<std::size_t>> indices() const { return indices_; }
   static std::span<const std::string_view> column_names();
 
+  // The row for a person who looks whether it was decoded rightly: identifiers masked, and of the columns
+  // that are not ours only the first character. Empty when all of it is ASCII.
+  std::string sample(std::span<const std::string_view> fields, std::int64_t line) const;
+
   std::string description() const { return description_; }
 
  private:
@@ -43,7 +48,7 @@ class RowMaker {
 
   std::array<std::optional<std::size_t>, 5> indices_;
   std::array<std::string, 5> defaults_;
-  std::size_t width_ = 0;  // fields in the header
+  std::vector<std::string> names_;
   bool brand_is_fixed_ = false;
   std::string description_;
 };
