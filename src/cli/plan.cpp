@@ -4,7 +4,6 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
-#include <cardvoid/run/import.hpp>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
@@ -21,10 +20,15 @@ std::string as_json(const Plan& plan, const model::Job& job) {
     causes.push_back(
         boost::json::object{{"cause", cause.cause}, {"count", cause.count}, {"lines", std::move(lines)}});
   }
+  const auto list = [](const std::vector<std::string>& texts) {
+    return boost::json::array(texts.begin(), texts.end());
+  };
   const auto& t = plan.totals;
   return boost::json::serialize(boost::json::object{
              {"job", job.name},
              {"source", plan.imported.source},
+             {"remarks", list(plan.imported.remarks)},
+             {"samples", list(plan.imported.samples)},
              {"lines", plan.imported.lines},
              {"added", plan.imported.added},
              {"known", plan.imported.known},
@@ -73,6 +77,9 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   using report::grouped;
   const auto& t = plan.totals;
   std::string text = fmt::format("job {}\ninput {}\n", job.name, plan.imported.source);
+  for (const auto& remark : plan.imported.remarks) text += fmt::format("  note: {}\n", remark);
+  if (!plan.imported.samples.empty()) text += "  samples as decoded, please look whether they make sense:\n";
+  for (const auto& sample : plan.imported.samples) text += fmt::format("    {}\n", sample);
   const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
     text += report::count_line(label, 14, count, remark);
   };

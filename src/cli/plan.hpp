@@ -3,13 +3,14 @@
 
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/run/import.hpp>
 #include <string>
 #include <vector>
 
 namespace cardvoid::cli {
 
 struct Plan {
-  ledger::ImportSummary imported;
+  run::Imported imported;
   ledger::Totals totals;
   std::vector<ledger::RefusedCause> causes;
   std::string fingerprint;

@@ -18,7 +18,7 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 
 class Codes final : public CodeList {
  public:
-  Codes(ReadBytes read, std::string name) : records_{std::move(read), std::move(name)} {}
+  Codes(ReadBytes read, std::string name) : records_{LineReader{std::move(read), std::move(name)}, 0} {}
 
   // Finds out what it is by its first line that is not blank.
   Result<void> begin(const std::string& code_column) {
@@ -27,8 +27,13 @@ class Codes final : public CodeList {
       if (!line) return line.error();
       if (!*line) return {};
       if (is_blank((*line)->bytes)) continue;
-      column_ = find_column((*line)->bytes, code_column);
-      if (!column_) first_ = std::string{without_line_end((*line)->bytes)}, first_line_ = (*line)->number;
+      for (const auto& delimiter : k_delimiters) {
+        column_ = find_column((*line)->bytes, delimiter.mark, code_column);
+        if (!column_) continue;
+        records_.keep(delimiter.mark);
+        return {};
+      }
+      first_ = std::string{without_line_end((*line)->bytes)}, first_line_ = (*line)->number;
       return {};
     }
   }
@@ -36,8 +41,9 @@ class Codes final : public CodeList {
   Result<std::optional<Code>> next() override { return column_ ? next_of_column() : next_line(); }
 
  private:
-  static std::optional<std::size_t> find_column(std::string_view header, const std::string& code_column) {
-    CsvParser parser;
+  static std::optional<std::size_t> find_column(std::string_view header, char delimiter,
+                                                const std::string& code_column) {
+    CsvParser parser{delimiter};
     auto fed = parser.feed(header);
     if (fed && *fed == CsvParser::Fed::unfinished) fed = parser.finish();  // no line feed
     if (!fed || *fed != CsvParser::Fed::record) return std::nullopt;

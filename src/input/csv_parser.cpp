@@ -1,5 +1,6 @@
 #include "csv_parser.hpp"
 
+#include <array>
 #include <new>
 
 namespace cardvoid::input {
@@ -12,11 +13,12 @@ int is_never_space(unsigned char) { return 0; }
 
 }  // namespace
 
-CsvParser::CsvParser() {
+CsvParser::CsvParser(char delimiter) : delimiter_{delimiter} {
   // Every line end outside quotes is reported, which tells blank lines and lone carriage returns from the
   // rest.
   if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) throw std::bad_alloc{};
   csv_set_space_func(&parser_, is_never_space);
+  csv_set_delim(&parser_, static_cast<unsigned char>(delimiter));
   csv_set_blk_size(&parser_, 4096);
 }
 
@@ -51,7 +53,35 @@ Result<void> CsvParser::parse(std::string_view bytes) {
                "text behind a closing quotation mark; a quotation mark inside a field must be doubled"};
 }
 
+// ="0123" → "=""0123""". Only a whole field without a delimiter or a quotation mark inside, where a
+// spreadsheet would split it.
+std::string_view CsvParser::with_formulas_quoted(std::string_view line, bool is_in_quotes) {
+  if (line.find("=\"") == std::string_view::npos) return line;
+  rewritten_.clear();
+  bool at_field_start = !is_in_quotes;
+  for (std::size_t at = 0; at < line.size();) {
+    if (at_field_start && line.substr(at).starts_with("=\"")) {
+      const auto close = line.find_first_of(std::array{'"', delimiter_, '\0'}.data(), at + 2);
+      const auto behind = close == std::string_view::npos ? close : close + 1;
+      if (behind <= line.size() && line[close] == '"' &&
+          (behind == line.size() || line[behind] == delimiter_ || line[behind] == '\r' ||
+           line[behind] == '\n')) {
+        rewritten_.append("\"=\"\"").append(line.substr(at + 2, close - at - 2)).append("\"\"\"");
+        at = behind;
+        at_field_start = false;
+        continue;
+      }
+    }
+    const char c = line[at++];
+    rewritten_ += c;
+    if (c == '"') is_in_quotes = !is_in_quotes;  // a doubled one leaves and enters again
+    at_field_start = c == delimiter_ && !is_in_quotes;
+  }
+  return rewritten_;
+}
+
 Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
+  line = with_formulas_quoted(line, is_open_);
   if (!is_open_) begin_record();
 
   // libcsv ends a row at a carriage return too, so one that belongs to no line end would split a row in

@@ -12,7 +12,7 @@ namespace cardvoid::input {
 
 class CsvParser {
  public:
-  CsvParser();
+  explicit CsvParser(char delimiter = ',');
   CsvParser(const CsvParser&) = delete;  // libcsv's callbacks hold its address
   CsvParser& operator=(const CsvParser&) = delete;
   ~CsvParser() { csv_free(&parser_); }
@@ -23,7 +23,9 @@ class CsvParser {
     record,      // fields() holds it
   };
 
-  // Takes one line with its line feed; only the last may lack one. The error says what is wrong, not where.
+  // Takes one line with its line feed; only the last may lack one. A field ="…" without quotation marks of
+  // its own, as many programs write them for spreadsheets, is read as if it had them. The error says what is
+  // wrong, not where.
   Result<Fed> feed(std::string_view line);
 
   // At the end of the file.
@@ -35,10 +37,13 @@ class CsvParser {
  private:
   Result<void> parse(std::string_view bytes);
   void begin_record();
+  std::string_view with_formulas_quoted(std::string_view line, bool is_in_quotes);
   static void take_field(void* bytes, std::size_t size, void* self);
   static void take_row(int terminator, void* self);
 
   csv_parser parser_{};
+  char delimiter_;
+  std::string rewritten_;
   std::string text_;               // the record's fields, one behind the other
   std::vector<std::size_t> ends_;  // where each of them ends in text_
   std::vector<std::string_view> fields_;

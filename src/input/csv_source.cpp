@@ -1,36 +1,55 @@
+#include "csv_source.hpp"
+
 #include <fmt/format.h>
 
 #include <cardvoid/base/text.hpp>
 
+#include "decoder.hpp"
 #include "record_reader.hpp"
-#include "row_maker.hpp"
 
 namespace cardvoid::input {
 
 namespace {
 
+constexpr std::size_t k_most_samples = 3;
+
 class CsvSource final : public Source {
  public:
-  CsvSource(ReadBytes read, std::string name) : records_{std::move(read), std::move(name)} {}
+  CsvSource(Decoded decoded, std::string name, const Settings& settings)
+      : records_{LineReader{decoded.read, std::move(name),
+                            "save the file as UTF-8, or set input.encoding to what it is, \"gbk\" or "
+                            "\"gb18030\""},
+                 settings.input.delimiter},
+        decoded_{std::move(decoded)},
+        encoding_is_assumed_{settings.encoding_is_assumed} {}
 
+  // With the delimiter by which our columns are found, where the job names none.
   Result<void> read_header(const Settings& settings) {
     const auto found = records_.next();
     if (!found) return found.error();
     if (!*found)
       return Error{Errc::bad_input,
                    records_.lines().name() + ": empty; a header with the names of the columns is needed"};
-    std::vector<std::string> names;
-    for (const auto field : records_.fields()) {
-      if (field.find('\0') != std::string_view::npos)
-        return Error{
-            Errc::bad_input,
-            records_.where() +
-                ": a zero byte in the header; UTF-16 perhaps, or no text at all? Save it as CSV in UTF-8"};
-      names.emplace_back(field);
+
+    std::optional<Error> fault;  // by the delimiter that makes the most columns of it
+    std::size_t most_columns = 0;
+    for (const auto& delimiter : k_delimiters) {
+      const auto* fields = records_.fields_by(delimiter.mark);
+      if (!fields) continue;
+      const std::vector<std::string> names{fields->begin(), fields->end()};
+      if (const auto text = check_text(names); !text) return text.error();
+      auto rows = RowMaker::create(names, settings, records_.where());
+      if (rows && delimiter_) return ambiguous(*delimiter_, delimiter);
+      if (rows) {
+        rows_ = std::move(*rows);
+        delimiter_ = &delimiter;
+      } else if (names.size() > most_columns) {
+        fault = rows.error();
+        most_columns = names.size();
+      }
     }
-    auto rows = RowMaker::create(names, settings, records_.where());
-    if (!rows) return rows.error();
-    rows_ = std::move(*rows);
+    if (!delimiter_) return *fault;
+    records_.keep(delimiter_->mark);
     return {};
   }
 
@@ -42,28 +61,74 @@ class CsvSource final : public Source {
         return with_context(judged.error(), records_.lines().name());
       return std::nullopt;
     }
-    return rows_.make(records_.fields(), records_.line(), [&] { return records_.raw(); });
+    const auto& fields = records_.fields();
+    if (is_chinese() && samples_.size() < k_most_samples)
+      if (auto sample = rows_.sample(fields, records_.line()); !sample.empty())
+        samples_.push_back(std::move(sample));
+    return rows_.make(fields, records_.line(), [&] { return records_.raw(); });
   }
 
   std::string description() const override {
-    return fmt::format("CSV, UTF-8{}, comma, {}", records_.lines().had_byte_order_mark() ? " with BOM" : "",
-                       rows_.description());
+    return fmt::format("CSV, {}{}{}, {}, {}", decoded_.from.empty() ? "UTF-8" : decoded_.from,
+                       records_.lines().had_byte_order_mark() ? " with BOM" : "",
+                       encoding_is_assumed_ ? " (assumed: no UTF-8, and all of it decodes)" : "",
+                       delimiter_->name, rows_.description());
   }
 
+  std::vector<std::string> remarks() const override {
+    std::vector<std::string> remarks;
+    if (records_.lines().ended_in_a_line())
+      remarks.emplace_back("the last line has no line end: is the file complete?");
+    if (is_chinese() && decoded_.was_utf8_as_well())
+      remarks.push_back(fmt::format(
+          "decoded as {}, as input.encoding says, but it is valid UTF-8, too: which of them is it?",
+          decoded_.from));
+    return remarks;
+  }
+
+  std::vector<std::string> samples() const override { return samples_; }
+
  private:
+  Result<void> check_text(const std::vector<std::string>& names) const {
+    for (const auto& name : names)
+      if (name.find('\0') != std::string::npos)
+        return Error{
+            Errc::bad_input,
+            records_.where() +
+                ": a zero byte in the header; UTF-16 perhaps, or no text at all? Save it as CSV in UTF-8"};
+    return {};
+  }
+
+  Error ambiguous(const Delimiter& one, const Delimiter& other) const {
+    return {Errc::bad_input,
+            fmt::format("{}: the columns may be separated by {}s or by {}s; set input.delimiter = {} or {}",
+                        records_.where(), one.name, other.name, one.value, other.value)};
+  }
+
+  bool is_chinese() const { return decoded_.from.starts_with("GB"); }
+
   RecordReader records_;
+  Decoded decoded_;
+  bool encoding_is_assumed_;
+  const Delimiter* delimiter_ = nullptr;
   RowMaker rows_;
+  std::vector<std::string> samples_;
 };
 
 }  // namespace
 
+Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const Settings& settings) {
+  auto decoded = decode(std::move(read), name, settings.input.encoding);
+  if (!decoded) return decoded.error();
+  auto source = std::make_unique<CsvSource>(std::move(*decoded), std::move(name), settings);
+  if (const auto ready = source->read_header(settings); !ready) return ready.error();
+  return std::unique_ptr<Source>{std::move(source)};
+}
+
 Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const model::Input& input,
                                          const model::Defaults& defaults, model::Api api,
                                          const std::string& brand_of_merchant) {
-  auto source = std::make_unique<CsvSource>(std::move(read), std::move(name));
-  if (const auto ready = source->read_header({input, defaults, api, brand_of_merchant}); !ready)
-    return ready.error();
-  return std::unique_ptr<Source>{std::move(source)};
+  return open_csv(std::move(read), std::move(name), {input, defaults, api, brand_of_merchant});
 }
 
 }  // namespace cardvoid::input

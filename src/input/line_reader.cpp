@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cardvoid/base/text.hpp>
 #include <cstring>
@@ -27,7 +28,17 @@ constexpr std::array k_signatures{
     Signature{"\x1F\x8B"sv, "compressed by gzip; unpack it first, or pipe it in with csv = \"-\""},
     Signature{"SQLite format 3\0"sv, "an SQLite database; name it as input.sqlite, with input.query"},
 };
-constexpr std::size_t k_longest_signature = 16;
+
+const Signature* find_signature(std::string_view first) {
+  const auto found = std::find_if(k_signatures.begin(), k_signatures.end(), [&](const Signature& signature) {
+    return first.starts_with(signature.bytes);
+  });
+  return found == k_signatures.end() ? nullptr : found;
+}
+
+}  // namespace
+
+bool is_foreign(std::string_view first) { return find_signature(first) != nullptr; }
 
 // Nearly every line is plain ASCII: eight bytes at a time.
 bool is_ascii(std::string_view text) {
@@ -42,19 +53,19 @@ bool is_ascii(std::string_view text) {
   return (seen & 0x8080'8080'8080'8080u) == 0;
 }
 
-}  // namespace
-
-LineReader::LineReader(ReadBytes read, std::string name)
-    : read_{std::move(read)}, name_{std::move(name)}, buffer_(k_longest_record_bytes + k_block_bytes) {}
+LineReader::LineReader(ReadBytes read, std::string name, std::string advice)
+    : read_{std::move(read)},
+      name_{std::move(name)},
+      advice_{std::move(advice)},
+      buffer_(k_longest_record_bytes + k_block_bytes) {}
 
 Result<void> LineReader::start() {
   started_ = true;
   while (!at_end_ && end_ < k_longest_signature)
     if (const auto filled = fill(); !filled) return filled.error();
   const std::string_view first{buffer_.data(), end_};
-  for (const auto& signature : k_signatures)
-    if (first.starts_with(signature.bytes))
-      return Error{Errc::bad_input, fmt::format("{}: {}", name_, signature.what)};
+  if (const auto* signature = find_signature(first))
+    return Error{Errc::bad_input, fmt::format("{}: {}", name_, signature->what)};
   if (first.starts_with(k_utf8_mark)) {
     had_byte_order_mark_ = true;
     begin_ = searched_ = k_utf8_mark.size();
@@ -88,7 +99,11 @@ Result<std::optional<LineReader::Line>> LineReader::next() {
       return Error{Errc::bad_input,
                    fmt::format("{}:{}: longer than 64 KiB without a line feed; is this a CSV file?", name_,
                                line_ + 1)};
-    if (at_end_) return begin_ == end_ ? Result<std::optional<Line>>{std::nullopt} : hand_out(end_);
+    if (at_end_ && begin_ == end_) return std::nullopt;
+    if (at_end_) {
+      ended_in_a_line_ = true;
+      return hand_out(end_);
+    }
     if (const auto filled = fill(); !filled) return filled.error();
   }
 }
@@ -97,12 +112,10 @@ Result<std::optional<LineReader::Line>> LineReader::hand_out(std::size_t end) {
   const Line line{{buffer_.data() + begin_, end - begin_}, ++line_};
   if (!is_ascii(line.bytes)) {
     if (const auto bad = find_invalid_utf8(line.bytes))
-      return Error{
-          Errc::bad_input,
-          fmt::format("{}:{}: byte 0x{:02X} at offset {} is not valid UTF-8; save the file as UTF-8 (GBK and "
-                      "GB18030 are not supported yet)",
-                      name_, line.number, static_cast<unsigned char>(line.bytes[*bad]),
-                      offset_ + static_cast<std::int64_t>(*bad))};
+      return Error{Errc::bad_input,
+                   fmt::format("{}:{}: byte 0x{:02X} at offset {} is not valid UTF-8; {}", name_, line.number,
+                               static_cast<unsigned char>(line.bytes[*bad]),
+                               offset_ + static_cast<std::int64_t>(*bad), advice_)};
   }
   offset_ += static_cast<std::int64_t>(line.bytes.size());
   begin_ = searched_ = end;

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "csv_source.hpp"
+#include "decoder.hpp"
 #include "sqlite_source.hpp"
 
 namespace cardvoid::input {
@@ -19,9 +21,10 @@ Error cannot(const std::string& name, const char* doing) {
 }
 
 // std::function wants to copy what it calls, and a descriptor has one owner.
-ReadBytes reader_of(FileDescriptor file, std::string name) {
-  return [file = std::make_shared<FileDescriptor>(std::move(file)),
-          name = std::move(name)](std::span<char> block) -> Result<std::size_t> {
+using SharedFile = std::shared_ptr<FileDescriptor>;
+
+ReadBytes reader_of(SharedFile file, std::string name) {
+  return [file = std::move(file), name = std::move(name)](std::span<char> block) -> Result<std::size_t> {
     const auto got = ::read(file->get(), block.data(), block.size());
     if (got >= 0) return static_cast<std::size_t>(got);
     // Only a signal that asks to stop interrupts a read; waiting on would make its sender wait too.
@@ -32,6 +35,11 @@ ReadBytes reader_of(FileDescriptor file, std::string name) {
 
 std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
 
+bool is_plain_file(const FileDescriptor& file) {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 // A duplicate of standard input, so that closing it leaves that to whoever asks on it later.
 FileDescriptor open_bytes(const std::string& file) {
   return FileDescriptor{file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
@@ -40,9 +48,21 @@ FileDescriptor open_bytes(const std::string& file) {
 
 Result<std::unique_ptr<Source>> open_csv_file(const Settings& s) {
   const auto name = name_of(s.input.csv);
-  auto file = open_bytes(s.input.csv);
-  if (!file) return cannot(name, "open it");
-  return open_csv(reader_of(std::move(file), name), name, s.input, s.defaults, s.api, s.brand_of_merchant);
+  const auto file = std::make_shared<FileDescriptor>(open_bytes(s.input.csv));
+  if (!*file) return cannot(name, "open it");
+  auto settings = s;
+  if (s.input.encoding == model::Encoding::automatic && s.input.csv != "-" && is_plain_file(*file)) {
+    const auto from_start = [&]() -> Result<ReadBytes> {
+      if (::lseek(file->get(), 0, SEEK_SET) != 0) return cannot(name, "go back to its start");
+      return reader_of(file, name);
+    };
+    const auto assumed = is_gb18030(from_start, name);
+    if (!assumed) return assumed.error();
+    settings.encoding_is_assumed = *assumed;
+    if (*assumed) settings.input.encoding = model::Encoding::gb18030;
+    if (const auto back = from_start(); !back) return back.error();
+  }
+  return open_csv(reader_of(file, name), name, settings);
 }
 
 // SQLite's own words for these, "unable to open database file" and an empty database, would send people the
@@ -77,8 +97,8 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
 
 Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column) {
   const auto name = name_of(file);
-  auto opened = open_bytes(file);
-  if (!opened) return cannot(name, "open it");
+  auto opened = std::make_shared<FileDescriptor>(open_bytes(file));
+  if (!*opened) return cannot(name, "open it");
   return read_code_list(reader_of(std::move(opened), name), name, code_column);
 }
 

@@ -2,7 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace cardvoid::input {
+
+RecordReader::RecordReader(LineReader lines, char delimiter) : lines_{std::move(lines)} {
+  for (const auto& each : k_delimiters)
+    if (delimiter == 0 || delimiter == each.mark)
+      ways_.push_back({each.mark, std::make_unique<CsvParser>(each.mark), {}});
+}
+
+// Where a record ends is the same for every delimiter that can read it: the quotation marks decide.
+template <class Feed>
+Result<CsvParser::Fed> RecordReader::feed_all(Feed feed) {
+  std::optional<CsvParser::Fed> fed_last;
+  for (auto& [delimiter, parser, fault] : ways_) {
+    if (fault) continue;
+    if (const auto fed = feed(*parser))
+      fed_last = *fed;
+    else
+      fault = fed.error();
+  }
+  if (fed_last) return *fed_last;
+  return *ways_.front().fault;
+}
 
 Result<bool> RecordReader::next() {
   if (is_done_) return false;
@@ -13,7 +36,7 @@ Result<bool> RecordReader::next() {
     if (!line) return end_with(line.error());
     if (!*line) {
       is_done_ = true;
-      const auto fed = parser_.finish();
+      const auto fed = feed_all([](CsvParser& parser) { return parser.finish(); });
       if (!fed) return end_with(with_context(fed.error(), where()));
       last_line_ = {};
       return *fed == CsvParser::Fed::record;
@@ -24,7 +47,7 @@ Result<bool> RecordReader::next() {
       return end_with(
           {Errc::bad_input, where() + ": the record that starts here is longer than 64 KiB; is a closing "
                                       "quotation mark missing?"});
-    const auto fed = parser_.feed(last_line_);
+    const auto fed = feed_all([&](CsvParser& parser) { return parser.feed(last_line_); });
     if (!fed) return end_with(fault_in(fed.error(), (*line)->number));
     switch (*fed) {
       case CsvParser::Fed::record: return true;
@@ -35,6 +58,16 @@ Result<bool> RecordReader::next() {
         continue;
     }
   }
+}
+
+const std::vector<std::string_view>* RecordReader::fields_by(char delimiter) {
+  const auto way =
+      std::find_if(ways_.begin(), ways_.end(), [&](const Way& each) { return each.delimiter == delimiter; });
+  return way == ways_.end() || way->fault ? nullptr : &way->parser->fields();
+}
+
+void RecordReader::keep(char delimiter) {
+  std::erase_if(ways_, [&](const Way& way) { return way.delimiter != delimiter; });
 }
 
 Error RecordReader::end_with(Error error) {

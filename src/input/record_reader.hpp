@@ -1,7 +1,10 @@
 #pragma once
 // Lines → records of CSV, with the line where each begins, at constant memory.
 
+#include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,14 +14,30 @@
 
 namespace cardvoid::input {
 
+struct Delimiter {
+  char mark;
+  std::string_view name, value;  // in words; as the job file has it
+};
+
+inline constexpr std::array k_delimiters{Delimiter{',', "comma", "\",\""},
+                                         Delimiter{';', "semicolon", "\";\""},
+                                         Delimiter{'\t', "tab", "\"tab\""}};
+
 class RecordReader {
  public:
-  RecordReader(ReadBytes read, std::string name) : lines_{std::move(read), std::move(name)} {}
+  // Fields are separated by `delimiter`; 0: by any of k_delimiters, and records are read in every way until
+  // keep() says which is right.
+  RecordReader(LineReader lines, char delimiter);
 
-  // True when fields() holds the next record; false at the end of the file and ever after. Errors name file
-  // and line: what LineReader says, bad_input when it is no CSV.
+  // True when there is a next record; false at the end of the file and ever after. Errors name file and line:
+  // what LineReader says, bad_input when it is no CSV in any of the ways.
   Result<bool> next();
-  const std::vector<std::string_view>& fields() { return parser_.fields(); }
+
+  // The record's fields, valid until the next call; nullptr: with this delimiter it is no CSV.
+  const std::vector<std::string_view>* fields_by(char delimiter);
+  void keep(char delimiter);  // one of those that it has
+
+  const std::vector<std::string_view>& fields() { return ways_.front().parser->fields(); }
 
   std::int64_t line() const { return start_line_; }  // where the record begins
   std::string where() const;                         // "members.csv:7"
@@ -29,11 +48,19 @@ class RecordReader {
   const LineReader& lines() const { return lines_; }
 
  private:
+  struct Way {
+    char delimiter;
+    std::unique_ptr<CsvParser> parser;
+    std::optional<Error> fault;
+  };
+
+  template <class Feed>
+  Result<CsvParser::Fed> feed_all(Feed feed);
   Error end_with(Error error);
   Error fault_in(Error error, std::int64_t line) const;
 
   LineReader lines_;
-  CsvParser parser_;
+  std::vector<Way> ways_;  // at least one
   std::int64_t start_line_ = 1;
   std::string_view last_line_;  // of the record; earlier ones are in pieces_
   std::string pieces_;

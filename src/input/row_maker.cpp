@@ -6,6 +6,8 @@
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 
+#include "record_reader.hpp"
+
 namespace cardvoid::input {
 
 namespace {
@@ -43,10 +45,10 @@ std::string list(const std::vector<std::string>& names) {
 // A header in one piece is the usual sign of another separator.
 std::string hint_at_delimiter(const std::vector<std::string>& names) {
   if (names.size() != 1) return "";
-  for (const auto& [mark, words] : {std::pair{';', "semicolons"}, std::pair{'\t', "tabs"}})
-    if (names[0].find(mark) != std::string::npos)
-      return fmt::format("; the columns seem to be separated by {}, which is not supported yet: use commas",
-                         words);
+  for (const auto& delimiter : k_delimiters)
+    if (names[0].find(delimiter.mark) != std::string::npos)
+      return fmt::format("; the columns seem to be separated by {}s: set input.delimiter = {}",
+                         delimiter.name, delimiter.value);
   return "";
 }
 
@@ -62,6 +64,13 @@ Error missing(std::string_view column, const std::string& wanted, const std::vec
     what += fmt::format("; did you mean {}? Then set input.columns.{} = {}", in_quotes(*near), column,
                         in_quotes(*near));
   return {Errc::bad_input, what};
+}
+
+// The first few of valid UTF-8, ending in "…" where there are more.
+std::string fit_to_characters(std::string_view text, std::size_t most) {
+  std::size_t at = 0;
+  for (; most > 0 && at < text.size(); --most) next_code_point(text, at);
+  return std::string{text.substr(0, at)} + (at < text.size() ? "…" : "");
 }
 
 // Ends on a whole character.
@@ -95,7 +104,7 @@ std::span<const std::string_view> RowMaker::column_names() { return k_columns; }
 Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const Settings& settings,
                                   const std::string& where) {
   RowMaker maker;
-  maker.width_ = names.size();
+  maker.names_ = names;
   maker.brand_is_fixed_ = settings.api == model::Api::brand;
   maker.unwraps_ = settings.input.unwrap;
   maker.accepts_damage_ = settings.input.accept_damage;
@@ -159,8 +168,9 @@ std::string RowMaker::description() const {
 
 std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::int64_t line,
                                model::Card& card) {
-  if (fields.size() != width_)
-    return fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", width_);
+  if (fields.size() != names_.size())
+    return fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s",
+                       names_.size());
   const auto fill = [&](std::string& into, Column column) {
     const auto& index = indices_[column];
     auto field = index ? fields[*index] : std::string_view{};
@@ -178,6 +188,29 @@ std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::in
   if (brand_is_fixed_ && card.brand_id != defaults_[brand_id])
     return "brand_id: not the merchant's own, and the brand API reaches no other brand's cards";
   return find_fault(card);
+}
+
+std::string RowMaker::sample(std::span<const std::string_view> fields, std::int64_t line) const {
+  const auto is_plain = [](std::string_view field) { return is_ascii(field); };
+  if (fields.size() != names_.size() || std::all_of(fields.begin(), fields.end(), is_plain)) return {};
+  std::string text;
+  const auto add = [&](const std::string& name, std::string_view value) {
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", fit_to_width(escape_for_terminal(name), 40), value);
+  };
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto column = std::find(indices_.begin(), indices_.end(), i);
+    if (column == indices_.end()) {
+      if (!is_plain(fields[i])) add(names_[i], in_quotes(fit_to_characters(fields[i], 1)));
+      continue;
+    }
+    const auto which = static_cast<std::size_t>(column - indices_.begin());
+    const bool is_personal = which == code || which == openid;
+    add(names_[i], is_personal && is_plain(fields[i]) ? mask(fields[i])
+                   : is_personal                      ? in_quotes(fit_to_characters(fields[i], 1))
+                                                      : in_quotes(fields[i]));
+  }
+  return fmt::format("line {}: {}", line, text);
 }
 
 Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw) {

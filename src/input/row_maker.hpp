@@ -18,6 +18,7 @@ struct Settings {
   model::Defaults defaults;
   model::Api api;
   std::string brand_of_merchant;
+  bool encoding_is_assumed = false;  // by what the whole file holds
 };
 
 class RowMaker {
@@ -44,12 +45,16 @@ class RowMaker {
   // The columns; after rows also what was unwrapped, which damage was accepted and what looks doubtful.
   std::string description() const;
 
+  // The row for a person who looks whether it was decoded rightly: identifiers masked, and of the columns
+  // that are not ours only the first character. Empty when all of it is ASCII.
+  std::string sample(std::span<const std::string_view> fields, std::int64_t line) const;
+
  private:
   std::string fault_of(std::span<const std::string_view> fields, std::int64_t line, model::Card& card);
 
   std::array<std::optional<std::size_t>, 5> indices_;
   std::array<std::string, 5> defaults_;
-  std::size_t width_ = 0;  // fields in the header
+  std::vector<std::string> names_;
   bool brand_is_fixed_ = false;
   bool unwraps_ = false, accepts_damage_ = false;
   std::string columns_;  // in words

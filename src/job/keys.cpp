@@ -88,6 +88,17 @@ Verdict store_reason(std::string& into, const std::string& text) {
   return stored;
 }
 
+Verdict store_encoding(model::Encoding& into, const std::string& text) {
+  using enum model::Encoding;
+  into = text == "utf-8" ? utf8 : text == "gbk" ? gbk : text == "gb18030" ? gb18030 : automatic;
+  return stored_if(text == "auto" || into != automatic);
+}
+
+Verdict store_delimiter(char& into, const std::string& text) {
+  into = text == "tab" ? '\t' : text == "," || text == ";" ? text[0] : '\0';
+  return stored_if(text == "auto" || into != '\0');
+}
+
 Verdict not_yet(const Typed&, Job&) { return later; }
 
 constexpr std::string_view k_connect_range{"a duration such as \"5s\", above 0 and at most \"10m\""};
@@ -148,24 +159,14 @@ const auto k_keys = std::to_array<Key>({
        job.input.csv = v.text == "-" ? v.text : v.path.string();
        return stored;
      }},
-    {"input.encoding", Type::text, R"("auto" or "utf-8")",
-     [](const Typed& v, Job& job) {
-       job.input.encoding = v.text == "utf-8" ? model::Encoding::utf8 : model::Encoding::automatic;
-       if (v.text == "gbk" || v.text == "gb18030") return later;
-       return stored_if(v.text == "auto" || v.text == "utf-8");
-     },
-     false, "save the file as UTF-8 and leave this out"},
+    {"input.encoding", Type::text, R"("auto", "utf-8", "gbk" or "gb18030")",
+     [](const Typed& v, Job& job) { return store_encoding(job.input.encoding, v.text); }},
     {"input.sqlite", Type::path, "the path of an SQLite database",
      [](const Typed& v, Job& job) { return store_path(job.input.sqlite, v); }},
     {"input.query", Type::text, "one SELECT statement",
      [](const Typed& v, Job& job) { return store_text(job.input.query, v.text); }},
-    {"input.delimiter", Type::text, R"("auto" or ",")",
-     [](const Typed& v, Job& job) {
-       job.input.delimiter = v.text == "," ? ',' : '\0';
-       if (v.text == ";" || v.text == "tab") return later;
-       return stored_if(v.text == "auto" || v.text == ",");
-     },
-     false, "separate the columns by commas"},
+    {"input.delimiter", Type::text, R"("auto", ",", ";" or "tab")",
+     [](const Typed& v, Job& job) { return store_delimiter(job.input.delimiter, v.text); }},
     {"input.unwrap", Type::truth, "true or false",
      [](const Typed& v, Job& job) {
        job.input.unwrap = v.truth;

@@ -28,19 +28,21 @@ Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
 
 }  // namespace
 
-Result<ledger::ImportSummary> import_from(input::Source& source, ledger::Ledger& ledger,
-                                          const std::function<bool()>& interrupted) {
+Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
+                             const std::function<bool()>& interrupted) {
   if (const auto begun = ledger.begin_import(read_clocks().wall); !begun) return begun.error();
   if (const auto read = read_all(source, ledger, interrupted); !read) {
     if (read.error().code != Errc::io)
       (void)ledger.abandon_import();  // else its file cannot be written anyway
     return read.error();
   }
-  return ledger.finish_import(source.description(), read_clocks().wall);
+  auto summary = ledger.finish_import(source.description(), read_clocks().wall);
+  if (!summary) return summary.error();
+  return Imported{std::move(*summary), source.remarks(), source.samples()};
 }
 
-Result<ledger::ImportSummary> import_input(const model::Job& job, ledger::Ledger& ledger,
-                                           const std::function<bool()>& interrupted) {
+Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
+                              const std::function<bool()>& interrupted) {
   const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
   if (!source) return source.error();
   return import_from(**source, ledger, interrupted);

@@ -50,7 +50,7 @@ TEST_SUITE("cli") {
     try_job("requests_per_second = ", "requests_per_second = \"5\" # ",
             {"limits.requests_per_second", "number"});
     try_job("acknowledge = \"sandbox: no real customers\"", "", {"safety.acknowledge"});
-    try_job("[input]", "[input]\nencoding = \"gbk\"", {"input.encoding", "not supported yet"});
+    try_job("[input]", "[input]\nencoding = \"big5\"", {"input.encoding", "gb18030"});
   }
 
   TEST_CASE("a file that is named and not there ends with 66") {

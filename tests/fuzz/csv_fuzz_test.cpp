@@ -21,11 +21,19 @@ TEST_SUITE("fuzz") {
       "code,openid,card_id,brand_id,reason\n0001,o1,p1,1004,会员计划已结束\n0002,o2,,,\n0003,o3,p3,1005,\"a \"\"b\"\"\"\n"sv,
       "\xEF\xBB\xBF\"openid\",\"note\",\"code\"\r\n\"o\",\"one\r\ntwo\",\"a,b\"\r\n\r\no,x,1 2\r\n\"o\",\"\",\"\"\"\"\r\n"sv,
       "code,openid\n\"a\"\"b\",o\n,\n１２,o\n x,o\nz,o,ragged\ny"sv,
+      "code;openid;reason\n=\"0001\";'12;`34\n0002\t;o;a\n\"=\"\"3\"\"\";o;=\"b\"\n"sv,
+      "code\topenid\treason\n0001\to1\t\xBB\xE1\xD4\xB1\n0002\to2\t\x81\x30\x81\x30\n"sv,  // GB18030
+      "\xFF\xFE"
+      "c\0o\0d\0e\0;\0o\0p\0e\0n\0i\0d\0\r\0\n\0001\0;\0o\0\r\0\n\0"sv,
   };
   constexpr std::array k_pieces{"\""sv,           "\"\""sv,   ","sv,     "\n"sv,       "\r\n"sv, "\r"sv,
                                 "\n\n"sv,         "\0"sv,     "\xFF"sv,  "\xE4\xBC"sv, "会"sv,   "😀"sv,
                                 "\xEF\xBB\xBF"sv, ",\""sv,    "\",\""sv, " "sv,        "code"sv, ";"sv,
-                                "\t"sv,           "\"\n\""sv, ".."sv};
+                                "\t"sv,           "\"\n\""sv, ".."sv,    "=\""sv,      "'"sv,    "1E+23"sv,
+                                "\xBB\xE1"sv};
+
+  constexpr std::array k_encodings{model::Encoding::automatic, model::Encoding::automatic,
+                                   model::Encoding::utf8, model::Encoding::gbk, model::Encoding::gb18030};
 
   std::string summary(const Read& read) {
     std::string text;
@@ -67,9 +75,14 @@ TEST_SUITE("fuzz") {
       const auto text = mutator.mutate(std::string{k_corpus[mutator.below(k_corpus.size())]});
       CAPTURE(seed);
       CAPTURE(escape_for_terminal(text));
-      const auto whole = read_text(text);
+      Options options;
+      options.input.encoding = k_encodings[mutator.below(k_encodings.size())];
+      options.input.delimiter = ",;\t\0\0\0"[mutator.below(6)];
+      options.input.unwrap = mutator.below(2) == 0;
+      const auto whole = read_text(text, options);
       check_promises(whole, text);
-      REQUIRE(summary(read_text(text, {.block_bytes = 1 + mutator.below(8)})) == summary(whole));
+      options.block_bytes = 1 + mutator.below(8);
+      REQUIRE(summary(read_text(text, options)) == summary(whole));
       rows += whole.rows.size();
       refused += whole.refused.size();
       errors += !whole.error.empty();

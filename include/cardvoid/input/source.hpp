@@ -37,12 +37,20 @@ class Source {
   // What was found out about the input, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code,
   // openid". At the end also what was unwrapped, which damage was accepted and what looks doubtful.
   virtual std::string description() const = 0;
+
+  // Asked at the end: what is no reason to refuse it, and yet a person should know.
+  virtual std::vector<std::string> remarks() const { return {}; }
+
+  // Asked at the end, where text was decoded from GBK or GB18030: the first rows that hold more than ASCII,
+  // as they were decoded, for a person to look at. Identifiers are masked.
+  virtual std::vector<std::string> samples() const { return {}; }
 };
 
 // Fills the front of `block` and returns how many bytes that were; 0 at the end.
 using ReadBytes = std::function<Result<std::size_t>(std::span<char> block)>;
 
-// The CSV reader over any stream of bytes; `name` stands in messages for the file.
+// The CSV reader over any stream of bytes; `name` stands in messages for the file. A stream is read once, so
+// encoding = "auto" means UTF-8 here, or what a byte order mark says.
 Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const model::Input& input,
                                          const model::Defaults& defaults, model::Api api,
                                          const std::string& brand_of_merchant);

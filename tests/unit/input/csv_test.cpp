@@ -159,9 +159,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("csv: invalid UTF-8 refuses the file with its place") {
     CHECK(read_text("code,openid,reason\na,o,ok\nb,o,\xBB\xE1\xD4\xB1\n").error ==
-          "members.csv:3: byte 0xBB at offset 30 is not valid UTF-8; save the file as UTF-8 (GBK and GB18030 "
-          "are not "
-          "supported yet)");
+          "members.csv:3: byte 0xBB at offset 30 is not valid UTF-8; save the file as UTF-8, or set "
+          "input.encoding to what it is, \"gbk\" or \"gb18030\"");
     CHECK(read_text("\xEF\xBB\xBF"
                     "code,openid\n\xFFz,o\n")
               .error.starts_with("members.csv:2: byte 0xFF at offset 15 is"));

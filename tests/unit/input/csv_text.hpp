@@ -1,7 +1,10 @@
 #pragma once
 // CSV text in, records out, through the same door as a file.
 
+#include <iconv.h>
 #include <cardvoid/input/source.hpp>
+
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +18,12 @@ struct Options {
   std::string brand_of_merchant{};
   std::size_t block_bytes = 65'536;  // at most so many at a time, as a pipe does
 };
+
+inline Options separated_by(char delimiter) {
+  Options options;
+  options.input.delimiter = delimiter;
+  return options;
+}
 
 inline ReadBytes read_from(std::string text, std::size_t block_bytes) {
   return [text = std::move(text), at = std::size_t{0},
@@ -55,6 +64,19 @@ inline Read read_text(std::string text, const Options& options = {}) {
   const auto source = open_text(std::move(text), options);
   if (!source) return {{}, {}, source.error().what};
   return drain(**source);
+}
+
+// UTF-8 in another encoding, as a program on Windows would have written it.
+inline std::string encode(std::string text, const char* encoding) {
+  const auto converter = ::iconv_open(encoding, "UTF-8");
+  std::string encoded(text.size() * 4 + 16, '\0');
+  char *in = text.data(), *out = encoded.data();
+  auto in_left = text.size(), out_left = encoded.size();
+  const auto failed = ::iconv(converter, &in, &in_left, &out, &out_left) == static_cast<std::size_t>(-1);
+  ::iconv_close(converter);
+  if (failed) throw std::runtime_error{"cannot encode it"};
+  encoded.resize(encoded.size() - out_left);
+  return encoded;
 }
 
 // The field as any spreadsheet would write it.

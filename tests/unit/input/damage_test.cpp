@@ -234,6 +234,29 @@ TEST_SUITE("unit") {
     CHECK(outcome.description.ends_with("; unwrapped: 3 =\"…\", 2 leading ' or `, 3 trailing tabs"));
   }
 
+  TEST_CASE("unwrap: a formula needs no quotation marks of its own") {
+    const std::string text =
+        "code,openid,reason\n=\"0123\",o,r\n=\"ab c\",=\"o\",=\"r\"\r\n\"a,=\"\"1\"\"\",o,=1\n0124,=\"o\"";
+    const auto wrapped = outcome_of(text);
+    CHECK(wrapped.error.empty());
+    CHECK(wrapped.causes ==
+          std::vector<std::string>(2,
+                                   "code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes "
+                                   "that") +
+              std::vector<std::string>{"2 fields, the header has 3"});
+    CHECK(wrapped.codes == Codes{"a,=\"1\""});
+    const auto undone = outcome_of(text, true);
+    CHECK(undone.codes == Codes{"0123", "ab c", "a,=\"1\""});
+    CHECK(undone.description.ends_with("; unwrapped: 3 =\"…\", 0 leading ' or `, 0 trailing tabs"));
+  }
+
+  TEST_CASE("unwrap: what a spreadsheet would split is no formula") {
+    for (const auto* line : {"=\"0,1\",o", "=\"01\"2,o", "=\"01,o", "x=\"01\",o", "=\"0\"\"1\",o"}) {
+      CAPTURE(line);
+      CHECK(has(outcome_of("code,openid\n" + std::string{line} + "\n", true).error, "quotation mark"));
+    }
+  }
+
   TEST_CASE("unwrap: openid and card_id and brand_id are unwrapped too and an empty cell takes the default") {
     Options options;
     options.input.unwrap = true;

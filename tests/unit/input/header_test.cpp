@@ -72,11 +72,13 @@ TEST_SUITE("unit") {
     CHECK(open_error("code,openid,name,name,,\n") == "");
   }
 
-  TEST_CASE("header: another separator is recognised in the message") {
-    CHECK(open_error("code;openid\n")
-              .ends_with("seem to be separated by semicolons, which is not supported yet: use commas"));
-    CHECK(open_error("code\topenid\n")
-              .ends_with("seem to be separated by tabs, which is not supported yet: use commas"));
+  TEST_CASE("header: another separator than the job's is recognised in the message") {
+    CHECK(open_error("code;openid\n", separated_by(','))
+              .ends_with("; the columns seem to be separated by semicolons: set input.delimiter = \";\""));
+    CHECK(open_error("code\topenid\n", separated_by(';'))
+              .ends_with("; the columns seem to be separated by tabs: set input.delimiter = \"tab\""));
+    CHECK(open_error("code,openid\n", separated_by('\t'))
+              .ends_with("; the columns seem to be separated by commas: set input.delimiter = \",\""));
   }
 
   TEST_CASE("header: an empty file has none") {
@@ -86,10 +88,6 @@ TEST_SUITE("unit") {
 
   TEST_CASE("header: files of another kind are refused by name") {
     using namespace std::string_literals;
-    CHECK(open_error("\xFF\xFE"
-                     "c\0o\0d\0e\0"s)
-              .starts_with("members.csv: UTF-16 text"));
-    CHECK(open_error("\xFE\xFF\0c\0o"s).starts_with("members.csv: UTF-16 text, big-endian"));
     CHECK(open_error("\xFF\xFE\0\0c\0\0\0"s).starts_with("members.csv: UTF-32 text"));
     CHECK(open_error("PK\x03\x04rest of it").find("Excel workbook") != std::string::npos);
     CHECK(open_error("\x1F\x8B\x08").find("gzip") != std::string::npos);

@@ -188,10 +188,6 @@ TEST_SUITE("unit") {
       const char *table, *line, *what;
     };
     for (const auto& later : std::to_array<Later>({
-             {"input", "encoding = \"gbk\"", "save the file as UTF-8 and leave this out"},
-             {"input", "encoding = \"gb18030\"", "save the file as UTF-8 and leave this out"},
-             {"input", "delimiter = \";\"", "separate the columns by commas"},
-             {"input", "delimiter = \"tab\"", "separate the columns by commas"},
              {"safety", "canary = 20", "leave it out or set 0 (off)"},
              {"safety", "max_failure_rate = 0.05", "leave it out or set 1.0 (off)"},
              {"safety", "protect = \"p.csv\"", "leave it out"},

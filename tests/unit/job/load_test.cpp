@@ -52,8 +52,8 @@ ca_file = "ca.pem"
 [input]
 sqlite = "crm.db"
 query = "SELECT 1"
-encoding = "utf-8"
-delimiter = ","
+encoding = "gb18030"
+delimiter = "tab"
 unwrap = true
 columns = { code = "会员卡号", openid = "o" }
 [defaults]
@@ -94,8 +94,8 @@ store_response = "none"
     CHECK(job->input.csv.empty());
     CHECK(job->input.sqlite == "/etc/jobs/crm.db");
     CHECK(job->input.query == "SELECT 1");
-    CHECK(job->input.encoding == model::Encoding::utf8);
-    CHECK(job->input.delimiter == ',');
+    CHECK(job->input.encoding == model::Encoding::gb18030);
+    CHECK(job->input.delimiter == '\t');
     CHECK(job->input.unwrap);
     CHECK_FALSE(job->input.accept_damage);
     CHECK(job->input.columns == std::map<std::string, std::string>{{"code", "会员卡号"}, {"openid", "o"}});
