@@ -4,7 +4,6 @@
 
 #include <cardvoid/base/text.hpp>
 
-#include "decoder.hpp"
 #include "record_reader.hpp"
 
 namespace cardvoid::input {
@@ -20,8 +19,7 @@ class CsvSource final : public Source {
                             "save the file as UTF-8, or set input.encoding to what it is, \"gbk\" or "
                             "\"gb18030\""},
                  settings.input.delimiter},
-        decoded_{std::move(decoded)},
-        encoding_is_assumed_{settings.encoding_is_assumed} {}
+        decoded_{std::move(decoded)} {}
 
   // With the delimiter by which our columns are found, where the job names none.
   Result<void> read_header(const Settings& settings) {
@@ -71,7 +69,7 @@ class CsvSource final : public Source {
   std::string description() const override {
     return fmt::format("CSV, {}{}{}, {}, {}", decoded_.from.empty() ? "UTF-8" : decoded_.from,
                        records_.lines().had_byte_order_mark() ? " with BOM" : "",
-                       encoding_is_assumed_ ? " (assumed: no UTF-8, and all of it decodes)" : "",
+                       decoded_.is_assumed ? " (assumed: no UTF-8, and all of it decodes)" : "",
                        delimiter_->name, rows_.description());
   }
 
@@ -109,7 +107,6 @@ class CsvSource final : public Source {
 
   RecordReader records_;
   Decoded decoded_;
-  bool encoding_is_assumed_;
   const Delimiter* delimiter_ = nullptr;
   RowMaker rows_;
   std::vector<std::string> samples_;
@@ -117,10 +114,8 @@ class CsvSource final : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const Settings& settings) {
-  auto decoded = decode(std::move(read), name, settings.input.encoding);
-  if (!decoded) return decoded.error();
-  auto source = std::make_unique<CsvSource>(std::move(*decoded), std::move(name), settings);
+Result<std::unique_ptr<Source>> open_csv(Decoded text, std::string name, const Settings& settings) {
+  auto source = std::make_unique<CsvSource>(std::move(text), std::move(name), settings);
   if (const auto ready = source->read_header(settings); !ready) return ready.error();
   return std::unique_ptr<Source>{std::move(source)};
 }
@@ -128,7 +123,9 @@ Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const
 Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const model::Input& input,
                                          const model::Defaults& defaults, model::Api api,
                                          const std::string& brand_of_merchant) {
-  return open_csv(std::move(read), std::move(name), {input, defaults, api, brand_of_merchant});
+  auto text = decode(std::move(read), name, input.encoding);
+  if (!text) return text.error();
+  return open_csv(std::move(*text), std::move(name), {input, defaults, api, brand_of_merchant});
 }
 
 }  // namespace cardvoid::input

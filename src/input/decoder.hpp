@@ -13,6 +13,7 @@ struct Decoded {
   std::string_view from;  // "GB18030"; empty: nothing was decoded, the LineReader checks that it is UTF-8
   // Asked at the end: with GBK or GB18030, was all of it valid UTF-8, too, and not just ASCII?
   std::function<bool()> was_utf8_as_well;
+  bool is_assumed = false;  // by what the whole file holds
 };
 
 // A byte order mark goes first; one that contradicts the job is an error (bad_input). The other errors, with

@@ -9,7 +9,6 @@
 #include <cstring>
 
 #include "csv_source.hpp"
-#include "decoder.hpp"
 #include "sqlite_source.hpp"
 
 namespace cardvoid::input {
@@ -46,23 +45,31 @@ FileDescriptor open_bytes(const std::string& file) {
                                     : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
 }
 
-Result<std::unique_ptr<Source>> open_csv_file(const Settings& s) {
-  const auto name = name_of(s.input.csv);
-  const auto file = std::make_shared<FileDescriptor>(open_bytes(s.input.csv));
+// The file in UTF-8. A plain file may be read before, to find out what its encoding is.
+Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding) {
+  const auto file = std::make_shared<FileDescriptor>(open_bytes(path));
   if (!*file) return cannot(name, "open it");
-  auto settings = s;
-  if (s.input.encoding == model::Encoding::automatic && s.input.csv != "-" && is_plain_file(*file)) {
-    const auto from_start = [&]() -> Result<ReadBytes> {
-      if (::lseek(file->get(), 0, SEEK_SET) != 0) return cannot(name, "go back to its start");
-      return reader_of(file, name);
-    };
-    const auto assumed = is_gb18030(from_start, name);
-    if (!assumed) return assumed.error();
-    settings.encoding_is_assumed = *assumed;
-    if (*assumed) settings.input.encoding = model::Encoding::gb18030;
-    if (const auto back = from_start(); !back) return back.error();
-  }
-  return open_csv(reader_of(file, name), name, settings);
+  if (encoding != model::Encoding::automatic || path == "-" || !is_plain_file(*file))
+    return decode(reader_of(file, name), name, encoding);
+
+  const auto from_start = [&]() -> Result<ReadBytes> {
+    if (::lseek(file->get(), 0, SEEK_SET) != 0) return cannot(name, "go back to its start");
+    return reader_of(file, name);
+  };
+  const auto assumed = is_gb18030(from_start, name);
+  if (!assumed) return assumed.error();
+  auto read = from_start();
+  if (!read) return read.error();
+  auto text = decode(std::move(*read), name, *assumed ? model::Encoding::gb18030 : encoding);
+  if (text) text->is_assumed = *assumed;
+  return text;
+}
+
+Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings) {
+  auto name = name_of(settings.input.csv);
+  auto text = open_text(settings.input.csv, name, settings.input.encoding);
+  if (!text) return text.error();
+  return open_csv(std::move(*text), std::move(name), settings);
 }
 
 // SQLite's own words for these, "unable to open database file" and an empty database, would send people the
@@ -97,9 +104,9 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
 
 Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column) {
   const auto name = name_of(file);
-  auto opened = std::make_shared<FileDescriptor>(open_bytes(file));
-  if (!*opened) return cannot(name, "open it");
-  return read_code_list(reader_of(std::move(opened), name), name, code_column);
+  auto text = open_text(file, name, model::Encoding::automatic);
+  if (!text) return text.error();
+  return read_code_list(std::move(text->read), name, code_column);
 }
 
 }  // namespace cardvoid::input

@@ -18,7 +18,6 @@ struct Settings {
   model::Defaults defaults;
   model::Api api;
   std::string brand_of_merchant;
-  bool encoding_is_assumed = false;  // by what the whole file holds
 };
 
 class RowMaker {

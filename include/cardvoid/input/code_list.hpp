@@ -31,7 +31,8 @@ class CodeList {
 Result<std::unique_ptr<CodeList>> read_code_list(ReadBytes read, std::string name,
                                                  const std::string& code_column = "code");
 
-// The same of a file; "-" is standard input. Error: no_input (66) when it cannot be opened.
+// The same of a file, which may also be GB18030 or, with a byte order mark, UTF-16; "-" is standard input.
+// Error: no_input (66) when it cannot be opened.
 Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column);
 
 }  // namespace cardvoid::input

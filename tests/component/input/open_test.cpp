@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cardvoid/input/code_list.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <filesystem>
@@ -117,6 +118,46 @@ TEST_SUITE("component") {
     std::thread writer{[&] { std::ofstream{pipe} << "code,openid\n2,o\n" << std::flush; }};
     CHECK(read(csv(pipe)) == Found{"2@2"});
     writer.join();
+  }
+
+  TEST_CASE("csv: a file in GB18030 is read without being told and its samples are shown") {
+    const Folder folder;
+    const auto file = folder.write("gbk.csv", "code,openid,reason\n1,o1,x\n2,o2,\xBB\xE1\xD4\xB1\n");  // 会员
+    CHECK(read(csv(file)) == Found{"1@2", "2@3"});
+    const auto source = open(csv(file));
+    REQUIRE(source.has_value());
+    while (const auto record = (*source)->next())
+      if (!*record) break;
+    CHECK((*source)->description().starts_with(
+        "CSV, GB18030 (assumed: no UTF-8, and all of it decodes), comma"));
+    CHECK((*source)->samples() == Found{"line 3: code ****, openid ****, reason \"会员\""});
+  }
+
+  TEST_CASE("csv: a file put together from two encodings is refused with both places") {
+    const Folder folder;
+    const auto file = folder.write("mixed.csv", "code,openid,reason\n1,o,会员计\n2,o,\xBB\xE1\n");
+    const auto found = read(csv(file));
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].starts_with("error: " + file.string() +
+                               ":3: byte 0xBB at offset 37 is not valid UTF-8; nor is "));
+    CHECK(found[0].find(":2: byte 0xA1 at offset") != std::string::npos);
+  }
+
+  TEST_CASE("code list: it may be semicolons in GB18030 or UTF-16 with a byte order mark") {
+    using namespace std::string_literals;
+    const Folder folder;
+    const auto codes = [](const std::filesystem::path& file) {
+      Found found;
+      const auto list = input::open_code_list(file.string(), "\u5361\u53F7");
+      if (!list) return Found{list.error().what};
+      for (auto code = (*list)->next(); code && *code; code = (*list)->next())
+        found.emplace_back((*code)->text);
+      return found;
+    };
+    CHECK(codes(folder.write("gb.csv", "name;\xBF\xA8\xBA\xC5\nx;0001\ny;0,2\n")) == Found{"0001", "0,2"});
+    CHECK(codes(folder.write("utf16.txt",
+                             "\xFF\xFE"
+                             "0\0001\0\r\0\n\0002\0\n\0"s)) == Found{"01", "2"});
   }
 
   TEST_CASE("standard input: it may come in drops and stays open for others") {
