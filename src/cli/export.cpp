@@ -7,38 +7,10 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "own_files.hpp"
 #include "results.hpp"
 
 namespace cardvoid::cli {
-
-namespace {
-
-namespace fs = std::filesystem;
-
-// Writing an export over one of these would destroy what it is made from.
-Result<void> refuse_own_files(const fs::path& output, const model::Job& job) {
-  const auto& database = job.results.database.string();
-  const std::pair<const char*, fs::path> own[] = {{"results database", database},
-                                                  {"results database", database + "-wal"},
-                                                  {"results database", database + "-shm"},
-                                                  {"results database", database + ".lock"},
-                                                  {"job file", job.file},
-                                                  {"input", job.input.csv},
-                                                  {"input", job.input.sqlite},
-                                                  {"private key", job.merchant.private_key_file},
-                                                  {"passphrase file", job.merchant.passphrase_file},
-                                                  {"platform key", job.platform.public_key_file},
-                                                  {"ca_file", job.endpoints.ca_file}};
-  std::error_code ignored;
-  for (const auto& [what, file] : own)
-    if (!file.empty() && (fs::equivalent(output, file, ignored) ||
-                          fs::weakly_canonical(output, ignored) == fs::weakly_canonical(file, ignored)))
-      return Error{Errc::usage,
-                   fmt::format("-o {}: that is the job's {}; name another file", output.string(), what)};
-  return {};
-}
-
-}  // namespace
 
 int export_results(Console& console) {
   const auto& options = console.options();
@@ -46,7 +18,7 @@ int export_results(Console& console) {
   if (!job) return console.fail(job.error());
   const bool to_file = !options.output.empty() && options.output != "-";
   if (to_file)
-    if (const auto allowed = refuse_own_files(options.output, *job); !allowed)
+    if (const auto allowed = refuse_own_files("-o", options.output, *job); !allowed)
       return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return console.fail(ledger.error());

@@ -227,6 +227,11 @@ Result<Parsed> parse(int argc, const char* const* argv) {
       "cardvoid check gold.toml"));
   auto* planning = with_job(command("plan", "Imports the input and shows what a run would do. Sends nothing",
                                     "cardvoid plan gold.toml"));
+  planning->add_flag("--diff", o.diff, "List what the input adds, changes and lacks since the last import");
+  planning
+      ->add_option("--refused", o.refused_file,
+                   "Write the refused lines to FILE (0600), in the input's own columns plus the cause")
+      ->type_name("FILE");
   auto* run = with_job(command("run", "Plans, then sends. Resumes whatever is left",
                                "cardvoid run gold.toml --confirm 3f9c2a1e"));
   auto* confirm =
@@ -328,6 +333,8 @@ Result<Parsed> parse(int argc, const char* const* argv) {
         Errc::usage,
         "retry: say which rows, with --status, --code or --where-code-in; what the platform refused is "
         "sent again only where somebody chose it"};
+  if (o.refused_file == "-")
+    return Error{Errc::usage, "--refused -: name a file; standard output is for the plan"};
   if (o.command == "export" && o.json) o.format = ExportFormat::jsonl;
   if (o.excel && o.format == ExportFormat::jsonl)
     return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};

@@ -23,6 +23,9 @@ struct Options {
   LogLevel log_level = LogLevel::info;
   bool log_json = false, json = false, quiet = false;
 
+  // plan
+  bool diff = false;
+  std::filesystem::path refused_file;
   // run
   std::string confirm;
   bool yes = false, dry_run = false;

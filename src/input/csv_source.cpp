@@ -47,6 +47,7 @@ class CsvSource final : public Source {
       }
     }
     if (!delimiter_) return *fault;
+    header_ = records_.raw();
     records_.keep(delimiter_->mark);
     return {};
   }
@@ -66,6 +67,16 @@ class CsvSource final : public Source {
     return rows_.make(fields, records_.line(), [&] { return records_.raw(); });
   }
 
+  std::string raw() override { return RowMaker::as_text(records_.raw()); }
+
+  std::string line_of(const model::Card& card) const override {
+    return rows_.line_of(card, delimiter_->mark);
+  }
+
+  Dialect dialect() const override {
+    return {header_, delimiter_->mark, records_.lines().had_byte_order_mark() || !decoded_.from.empty()};
+  }
+
   std::string description() const override {
     return fmt::format("CSV, {}{}{}, {}, {}", decoded_.from.empty() ? "UTF-8" : decoded_.from,
                        records_.lines().had_byte_order_mark() ? " with BOM" : "",
@@ -77,10 +88,17 @@ class CsvSource final : public Source {
     std::vector<std::string> remarks;
     if (records_.lines().ended_in_a_line())
       remarks.emplace_back("the last line has no line end: is the file complete?");
-    if (is_chinese() && decoded_.was_utf8_as_well())
+    if (decoded_.is_assumed)
+      remarks.push_back(
+          fmt::format("taken for {}, since it is not UTF-8: look at the samples of `cardvoid plan`, then set "
+                      "input.encoding",
+                      decoded_.from));
+    else if (is_chinese() && decoded_.was_utf8_as_well())
       remarks.push_back(fmt::format(
           "decoded as {}, as input.encoding says, but it is valid UTF-8, too: which of them is it?",
           decoded_.from));
+    if (const auto doubtful = rows_.doubtful(); !doubtful.empty())
+      remarks.push_back("please look at these: " + doubtful);
     return remarks;
   }
 
@@ -109,6 +127,7 @@ class CsvSource final : public Source {
   Decoded decoded_;
   const Delimiter* delimiter_ = nullptr;
   RowMaker rows_;
+  std::string header_;
   std::vector<std::string> samples_;
 };
 

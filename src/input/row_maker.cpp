@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 
@@ -16,7 +17,6 @@ constexpr std::array<std::string_view, 5> k_columns{"code", "openid", "card_id",
 enum Column : std::size_t { code, openid, card_id, brand_id, reason };
 
 constexpr std::size_t k_most_names_shown = 20;
-constexpr std::size_t k_longest_raw_bytes = 4096;
 
 std::string in_quotes(std::string_view name) {
   return '"' + fit_to_width(escape_for_terminal(name), 40) + '"';
@@ -71,30 +71,6 @@ std::string fit_to_characters(std::string_view text, std::size_t most) {
   std::size_t at = 0;
   for (; most > 0 && at < text.size(); --most) next_code_point(text, at);
   return std::string{text.substr(0, at)} + (at < text.size() ? "…" : "");
-}
-
-// Ends on a whole character.
-std::string cut(std::string_view text) {
-  if (text.size() <= k_longest_raw_bytes) return std::string{text};
-  constexpr std::string_view ellipsis{"…"};
-  auto end = k_longest_raw_bytes - ellipsis.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
-  return std::string{text.substr(0, end)} + std::string{ellipsis};
-}
-
-// As it stood, but valid UTF-8 and without zero bytes, which end text for too many readers.
-std::string as_text(std::string_view raw) {
-  if (!find_invalid_utf8(raw) && raw.find('\0') == std::string_view::npos) return cut(raw);
-  std::string text;
-  for (std::size_t at = 0; at < raw.size() && text.size() <= k_longest_raw_bytes;) {
-    const auto valid =
-        raw.substr(at, std::min(find_invalid_utf8(raw.substr(at)).value_or(std::string_view::npos),
-                                raw.substr(at).find('\0')));
-    text += valid;
-    at += valid.size();
-    if (at < raw.size()) text += fmt::format("\\x{:02X}", static_cast<unsigned char>(raw[at++]));
-  }
-  return cut(text);
 }
 
 }  // namespace
@@ -161,8 +137,6 @@ std::string RowMaker::description() const {
     const auto destroyed = damage_.destroyed();
     text += "; --accept-damage: " + (destroyed.empty() ? "nothing to accept" : destroyed);
   }
-  if (const auto doubtful = damage_.doubtful(); !doubtful.empty())
-    text += "; doubtful, look at them: " + doubtful;
   return text;
 }
 
@@ -215,6 +189,33 @@ std::string RowMaker::sample(std::span<const std::string_view> fields, std::int6
 
 Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw) {
   return {line, std::move(cause), as_text(raw)};
+}
+
+// Zero bytes end text for too many readers.
+std::string RowMaker::as_text(std::string_view raw) {
+  std::string text;
+  for (std::size_t at = 0; at < raw.size();) {
+    const auto valid =
+        raw.substr(at, std::min(find_invalid_utf8(raw.substr(at)).value_or(std::string_view::npos),
+                                raw.substr(at).find('\0')));
+    text += valid;
+    at += valid.size();
+    if (at < raw.size()) text += fmt::format("\\x{:02X}", static_cast<unsigned char>(raw[at++]));
+  }
+  return text;
+}
+
+std::string RowMaker::line_of(const model::Card& card, char delimiter) const {
+  const std::array<const std::string*, 5> values{&card.code, &card.openid, &card.card_id, &card.brand_id,
+                                                 &card.reason};
+  std::string line;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (i > 0) line += delimiter;
+    const auto column = std::find(indices_.begin(), indices_.end(), i);
+    if (column != indices_.end())
+      line += csv_field(*values[static_cast<std::size_t>(column - indices_.begin())], delimiter);
+  }
+  return line;
 }
 
 }  // namespace cardvoid::input

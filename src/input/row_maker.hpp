@@ -34,6 +34,12 @@ class RowMaker {
   // For the source's own reasons to refuse a line.
   static Refused refuse(std::int64_t line, std::string cause, std::string_view raw);
 
+  // Text as a line of the input keeps it on record: valid UTF-8 without zero bytes.
+  static std::string as_text(std::string_view raw);
+
+  // A record with the card in our columns and nothing in the others.
+  std::string line_of(const model::Card& card, char delimiter) const;
+
   // The file's index of each of our columns that is there, in the order of column_names().
   std::span<const std::optional<std::size_t>> indices() const { return indices_; }
   static std::span<const std::string_view> column_names();
@@ -41,8 +47,11 @@ class RowMaker {
   // At the end of the input. Error (bad_input): a spreadsheet destroyed digits, and nobody accepted that.
   Result<void> judge_damage() const;
 
-  // The columns; after rows also what was unwrapped, which damage was accepted and what looks doubtful.
+  // The columns; after rows also what was unwrapped, which damage was accepted.
   std::string description() const;
+
+  // What looks like damage and is too little to refuse the input for it; empty: nothing.
+  std::string doubtful() const { return damage_.doubtful(); }
 
   // The row for a person who looks whether it was decoded rightly: identifiers masked, and of the columns
   // that are not ours only the first character. Empty when all of it is ASCII.

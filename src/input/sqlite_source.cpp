@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/sqlite/connection.hpp>
+
+#include "record_reader.hpp"
 
 namespace cardvoid::input {
 
@@ -63,6 +66,7 @@ class SqliteSource final : public Source {
     auto rows = RowMaker::create(names, settings, where);
     if (!rows) return rows.error();
     rows_ = std::move(*rows);
+    for (const auto& name : names) header_ += (header_.empty() ? "" : ",") + csv_field(name);
     return {};
   }
 
@@ -74,14 +78,18 @@ class SqliteSource final : public Source {
       return std::nullopt;
     }
     ++row_;
-    if (const auto cause = fault_of_types(); !cause.empty()) return RowMaker::refuse(row_, cause, raw());
+    if (const auto cause = fault_of_types(); !cause.empty()) return RowMaker::refuse(row_, cause, line());
     fields_.clear();
     for (int i = 0; i < query_->columns(); ++i) fields_.push_back(query_->text(i));
-    return rows_.make(fields_, row_, [&] { return raw(); });
+    return rows_.make(fields_, row_, [&] { return line(); });
   } catch (const Failure& failure) {
     is_done_ = true;
     return explain(file_, failure);
   }
+
+  std::string raw() override { return RowMaker::as_text(line()); }
+  std::string line_of(const model::Card& card) const override { return rows_.line_of(card, ','); }
+  Dialect dialect() const override { return {header_, ',', false}; }
 
   std::string description() const override { return "SQLite, " + rows_.description(); }
 
@@ -99,20 +107,11 @@ class SqliteSource final : public Source {
   }
 
   // The row as a line of CSV.
-  std::string_view raw() {
-    raw_.clear();
-    for (int i = 0; i < query_->columns(); ++i) {
-      const auto field = query_->text(i);
-      if (i > 0) raw_ += ',';
-      if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
-        raw_ += field;
-        continue;
-      }
-      raw_ += '"';
-      for (const char c : field) raw_ += c == '"' ? std::string_view{"\"\""} : std::string_view{&c, 1};
-      raw_ += '"';
-    }
-    return raw_;
+  std::string_view line() {
+    line_.clear();
+    for (int i = 0; i < query_->columns(); ++i)
+      line_ += (i > 0 ? "," : "") + csv_field(query_->text(i).substr(0, k_longest_record_bytes));
+    return line_;
   }
 
   std::filesystem::path file_;
@@ -120,7 +119,7 @@ class SqliteSource final : public Source {
   std::optional<Statement> query_;  // ends before its connection
   RowMaker rows_;
   std::vector<std::string_view> fields_;
-  std::string raw_;
+  std::string header_, line_;
   std::int64_t row_ = 0;
   bool is_done_ = false;
 };

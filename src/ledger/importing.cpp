@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <stdexcept>
+
 #include "state.hpp"
 
 // Bringing input into the plan. Rows are known by their content – brand, template and code – never by
@@ -24,11 +26,6 @@ constexpr std::string_view k_already_sent =
     "requests were already sent for this card with another openid; to send this line, name another results "
     "database";
 
-std::string as_line(const model::Card& card) {
-  return fmt::format("code={} card_id={} brand_id={} openid={} reason={}", card.code, card.card_id,
-                     card.brand_id, card.openid, card.reason);
-}
-
 // Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
 constexpr const char* k_drop_leftovers =
     "DELETE FROM row WHERE id > (SELECT coalesce(max(last_row), 0) FROM import) "
@@ -38,7 +35,7 @@ constexpr const char* k_drop_leftovers =
 
 }  // namespace
 
-Importing::Importing(sqlite::Connection& db)
+Importing::Importing(sqlite::Connection& db, LineText line_text)
     : insert{db,
              "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line) VALUES (?1, ?2, ?3, ?4, "
              "?5, ?6) ON CONFLICT DO NOTHING"},
@@ -48,16 +45,9 @@ Importing::Importing(sqlite::Connection& db)
            "?2 AND code = ?3"},
       set_conflict{db, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse{db, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
-      last_row_before{ask(db, "SELECT coalesce(max(id), 0) FROM row")},
-      last_refused_before{ask(db, "SELECT coalesce(max(id), 0) FROM refused_line")},
-      seen(static_cast<std::size_t>(last_row_before) + 1) {}
-
-bool Importing::was_seen(model::RowId id) const { return seen[static_cast<std::size_t>(id)]; }
-
-void Importing::see(model::RowId id) {
-  const auto at = static_cast<std::size_t>(id);
-  if (seen.size() <= at) seen.resize(std::max(at + 1, seen.size() * 2));
-  seen[at] = true;
+      text{std::move(line_text)},
+      last_refused_before{ask(db, "SELECT coalesce(max(id), 0) FROM refused_line")} {
+  seen.last_row_before = ask(db, "SELECT coalesce(max(id), 0) FROM row");
 }
 
 void Importing::refuse_line(std::int64_t line, std::string_view cause, std::string_view raw) {
@@ -65,13 +55,14 @@ void Importing::refuse_line(std::int64_t line, std::string_view cause, std::stri
   ++summary.refused;
 }
 
-Result<void> Ledger::begin_import(WallTime now) {
+Result<void> Ledger::begin_import(WallTime now, LineText text) {
   return state_->guarded([&] {
+    state_->seen.reset();
     auto& db = state_->db;
     db.execute("BEGIN IMMEDIATE");
     db.execute(k_drop_leftovers);
     db.execute("UPDATE row SET conflict = -1 WHERE conflict <> 0");
-    state_->importing.emplace(db);
+    state_->importing.emplace(db, std::move(text));
     state_->importing->started_at = now;
   });
 }
@@ -85,7 +76,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
     import.insert.bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line)
         .run();
     if (state_->db.changes() == 1) {
-      import.see(sqlite3_last_insert_rowid(state_->db.get()));
+      import.seen.rows.add(sqlite3_last_insert_rowid(state_->db.get()));
       ++summary.added;
       return;
     }
@@ -101,10 +92,18 @@ Result<void> Ledger::add(const model::InputRow& row) {
     const auto conflict = import.find.int64(5);
     import.find.reset();
     const bool same_openid = earlier.openid == card.openid, same_reason = earlier.reason == card.reason;
-    const bool again = import.was_seen(id), new_in_this_input = id > import.last_row_before;
-    import.see(id);
+    const bool again = import.seen.rows.has(id), new_in_this_input = id > import.seen.last_row_before;
+    import.seen.rows.add(id);
+    const auto refuse_this = [&](std::string_view cause) {
+      import.refuse_line(row.source_line, cause, import.text(card, true));
+    };
+    const auto note_change = [&] {
+      summary.changed += !import.seen.other_openid.has(id) && !import.seen.other_reason.has(id);
+      if (!same_openid) import.seen.other_openid.add(id);
+      if (!same_reason) import.seen.other_reason.add(id);
+    };
 
-    if (conflict == within_input) return import.refuse_line(row.source_line, k_two_openids, as_line(card));
+    if (conflict == within_input) return refuse_this(k_two_openids);
     if (same_openid && same_reason) {
       if (conflict == before) {
         import.set_conflict.bind(id, std::int64_t{none}).run();
@@ -112,20 +111,22 @@ Result<void> Ledger::add(const model::InputRow& row) {
       }
       ++(again ? summary.duplicates : summary.known);
     } else if (new_in_this_input && same_openid) {
-      import.refuse_line(row.source_line, k_other_reason, as_line(card));
+      refuse_this(k_other_reason);
     } else if (new_in_this_input) {
       import.set_conflict.bind(id, std::int64_t{within_input}).run();
       --summary.added;
-      import.refuse_line(earlier_line, k_two_openids, as_line(earlier));
-      import.refuse_line(row.source_line, k_two_openids, as_line(card));
+      import.refuse_line(earlier_line, k_two_openids, import.text(earlier, false));
+      refuse_this(k_two_openids);
     } else if (is_pending) {
       import.set_conflict.bind(id, std::int64_t{with_plan}).run();
       if (conflict == none || conflict == before) ++summary.conflicts;
-      import.refuse_line(row.source_line, k_conflicts_with_plan, as_line(card));
+      note_change();
+      refuse_this(k_conflicts_with_plan);
     } else if (same_openid) {
       ++(again ? summary.duplicates : summary.known);  // too late for another reason
     } else {
-      import.refuse_line(row.source_line, k_already_sent, as_line(card));
+      note_change();
+      refuse_this(k_already_sent);
     }
   });
 }
@@ -161,7 +162,7 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
       sqlite::Statement rows{db, sql};
       rows.bind();
       std::int64_t unseen = 0;
-      while (rows.step()) unseen += !import.was_seen(rows.int64(0));
+      while (rows.step()) unseen += !import.seen.rows.has(rows.int64(0));
       return unseen;
     };
     summary.vanished = count_unseen("SELECT id FROM row");
@@ -178,9 +179,39 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
               summary.conflicts, summary.vanished, summary.vanished_to_send)
         .run();
     db.execute("COMMIT");
+    state_->seen = std::move(import.seen);
     state_->importing.reset();
     state_->checkpoint();
     return summary;
+  });
+}
+
+Result<void> Ledger::each_difference(const std::function<void(const Difference&)>& visit) {
+  return state_->guarded([&] {
+    if (!state_->seen) throw std::logic_error{"each_difference needs an import that was finished"};
+    const auto& seen = *state_->seen;
+    sqlite::Statement s{
+        state_->db,
+        "SELECT id, brand_id, card_id, code, openid, source_line, status FROM row WHERE id <= "
+        "(SELECT max(last_row) FROM import) ORDER BY id"};
+    s.bind();
+    while (s.step()) {
+      const auto id = s.int64(0);
+      Difference found;
+      found.other_openid = seen.other_openid.has(id), found.other_reason = seen.other_reason.has(id);
+      if (id > seen.last_row_before)
+        found.kind = Difference::added;
+      else if (found.other_openid || found.other_reason)
+        found.kind = Difference::changed;
+      else if (!seen.rows.has(id))
+        found.kind = Difference::vanished;
+      else
+        continue;
+      found.brand_id = s.text(1), found.card_id = s.text(2), found.code = s.text(3), found.openid = s.text(4);
+      found.source_line = s.int64(5);
+      found.status = *model::status_from_text(s.text(6));
+      visit(found);
+    }
   });
 }
 

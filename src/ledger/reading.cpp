@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 #include "state.hpp"
 
 // What plan, status and export ask.
@@ -150,20 +152,65 @@ Result<std::vector<ErrorCount>> Ledger::errors(int most) {
   });
 }
 
-Result<std::string> Ledger::fingerprint() {
+Result<void> Ledger::each_refused(const std::function<void(const RefusedLine&)>& visit) {
   return state_->guarded([&] {
-    // In the order of the unique index: sorted, without sorting.
+    sqlite::Statement s{state_->db, "SELECT source_line, cause, raw FROM refused ORDER BY source_line"};
+    s.bind();
+    while (s.step()) visit({s.int64(0), s.text(1), s.text(2)});
+  });
+}
+
+Result<Survey> Ledger::survey(std::size_t most_templates) {
+  return state_->guarded([&] {
+    // In the order of the unique index: sorted and grouped, without sorting.
     sqlite::Statement s{
         state_->db,
-        fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND id <= (SELECT "
-                    "max(last_row) FROM import) ORDER BY brand_id, card_id, code",
-                    k_to_send)};
+        fmt::format(
+            "SELECT brand_id, card_id, code, openid, reason, status, conflict, {} FROM row WHERE id <= "
+            "(SELECT max(last_row) FROM import) ORDER BY brand_id, card_id, code",
+            k_to_send)};
+    Survey survey;
     PlanHash hash;
+    TemplateTotals current;
+    std::int64_t of_brand = 0;
+    const auto close_template = [&] {
+      if (current.rows == 0) return;
+      of_brand += current.to_send;
+      survey.most_to_send_of_a_brand = std::max(survey.most_to_send_of_a_brand, of_brand);
+      if (survey.templates.size() < most_templates)
+        survey.templates.push_back(current);
+      else
+        ++survey.templates_left_out;
+    };
     s.bind();
-    while (s.step())
+    while (s.step()) {
+      if (s.text(0) != current.brand_id || s.text(1) != current.card_id) {
+        close_template();
+        if (s.text(0) != current.brand_id) of_brand = 0;
+        current = {std::string{s.text(0)}, std::string{s.text(1)}};
+      }
+      ++current.rows;
+      switch (*model::status_from_text(s.text(5))) {
+        case model::Status::pending: current.conflicts += s.int64(6) != 0; break;
+        case model::Status::in_flight:
+        case model::Status::unresolved: ++current.in_doubt; break;
+        case model::Status::invalidated: ++current.invalidated; break;
+        case model::Status::rejected: ++current.rejected; break;
+      }
+      if (s.int64(7) == 0) continue;
+      ++current.to_send;
       for (int column = 0; column < 5; ++column) hash.add(s.text(column));
-    return hash.hex();
+    }
+    close_template();
+    survey.fingerprint = hash.hex();
+    return survey;
   });
+}
+
+Result<std::string> Ledger::fingerprint() {
+  auto survey = this->survey(0);
+  if (!survey) return survey.error();
+  return std::move(survey->fingerprint);
 }
 
 Result<std::vector<std::string>> Ledger::brands() {

@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of Ledger share: the connection and its prepared statements.
 
+#include <algorithm>
 #include <array>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/sqlite/connection.hpp>
@@ -16,19 +17,40 @@ inline constexpr std::string_view k_to_send =
 // The one number that a query answers with; 0 when it has no row.
 std::int64_t ask(const sqlite::Connection& db, std::string_view sql);
 
-// An import under way. One bit for each row tells a card that comes twice in this input from one known
-// before.
+// A set of rows, one bit each.
+class RowSet {
+ public:
+  bool has(model::RowId id) const {
+    const auto at = static_cast<std::size_t>(id);
+    return at < bits_.size() && bits_[at];
+  }
+  void add(model::RowId id) {
+    const auto at = static_cast<std::size_t>(id);
+    if (bits_.size() <= at) bits_.resize(std::max(at + 1, bits_.size() * 2));
+    bits_[at] = true;
+  }
+
+ private:
+  std::vector<bool> bits_;
+};
+
+// What an import found out about the rows, beside what it wrote.
+struct Seen {
+  RowSet rows;                        // named by this input
+  RowSet other_openid, other_reason;  // of the earlier ones: named with another
+  model::RowId last_row_before = 0;   // greatest of the earlier imports
+};
+
+// An import under way. Seen::rows tells a card that comes twice in this input from one known before.
 struct Importing {
-  explicit Importing(sqlite::Connection& db);
-  bool was_seen(model::RowId id) const;
-  void see(model::RowId id);
+  Importing(sqlite::Connection& db, LineText line_text);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   sqlite::Statement insert, find, set_conflict, refuse;
+  LineText text;
   WallTime started_at{};
-  model::RowId last_row_before;  // greatest of the earlier imports
+  Seen seen;
   std::int64_t last_refused_before;
   bool has_ended_conflicts = false;
-  std::vector<bool> seen;  // by row id: named by this input
   ImportSummary summary;
   std::int64_t in_transaction = 0;
 };
@@ -54,6 +76,7 @@ struct Ledger::State {
   bool gave_up = false;     // waiting for it
   bool is_writing = false;  // open, and known to be ours
   std::optional<Importing> importing;
+  std::optional<Seen> seen;  // by the import that was finished last
   std::optional<Journalling> journalling;
 
   void count_line();  // of the input; commits now and then

@@ -1,4 +1,5 @@
 #include <boost/json.hpp>
+#include <cardvoid/base/csv.hpp>
 #include <cardvoid/report/export.hpp>
 #include <charconv>
 #include <set>
@@ -8,18 +9,6 @@ namespace cardvoid::report {
 namespace {
 
 const std::set<std::string, std::less<>> k_numbers{"http_status", "attempts", "source_line"};
-
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos &&
-      text == text.substr(0, text.find_last_not_of(' ') + 1) && !text.starts_with(' '))
-    return std::string{text};
-  std::string out{'"'};
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
 
 // A spreadsheet cuts digits after the 15th and runs what begins with = + - @.
 std::string for_excel(std::string_view text) {

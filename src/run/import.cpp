@@ -30,7 +30,10 @@ Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
 
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
                              const std::function<bool()>& interrupted) {
-  if (const auto begun = ledger.begin_import(read_clocks().wall); !begun) return begun.error();
+  const auto text = [&source](const model::Card& card, bool is_current) {
+    return is_current ? source.raw() : source.line_of(card);
+  };
+  if (const auto begun = ledger.begin_import(read_clocks().wall, text); !begun) return begun.error();
   if (const auto read = read_all(source, ledger, interrupted); !read) {
     if (read.error().code != Errc::io)
       (void)ledger.abandon_import();  // else its file cannot be written anyway
@@ -38,7 +41,7 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
   }
   auto summary = ledger.finish_import(source.description(), read_clocks().wall);
   if (!summary) return summary.error();
-  return Imported{std::move(*summary), source.remarks(), source.samples()};
+  return Imported{std::move(*summary), source.dialect(), source.remarks(), source.samples()};
 }
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/csv.hpp>
 
 namespace cardvoid::sandbox {
 
@@ -11,16 +12,7 @@ void append_csv_row(std::string& out, std::initializer_list<std::string_view> ce
   for (const auto cell : cells) {
     if (!first) out += ',';
     first = false;
-    if (cell.find_first_of(",\"\r\n") == std::string_view::npos) {
-      out += cell;
-      continue;
-    }
-    out += '"';
-    for (const char c : cell) {
-      if (c == '"') out += '"';
-      out += c;
-    }
-    out += '"';
+    out += csv_field(cell);
   }
   out += '\n';
 }

@@ -84,7 +84,8 @@ TEST_SUITE("cli") {
     stage.write("members.csv", changed);
     const auto plan = stage.run("plan");
     CHECK(plan.out.find("conflicts                  1") != std::string::npos);
-    CHECK(plan.out == stage.run("plan").out);  // the same list, the same answer
+    const auto fingerprint = plan.out.substr(plan.out.find("fingerprint"));
+    CHECK(stage.run("plan").out.ends_with(fingerprint));  // the same list, the same answer
     const auto ended = stage.run("run", {"--yes"});
     CHECK(ended.exit_code == 1);
     CHECK(ended.err.find("another openid or reason") != std::string::npos);

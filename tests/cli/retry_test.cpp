@@ -152,11 +152,11 @@ TEST_SUITE("cli") {
 
   TEST_CASE("retry: a list that is no list changes nothing") {
     const Rejected stage;
-    stage.write("latin.txt", "unknown00017\nM\xFCller\n");
-    const auto list = (stage.dir / "latin.txt").string();
+    stage.write("bytes.txt", "unknown00017\nM\xFF\n");
+    const auto list = (stage.dir / "bytes.txt").string();
     const auto ended = stage.run("retry", {"--where-code-in", list});
     CHECK(ended.exit_code == 65);
-    CHECK(ended.err.find("latin.txt:2: ") != std::string::npos);
+    CHECK(ended.err.find("bytes.txt:2: ") != std::string::npos);
     CHECK(stage.count("status = 'rejected'") == 2);
     stage.write("empty.txt", "\r\n");
     CHECK(stage.run("retry", {"--where-code-in", (stage.dir / "empty.txt").string()}).exit_code == 65);

@@ -264,7 +264,7 @@ TEST_SUITE("simulation") {
     {
       auto ledger = ledger::Ledger::open(file, "autumn", ledger::Access::create);
       REQUIRE(ledger.has_value());
-      REQUIRE(ledger->begin_import(WallTime{}).has_value());
+      REQUIRE(ledger->begin_import(WallTime{}, {}).has_value());
       REQUIRE(ledger->add({{"1004", "pT", "code", "oA", ""}, 2}).has_value());
       REQUIRE(ledger->finish_import("a list", WallTime{}).has_value());
       REQUIRE(ledger->begin().has_value());

@@ -24,6 +24,9 @@ class ListOfCards : public input::Source {
     return std::optional<input::Record>{model::InputRow{cards_[at_++].card, line}};
   }
   std::string description() const override { return "a list"; }
+  std::string raw() override { return {}; }
+  std::string line_of(const model::Card&) const override { return {}; }
+  input::Dialect dialect() const override { return {}; }
 
  private:
   const std::vector<Card>& cards_;

@@ -20,7 +20,14 @@ namespace cardvoid::input {
 struct Refused {
   std::int64_t source_line = 0;
   std::string cause;  // "code: longer than 32 characters"; groups by its text: holds no row data
-  std::string raw;    // the line as it stood, valid UTF-8 (other bytes escaped), at most 4 KiB
+  std::string raw;    // the line as it stood, valid UTF-8 (other bytes escaped)
+};
+
+// How to write lines that this input's reader would read.
+struct Dialect {
+  std::string header;  // as it stands
+  char delimiter = ',';
+  bool has_byte_order_mark = false;  // UTF-8's, where the input had any, or came from another encoding
 };
 
 using Record = std::variant<model::InputRow, Refused>;
@@ -33,6 +40,12 @@ class Source {
   // The next record, or nullopt at the end. Error: the input as a whole cannot be trusted (bad_input) or read
   // (no_input).
   virtual Result<std::optional<Record>> next() = 0;
+
+  // The record that next() gave last, as it stood, like Refused::raw.
+  virtual std::string raw() = 0;
+  // Of a record that went by, as far as the card tells: columns that are not ours are empty.
+  virtual std::string line_of(const model::Card& card) const = 0;
+  virtual Dialect dialect() const = 0;
 
   // What was found out about the input, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code,
   // openid". At the end also what was unwrapped, which damage was accepted and what looks doubtful.

@@ -65,6 +65,40 @@ struct ImportSummary {
   std::int64_t conflicts = 0;         // rows whose openid or reason the input has changed: not sent
   std::int64_t vanished = 0;          // rows of earlier imports that the input no longer has
   std::int64_t vanished_to_send = 0;  // of these, still to send
+  std::int64_t changed = 0;  // rows of earlier imports whose openid or reason differs: shown, not sent
+};
+
+// How the text of an input line stands on record when the ledger refuses it: `is_current`, the one that is
+// being added; else an earlier one of the same input, with only `card` left of it.
+using LineText = std::function<std::string(const model::Card& card, bool is_current)>;
+
+// A row in which the latest import differs from those before.
+struct Difference {
+  enum Kind { added, changed, vanished } kind = added;
+  std::string brand_id, card_id, code, openid;  // as planned
+  std::int64_t source_line = 0;                 // of the import that brought it
+  model::Status status = model::Status::pending;
+  bool other_openid = false, other_reason = false;  // of a changed one: what the input says otherwise
+};
+
+// How the rows of one template stand.
+struct TemplateTotals {
+  std::string brand_id, card_id;
+  std::int64_t rows = 0, to_send = 0, in_doubt = 0, invalidated = 0, rejected = 0, conflicts = 0;
+};
+
+// What somebody approves.
+struct Survey {
+  std::string fingerprint;  // SHA-256, hex, over the rows still to send, sorted by brand, template
+                            // and code
+  std::vector<TemplateTotals> templates;  // in the order of their names, at most so many as were asked for
+  std::int64_t templates_left_out = 0;
+  std::int64_t most_to_send_of_a_brand = 0;  // what takes longest where each brand has a pace of its own
+};
+
+struct RefusedLine {
+  std::int64_t source_line = 0;
+  std::string_view cause, raw;
 };
 
 // One of those rows, as people shall see it.
@@ -204,11 +238,12 @@ class Ledger {
   Result<Totals> totals();
   Result<std::vector<RowInDoubt>> rows_in_doubt(int most);  // held ones first, those in flight last
   Result<std::vector<RefusedCause>> refused_causes();
+  Result<void> each_refused(const std::function<void(const RefusedLine&)>& visit);  // in the input's order
   Result<std::vector<RunRecord>> last_runs(int count);
   Result<std::optional<Pulse>> pulse();
   Result<std::vector<ErrorCount>> errors(int most);  // the most frequent ones first
-  // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
-  Result<std::string> fingerprint();
+  Result<Survey> survey(std::size_t most_templates);
+  Result<std::string> fingerprint();  // of the survey
   Result<std::vector<std::string>> brands();
   // Makes reading by brand cheap; once is enough.
   Result<void> index_brands();
@@ -224,10 +259,13 @@ class Ledger {
 
   // --- importing: begin, add and refuse for every record, finish. Commits in large transactions; what an
   // import that did not finish has brought is no part of the plan and goes with the next one ---
-  Result<void> begin_import(WallTime now);
+  Result<void> begin_import(WallTime now, LineText text);
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
   Result<ImportSummary> finish_import(std::string_view source, WallTime now);
+
+  // What the import that this object finished last has changed, in the order of the rows.
+  Result<void> each_difference(const std::function<void(const Difference&)>& visit);
 
   // The input turned out untrustworthy: nothing of it is kept.
   Result<void> abandon_import();

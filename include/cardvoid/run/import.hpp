@@ -12,6 +12,7 @@
 namespace cardvoid::run {
 
 struct Imported : ledger::ImportSummary {
+  input::Dialect dialect;
   std::vector<std::string> remarks, samples;  // of the source; not kept
 };
 

@@ -130,6 +130,9 @@ TEST_SUITE("component") {
       if (!*record) break;
     CHECK((*source)->description().starts_with(
         "CSV, GB18030 (assumed: no UTF-8, and all of it decodes), comma"));
+    CHECK((*source)->remarks() ==
+          Found{"taken for GB18030, since it is not UTF-8: look at the samples of `cardvoid "
+                "plan`, then set input.encoding"});
     CHECK((*source)->samples() == Found{"line 3: code ****, openid ****, reason \"会员\""});
   }
 

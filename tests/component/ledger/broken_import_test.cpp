@@ -11,7 +11,7 @@ TEST_SUITE("component") {
 
   // Begins an import of so many new cards, which makes it commit on the way.
   void begin_large_import(Ledger& ledger) {
-    must(ledger.begin_import(k_now));
+    must(ledger.begin_import(k_now, as_line));
     for (int i = 0; i < k_more_than_one_transaction; ++i)
       must(ledger.add({card("new" + std::to_string(i)), i + 2}));
   }
@@ -32,7 +32,7 @@ TEST_SUITE("component") {
     import(ledger, {card("1", "oB"), card("2")});
     const auto plan = must(ledger.fingerprint());
 
-    must(ledger.begin_import(k_now));
+    must(ledger.begin_import(k_now, as_line));
     must(ledger.add({card("1", "oA"), 2}));
     must(ledger.add({card("3"), 3}));
     must(ledger.refuse(4, "code: empty", ""));
@@ -115,7 +115,7 @@ TEST_SUITE("component") {
     const Books books;
     {
       auto ledger = books.open();
-      must(ledger.begin_import(k_now));
+      must(ledger.begin_import(k_now, as_line));
       must(ledger.add({card("1", "oA"), 2}));
       must(ledger.add({card("1", "oB"), 3}));
       for (int i = 0; i < k_more_than_one_transaction; ++i) must(ledger.refuse(i + 4, "code: empty", ""));
@@ -133,7 +133,7 @@ TEST_SUITE("component") {
     {
       auto ledger = books.open();
       import(ledger, {card("1")});
-      must(ledger.begin_import(k_now));
+      must(ledger.begin_import(k_now, as_line));
       must(ledger.add({card("2"), 2}));
     }
     CHECK(rows_in_table(books) == 1);
@@ -159,7 +159,7 @@ TEST_SUITE("component") {
     import(ledger, {card("1", "oA"), card("2")});
     import(ledger, {card("1", "oB"), card("2"), card("3", "oA"), card("3", "oB")});
     const auto plan = must(ledger.fingerprint());
-    must(ledger.begin_import(k_now));
+    must(ledger.begin_import(k_now, as_line));
     for (int i = 0; i < 100'500; ++i) must(ledger.add({card("new" + std::to_string(i)), i + 2}));
     must(ledger.abandon_import());
     CHECK(must(ledger.totals()).conflicts == 1);
@@ -174,7 +174,7 @@ TEST_SUITE("component") {
       auto ledger = books.open();
       import(ledger, {card("1", "oA"), card("2")});
       plan = must(ledger.fingerprint());
-      must(ledger.begin_import(k_now));
+      must(ledger.begin_import(k_now, as_line));
       must(ledger.refuse(5, "x", "y"));
       for (int i = 0; i < 100'500; ++i) must(ledger.add({card("new" + std::to_string(i)), i + 3}));
     }

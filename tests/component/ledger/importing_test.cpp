@@ -46,7 +46,7 @@ TEST_SUITE("component") {
   TEST_CASE("import: what was read and when is on record") {
     const Books books;
     auto ledger = books.open();
-    must(ledger.begin_import(k_now - milliseconds{1500}));
+    must(ledger.begin_import(k_now - milliseconds{1500}, as_line));
     must(ledger.add({card("1"), 2}));
     const auto summary = must(ledger.finish_import("members.csv, columns \"code\"", k_now));
     CHECK(summary.source == "members.csv, columns \"code\"");
@@ -74,7 +74,7 @@ TEST_SUITE("component") {
     CHECK(books.refused_lines() == "2 4 5");
     CHECK(books.codes() == "2");
     CHECK(books.ask("SELECT raw FROM refused WHERE source_line = 2") ==
-          "code=1 card_id=pT brand_id=1004 openid=oA reason=");
+          "earlier code=1 card_id=pT brand_id=1004 openid=oA reason=");
     CHECK(books.ask("SELECT raw FROM refused WHERE source_line = 4") ==
           "code=1 card_id=pT brand_id=1004 openid=oB reason=");
     CHECK(books.ask("SELECT DISTINCT cause FROM refused") == k_two_openids);
@@ -129,7 +129,7 @@ TEST_SUITE("component") {
   TEST_CASE("import: refused lines are kept with their cause for the latest import alone") {
     const Books books;
     auto ledger = books.open();
-    must(ledger.begin_import(k_now));
+    must(ledger.begin_import(k_now, as_line));
     for (const std::int64_t line : {9, 3, 5, 7}) must(ledger.refuse(line, "code: empty", "raw"));
     must(ledger.refuse(4, "openid: empty", "会员,\"x\""));
     must(ledger.add({card("1"), 6}));
@@ -153,7 +153,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     const std::string raw(100, 'x');
-    must(ledger.begin_import(k_now));
+    must(ledger.begin_import(k_now, as_line));
     for (std::int64_t line = 2; line < 150'002; ++line) must(ledger.refuse(line, "code: empty", raw));
     CHECK(books.ask("SELECT count(*) > 0 FROM refused_line") == "1");  // committed on the way
     const auto summary = must(ledger.finish_import("a list", k_now));

@@ -72,7 +72,8 @@ TEST_SUITE("component") {
     auto ledger = must(Ledger::open(books.file, k_job, Access::create, witness.waiting(50ms)));
     {
       const Other other{books};
-      for (const auto& refused : {ledger.begin(), ledger.begin_import(k_now), ledger.index_brands()}) {
+      for (const auto& refused :
+           {ledger.begin(), ledger.begin_import(k_now, as_line), ledger.index_brands()}) {
         REQUIRE(refused.has_error());
         CHECK(refused.error().code == Errc::stopped);
         CHECK(refused.error().what == books.file.string() +
@@ -88,7 +89,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1")});
-    must(ledger.begin_import(k_now));
+    must(ledger.begin_import(k_now, as_line));
     must(ledger.add({card("2"), 2}));
     must(ledger.commit());  // as after 100,000 lines, and the next BEGIN is given up
     must(ledger.abandon_import());

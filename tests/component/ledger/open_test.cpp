@@ -155,7 +155,8 @@ TEST_SUITE("component") {
       CHECK(must(reader.errors(5)).empty());
       CHECK(must(reader.refused_causes()).empty());
       CHECK(must(reader.last_runs(5)).empty());
-      for (const auto& refused : {reader.begin_import(k_now), reader.index_brands(), reader.save_pulse({})}) {
+      for (const auto& refused :
+           {reader.begin_import(k_now, as_line), reader.index_brands(), reader.save_pulse({})}) {
         REQUIRE(refused.has_error());
         CHECK(refused.error().code == Errc::cannot_create);
         CHECK(refused.error().what.ends_with("see to the permissions of the file and its folder"));

@@ -287,7 +287,7 @@ TEST_SUITE("component") {
       auto ledger = books.open();
       import(ledger, {card("1")});
       settle(ledger, "1", Status::rejected);
-      must(ledger.begin_import(k_now));
+      must(ledger.begin_import(k_now, as_line));
       must(ledger.add({card("1"), 2}));
       must(ledger.add({card("2"), 3}));
       must(ledger.commit());

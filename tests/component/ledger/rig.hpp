@@ -64,9 +64,15 @@ inline model::Card card(std::string code, std::string openid = "oA", std::string
   return {"1004", "pT", std::move(code), std::move(openid), std::move(reason)};
 }
 
+// What an input would say of a line.
+inline std::string as_line(const model::Card& card, bool is_current) {
+  return fmt::format("{}code={} card_id={} brand_id={} openid={} reason={}", is_current ? "" : "earlier ",
+                     card.code, card.card_id, card.brand_id, card.openid, card.reason);
+}
+
 // Brings a whole input into the plan; its first card stands on line 2.
 inline ImportSummary import(Ledger& ledger, const std::vector<model::Card>& cards) {
-  must(ledger.begin_import(k_now));
+  must(ledger.begin_import(k_now, as_line));
   std::int64_t line = 1;
   for (const auto& one : cards) must(ledger.add({one, ++line}));
   return must(ledger.finish_import("a list", k_now));

@@ -23,7 +23,7 @@ TEST_SUITE("component") {
       folder = mkdtemp(name.data());
       file = folder / "results.db";
       ledger.emplace(*ledger::Ledger::open(file, "autumn", ledger::Access::create));
-      REQUIRE(ledger->begin_import({}).has_value());
+      REQUIRE(ledger->begin_import({}, {}).has_value());
       for (int i = 1; i <= 2000; ++i)
         REQUIRE(ledger->add({{"1004", "pT", std::to_string(i), "oA", ""}, i + 1}).has_value());
       REQUIRE(ledger->finish_import("a list", {}).has_value());

@@ -1,0 +1,203 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <ctime>
+
+#include "plan.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+using report::grouped;
+
+constexpr std::size_t k_most_templates_in_text = 20;
+
+// "2026-11-25 14:02 CST", in the time zone of this machine.
+std::string local_time(WallTime time) {
+  const auto seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm local{};
+  char text[64];
+  ::localtime_r(&seconds, &local);
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &local)};
+}
+
+WallTime end_of(const Plan& plan) { return plan.imported.finished_at + plan.needed; }
+
+std::string cause_line(const ledger::RefusedCause& cause) {
+  auto text = fmt::format("  {:>16}  {} (line{}", grouped(cause.count), cause.cause,
+                          cause.example_lines.size() == 1 ? " " : "s ");
+  for (std::size_t i = 0; i < cause.example_lines.size(); ++i)
+    text += fmt::format("{}{}", i ? ", " : "", cause.example_lines[i]);
+  return text + (static_cast<std::size_t>(cause.count) > cause.example_lines.size() ? ", …)\n" : ")\n");
+}
+
+std::string template_table(const ledger::Survey& survey) {
+  const auto& all = survey.templates;
+  const auto shown = std::min(all.size(), k_most_templates_in_text);
+  std::size_t brand_columns = 5, template_columns = 13;
+  for (std::size_t i = 0; i < shown; ++i) {
+    brand_columns = std::max(brand_columns, all[i].brand_id.size());
+    template_columns = std::max(template_columns, all[i].card_id.size());
+  }
+  auto text =
+      fmt::format("  {:<{}}  {:<{}}{:>13}{:>13}{:>13}{:>13}{:>10}\n", "brand", brand_columns, "card template",
+                  template_columns, "rows", "to send", "in doubt", "invalidated", "rejected");
+  for (std::size_t i = 0; i < shown; ++i)
+    text += fmt::format("  {:<{}}  {:<{}}{:>13}{:>13}{:>13}{:>13}{:>10}\n", all[i].brand_id, brand_columns,
+                        all[i].card_id, template_columns, grouped(all[i].rows), grouped(all[i].to_send),
+                        grouped(all[i].in_doubt), grouped(all[i].invalidated), grouped(all[i].rejected));
+  if (const auto more = static_cast<std::int64_t>(all.size() - shown) + survey.templates_left_out; more > 0)
+    text += fmt::format("  and {} more templates\n", grouped(more));
+  return text;
+}
+
+boost::json::array as_array(const std::vector<std::string>& texts) {
+  return boost::json::array(texts.begin(), texts.end());
+}
+
+boost::json::array as_array(const std::vector<ledger::RefusedCause>& causes) {
+  boost::json::array array;
+  for (const auto& cause : causes) {
+    boost::json::array lines(cause.example_lines.begin(), cause.example_lines.end());
+    array.push_back(
+        boost::json::object{{"cause", cause.cause}, {"count", cause.count}, {"lines", std::move(lines)}});
+  }
+  return array;
+}
+
+boost::json::array as_array(const std::vector<ledger::TemplateTotals>& templates) {
+  boost::json::array array;
+  for (const auto& one : templates)
+    array.push_back(boost::json::object{{"brand_id", one.brand_id},
+                                        {"card_id", one.card_id},
+                                        {"rows", one.rows},
+                                        {"to_send", one.to_send},
+                                        {"in_doubt", one.in_doubt},
+                                        {"invalidated", one.invalidated},
+                                        {"rejected", one.rejected},
+                                        {"conflicts", one.conflicts}});
+  return array;
+}
+
+const char* name_of(ledger::Difference::Kind kind) {
+  switch (kind) {
+    case ledger::Difference::added: return "added";
+    case ledger::Difference::changed: return "changed";
+    case ledger::Difference::vanished: return "vanished";
+  }
+  return "";
+}
+
+std::string changed_columns(const ledger::Difference& difference) {
+  return fmt::format("{}{}{}", difference.other_openid ? "openid" : "",
+                     difference.other_openid && difference.other_reason ? " and " : "",
+                     difference.other_reason ? "reason" : "");
+}
+
+}  // namespace
+
+std::string plan_text(const Plan& plan, const model::Job& job) {
+  const auto& t = plan.totals;
+  std::string text = fmt::format("job {}\ninput {}\n", job.name, plan.imported.source);
+  for (const auto& remark : plan.imported.remarks) text += fmt::format("  note: {}\n", remark);
+  if (!plan.imported.samples.empty()) text += "  samples as decoded, please look whether they make sense:\n";
+  for (const auto& sample : plan.imported.samples) text += fmt::format("    {}\n", sample);
+  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+    text += report::count_line(label, 14, count, remark);
+  };
+  line("lines read", plan.imported.lines);
+  line("new", plan.imported.added);
+  line("known", plan.imported.known, "from an earlier import");
+  line("duplicates", plan.imported.duplicates, "the same card again: collapsed");
+  line("refused", t.refused);
+  for (const auto& cause : plan.causes) text += cause_line(cause);
+  if (t.conflicts > 0)
+    line("conflicts", t.conflicts, "the input names another openid or reason than the plan: not sent");
+  if (plan.imported.vanished > 0)
+    line("vanished", plan.imported.vanished,
+         fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
+                     grouped(plan.imported.vanished_to_send)));
+  text += fmt::format("{} rows in the job\n", grouped(t.rows()));
+  line("invalidated", t.invalidated);
+  line("rejected", t.rejected);
+  line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");
+  line("pending", t.pending);
+  if (!plan.survey.templates.empty()) text += template_table(plan.survey);
+  text +=
+      fmt::format("to send {} at {:g} requests/s: {}{}\n", grouped(t.to_send()),
+                  job.limits.requests_per_second, humanize_duration(plan.needed),
+                  t.to_send() > 0 ? fmt::format(", until {} if it began now", local_time(end_of(plan))) : "");
+  if (const auto most = job.safety.max_rows; most && t.to_send() > *most)
+    text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*most));
+  return text + fmt::format("fingerprint {}\n", plan.survey.fingerprint);
+}
+
+std::string plan_json(const Plan& plan, const model::Job& job) {
+  const auto& t = plan.totals;
+  return boost::json::serialize(boost::json::object{{"job", job.name},
+                                                    {"source", plan.imported.source},
+                                                    {"remarks", as_array(plan.imported.remarks)},
+                                                    {"samples", as_array(plan.imported.samples)},
+                                                    {"lines", plan.imported.lines},
+                                                    {"added", plan.imported.added},
+                                                    {"known", plan.imported.known},
+                                                    {"duplicates", plan.imported.duplicates},
+                                                    {"refused", t.refused},
+                                                    {"conflicts", t.conflicts},
+                                                    {"changed", plan.imported.changed},
+                                                    {"vanished", plan.imported.vanished},
+                                                    {"vanished_to_send", plan.imported.vanished_to_send},
+                                                    {"rows", t.rows()},
+                                                    {"to_send", t.to_send()},
+                                                    {"pending", t.pending},
+                                                    {"in_doubt", t.in_doubt()},
+                                                    {"invalidated", t.invalidated},
+                                                    {"rejected", t.rejected},
+                                                    {"refused_causes", as_array(plan.causes)},
+                                                    {"templates", as_array(plan.survey.templates)},
+                                                    {"templates_left_out", plan.survey.templates_left_out},
+                                                    {"requests_per_second", job.limits.requests_per_second},
+                                                    {"seconds_needed", plan.needed.count() / 1000},
+                                                    {"would_end_at", format_rfc3339(end_of(plan))},
+                                                    {"fingerprint", plan.survey.fingerprint}});
+}
+
+std::string DifferenceList::begin() const {
+  if (as_json_) return ",\"differences\":[";
+  return fmt::format("since the last import: {} added (+), {} changed (~), {} vanished (-)\n",
+                     grouped(imported_.added), grouped(imported_.changed), grouped(imported_.vanished));
+}
+
+std::string DifferenceList::line(const ledger::Difference& d) {
+  const auto openid = mask(d.openid);
+  if (as_json_) {
+    boost::json::object object{{"change", name_of(d.kind)},
+                               {"line", d.source_line},
+                               {"brand_id", d.brand_id},
+                               {"card_id", d.card_id},
+                               {"code", d.code},
+                               {"openid", openid},
+                               {"status", model::to_text(d.status)}};
+    if (d.kind == ledger::Difference::changed) object["what"] = changed_columns(d);
+    return (std::exchange(is_first_, false) ? "" : ",") + boost::json::serialize(object);
+  }
+  const auto card =
+      fmt::format("code {} card_id {} brand_id {} openid {}", d.code, d.card_id, d.brand_id, openid);
+  switch (d.kind) {
+    case ledger::Difference::added: return fmt::format("+ line {} {}\n", d.source_line, card);
+    case ledger::Difference::changed:
+      return fmt::format("~ {}: planned so, the input says another {} ({})\n", card, changed_columns(d),
+                         model::to_text(d.status));
+    case ledger::Difference::vanished: return fmt::format("- {} ({})\n", card, model::to_text(d.status));
+  }
+  return {};
+}
+
+std::string DifferenceList::end() const { return as_json_ ? "]" : ""; }
+
+}  // namespace cardvoid::cli

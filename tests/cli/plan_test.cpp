@@ -1,0 +1,205 @@
+// The page that somebody approves, and what goes with it.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <boost/json.hpp>
+#include <ostream>
+
+#include "outside/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::outside;
+
+  namespace {
+
+  Stage stage_of(int members) {
+    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
+  }
+
+  bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+  // "change code what" of each difference.
+  std::vector<std::string> differences(const Ended& plan) {
+    std::vector<std::string> found;
+    const auto answer = boost::json::parse(plan.out);
+    for (const auto& each : answer.at("differences").as_array()) {
+      const auto& object = each.as_object();
+      auto text = std::string{object.at("change").as_string()} + " " + object.at("code").as_string().c_str();
+      if (const auto* what = object.if_contains("what")) text += std::string{" "} + what->as_string().c_str();
+      found.push_back(text);
+    }
+    return found;
+  }
+
+  }  // namespace
+
+  TEST_CASE("plan: --diff lists what the input added and changed and lost since the last import") {
+    const auto stage = stage_of(4);
+    const auto first = stage.run("plan", {"--diff"});
+    CHECK(has(first.out,
+              "since the last import: 4 added (+), 0 changed (~), 0 vanished (-)\n+ line 2 code card0000 "));
+    CHECK(stage.run("run", {"--yes", "--limit", "1"}).exit_code == 75);
+
+    // 0 is sent and gone from the list, 1 has another openid, 2 another reason, 3 stays, 4 and 5 are new.
+    auto list = plain_members(6);
+    list.erase(list.find("card0000"), list.find("card0001") - list.find("card0000"));
+    list.replace(list.find("oPlain0001"), 10, "oOther0001");
+    list.replace(list.find("会员计划已结束", list.find("card0002")), std::string{"会员计划已结束"}.size(),
+                 "停业");
+    stage.write("members.csv", list);
+    const auto plan = stage.run("plan", {"--diff"});
+    CHECK(plan.exit_code == 0);
+    const auto at = plan.out.find("since the last import: 2 added (+), 2 changed (~), 1 vanished (-)\n");
+    REQUIRE(at != std::string::npos);
+    const auto lines = plan.out.substr(plan.out.find('\n', at) + 1);
+    const auto card = [](int i) {
+      return "code card000" + std::to_string(i) +
+             " card_id pbLatjvWOibDc5-TBnbUk1pD12o0 brand_id 1004 openid ****Q9zN";
+    };
+    CHECK(lines == "- " + card(0) + " (invalidated)\n~ " + card(1) +
+                       ": planned so, the input says another openid (pending)\n~ " + card(2) +
+                       ": planned so, the input says another reason (pending)\n+ line 5 " + card(4) +
+                       "\n+ line 6 " + card(5) + "\n");
+    CHECK_FALSE(has(plan.out, "oPlain"));
+
+    // Nothing changed since: what was in conflict is so still, what vanished stays away.
+    CHECK(
+        differences(stage.run("plan", {"--diff", "--json"})) ==
+        std::vector<std::string>{"vanished card0000", "changed card0001 openid", "changed card0002 reason"});
+  }
+
+  TEST_CASE("plan: as JSON it holds the same page and the differences") {
+    const auto stage = stage_of(3);
+    const auto plan = stage.run("plan", {"--diff", "--json"});
+    CHECK(differences(plan) ==
+          std::vector<std::string>{"added card0000", "added card0001", "added card0002"});
+    const auto answer = boost::json::parse(plan.out);
+    CHECK(answer.at("added").as_int64() == 3);
+    CHECK(answer.at("changed").as_int64() == 0);
+    const auto& templates = answer.at("templates").as_array();
+    REQUIRE(templates.size() == 1);
+    CHECK(templates[0].at("brand_id").as_string() == "1004");
+    CHECK(templates[0].at("rows").as_int64() == 3);
+    CHECK(templates[0].at("to_send").as_int64() == 3);
+    CHECK(parse_rfc3339(std::string_view{answer.at("would_end_at").as_string()}).has_value());
+    CHECK(boost::json::parse(stage.run("plan", {"--json"}).out).as_object().if_contains("differences") ==
+          nullptr);
+  }
+
+  TEST_CASE("plan: rows are counted by brand and card template") {
+    const auto stage = stage_of(2);
+    stage.write("members.csv",
+                "code,openid,card_id,brand_id\r\na,o1,pB,1004\r\nb,o1,pA,1004\r\nc,o1,pA,1004\r\nd,o1,pA,"
+                "1003\r\n");
+    const auto plan = stage.run("plan");
+    CHECK(plan.exit_code == 0);
+    const auto table = plan.out.substr(plan.out.find("  brand  card template"));
+    CHECK(table.starts_with(
+        "  brand  card template         rows      to send     in doubt  invalidated  rejected\n"
+        "  1003   pA                       1            1            0            0         0\n"
+        "  1004   pA                       2            2            0            0         0\n"
+        "  1004   pB                       1            1            0            0         0\n"
+        "to send 4 at "));
+  }
+
+  TEST_CASE("plan: with a pace for each brand the largest brand says how long it takes") {
+    const auto stage = stage_of(2);
+    stage.write("members.csv",
+                "code,openid,card_id,brand_id\r\na,o1,pB,1004\r\nb,o1,pA,1004\r\nc,o1,pC,1005\r\n");
+    const std::vector<std::string> slowly{"--json", "--set", "limits.requests_per_second=0.1"};
+    CHECK(boost::json::parse(stage.run("plan", slowly).out).at("seconds_needed").as_int64() == 30);
+    auto by_brand = slowly;
+    by_brand.insert(by_brand.end(), {"--set", "limits.per=brand"});
+    CHECK(boost::json::parse(stage.run("plan", by_brand).out).at("seconds_needed").as_int64() == 20);
+  }
+
+  TEST_CASE("plan: --refused writes the refused lines in the input's own columns plus the cause") {
+    const auto stage = stage_of(2);
+    stage.write("members.csv",
+                "\xEF\xBB\xBF姓名;code;card_id;openid\r\n"
+                "\"张;三\";１２３;pA;o1\r\n"
+                "李;card0000;pbLatjvWOibDc5-TBnbUk1pD12o0;oPlain0000uMuAJO_M2pxb1Q9zN\r\n"
+                "王;two;pA\r\n"
+                "赵;twice;pA;oA\r\n\r\n"
+                "\"two\nlines\";twice;pA;oB\r\n");
+    const auto plan = stage.run("plan", {"--refused", (stage.dir / "refused.csv").string()});
+    CHECK(plan.exit_code == 0);
+    CHECK(has(plan.out, "refused                    4\n"));
+    const std::string both = "the same card is named with two different openids; neither line is sent";
+    CHECK(stage.read("refused.csv") ==
+          "\xEF\xBB\xBF姓名;code;card_id;openid;cause\r\n"
+          "\"张;三\";１２３;pA;o1;\"code: full-width characters; half-width ones are needed\"\r\n"
+          "王;two;pA;3 fields, the header has 4\r\n"
+          ";twice;pA;oA;\"" +
+              both +
+              "\"\r\n"
+              "\"two\nlines\";twice;pA;oB;\"" +
+              both + "\"\r\n");
+    struct stat facts {};
+    REQUIRE(::stat((stage.dir / "refused.csv").c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == 0600);
+  }
+
+  TEST_CASE("plan: refused lines that were mended are fed back as they are") {
+    const auto stage = stage_of(3);
+    auto list = plain_members(3);
+    list.replace(list.find("card0001"), 8, "card０００1");
+    stage.write("members.csv", list);
+    CHECK(stage.run("plan", {"--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+    auto mended = stage.read("refused.csv");
+    mended.replace(mended.find("card０００1"), std::string{"card０００1"}.size(), "card0001");
+    stage.write("members.csv", mended);
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 0);
+    CHECK(stage.count("status = 'invalidated'") == 3);
+  }
+
+  TEST_CASE("plan: --refused of an input without any leaves a file with the header alone") {
+    const auto stage = stage_of(1);
+    stage.write("refused.csv", "of yesterday");
+    CHECK(stage.run("plan", {"--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+    CHECK(stage.read("refused.csv") == "code,card_id,openid,reason,cause\r\n");
+  }
+
+  TEST_CASE("plan: --refused keeps a line with a field too few as one when it is fed back") {
+    const auto stage = stage_of(1);
+    stage.write("members.csv", "code,openid,card_id\r\none,o1\r\n");
+    CHECK(stage.run("plan", {"--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+    const auto again = stage.run("plan", {"--set", "input.csv=refused.csv"});
+    CHECK(has(again.out, "3 fields, the header has 4"));
+    CHECK(has(again.out, "to send 0 "));
+  }
+
+  TEST_CASE("plan: --refused names no file of the job and none that cannot be written") {
+    const auto stage = stage_of(1);
+    for (const auto* name : {"members.csv", "sandbox.toml", "sandbox.db"}) {
+      const auto ended = stage.run("plan", {"--refused", (stage.dir / name).string()});
+      CHECK(ended.exit_code == 64);
+      CHECK(has(ended.err, "--refused"));
+    }
+    CHECK(stage.read("members.csv") == plain_members(1));
+    CHECK(stage.run("plan", {"--refused", "-"}).exit_code == 64);
+    CHECK(stage.run("plan", {"--refused", (stage.dir / "no/such/folder.csv").string()}).exit_code == 74);
+  }
+
+  TEST_CASE("plan: an input in GB18030 is shown by samples and what was assumed") {
+    const auto stage = stage_of(1);
+    stage.write("members.csv",
+                std::string{"code;card_id;openid;reason\r\n"} +
+                    "card0000;pbLatjvWOibDc5-TBnbUk1pD12o0;oPlain0000uMuAJO_M2pxb1Q9zN;\xBB\xE1\xD4\xB1\r\n");
+    const auto plan = stage.run("plan");
+    CHECK(plan.exit_code == 0);
+    CHECK(
+        has(plan.out, "input CSV, GB18030 (assumed: no UTF-8, and all of it decodes), semicolon, columns "));
+    CHECK(
+        has(plan.out,
+            "line 2: code ****, card_id \"pbLatjvWOibDc5-TBnbUk1pD12o0\", openid ****Q9zN, reason \"会员\""));
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 0);
+    CHECK(has(ended.err, "input: taken for GB18030, since it is not UTF-8"));
+    CHECK(stage.count("reason = '会员'") == 1);
+    CHECK(boost::json::parse(stage.run("plan", {"--json"}).out).at("samples").as_array().size() == 1);
+  }
+}
