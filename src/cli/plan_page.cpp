@@ -122,7 +122,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
     line("vanished", plan.imported.vanished,
          fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
                      grouped(plan.imported.vanished_to_send)));
-  text += fmt::format("{} rows in the job\n", grouped(t.rows()));
+  text += fmt::format("{} row{} in the job\n", grouped(t.rows()), t.rows() == 1 ? "" : "s");
   line("invalidated", t.invalidated);
   line("rejected", t.rejected);
   line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");

@@ -22,6 +22,7 @@ using namespace std::string_view_literals;
 using Iconv = Owned<std::remove_pointer_t<iconv_t>, iconv_close>;
 
 constexpr std::size_t k_longest_mark = 4;
+constexpr auto k_advice = "; has it been put together from files in different encodings? Save it as UTF-8";
 
 struct Mark {
   std::string_view bytes, encoding;
@@ -69,6 +70,56 @@ class Utf8Check {
   bool valid_ = true, is_plain_ = true;
 };
 
+// Finds a line of UTF-8 in what is said to be GBK or GB18030: such files are put together from two, and
+// decoding them makes nonsense of that line without an error. Certain enough are two characters of three
+// bytes (Chinese ones) with a byte that GB2312, and so nearly all Chinese text in GBK, never has: below 0xA1.
+class MixtureCheck {
+ public:
+  // `offset` of `bytes` in the file. False: found.
+  bool feed(std::string_view bytes, std::int64_t offset) {
+    while (!found_ && !bytes.empty()) {
+      const auto end = bytes.find('\n');
+      const auto piece = bytes.substr(0, end);
+      if (line_.size() + piece.size() <= k_longest_record_bytes) line_ += piece;
+      offset += static_cast<std::int64_t>(piece.size());
+      if (end == std::string_view::npos) break;
+      found_ = is_utf8_line();
+      if (found_) break;
+      line_.clear();
+      ++number_;
+      line_offset_ = ++offset;
+      bytes.remove_prefix(end + 1);
+    }
+    return !found_;
+  }
+  bool finish() {
+    found_ = found_ || is_utf8_line();
+    return !found_;
+  }
+  std::int64_t end() const { return line_offset_ + static_cast<std::int64_t>(line_.size()); }  // of that line
+  std::string text(const std::string& name) const {
+    const auto first = std::find_if(line_.begin(), line_.end(), [](char c) { return (c & 0x80) != 0; });
+    return fmt::format("{}:{}: reads as UTF-8, from byte 0x{:02X} at offset {} on", name, number_,
+                       static_cast<unsigned char>(*first), line_offset_ + (first - line_.begin()));
+  }
+
+ private:
+  bool is_utf8_line() const {
+    if (is_ascii(line_) || find_invalid_utf8(line_)) return false;
+    const auto count = [&](unsigned char from, unsigned char to) {
+      return std::count_if(line_.begin(), line_.end(), [&](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte >= from && byte <= to;
+      });
+    };
+    return count(0xE0, 0xEF) >= 2 && count(0x80, 0xA0) > 0;
+  }
+
+  std::string line_;
+  std::int64_t number_ = 1, line_offset_ = 0;
+  bool found_ = false;
+};
+
 class Decoder {
  public:
   // `first` has been read already.
@@ -80,7 +131,7 @@ class Decoder {
         converter_{std::move(converter)},
         buffer_(k_block_bytes + k_longest_mark) {
     end_ = first.copy(buffer_.data(), first.size());
-    utf8_.feed(first);
+    note(first);
   }
 
   Result<std::size_t> operator()(std::span<char> block) {
@@ -91,6 +142,7 @@ class Decoder {
             std::count(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(converted.bytes), '\n');
         return converted.bytes;
       }
+      if (is_mixed_ && mixture_.end() <= offset_) return mixed();  // else it breaks before
       if (converted.error == EILSEQ || (at_end_ && begin_ < end_)) return broken();
       if (at_end_) return std::size_t{0};
       if (const auto filled = fill(); !filled) return filled.error();
@@ -108,14 +160,15 @@ class Decoder {
   // As much as fits. What stands before a fault is handed out first.
   Converted convert(std::span<char> block) {
     char* in = buffer_.data() + begin_;
-    auto in_left = end_ - begin_;
+    const auto usable = is_mixed_ ? begin_ + static_cast<std::size_t>(mixture_.end() - offset_) : end_;
+    auto in_left = usable - begin_;
     char* out = block.data();
     auto out_left = block.size();
     const bool failed =
         iconv(converter_.get(), &in, &in_left, &out, &out_left) == static_cast<std::size_t>(-1);
     const int error = failed ? errno : 0;
-    offset_ += static_cast<std::int64_t>(end_ - in_left - begin_);
-    begin_ = end_ - in_left;
+    offset_ += static_cast<std::int64_t>(usable - in_left - begin_);
+    begin_ = usable - in_left;
     return {block.size() - out_left, error};
   }
 
@@ -126,10 +179,23 @@ class Decoder {
     begin_ = 0;
     const auto got = read_(std::span{buffer_}.subspan(end_));
     if (!got) return got.error();
-    utf8_.feed({buffer_.data() + end_, *got});
+    note({buffer_.data() + end_, *got});
     at_end_ = *got == 0;
+    if (at_end_ && is_chinese_) is_mixed_ = !mixture_.finish();
     end_ += *got;
     return {};
+  }
+
+  void note(std::string_view bytes) {
+    if (!is_chinese_) return;
+    utf8_.feed(bytes);
+    is_mixed_ = is_mixed_ || !mixture_.feed(bytes, read_so_far_);
+    read_so_far_ += static_cast<std::int64_t>(bytes.size());
+  }
+
+  Error mixed() const {
+    return {Errc::bad_input,
+            fmt::format("{}, and the file is taken for {}", mixture_.text(name_), encoding_)};
   }
 
   Error broken() const {
@@ -146,7 +212,11 @@ class Decoder {
   std::int64_t offset_ = 0;  // of `begin_` in the file
   std::int64_t line_ = 1;
   bool at_end_ = false;
+  bool is_chinese_ = encoding_.starts_with("GB");
   Utf8Check utf8_;
+  MixtureCheck mixture_;
+  std::int64_t read_so_far_ = 0;
+  bool is_mixed_ = false;
 };
 
 // What has been read to look at it comes first.
@@ -226,11 +296,8 @@ Result<std::optional<std::string>> fault_as_gb18030(ReadBytes read, const std::s
 
 // The place where it stops being UTF-8, as the reader of lines tells it.
 Error fault_as_utf8(ReadBytes read, const std::string& name, const std::string& why_not_gb18030) {
-  LineReader lines{
-      std::move(read), name,
-      fmt::format("nor is the file GB18030 as a whole ({}); has it been put together from files in "
-                  "different encodings? Save it as UTF-8",
-                  why_not_gb18030)};
+  LineReader lines{std::move(read), name,
+                   fmt::format("nor is the file GB18030 as a whole ({}){}", why_not_gb18030, k_advice)};
   for (;;) {
     const auto line = lines.next();
     if (!line) return line.error();
@@ -261,8 +328,13 @@ Result<Decoded> decode(ReadBytes read, const std::string& name, model::Encoding 
   auto decoder = make_decoder(std::move(read), name, from, *first);
   if (!decoder) return decoder.error();
   // The mark is decoded like the rest: the LineReader takes it off.
-  return Decoded{[decoder = *decoder](std::span<char> block) { return (*decoder)(block); }, from,
-                 [decoder = *decoder] { return decoder->was_utf8_as_well(); }};
+  return Decoded{[decoder = *decoder](std::span<char> block) {
+                   auto got = (*decoder)(block);
+                   if (!got && got.error().code == Errc::bad_input)
+                     got = Error{Errc::bad_input, got.error().what + k_advice};
+                   return got;
+                 },
+                 from, [decoder = *decoder] { return decoder->was_utf8_as_well(); }};
 }
 
 Result<bool> is_gb18030(const std::function<Result<ReadBytes>()>& from_start, const std::string& name) {

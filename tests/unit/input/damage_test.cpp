@@ -131,10 +131,9 @@ TEST_SUITE("unit") {
   TEST_CASE("damage: one zeroed code among many is taken and shown") {
     const auto many = zeroed(1, 24) + sound(99, 24);
     CHECK(error_of(many).empty());
-    CHECK(has(
-        description_of(many),
-        "; doubtful, look at them: 1 of 100 card codes longer than 15 digits have nothing but zeros after "
-        "the 15th (line 2 ****0000)"));
+    CHECK(has(remarks_of(many),
+              "please look at these: 1 of 100 card codes longer than 15 digits have nothing but zeros after "
+              "the 15th (line 2 ****0000)"));
   }
 
   TEST_CASE("damage: zeroed codes refuse from two in a hundred on") {

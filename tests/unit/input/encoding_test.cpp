@@ -21,6 +21,8 @@ TEST_SUITE("unit") {
     return options;
   }
 
+  const std::string k_advice =
+      "; has it been put together from files in different encodings? Save it as UTF-8";
   const std::string k_members = "code,openid,reason\na,o,会员计划已结束\nb,o,停业，感谢\n";
 
   void check_members(const Read& read) {
@@ -68,7 +70,7 @@ TEST_SUITE("unit") {
   TEST_CASE("encoding: the euro sign of Windows is GBK and four-byte characters are GB18030 alone") {
     CHECK(read_text("code,openid,reason\na,o,\x80\n", in(Encoding::gbk)).rows.at(0).card.reason == "€");
     CHECK(read_text("code,openid,reason\na,o,\x80\n", in(Encoding::gb18030)).error ==
-          "members.csv:2: byte 0x80 at offset 23 is not valid GB18030");
+          "members.csv:2: byte 0x80 at offset 23 is not valid GB18030" + k_advice);
     CHECK(read_text(encode("code,openid,reason\na,o,㐀\n", "GB18030"), in(Encoding::gbk)).error != "");
   }
 
@@ -76,13 +78,13 @@ TEST_SUITE("unit") {
     const auto broken = encode("code,openid,reason\na,o,会员\nb,o,", "GBK") + "\xFF\n";
     for (const std::size_t block : {1, 5, 65'536}) {
       const auto read = read_text(broken, in(Encoding::gbk, block));
-      CHECK(read.error == "members.csv:3: byte 0xFF at offset 32 is not valid GBK");
+      CHECK(read.error == "members.csv:3: byte 0xFF at offset 32 is not valid GBK" + k_advice);
       CHECK(read.rows.size() <= 1);
     }
     CHECK(read_text("code,openid\na,o\nb,\xB5", in(Encoding::gbk)).error ==
-          "members.csv:3: byte 0xB5 at offset 18 is not valid GBK");
+          "members.csv:3: byte 0xB5 at offset 18 is not valid GBK" + k_advice);
     CHECK(read_text("code,openid\na,o\nb,\xB5\nc,o\n", in(Encoding::gb18030)).error ==
-          "members.csv:3: byte 0xB5 at offset 18 is not valid GB18030");
+          "members.csv:3: byte 0xB5 at offset 18 is not valid GB18030" + k_advice);
   }
 
   TEST_CASE("encoding: UTF-16 with a byte order mark is decoded in both byte orders") {
@@ -97,8 +99,9 @@ TEST_SUITE("unit") {
   TEST_CASE("encoding: half a surrogate pair and half a character of UTF-16 are refused") {
     const auto begin = "\xFE\xFF" + encode("code,openid\na,", "UTF-16BE");
     CHECK(read_text(begin + "\xD8\x3D\0o\0\n"s).error ==
-          "members.csv:2: byte 0xD8 at offset 30 is not valid UTF-16BE");
-    CHECK(read_text(begin + "\0o\0"s).error == "members.csv:2: byte 0x00 at offset 32 is not valid UTF-16BE");
+          "members.csv:2: byte 0xD8 at offset 30 is not valid UTF-16BE" + k_advice);
+    CHECK(read_text(begin + "\0o\0"s).error ==
+          "members.csv:2: byte 0x00 at offset 32 is not valid UTF-16BE" + k_advice);
   }
 
   TEST_CASE("encoding: a byte order mark that contradicts the job is refused") {
@@ -153,6 +156,35 @@ TEST_SUITE("unit") {
     CHECK(judge(mixed, 3) == expected);
   }
 
+  TEST_CASE(
+      "encoding: a line of UTF-8 in a file of GBK is refused where it stands though all of it decodes") {
+    const auto mixed =
+        encode("code,openid,reason\na,o,会员\n", "GBK") + "b,o,会员\n" + encode("c,o,停业\n", "GBK");
+    for (const std::size_t block : {1, 3, 65'536}) {
+      CHECK(read_text(mixed, in(Encoding::gbk, block)).error ==
+            "members.csv:3: reads as UTF-8, from byte 0xE4 at offset 32 on, and the file is taken for GBK" +
+                k_advice);
+      CHECK(judge(mixed, block) ==
+            "members.csv:2: byte 0xBB at offset 23 is not valid UTF-8; nor is the file GB18030 as a whole "
+            "(members.csv:3: reads as UTF-8, from byte 0xE4 at offset 32 on, and the file is taken for "
+            "GB18030); has it been "
+            "put together from files in different encodings? Save it as UTF-8");
+    }
+    // Without a line end behind it, and where the bytes break later.
+    CHECK(read_text("code,openid,reason\na,o,会员", in(Encoding::gbk))
+              .error.starts_with("members.csv:2: reads as UTF-8"));
+    for (const std::size_t block : {1, 65'536})
+      CHECK(read_text("code,openid,reason\na,o,会员\nb,o,\xFF\n", in(Encoding::gbk, block))
+                .error.starts_with("members.csv:2: reads as UTF-8"));
+  }
+
+  TEST_CASE("encoding: GBK that happens to be valid UTF-8 in a line is no mixture") {
+    const std::string lines =
+        "code,openid,reason\na,o,\xC1\xAA\xCD\xA8\nb,o,\xE1\xB0\xB2\n";  // 联通 and more
+    CHECK(read_text(lines, in(Encoding::gb18030)).error.find("reads as UTF-8") == std::string::npos);
+    CHECK(read_text("code,openid,reason\na,o,\xC1\xAA\xCD\xA8\n", in(Encoding::gbk)).rows.size() == 1);
+  }
+
   TEST_CASE("encoding auto: pairs for private use are no text") {
     CHECK(judge("code,openid,reason\na,o,\xAA\xA1\n").find("for private use only") != std::string::npos);
   }
@@ -186,7 +218,7 @@ TEST_SUITE("unit") {
       CHECK(drain(**source).error == "");
       return (*source)->remarks();
     };
-    CHECK(remarks("code,openid,reason\na,o,会员\n") ==
+    CHECK(remarks("code,openid,reason\na,o,\xC4\xAB\n") ==
           std::vector<std::string>{
               "decoded as GBK, as input.encoding says, but it is valid UTF-8, too: which of them is it?"});
     CHECK(remarks(encode(k_members, "GBK")).empty());
