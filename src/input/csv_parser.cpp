@@ -1,6 +1,6 @@
 #include "csv_parser.hpp"
 
-#include <array>
+#include <algorithm>
 #include <new>
 
 namespace cardvoid::input {
@@ -10,6 +10,12 @@ namespace {
 // libcsv trims blanks around unquoted fields unless told that there are none. An identifier is never altered
 // silently.
 int is_never_space(unsigned char) { return 0; }
+
+std::string always_quoted(std::string_view text) {
+  std::string field{'"'};
+  for (const char c : text) field += c == '"' ? std::string_view{"\"\""} : std::string_view{&c, 1};
+  return field + '"';
+}
 
 }  // namespace
 
@@ -53,35 +59,43 @@ Result<void> CsvParser::parse(std::string_view bytes) {
                "text behind a closing quotation mark; a quotation mark inside a field must be doubled"};
 }
 
-// ="0123" → "=""0123""". Only a whole field without a delimiter or a quotation mark inside, where a
-// spreadsheet would split it.
-std::string_view CsvParser::with_formulas_quoted(std::string_view line, bool is_in_quotes) {
-  if (line.find("=\"") == std::string_view::npos) return line;
-  rewritten_.clear();
-  bool at_field_start = !is_in_quotes;
-  for (std::size_t at = 0; at < line.size();) {
-    if (at_field_start && line.substr(at).starts_with("=\"")) {
-      const auto close = line.find_first_of(std::array{'"', delimiter_, '\0'}.data(), at + 2);
-      const auto behind = close == std::string_view::npos ? close : close + 1;
-      if (behind <= line.size() && line[close] == '"' &&
-          (behind == line.size() || line[behind] == delimiter_ || line[behind] == '\r' ||
-           line[behind] == '\n')) {
-        rewritten_.append("\"=\"\"").append(line.substr(at + 2, close - at - 2)).append("\"\"\"");
-        at = behind;
-        at_field_start = false;
-        continue;
-      }
+std::string_view CsvParser::with_literal_marks_quoted(std::string_view line, bool is_in_quotes) {
+  if (line.find('"') == std::string_view::npos) return line;
+  std::size_t at = 0, copied = 0;
+  const auto skip_quoted = [&] {  // from behind the opening mark to behind the closing one
+    for (;;) {
+      at = line.find('"', at);
+      if (at == std::string_view::npos || ++at == line.size() || line[at] != '"') break;
+      ++at;  // a doubled one
     }
-    const char c = line[at++];
-    rewritten_ += c;
-    if (c == '"') is_in_quotes = !is_in_quotes;  // a doubled one leaves and enters again
-    at_field_start = c == delimiter_ && !is_in_quotes;
+    at = std::min(at, line.size());
+  };
+  const auto skip_to_end_of_field = [&] {
+    while (at < line.size() && line[at] != delimiter_ && line[at] != '\n' && line[at] != '\r') ++at;
+  };
+  rewritten_.clear();
+  if (is_in_quotes) {
+    skip_quoted();
+    skip_to_end_of_field();
+    at += at < line.size() && line[at] == delimiter_;
   }
-  return rewritten_;
+  while (at < line.size()) {
+    const auto begin = at;
+    if (line[at] == '"') ++at, skip_quoted();
+    skip_to_end_of_field();
+    const auto field = line.substr(begin, at - begin);
+    if (!field.starts_with('"') && field.find('"') != std::string_view::npos) {
+      rewritten_.append(line, copied, begin - copied).append(always_quoted(field));
+      copied = at;
+    }
+    if (at < line.size() && line[at] != delimiter_) break;
+    ++at;
+  }
+  return copied == 0 ? line : rewritten_.append(line, copied);
 }
 
 Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
-  line = with_formulas_quoted(line, is_open_);
+  if (takes_literal_marks_) line = with_literal_marks_quoted(line, is_open_);
   if (!is_open_) begin_record();
 
   // libcsv ends a row at a carriage return too, so one that belongs to no line end would split a row in

@@ -17,15 +17,17 @@ class CsvParser {
   CsvParser& operator=(const CsvParser&) = delete;
   ~CsvParser() { csv_free(&parser_); }
 
+  // From now on quotation marks inside a field that does not begin with one stand for themselves, as
+  // spreadsheets and most readers take them. Not in a header: there they would hide which delimiter is right.
+  void take_literal_marks() { takes_literal_marks_ = true; }
+
   enum class Fed {
     unfinished,  // a quoted field goes on in the next line, or the last line has no line feed
     blank,       // nothing but a line end
     record,      // fields() holds it
   };
 
-  // Takes one line with its line feed; only the last may lack one. A field ="…" without quotation marks of
-  // its own, as many programs write them for spreadsheets, is read as if it had them. The error says what is
-  // wrong, not where.
+  // Takes one line with its line feed; only the last may lack one. The error says what is wrong, not where.
   Result<Fed> feed(std::string_view line);
 
   // At the end of the file.
@@ -37,12 +39,13 @@ class CsvParser {
  private:
   Result<void> parse(std::string_view bytes);
   void begin_record();
-  std::string_view with_formulas_quoted(std::string_view line, bool is_in_quotes);
+  std::string_view with_literal_marks_quoted(std::string_view line, bool is_in_quotes);
   static void take_field(void* bytes, std::size_t size, void* self);
   static void take_row(int terminator, void* self);
 
   csv_parser parser_{};
   char delimiter_;
+  bool takes_literal_marks_ = false;
   std::string rewritten_;
   std::string text_;               // the record's fields, one behind the other
   std::vector<std::size_t> ends_;  // where each of them ends in text_

@@ -82,6 +82,7 @@ std::string_view fault_of_reason(std::string_view reason) {
     const auto c = next_code_point(reason, at);
     if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return "control character, such as a tab or a line break";
     if (c > 0xFFFF) return "emoji or another character of four bytes";
+    if (c == 0xFFFD) return "a replacement character (U+FFFD): an earlier conversion has lost the text";
   }
   if (!reason.empty() && reason.find_first_not_of(' ') == std::string_view::npos) return "nothing but spaces";
   return characters > 32 ? "longer than 32 characters" : std::string_view{};

@@ -68,6 +68,7 @@ const std::vector<std::string_view>* RecordReader::fields_by(char delimiter) {
 
 void RecordReader::keep(char delimiter) {
   std::erase_if(ways_, [&](const Way& way) { return way.delimiter != delimiter; });
+  ways_.front().parser->take_literal_marks();
 }
 
 Error RecordReader::end_with(Error error) {

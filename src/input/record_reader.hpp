@@ -35,7 +35,8 @@ class RecordReader {
 
   // The record's fields, valid until the next call; nullptr: with this delimiter it is no CSV.
   const std::vector<std::string_view>* fields_by(char delimiter);
-  void keep(char delimiter);  // one of those that it has
+  // From here on by this one, of those that it has, and taking quotation marks inside plain fields literally.
+  void keep(char delimiter);
 
   const std::vector<std::string_view>& fields() { return ways_.front().parser->fields(); }
 

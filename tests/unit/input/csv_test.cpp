@@ -114,8 +114,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("csv: a stray quotation mark stops with the line where the record starts") {
-    CHECK(read_text("code,openid\na,o\nb\"x,o\n").error ==
-          "members.csv:3: a quotation mark inside a field that is not in quotes; quote the field and double "
+    CHECK(read_text("co\"de,openid\n").error ==
+          "members.csv:1: a quotation mark inside a field that is not in quotes; quote the field and double "
           "the mark");
     CHECK(read_text("code,openid\na,o\n\"b\"x,o\n").error ==
           "members.csv:3: text behind a closing quotation mark; a quotation mark inside a field must be "
@@ -128,6 +128,20 @@ TEST_SUITE("unit") {
           "line 5; the record starts in line 3)");
   }
 
+  TEST_CASE("csv: quotation marks inside a field that does not begin with one stand for themselves") {
+    const auto read = read_text(
+        "openid,code,reason\no,a\"b,\"x "
+        "\"\"y\"\"\"\r\no,c\"\"d,5\"\n\"o\",\"e,\"\"f\",\"new\nline\"\no,g\",");
+    CHECK(read.error == "");
+    CHECK(codes_of(read) == Codes{"a\"b", "c\"\"d", "g\""});
+    CHECK(read.rows[0].card.reason == "x \"y\"");
+    CHECK(read.rows[1].card.reason == "5\"");
+    CHECK(read.refused.at(0).raw == "\"o\",\"e,\"\"f\",\"new\nline\"");
+    // Behind a record that goes on, too, and with another delimiter.
+    const auto more = read_text("note;openid;code\n\"two\nlines\";o;a\"b\nx\"y,;o;\"c;\"\"\"\n");
+    CHECK(codes_of(more) == Codes{"a\"b", "c;\""});
+  }
+
   TEST_CASE("csv: a quotation mark that is never closed is named where it opens") {
     CHECK(read_text("code,openid\na,o\n\nb,\"o\nc,o\n").error ==
           "members.csv:4: a quotation mark opens here and none closes before the end of the file");
@@ -135,7 +149,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("csv: an error is the end and rows before it were handed out") {
-    const auto source = open_text("code,openid\na,o\nb\"x,o\nc,o\n");
+    const auto source = open_text("code,openid\na,o\n\"b\"x,o\nc,o\n");
     REQUIRE(source.has_value());
     const auto read = drain(**source);
     CHECK(codes_of(read) == Codes{"a"});

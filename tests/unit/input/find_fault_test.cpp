@@ -101,5 +101,7 @@ TEST_SUITE("unit") {
       CHECK(fault_of_reason(reason) == "reason: control character, such as a tab or a line break");
     CHECK(fault_of_reason("再见😀") == "reason: emoji or another character of four bytes");
     CHECK(fault_of_reason("\xBB\xE1") == "reason: not valid UTF-8");
+    CHECK(fault_of_reason("再\uFFFD") ==
+          "reason: a replacement character (U+FFFD): an earlier conversion has lost the text");
   }
 }
