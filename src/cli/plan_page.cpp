@@ -70,6 +70,13 @@ boost::json::array as_array(const std::vector<ledger::RefusedCause>& causes) {
   return array;
 }
 
+boost::json::array as_array(const std::vector<std::pair<std::string, std::int64_t>>& openids) {
+  boost::json::array array;
+  for (const auto& [openid, cards] : openids)
+    array.push_back(boost::json::object{{"openid", mask(openid)}, {"at_least", cards}});
+  return array;
+}
+
 boost::json::array as_array(const std::vector<ledger::TemplateTotals>& templates) {
   boost::json::array array;
   for (const auto& one : templates)
@@ -128,6 +135,8 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");
   line("pending", t.pending);
   if (!plan.survey.templates.empty()) text += template_table(plan.survey);
+  for (const auto& [openid, cards] : plan.survey.frequent_openids)
+    text += fmt::format("  openid {} has at least {} of the cards\n", mask(openid), grouped(cards));
   text +=
       fmt::format("to send {} at {:g} requests/s: {}{}\n", grouped(t.to_send()),
                   job.limits.requests_per_second, humanize_duration(plan.needed),
@@ -139,32 +148,34 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
 
 std::string plan_json(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
-  return boost::json::serialize(boost::json::object{{"job", job.name},
-                                                    {"source", plan.imported.source},
-                                                    {"remarks", as_array(plan.imported.remarks)},
-                                                    {"samples", as_array(plan.imported.samples)},
-                                                    {"lines", plan.imported.lines},
-                                                    {"added", plan.imported.added},
-                                                    {"known", plan.imported.known},
-                                                    {"duplicates", plan.imported.duplicates},
-                                                    {"refused", t.refused},
-                                                    {"conflicts", t.conflicts},
-                                                    {"changed", plan.imported.changed},
-                                                    {"vanished", plan.imported.vanished},
-                                                    {"vanished_to_send", plan.imported.vanished_to_send},
-                                                    {"rows", t.rows()},
-                                                    {"to_send", t.to_send()},
-                                                    {"pending", t.pending},
-                                                    {"in_doubt", t.in_doubt()},
-                                                    {"invalidated", t.invalidated},
-                                                    {"rejected", t.rejected},
-                                                    {"refused_causes", as_array(plan.causes)},
-                                                    {"templates", as_array(plan.survey.templates)},
-                                                    {"templates_left_out", plan.survey.templates_left_out},
-                                                    {"requests_per_second", job.limits.requests_per_second},
-                                                    {"seconds_needed", plan.needed.count() / 1000},
-                                                    {"would_end_at", format_rfc3339(end_of(plan))},
-                                                    {"fingerprint", plan.survey.fingerprint}});
+  return boost::json::serialize(
+      boost::json::object{{"job", job.name},
+                          {"source", plan.imported.source},
+                          {"remarks", as_array(plan.imported.remarks)},
+                          {"samples", as_array(plan.imported.samples)},
+                          {"lines", plan.imported.lines},
+                          {"added", plan.imported.added},
+                          {"known", plan.imported.known},
+                          {"duplicates", plan.imported.duplicates},
+                          {"refused", t.refused},
+                          {"conflicts", t.conflicts},
+                          {"changed", plan.imported.changed},
+                          {"vanished", plan.imported.vanished},
+                          {"vanished_to_send", plan.imported.vanished_to_send},
+                          {"rows", t.rows()},
+                          {"to_send", t.to_send()},
+                          {"pending", t.pending},
+                          {"in_doubt", t.in_doubt()},
+                          {"invalidated", t.invalidated},
+                          {"rejected", t.rejected},
+                          {"refused_causes", as_array(plan.causes)},
+                          {"templates", as_array(plan.survey.templates)},
+                          {"templates_left_out", plan.survey.templates_left_out},
+                          {"frequent_openids", as_array(plan.survey.frequent_openids)},
+                          {"requests_per_second", job.limits.requests_per_second},
+                          {"seconds_needed", plan.needed.count() / 1000},
+                          {"would_end_at", format_rfc3339(end_of(plan))},
+                          {"fingerprint", plan.survey.fingerprint}});
 }
 
 std::string DifferenceList::begin() const {

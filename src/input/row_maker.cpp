@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 5> k_columns{"code", "openid", "card_id",
 enum Column : std::size_t { code, openid, card_id, brand_id, reason };
 
 constexpr std::size_t k_most_names_shown = 20;
+constexpr std::string_view k_full_width_comma{"，"};
 
 std::string in_quotes(std::string_view name) {
   return '"' + fit_to_width(escape_for_terminal(name), 40) + '"';
@@ -45,6 +46,8 @@ std::string list(const std::vector<std::string>& names) {
 // A header in one piece is the usual sign of another separator.
 std::string hint_at_delimiter(const std::vector<std::string>& names) {
   if (names.size() != 1) return "";
+  if (names[0].find(k_full_width_comma) != std::string::npos)
+    return "; the columns seem to be separated by full-width commas: half-width ones are needed";
   for (const auto& delimiter : k_delimiters)
     if (names[0].find(delimiter.mark) != std::string::npos)
       return fmt::format("; the columns seem to be separated by {}s: set input.delimiter = {}",
@@ -142,9 +145,15 @@ std::string RowMaker::description() const {
 
 std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::int64_t line,
                                model::Card& card) {
-  if (fields.size() != names_.size())
-    return fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s",
-                       names_.size());
+  // Strict, behind the last name, too: a comma without quotes in the code pushes an empty last field out
+  // there.
+  if (fields.size() != names_.size()) {
+    const bool has_full_width = std::any_of(fields.begin(), fields.end(), [](std::string_view field) {
+      return field.find(k_full_width_comma) != std::string_view::npos;
+    });
+    return fmt::format("{} field{}, the header has {}{}", fields.size(), fields.size() == 1 ? "" : "s",
+                       names_.size(), has_full_width ? "; a full-width comma separates none" : "");
+  }
   const auto fill = [&](std::string& into, Column column) {
     const auto& index = indices_[column];
     auto field = index ? fields[*index] : std::string_view{};
@@ -172,7 +181,7 @@ std::string RowMaker::sample(std::span<const std::string_view> fields, std::int6
     text +=
         fmt::format("{}{} {}", text.empty() ? "" : ", ", fit_to_width(escape_for_terminal(name), 40), value);
   };
-  for (std::size_t i = 0; i < fields.size(); ++i) {
+  for (std::size_t i = 0; i < names_.size(); ++i) {
     const auto column = std::find(indices_.begin(), indices_.end(), i);
     if (column == indices_.end()) {
       if (!is_plain(fields[i])) add(names_[i], in_quotes(fit_to_characters(fields[i], 1)));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "frequent.hpp"
 #include "state.hpp"
 
 // What plan, status and export ask.
@@ -11,6 +12,9 @@ namespace cardvoid::ledger {
 namespace {
 
 WallTime from_ms(std::int64_t ms) { return WallTime{milliseconds{ms}}; }
+
+constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
+constexpr std::int64_t k_least_frequent = 10;
 
 // Hashes each field with its length before it, so that no two sets of rows can run together.
 class PlanHash {
@@ -171,6 +175,7 @@ Result<Survey> Ledger::survey(std::size_t most_templates) {
             k_to_send)};
     Survey survey;
     PlanHash hash;
+    FrequentValues openids{k_counters};
     TemplateTotals current;
     std::int64_t of_brand = 0;
     const auto close_template = [&] {
@@ -190,6 +195,7 @@ Result<Survey> Ledger::survey(std::size_t most_templates) {
         current = {std::string{s.text(0)}, std::string{s.text(1)}};
       }
       ++current.rows;
+      openids.add(s.text(3));
       switch (*model::status_from_text(s.text(5))) {
         case model::Status::pending: current.conflicts += s.int64(6) != 0; break;
         case model::Status::in_flight:
@@ -203,6 +209,7 @@ Result<Survey> Ledger::survey(std::size_t most_templates) {
     }
     close_template();
     survey.fingerprint = hash.hex();
+    survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
     return survey;
   });
 }

@@ -104,6 +104,22 @@ TEST_SUITE("cli") {
         "to send 4 at "));
   }
 
+  TEST_CASE("plan: an openid that holds many cards is shown") {
+    const auto stage = stage_of(1);
+    std::string list = "code,openid,card_id\r\n";
+    for (int i = 0; i < 3000; ++i)
+      list += "c" + std::to_string(i) + "," + (i % 5 ? "o" + std::to_string(i) : std::string{"oFilledDown"}) +
+              ",pA\r\n";
+    stage.write("members.csv", list);
+    CHECK(has(stage.run("plan").out, "  openid ****Down has at least 5"));
+    const auto answer = boost::json::parse(stage.run("plan", {"--json"}).out);
+    const auto& openids = answer.at("frequent_openids").as_array();
+    REQUIRE(openids.size() == 1);
+    CHECK(openids[0].at("openid").as_string() == "****Down");
+    CHECK(openids[0].at("at_least").as_int64() > 500);
+    CHECK(openids[0].at("at_least").as_int64() <= 600);
+  }
+
   TEST_CASE("plan: with a pace for each brand the largest brand says how long it takes") {
     const auto stage = stage_of(2);
     stage.write("members.csv",

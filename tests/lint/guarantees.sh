@@ -1,16 +1,24 @@
 #!/bin/sh
-# Every test that docs/guarantees.md names must exist. Usage: guarantees.sh ROOT; or --self-test.
+# Every test that docs/guarantees.md and the tables of docs/input.md name must exist. Usage: guarantees.sh ROOT; or
+# --self-test.
 set -u
+
+# A list item begins with the name. In a table the names stand in the last column, told by "name: " in them.
+named_in_docs() {
+  sed -n 's/^- `\([^`]*\)`.*/\1/p' "$1/docs/guarantees.md"
+  sed -n 's/^|.*| *\(`[^|]*`\) *|$/\1/p' "$1/docs/input.md" | grep -oE '`[a-zA-Z0-9 -]+: [^`]*`' | tr -d '`'
+}
 
 check() {
   status=0
   names=$(mktemp)
   grep -rhoE --include='*.cpp' 'TEST_CASE\("[^"]*"' "$1/tests" | sed 's/^TEST_CASE("//; s/"$//' >"$names"
+  grep -rhoEz --include='*.cpp' 'TEST_CASE\(\s+"[^"]*"' "$1/tests" | tr '\0' '\n' | sed -n 's/^ *"\(.*\)"$/\1/p' >>"$names"
   while IFS= read -r name; do
     case $name in "" | simulation/*) continue ;; esac
-    grep -qxF -- "$name" "$names" || { echo "docs/guarantees.md names a test that is not there: $name"; status=1; }
+    grep -qxF -- "$name" "$names" || { echo "the docs name a test that is not there: $name"; status=1; }
   done <<END
-$(sed -n 's/^- `\([^`]*\)`.*/\1/p' "$1/docs/guarantees.md")
+$(named_in_docs "$1")
 END
   rm -f "$names"
   return $status
@@ -20,10 +28,14 @@ if [ "$1" = --self-test ]; then
   tree=$(mktemp -d)
   trap 'rm -rf "$tree"' EXIT
   mkdir "$tree/tests" "$tree/docs"
-  echo 'TEST_CASE("it holds") {' >"$tree/tests/a.cpp"
+  printf 'TEST_CASE("it holds") {\nTEST_CASE("csv: one") {\n  TEST_CASE(\n      "csv: two") {\n' >"$tree/tests/a.cpp"
   echo '- `it holds`' >"$tree/docs/guarantees.md"
+  echo '| `a: code` | read | `csv: one`, `csv: two` |' >"$tree/docs/input.md"
   check "$tree" || exit 1
   echo '- `it holds no more`' >>"$tree/docs/guarantees.md"
+  ! check "$tree" >/dev/null || exit 1
+  echo '- `it holds`' >"$tree/docs/guarantees.md"
+  echo '| quirk | read | `csv: one`, `csv: three` |' >>"$tree/docs/input.md"
   ! check "$tree" >/dev/null
 else
   check "$1"

@@ -93,6 +93,9 @@ struct Survey {
                             // and code
   std::vector<TemplateTotals> templates;  // in the order of their names, at most so many as were asked for
   std::int64_t templates_left_out = 0;
+  // Openids with the most cards, at least ten, and how many those are at least. A column that was filled down
+  // with one value shows here.
+  std::vector<std::pair<std::string, std::int64_t>> frequent_openids;
   std::int64_t most_to_send_of_a_brand = 0;  // what takes longest where each brand has a pace of its own
 };
 

@@ -86,6 +86,12 @@ TEST_SUITE("unit") {
     CHECK(read.refused[2].cause == "4 fields, the header has 3");
   }
 
+  TEST_CASE("csv: full-width commas separate nothing and are named") {
+    const auto read = read_text("code,openid\na，o\n");
+    REQUIRE(read.refused.size() == 1);
+    CHECK(read.refused[0].cause == "1 field, the header has 2; a full-width comma separates none");
+  }
+
   TEST_CASE("csv: spaces are part of the field and never trimmed") {
     const auto read = read_text("code,openid,reason\n a,o,r\nb ,o,r\nc\t,o,r\nd,o, r \n\" e\",o,r\n");
     REQUIRE(read.refused.size() == 4);

@@ -81,6 +81,17 @@ TEST_SUITE("unit") {
               .ends_with("; the columns seem to be separated by commas: set input.delimiter = \",\""));
   }
 
+  TEST_CASE("header: full-width commas are named") {
+    CHECK(open_error("code，openid\n")
+              .ends_with(
+                  "; the columns seem to be separated by full-width commas: half-width ones are needed"));
+  }
+
+  TEST_CASE("header: names that differ in case are not ours and the message says so") {
+    CHECK(open_error("Code,openid\n")
+              .ends_with("did you mean \"Code\"? Then set input.columns.code = \"Code\""));
+  }
+
   TEST_CASE("header: an empty file has none") {
     for (const auto* text : {"", "\n\r\n", "\xEF\xBB\xBF"})
       CHECK(open_error(text) == "members.csv: empty; a header with the names of the columns is needed");

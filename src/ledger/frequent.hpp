@@ -1,0 +1,54 @@
+#pragma once
+// Which values come most often in a long stream, at constant memory (Misra and Gries, "Finding repeated
+// elements", 1982).
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace cardvoid::ledger {
+
+class FrequentValues {
+ public:
+  // Every value that is more than one in `counters` of the stream is found, exactly counted while there are
+  // no more than `counters` different ones.
+  explicit FrequentValues(std::size_t counters) : most_(counters) { counts_.reserve(counters); }
+
+  void add(std::string_view value) {
+    if (const auto found = counts_.find(value); found != counts_.end()) {
+      ++found->second;
+    } else if (counts_.size() < most_) {
+      counts_.emplace(value, 1);
+    } else {
+      for (auto each = counts_.begin(); each != counts_.end();)
+        each = --each->second == 0 ? counts_.erase(each) : std::next(each);
+    }
+  }
+
+  // The most frequent first, each with how often it came at least.
+  std::vector<std::pair<std::string, std::int64_t>> top(std::size_t count, std::int64_t at_least) const {
+    std::vector<std::pair<std::string, std::int64_t>> all;
+    for (const auto& each : counts_)
+      if (each.second >= at_least) all.emplace_back(each);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+      return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
+    if (all.size() > count) all.resize(count);
+    return all;
+  }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  std::size_t most_;
+  std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> counts_;
+};
+
+}  // namespace cardvoid::ledger
