@@ -18,6 +18,27 @@ Error failure(Errc code, const std::filesystem::path& path, const char* doing) {
 
 }  // namespace
 
+std::filesystem::path real_path(const std::filesystem::path& file) {
+  namespace fs = std::filesystem;
+  constexpr int k_most_links = 40;  // as the kernel's own limit
+  std::error_code error;
+  auto at = fs::absolute(file, error);
+  // By hand, since a link to a file that is not there yet leads there too, and weakly_canonical stops before
+  // it.
+  for (int links = 0; links < k_most_links && fs::is_symlink(at, error); ++links) {
+    const auto to = fs::read_symlink(at, error);
+    if (error) break;
+    at = to.is_absolute() ? to : at.parent_path() / to;
+  }
+  auto real = fs::weakly_canonical(at, error);
+  return error ? at : real;
+}
+
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(a, b, ignored) || real_path(a) == real_path(b);
+}
+
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return failure(code, path, "open it");

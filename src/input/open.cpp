@@ -79,14 +79,22 @@ Result<void> check_database_file(const std::filesystem::path& file) {
   if (::stat(file.c_str(), &status) != 0) return cannot(file.string(), "open it");
   if (S_ISDIR(status.st_mode))
     return Error{Errc::no_input, file.string() + ": a folder, not an SQLite database"};
+  if (!S_ISREG(status.st_mode))  // a pipe would be waited for without end
+    return Error{Errc::no_input, file.string() + ": not a plain file, which an SQLite database is"};
   if (status.st_size == 0) return Error{Errc::bad_input, file.string() + ": empty, not an SQLite database"};
+  constexpr off_t k_smallest_page = 512;  // for SQLite a shorter file is an empty database
+  if (status.st_size < k_smallest_page)
+    return Error{Errc::bad_input, file.string() + ": too short for an SQLite database"};
+  // Not by opening it: closing it again would drop the process's locks on it.
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) return cannot(file.string(), "open it");
   return {};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Defaults& defaults,
-                                     model::Api api, const std::string& brand_of_merchant) {
+                                     model::Api api, const std::string& brand_of_merchant,
+                                     const Patience& patience) {
   const Settings settings{input, defaults, api, brand_of_merchant};
   // A file that cannot be opened is the job's mistake: say which key names it.
   const auto of_key = [](const Error& error, const char* key) {
@@ -99,7 +107,9 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
   }
   if (const auto there = check_database_file(input.sqlite); !there)
     return of_key(there.error(), "input.sqlite");
-  return open_sqlite(settings);
+  auto source = open_sqlite(settings, patience);
+  if (!source) return of_key(source.error(), "input.sqlite");
+  return source;
 }
 
 Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column) {

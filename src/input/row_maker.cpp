@@ -203,13 +203,19 @@ Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view 
 // Zero bytes end text for too many readers.
 std::string RowMaker::as_text(std::string_view raw) {
   std::string text;
-  for (std::size_t at = 0; at < raw.size();) {
-    const auto valid =
-        raw.substr(at, std::min(find_invalid_utf8(raw.substr(at)).value_or(std::string_view::npos),
-                                raw.substr(at).find('\0')));
-    text += valid;
-    at += valid.size();
-    if (at < raw.size()) text += fmt::format("\\x{:02X}", static_cast<unsigned char>(raw[at++]));
+  const auto escape = [&](char byte) { text += fmt::format("\\x{:02X}", static_cast<unsigned char>(byte)); };
+  for (std::size_t at = 0; at < raw.size(); ++at) {
+    const auto end =
+        std::min(raw.find('\0', at), raw.size());  // first, else many of them take quadratic time
+    auto piece = raw.substr(at, end - at);
+    while (const auto invalid = find_invalid_utf8(piece)) {
+      text += piece.substr(0, *invalid);
+      escape(piece[*invalid]);
+      piece.remove_prefix(*invalid + 1);
+    }
+    text += piece;
+    at = end;
+    if (at < raw.size()) escape(raw[at]);
   }
   return text;
 }

@@ -1,8 +1,12 @@
 #include "sqlite_source.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cardvoid/base/csv.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 
@@ -12,34 +16,139 @@ namespace cardvoid::input {
 
 namespace {
 
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 using sqlite::Connection;
 using sqlite::Failure;
 using sqlite::Statement;
 
-constexpr int k_lock_wait_ms = 10'000;
+constexpr auto k_longest_lock_wait = 10s;
+constexpr int k_instructions_between_questions = 10'000;  // well under a millisecond
 
-// What a query may do. Reading only would still allow PRAGMA and ATTACH.
-int allow_reading(void*, int action, const char*, const char*, const char*, const char*) {
-  const bool reads = action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION ||
-                     action == SQLITE_RECURSIVE;
-  return reads ? SQLITE_OK : SQLITE_DENY;
+// What a query may do. Reading only would still allow PRAGMA and ATTACH, and functions that reach beyond the
+// database.
+int allow_reading(void*, int action, const char* first, const char* second, const char*, const char*) {
+  const auto is = [](const char* text, const char* name) { return text && sqlite3_stricmp(text, name) == 0; };
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      return is(second, "load_extension") || is(second, "fts3_tokenizer") ? SQLITE_DENY : SQLITE_OK;
+    // Both for FTS5's own sake; who writes the second into a query fails at the table, which may not be
+    // modified.
+    case SQLITE_PRAGMA: return is(first, "data_version") ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_UPDATE: return is(first, "sqlite_master") ? SQLITE_OK : SQLITE_DENY;
+    default: return SQLITE_DENY;
+  }
 }
 
-Error explain(const std::filesystem::path& file, const Failure& failure) {
+// The file may be anybody's: what its schema says is not trusted more than the query. "text" in double
+// quotation marks is a column or an error: else a misspelt column would be a constant, and the condition
+// always true.
+void harden(const Connection& connection) {
+  for (const auto& [option, on] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                                   {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
+                                   {SQLITE_DBCONFIG_DQS_DML, 0}})
+    sqlite3_db_config(connection.get(), option, on, nullptr);
+}
+
+// What SQLite's words leave out.
+std::string hint_for(const Failure& failure, const std::string& query) {
+  const std::string_view words = failure.what();
+  constexpr std::string_view no_column = "no such column: ";
+  if (words.starts_with(no_column) &&
+      query.find('"' + std::string{words.substr(no_column.size())} + '"') != std::string::npos)
+    return "; text stands in single quotation marks, \"\" are for names";
+  for (const std::string_view missing :
+       {"no such function: ", "no such module: ", "no such tokenizer: ", "unknown tokenizer: "})
+    if (words.starts_with(missing))
+      return "; SQLite itself has none of that name: where the program that made the database brings it "
+             "along, write a query without it, or export to CSV";
+  if (words.starts_with("unsafe use of "))
+    return "; in a view that is not allowed: write the view's own SELECT as the query";
+  if (words.starts_with("no such collation sequence: "))
+    return "; the program that made the database brings it along: compare and order with COLLATE BINARY, or "
+           "export to CSV";
+  return "";
+}
+
+Error explain(const fs::path& file, const Failure& failure, const std::string& query) {
   const auto message = escape_for_terminal(failure.what());
+  const auto bad = [&](std::string_view what) {
+    return Error{Errc::bad_input, fmt::format("{}: {}", file.string(), what)};
+  };
+  const auto unreadable = [&](std::string_view why) {
+    return Error{Errc::no_input, fmt::format("{}: cannot read it: {}", file.string(), why)};
+  };
+  const auto name = real_path(file).filename().string();
+  if (failure.code == SQLITE_READONLY_ROLLBACK)
+    return unreadable(
+        fmt::format("its program was cut off while writing, and {}-journal holds what undoes that; "
+                    "open it with its program once, or with `sqlite3 {} .tables`",
+                    name, name));
+  if (failure.primary_code() == SQLITE_AUTH || std::string_view{failure.what()}.starts_with("not authorized"))
+    return bad(fmt::format(
+        "input.query: only one SELECT statement is allowed, of nothing but this database ({})", message));
   switch (failure.primary_code()) {
-    case SQLITE_AUTH:
-      return {Errc::bad_input, fmt::format("{}: input.query: only one SELECT statement is allowed ({})",
-                                           file.string(), message)};
-    case SQLITE_NOTADB:
-      return {Errc::bad_input, fmt::format("{}: not an SQLite database, or an encrypted one", file.string())};
+    case SQLITE_NOTADB: return bad("not an SQLite database, or an encrypted one");
+    case SQLITE_CORRUPT:
+      return bad(fmt::format("damaged, or not all of it is there ({}); get a whole copy", message));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+      return unreadable(
+          fmt::format("another program keeps it locked ({}); try again when that has ended", message));
     case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+      if (!sqlite::has_wal_mode(file)) return unreadable(message);
+      return unreadable(fmt::format(
+          "{}; it is in write-ahead-log mode, and {}-wal and {}-shm beside it must be readable, or the "
+          "folder writable so that they can be made: copy it with its -wal to another folder",
+          message, name, name));
+    case SQLITE_FULL:  // of a read-only connection only its temporary files can be
+      return unreadable(
+          fmt::format("{}; what the query sorts or groups does not fit the folder for temporary files: name "
+                      "one with room in SQLITE_TMPDIR",
+                      message));
     case SQLITE_PERM:
-    case SQLITE_IOERR: return {Errc::no_input, fmt::format("{}: cannot read it: {}", file.string(), message)};
-    default: return {Errc::bad_input, fmt::format("{}: input.query: {}", file.string(), message)};
+    case SQLITE_IOERR: return unreadable(message);
+    default: return bad(fmt::format("input.query: {}{}", message, hint_for(failure, query)));
   }
+}
+
+// What changes whenever a file is written.
+using FileState = std::array<std::int64_t, 7>;
+
+FileState state_of(const fs::path& file) {
+  struct stat s {};
+  if (::stat(file.c_str(), &s) != 0) return {};
+  return {static_cast<std::int64_t>(s.st_dev),
+          static_cast<std::int64_t>(s.st_ino),
+          s.st_size,
+          s.st_mtim.tv_sec,
+          s.st_mtim.tv_nsec,
+          s.st_ctim.tv_sec,
+          s.st_ctim.tv_nsec};
+}
+
+// How the database lies there before it is opened.
+struct Condition {
+  FileState state;
+  bool lacks_log;  // a database with a write-ahead log, and there is none
+  bool is_alone;   // and nobody has it open
+};
+
+Condition look_at(const fs::path& file) {
+  const auto real = real_path(file).string();  // links lead SQLite to what lies beside their target
+  const auto is_there = [&](const char* suffix) {
+    std::error_code ignored;
+    return fs::exists(real + suffix, ignored);
+  };
+  Condition condition{state_of(real), sqlite::has_wal_mode(real) && !is_there("-wal"), false};
+  condition.is_alone = condition.lacks_log && !is_there("-shm") && !is_there("-journal");
+  return condition;
 }
 
 std::string_view name_of(int type) {
@@ -48,43 +157,46 @@ std::string_view name_of(int type) {
 
 class SqliteSource final : public Source {
  public:
-  SqliteSource(const Settings& settings, Connection connection)
-      : file_{settings.input.sqlite}, connection_{std::move(connection)} {
-    sqlite3_busy_timeout(connection_.get(), k_lock_wait_ms);
-    connection_.execute("BEGIN; SELECT 1 FROM sqlite_schema");  // the SELECT is what takes the snapshot
-    sqlite3_set_authorizer(connection_.get(), allow_reading, nullptr);
-    query_.emplace(connection_, settings.input.query);
-  }
+  // An ordinary reader of a database that nobody has open would make -wal and -shm beside it and leave them
+  // there, its own files in the way of their program. So that one is read as if it could not change, and at
+  // the end it must not have.
+  SqliteSource(const Settings& settings, Patience patience)
+      : file_{settings.input.sqlite},
+        sql_{settings.input.query},
+        patience_{std::move(patience)},
+        condition_{look_at(file_)},
+        connection_{file_, condition_.is_alone ? sqlite::Mode::read_only_alone : sqlite::Mode::read_only} {}
 
-  Result<void> read_header(const Settings& settings) {
-    const auto where = file_.string() + ": input.query";
-    if (!query_->unread_sql().empty() || !query_->reads_only())
-      return Error{Errc::bad_input, where + ": only one SELECT statement is allowed"};
-    std::vector<std::string> names;
-    names.reserve(static_cast<std::size_t>(query_->columns()));
-    for (int i = 0; i < query_->columns(); ++i) names.push_back(query_->column_name(i));
-    auto rows = RowMaker::create(names, settings, where);
-    if (!rows) return rows.error();
-    rows_ = std::move(*rows);
-    for (const auto& name : names) header_ += (header_.empty() ? "" : ",") + csv_field(name);
-    return {};
+  Result<void> start(const Settings& settings) try {
+    connection_.on_busy(
+        [this](milliseconds waited) { return !is_interrupted() && waited < k_longest_lock_wait; });
+    harden(connection_);
+    // The SELECT is what takes the snapshot.
+    connection_.execute("PRAGMA cell_size_check = ON; BEGIN; SELECT 1 FROM sqlite_schema");
+    sqlite3_set_authorizer(connection_.get(), allow_reading, nullptr);
+    query_.emplace(connection_, sql_);
+    sqlite3_progress_handler(connection_.get(), k_instructions_between_questions, ask, this);
+    return read_header(settings);
+  } catch (const Failure& failure) {
+    return explain(failure);
   }
 
   Result<std::optional<Record>> next() override try {
-    if (is_done_ || !query_->step()) {
+    if (is_done_ || !step()) {
       is_done_ = true;
+      if (has_changed()) return changed();
       if (const auto judged = rows_.judge_damage(); !judged)
         return with_context(judged.error(), file_.string() + ": input.query");
       return std::nullopt;
     }
     ++row_;
-    if (const auto cause = fault_of_types(); !cause.empty()) return RowMaker::refuse(row_, cause, line());
-    fields_.clear();
-    for (int i = 0; i < query_->columns(); ++i) fields_.push_back(query_->text(i));
+    if (const auto cause = fault_of_values(); !cause.empty()) return RowMaker::refuse(row_, cause, line());
+    for (const auto& index : rows_.indices())  // the others may hold photographs
+      if (index) fields_[*index] = query_->text(static_cast<int>(*index));
     return rows_.make(fields_, row_, [&] { return line(); });
   } catch (const Failure& failure) {
     is_done_ = true;
-    return explain(file_, failure);
+    return explain(failure);
   }
 
   std::string raw() override { return RowMaker::as_text(line()); }
@@ -93,15 +205,114 @@ class SqliteSource final : public Source {
 
   std::string description() const override { return "SQLite, " + rows_.description(); }
 
+  std::vector<std::string> remarks() const override {
+    std::vector<std::string> remarks;
+    if (condition_.lacks_log)
+      remarks.push_back(fmt::format(
+          "{}: in write-ahead-log mode, and there is no {}-wal beside it. That is right where its "
+          "program has closed it. A copy of this file alone lacks the rows that were still in the log: "
+          "copy both, or with `sqlite3 {} \".backup copy.db\"`",
+          file_.string(), real_path(file_).filename().string(), file_.filename().string()));
+    if (const auto doubtful = rows_.doubtful(); !doubtful.empty())
+      remarks.push_back("please look at these: " + doubtful);
+    return remarks;
+  }
+
  private:
+  enum class GivenUp { no, interrupted, too_long };
+
+  Result<void> read_header(const Settings& settings) {
+    const auto where = file_.string() + ": input.query";
+    if (!query_->unread_sql().empty() || !query_->reads_only() || query_->columns() == 0)
+      return Error{Errc::bad_input, where + ": only one SELECT statement is allowed"};
+    if (query_->parameters() > 0)  // they would be NULL, and the condition never or always true
+      return Error{Errc::bad_input,
+                   where + ": it has parameters (such as ? or :name), and nothing fills them in"};
+    std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(query_->columns()));
+    for (int i = 0; i < query_->columns(); ++i) names.push_back(query_->column_name(i));
+    auto rows = RowMaker::create(names, settings, where);
+    if (!rows) return rows.error();
+    rows_ = std::move(*rows);
+    for (const auto& name : names) header_ += (header_.empty() ? "" : ",") + csv_field(name);
+    fields_.resize(names.size());
+    // SQLite calls the second column of that name in a subquery so.
+    for (const auto& index : rows_.indices())
+      if (index && std::find(names.begin(), names.end(), names[*index] + ":1") != names.end())
+        return Error{Errc::bad_input,
+                     fmt::format("{}: the column \"{}\" is there twice in a subquery; say which one is meant",
+                                 where, escape_for_terminal(names[*index]))};
+    return {};
+  }
+
+  bool is_interrupted() {
+    if (!patience_.interrupted || !patience_.interrupted()) return false;
+    given_up_ = GivenUp::interrupted;
+    return true;
+  }
+
+  // SQLite's question during a step: anything but 0 ends it.
+  static int ask(void* context) {
+    auto& self = *static_cast<SqliteSource*>(context);
+    if (self.is_interrupted()) return 1;
+    if (self.spent_ + (self.patience_.now() - self.step_began_) < Patience::k_longest_query) return 0;
+    self.given_up_ = GivenUp::too_long;
+    return 1;
+  }
+
+  bool step() {
+    step_began_ = patience_.now();
+    const bool is_row = query_->step();
+    spent_ += patience_.now() - step_began_;
+    return is_row;
+  }
+
+  bool has_changed() const { return condition_.is_alone && state_of(real_path(file_)) != condition_.state; }
+
+  Error changed() const {
+    return {Errc::bad_input,
+            fmt::format(
+                "{}: its program has written to it while it was read; nothing of it is kept. Try again, or "
+                "read a copy made with `sqlite3 {} \".backup copy.db\"`",
+                file_.string(), file_.filename().string())};
+  }
+
+  Error explain(const Failure& failure) const {
+    switch (given_up_) {
+      case GivenUp::interrupted:
+        return {Errc::stopped,
+                "interrupted while reading the input; nothing of it is kept, nothing was sent"};
+      case GivenUp::too_long:
+        return {
+            Errc::bad_input,
+            fmt::format(
+                "{}: input.query: given up after {} minutes in the database; nothing of it is kept. A join "
+                "without its condition or a recursion without an end is the usual reason; try the query "
+                "with the sqlite3 program, add an index, or export its result to CSV",
+                file_.string(), Patience::k_longest_query.count())};
+      case GivenUp::no: break;
+    }
+    if (has_changed()) return changed();
+    auto error = input::explain(file_, failure, sql_);
+    if (condition_.lacks_log && std::string_view{failure.what()}.starts_with("no such table: "))
+      error.what +=
+          fmt::format("; there is no {}-wal beside it: was it left behind when the file was copied?",
+                      real_path(file_).filename().string());
+    return error;
+  }
+
   // A number has lost its leading zeros, and digits beyond the 15th or 19th.
-  std::string fault_of_types() const {
+  std::string fault_of_values() const {
     for (std::size_t i = 0; i < RowMaker::column_names().size(); ++i) {
       if (!rows_.indices()[i]) continue;
-      const int type = query_->type(static_cast<int>(*rows_.indices()[i]));
+      const int column = static_cast<int>(*rows_.indices()[i]);
+      const int type = query_->type(column);
+      const auto name = RowMaker::column_names()[i];
+      if (type == SQLITE_TEXT && query_->text(column).find('\0') != std::string_view::npos)
+        return fmt::format("{}: a zero byte inside, where many programs take the text to end", name);
       if (type == SQLITE_TEXT || type == SQLITE_NULL) continue;
       const auto why = type == SQLITE_BLOB ? "" : ", so leading zeros or digits may be lost";
-      return fmt::format("{}: stored as {}, not as TEXT{}", RowMaker::column_names()[i], name_of(type), why);
+      return fmt::format("{}: stored as {}, not as TEXT{}", name, name_of(type), why);
     }
     return {};
   }
@@ -114,7 +325,10 @@ class SqliteSource final : public Source {
     return line_;
   }
 
-  std::filesystem::path file_;
+  fs::path file_;
+  std::string sql_;
+  Patience patience_;
+  Condition condition_;
   Connection connection_;
   std::optional<Statement> query_;  // ends before its connection
   RowMaker rows_;
@@ -122,17 +336,19 @@ class SqliteSource final : public Source {
   std::string header_, line_;
   std::int64_t row_ = 0;
   bool is_done_ = false;
+  Patience::Clock::time_point step_began_{};
+  Patience::Clock::duration spent_{};  // in the steps before
+  GivenUp given_up_ = GivenUp::no;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings) try {
-  auto source =
-      std::make_unique<SqliteSource>(settings, Connection{settings.input.sqlite, sqlite::Mode::read_only});
-  if (const auto ready = source->read_header(settings); !ready) return ready.error();
+Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings, const Patience& patience) try {
+  auto source = std::make_unique<SqliteSource>(settings, patience);
+  if (const auto started = source->start(settings); !started) return started.error();
   return std::unique_ptr<Source>{std::move(source)};
 } catch (const Failure& failure) {
-  return explain(settings.input.sqlite, failure);
+  return explain(settings.input.sqlite, failure, settings.input.query);
 }
 
 }  // namespace cardvoid::input

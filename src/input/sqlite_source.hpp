@@ -6,6 +6,6 @@ namespace cardvoid::input {
 
 // Opens the database read-only and starts the query in a read transaction of its own: one snapshot, whatever
 // others write meanwhile.
-Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings);
+Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings, const Patience& patience);
 
 }  // namespace cardvoid::input

@@ -214,8 +214,8 @@ void read_leaves(const Document& document, const std::filesystem::path& folder, 
 // What no single key can tell: keys that are missing, and keys that need or exclude each other.
 class CrossCheck {
  public:
-  CrossCheck(const Document& document, const model::Job& job, Faults& faults)
-      : document_{document}, job_{job}, faults_{faults} {
+  CrossCheck(const Document& document, const model::Job& job, bool results_by_flag, Faults& faults)
+      : document_{document}, job_{job}, results_by_flag_{results_by_flag}, faults_{faults} {
     for (const auto& leaf : document.leaves) given_.insert(leaf.path);
     for (const auto& table : document.tables) given_.insert(table.path);
   }
@@ -226,6 +226,7 @@ class CrossCheck {
     check_merchant();
     check_platform();
     check_input();
+    check_files();
     if (job_.limits.backoff_base > job_.limits.backoff_cap)
       refuse("limits.backoff_base", fmt::format("\"{}\" is longer than limits.backoff_cap, \"{}\"",
                                                 format_duration(job_.limits.backoff_base),
@@ -298,8 +299,34 @@ class CrossCheck {
                              earlier->first));
   }
 
+  // The results database would be made where the input should be, or the input read while it is written.
+  void check_files() {
+    const bool is_csv = !job_.input.csv.empty();
+    if (is_csv == !job_.input.sqlite.empty() || job_.input.csv == "-") return;
+    const std::filesystem::path input = is_csv ? std::filesystem::path{job_.input.csv} : job_.input.sqlite;
+    const std::string_view key = is_csv ? "input.csv" : "input.sqlite";
+    for (const auto* suffix : {"", "-wal", "-shm", "-journal", ".lock"})
+      if (is_same_file(input, real_path(job_.results.database).string() + suffix))
+        return refuse(key, fmt::format("\"{}\" is {}the results database ({}); name two different files",
+                                       input.string(), *suffix ? "a part of " : "", name_of_results()));
+    if (is_csv) return;
+    for (const auto* suffix : {"-wal", "-shm", "-journal"})
+      if (is_same_file(job_.results.database, real_path(input).string() + suffix))
+        return refuse(key, fmt::format("\"{}\" has its {} where the results database is ({}); name two "
+                                       "different files",
+                                       input.string(), suffix, name_of_results()));
+  }
+
+  std::string name_of_results() const {
+    const auto* given = results_by_flag_          ? "--results"
+                        : has("results.database") ? "results.database"
+                                                  : "results.database, by default";
+    return fmt::format("{} \"{}\"", given, job_.results.database.string());
+  }
+
   const Document& document_;
   const model::Job& job_;
+  bool results_by_flag_;
   Faults& faults_;
   std::set<std::string, std::less<>> given_;
 };
@@ -337,12 +364,13 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
   job.file = file;
   const auto folder = file.parent_path();
   read_leaves(document, folder, job, faults);
-  CrossCheck{document, job, faults}.run();
+  const bool results_by_flag = !overrides.results_database.empty();
+  if (results_by_flag) job.results.database = overrides.results_database;
+  if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
+  CrossCheck{document, job, results_by_flag, faults}.run();
   if (!faults.none()) return Error{Errc::bad_job, faults.text()};
   if (const auto done = apply_environment(overrides, job); !done) return done.error();
-  if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
   job.input.accept_damage = overrides.accept_damage;
-  if (!overrides.results_database.empty()) job.results.database = overrides.results_database;
   return job;
 }
 

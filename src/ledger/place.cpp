@@ -11,21 +11,6 @@ namespace cardvoid::ledger {
 
 namespace fs = std::filesystem;
 
-fs::path real_path(const fs::path& file) {
-  constexpr int k_most_links = 40;  // as the kernel's own limit
-  std::error_code error;
-  auto at = fs::absolute(file, error);
-  // By hand, since a link to a file that is not there yet leads there too, and weakly_canonical stops before
-  // it.
-  for (int links = 0; links < k_most_links && fs::is_symlink(at, error); ++links) {
-    const auto to = fs::read_symlink(at, error);
-    if (error) break;
-    at = to.is_absolute() ? to : at.parent_path() / to;
-  }
-  auto real = fs::weakly_canonical(at, error);
-  return error ? at : real;
-}
-
 std::string_view network_file_system(long type) {
   // Magic numbers of statfs(2) and linux/magic.h.
   switch (static_cast<unsigned long>(type) & 0xFFFFFFFF) {

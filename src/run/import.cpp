@@ -46,7 +46,8 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
                               const std::function<bool()>& interrupted) {
-  const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
+  const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
+                                  {.interrupted = interrupted});
   if (!source) return source.error();
   return import_from(**source, ledger, interrupted);
 }

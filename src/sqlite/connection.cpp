@@ -5,6 +5,7 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstddef>
+#include <cstring>
 #include <ctime>
 #include <limits>
 #include <span>
@@ -18,10 +19,26 @@ int open_flags(Mode mode) {
   const int common = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   switch (mode) {
     case Mode::read_only: return common | SQLITE_OPEN_READONLY;
+    case Mode::read_only_alone: return common | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
     case Mode::read_write: return common | SQLITE_OPEN_READWRITE;
     case Mode::create: return common | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   }
   throw std::logic_error{"sqlite: impossible mode"};
+}
+
+// Only a URI can say "immutable" (sqlite.org/uri.html).
+std::string immutable_uri(const std::filesystem::path& file) {
+  std::string uri = "file://";
+  for (const char c : std::filesystem::absolute(file).string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      constexpr char k_digits[] = "0123456789ABCDEF";
+      const auto byte = static_cast<unsigned char>(c);
+      (uri += '%') += {k_digits[byte >> 4], k_digits[byte & 0xF]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
 }
 
 // SQLite would create the file as the umask says; it holds personal data, and -wal and -shm take over its
@@ -103,7 +120,8 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
   if (file.empty()) throw Failure{SQLITE_CANTOPEN, "unable to open database file: its name is empty"};
   if (mode == Mode::create && file != ":memory:") create_private(file);
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &raw, open_flags(mode), nullptr);
+  const auto name = mode == Mode::read_only_alone ? immutable_uri(file) : file.string();
+  const int code = sqlite3_open_v2(name.c_str(), &raw, open_flags(mode), nullptr);
   db_.reset(raw);  // even a failed open hands out a handle
   if (code != SQLITE_OK) throw Failure{raw};
 }
@@ -167,6 +185,15 @@ bool is_stillborn(const std::filesystem::path& database) {
          VfsFile{database, SQLITE_OPEN_MAIN_DB}.size() <= k_one_page;
 }
 
+bool has_wal_mode(const std::filesystem::path& database) {
+  constexpr unsigned char k_wal =
+      2;  // versions to read and write it (sqlite.org/fileformat2.html, section 1.3)
+  const VfsFile file{database, SQLITE_OPEN_MAIN_DB};
+  std::array<unsigned char, 20> header{};
+  return file && file.read(header) && std::memcmp(header.data(), "SQLite format 3", 16) == 0 &&
+         header[18] == k_wal && header[19] == k_wal;
+}
+
 Statement::Statement(const Connection& connection, std::string_view sql) {
   statement_ = prepare(connection.get(), sql);
   if (!statement_) throw Failure{SQLITE_MISUSE, "there is no statement in the SQL text"};
@@ -193,6 +220,8 @@ void Statement::reset() { sqlite3_reset(statement_.get()); }
 
 std::string_view Statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  if (!bytes && sqlite3_errcode(sqlite3_db_handle(statement_.get())) == SQLITE_NOMEM)
+    throw Failure{SQLITE_NOMEM, "out of memory"};
   return {bytes ? bytes : "", static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Whole small files (keys, job files), and an owned file descriptor.
+// Names of files, whole small files (keys, job files), and an owned file descriptor.
 
 #include <cardvoid/base/error.hpp>
 #include <cstddef>
@@ -9,6 +9,12 @@
 #include <string_view>
 
 namespace cardvoid {
+
+// The one file that a name stands for, whatever symbolic links lead there.
+std::filesystem::path real_path(const std::filesystem::path& file);
+
+// Do two names stand for one file, by links of either kind, or would they if it were there?
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // Reads a file of at most `limit_bytes`. Errors carry `code` and say why in words.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code);

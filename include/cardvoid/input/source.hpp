@@ -4,6 +4,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/model/row.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -68,10 +69,20 @@ Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const
                                          const model::Defaults& defaults, model::Api api,
                                          const std::string& brand_of_merchant);
 
+// What ends a query that goes on and on: a join without its condition, an endless recursion. A file is read
+// in small steps, and between those its reader can ask for itself.
+struct Patience {
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::minutes k_longest_query{10};  // inside the database, all steps together
+  std::function<bool()> interrupted = {};  // then the error is stopped (75); asked inside long steps too
+  std::function<Clock::time_point()> now = Clock::now;
+};
+
 // Opens the input and reads its header. Errors: no_input (66) when it cannot be opened; bad_input (65) when
 // the header or the encoding is wrong, naming the missing column and those that are there.
 Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Defaults& defaults,
-                                     model::Api api, const std::string& brand_of_merchant);
+                                     model::Api api, const std::string& brand_of_merchant,
+                                     const Patience& patience = {});
 
 // Checks one row against platform.md section 1.1. Returns the cause when it is to be refused, else empty
 // text.

@@ -24,7 +24,8 @@ struct Overrides {
 // usage (64) for a malformed --set or HTTPS_PROXY. Several faults in one file are all named, one a line.
 Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides);
 
-// The same from text, for tests and fuzzing; `file` serves for messages and for relative paths.
+// The same from text, for tests and fuzzing; `file` serves for messages and for relative paths. Looks at the
+// disk only for whether input and results are one file.
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides);
 

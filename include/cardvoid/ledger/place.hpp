@@ -2,13 +2,11 @@
 // Where a results database may live.
 
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/base/file.hpp>
 #include <filesystem>
 #include <string_view>
 
 namespace cardvoid::ledger {
-
-// The one file that a name stands for, whatever symbolic links lead there: two names, one lock.
-std::filesystem::path real_path(const std::filesystem::path& file);
 
 // Error: cannot_create (73) when its folder, or the nearest one above that is there, is on a network file
 // system, where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview").

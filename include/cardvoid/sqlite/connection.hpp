@@ -27,7 +27,12 @@ struct Failure : std::runtime_error {
   int primary_code() const { return code & 0xFF; }
 };
 
-enum class Mode { read_only, read_write, create };
+enum class Mode {
+  read_only,
+  read_only_alone,  // as if nobody could write to it: no locks, and no -wal or -shm beside it
+  read_write,
+  create,
+};
 
 class Connection {
  public:
@@ -68,6 +73,9 @@ bool has_content(const std::filesystem::path& file);
 // far? Then nothing was ever committed to it.
 bool is_stillborn(const std::filesystem::path& database);
 
+// Is it one that SQLite reads through a write-ahead log (-wal)? False for what is no database.
+bool has_wal_mode(const std::filesystem::path& database);
+
 // One prepared statement, reused for the whole run. Not shared between threads.
 class Statement {
  public:
@@ -90,6 +98,7 @@ class Statement {
   std::string_view text(int column) const;  // empty for NULL; valid until the next step()
   bool is_null(int column) const { return type(column) == SQLITE_NULL; }
   int type(int column) const { return sqlite3_column_type(statement_.get(), column); }  // SQLITE_TEXT, …
+  int parameters() const { return sqlite3_bind_parameter_count(statement_.get()); }
   int columns() const { return sqlite3_column_count(statement_.get()); }
   std::string column_name(int column) const { return sqlite3_column_name(statement_.get(), column); }
   bool reads_only() const { return sqlite3_stmt_readonly(statement_.get()) != 0; }

@@ -266,4 +266,26 @@ TEST_SUITE("unit") {
     CHECK(message("\"a\\u001Bb\" = 1\n" + with("")).find('\x1B') == std::string::npos);
     CHECK(message(k_right, {"a\x1B=1"}).find('\x1B') == std::string::npos);
   }
+
+  TEST_CASE("fault: an input that is the results database is named with both keys") {
+    CHECK(message(replaced("members.csv", "gold.db")) ==
+          "jobs/gold.toml:10:7: input.csv: \"jobs/gold.db\" is the results database (results.database, by "
+          "default "
+          "\"jobs/gold.db\"); name two different files");
+    CHECK(message(with("[results]\ndatabase = \"out/../members.csv\"\n")) ==
+          "jobs/gold.toml:10:7: input.csv: \"jobs/members.csv\" is the results database (results.database "
+          "\"jobs/members.csv\"); name two different files");
+    CHECK(message(with(""), {"results.database=x.db", "input.csv=x.db-journal"}) ==
+          "--set input.csv: \"jobs/x.db-journal\" is a part of the results database (results.database "
+          "\"jobs/x.db\"); "
+          "name two different files");
+    const auto job = parse(with(""), "jobs/gold.toml", {{}, "jobs/members.csv"});
+    REQUIRE(job.has_error());
+    CHECK(job.error().code == Errc::bad_job);
+    CHECK(job.error().what.ends_with(
+        "is the results database (--results \"jobs/members.csv\"); name two different files"));
+    CHECK(message(replaced("csv = \"members.csv\"", "sqlite = \"gold.db\"\nquery = \"SELECT 1\""))
+              .starts_with("jobs/gold.toml:10:10: input.sqlite: \"jobs/gold.db\" is the results database"));
+    CHECK(message(replaced("members.csv", "-")).empty());
+  }
 }

@@ -1,0 +1,58 @@
+#pragma once
+// Inputs in a folder of their own, and what is read from them.
+
+#include <cardvoid/input/source.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace cardvoid::input {
+
+// A folder of its own, gone at the end.
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "cardvoid-input-XXXXXX").string();
+    path = mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::filesystem::path write(const char* name, std::string_view content) const {
+    std::ofstream{path / name, std::ios::binary} << content;
+    return path / name;
+  }
+  std::filesystem::path path;
+};
+
+inline Result<std::unique_ptr<Source>> open(const model::Input& what, const Patience& patience = {}) {
+  return open(what, {"1004", "pDefault", ""}, model::Api::partner, "", patience);
+}
+
+using Found = std::vector<std::string>;
+
+// "code@line" for a row, "!line cause" for a refused one; ends with "error: …" where there was one.
+inline Found read(Source& source) {
+  Found found;
+  for (;;) {
+    const auto record = source.next();
+    if (!record) found.push_back("error: " + record.error().what);
+    if (!record || !*record) return found;
+    if (const auto* row = std::get_if<model::InputRow>(&**record))
+      found.push_back(row->card.code + '@' + std::to_string(row->source_line));
+    else
+      found.push_back('!' + std::to_string(std::get<Refused>(**record).source_line) + ' ' +
+                      std::get<Refused>(**record).cause);
+  }
+}
+
+inline Found read(const model::Input& what) {
+  const auto source = open(what);
+  if (!source) return {"error: " + source.error().what};
+  return read(**source);
+}
+
+}  // namespace cardvoid::input
