@@ -3,10 +3,11 @@
 # --self-test.
 set -u
 
-# A list item begins with the name. In a table the names stand in the last column, told by "name: " in them.
+# A list item begins with the name. In a table whose head says "tests (" the last column has nothing but names.
 named_in_docs() {
   sed -n 's/^- `\([^`]*\)`.*/\1/p' "$1/docs/guarantees.md"
-  sed -n 's/^|.*| *\(`[^|]*`\) *|$/\1/p' "$1/docs/input.md" | grep -oE '`[a-zA-Z0-9 -]+: [^`]*`' | tr -d '`'
+  awk -F '|' '!/^\|/ {named = 0} named {print $(NF - 1)} /^\|.*\| tests \(/ {named = 1}' "$1/docs/input.md" |
+    grep -oE '`[^`]*`' | tr -d '`'
 }
 
 check() {
@@ -30,12 +31,13 @@ if [ "$1" = --self-test ]; then
   mkdir "$tree/tests" "$tree/docs"
   printf 'TEST_CASE("it holds") {\nTEST_CASE("csv: one") {\n  TEST_CASE(\n      "csv: two") {\n' >"$tree/tests/a.cpp"
   echo '- `it holds`' >"$tree/docs/guarantees.md"
-  echo '| `a: code` | read | `csv: one`, `csv: two` |' >"$tree/docs/input.md"
+  printf '| `a` | `b` |\n\n| what | then | tests (here) |\n|---|---|---|\n| `a: code` | read | `csv: one`, `csv: two` |\n' \
+    >"$tree/docs/input.md"
   check "$tree" || exit 1
   echo '- `it holds no more`' >>"$tree/docs/guarantees.md"
   ! check "$tree" >/dev/null || exit 1
   echo '- `it holds`' >"$tree/docs/guarantees.md"
-  echo '| quirk | read | `csv: one`, `csv: three` |' >>"$tree/docs/input.md"
+  echo '| quirk | read | `csv: one`, `three` |' >>"$tree/docs/input.md"
   ! check "$tree" >/dev/null
 else
   check "$1"
