@@ -69,6 +69,9 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   auto survey = ledger.survey(k_most_templates);
   if (!survey) return survey.error();
   plan.survey = std::move(*survey);
+  auto fingerprint = ledger.fingerprint();
+  if (!fingerprint) return fingerprint.error();
+  plan.fingerprint = std::move(*fingerprint);
   const bool each_brand = job.limits.per == model::QuotaPer::brand;
   plan.needed = time_needed(each_brand ? plan.survey.most_to_send_of_a_brand : plan.totals.to_send(),
                             job.limits.requests_per_second);

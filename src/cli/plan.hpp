@@ -14,6 +14,7 @@ struct Plan {
   ledger::Totals totals;
   std::vector<ledger::RefusedCause> causes;
   ledger::Survey survey;
+  std::string fingerprint;
   milliseconds needed{0};  // at the limit; retries and read-backs come on top
 };
 

@@ -51,8 +51,10 @@ std::string template_table(const ledger::Survey& survey) {
     text += fmt::format("  {:<{}}  {:<{}}{:>13}{:>13}{:>13}{:>13}{:>10}\n", all[i].brand_id, brand_columns,
                         all[i].card_id, template_columns, grouped(all[i].rows), grouped(all[i].to_send),
                         grouped(all[i].in_doubt), grouped(all[i].invalidated), grouped(all[i].rejected));
-  if (const auto more = static_cast<std::int64_t>(all.size() - shown) + survey.templates_left_out; more > 0)
-    text += fmt::format("  and {} more templates\n", grouped(more));
+  if (all.size() > shown) text += fmt::format("  and {} more templates\n", all.size() - shown);
+  if (survey.others.rows > 0)
+    text += fmt::format("  and {} rows of templates beyond the first {}\n", grouped(survey.others.rows),
+                        grouped(static_cast<std::int64_t>(all.size())));
   return text;
 }
 
@@ -143,7 +145,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
                   t.to_send() > 0 ? fmt::format(", until {} if it began now", local_time(end_of(plan))) : "");
   if (const auto most = job.safety.max_rows; most && t.to_send() > *most)
     text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*most));
-  return text + fmt::format("fingerprint {}\n", plan.survey.fingerprint);
+  return text + fmt::format("fingerprint {}\n", plan.fingerprint);
 }
 
 std::string plan_json(const Plan& plan, const model::Job& job) {
@@ -170,12 +172,12 @@ std::string plan_json(const Plan& plan, const model::Job& job) {
                           {"rejected", t.rejected},
                           {"refused_causes", as_array(plan.causes)},
                           {"templates", as_array(plan.survey.templates)},
-                          {"templates_left_out", plan.survey.templates_left_out},
+                          {"rows_of_other_templates", plan.survey.others.rows},
                           {"frequent_openids", as_array(plan.survey.frequent_openids)},
                           {"requests_per_second", job.limits.requests_per_second},
                           {"seconds_needed", plan.needed.count() / 1000},
                           {"would_end_at", format_rfc3339(end_of(plan))},
-                          {"fingerprint", plan.survey.fingerprint}});
+                          {"fingerprint", plan.fingerprint}});
 }
 
 std::string DifferenceList::begin() const {

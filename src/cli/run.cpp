@@ -45,7 +45,7 @@ Result<void> require_consent(const Options& o) {
 Result<void> confirm_by_fingerprint(const Options& o, const Plan& plan, ledger::Ledger& ledger) {
   std::string wanted = o.confirm;
   for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (plan.survey.fingerprint.starts_with(wanted)) return {};
+  if (plan.fingerprint.starts_with(wanted)) return {};
   const auto is_rest = ledger.is_rest_of_confirmed(wanted);
   if (!is_rest) return is_rest.error();
   if (*is_rest) return {};
@@ -53,7 +53,7 @@ Result<void> confirm_by_fingerprint(const Options& o, const Plan& plan, ledger::
       Errc::bad_input,
       fmt::format("the plan is not the one that was confirmed: --confirm says {}, the plan's fingerprint is "
                   "{} ({} rows to send); look at `cardvoid plan` again. Nothing was sent",
-                  o.confirm, plan.survey.fingerprint, plan.totals.to_send())};
+                  o.confirm, plan.fingerprint, plan.totals.to_send())};
 }
 
 Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
@@ -146,7 +146,7 @@ int run_job(Console& console) {
     warn_about(*plan, console);
     if (const auto confirmed = confirm(options, *plan, *job, *ledger); !confirmed)
       return console.fail(confirmed.error());
-    order.fingerprint = plan->survey.fingerprint;
+    order.fingerprint = plan->fingerprint;
     order.confirmed = !options.confirm.empty();
     to_send = plan->totals.to_send();
   }

@@ -2,6 +2,9 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
 
 #include "frequent.hpp"
 #include "state.hpp"
@@ -166,58 +169,60 @@ Result<void> Ledger::each_refused(const std::function<void(const RefusedLine&)>&
 
 Result<Survey> Ledger::survey(std::size_t most_templates) {
   return state_->guarded([&] {
-    // In the order of the unique index: sorted and grouped, without sorting.
+    // In the order of the table, which is that of the input: rows of one template mostly stand together.
     sqlite::Statement s{
-        state_->db,
-        fmt::format(
-            "SELECT brand_id, card_id, code, openid, reason, status, conflict, {} FROM row WHERE id <= "
-            "(SELECT max(last_row) FROM import) ORDER BY brand_id, card_id, code",
-            k_to_send)};
+        state_->db, fmt::format("SELECT brand_id, card_id, openid, status, conflict, {} FROM row NOT INDEXED "
+                                "WHERE id <= (SELECT max(last_row) FROM import)",
+                                k_to_send)};
     Survey survey;
-    PlanHash hash;
     FrequentValues openids{k_counters};
-    TemplateTotals current;
-    std::int64_t of_brand = 0;
-    const auto close_template = [&] {
-      if (current.rows == 0) return;
-      of_brand += current.to_send;
-      survey.most_to_send_of_a_brand = std::max(survey.most_to_send_of_a_brand, of_brand);
-      if (survey.templates.size() < most_templates)
-        survey.templates.push_back(current);
-      else
-        ++survey.templates_left_out;
-    };
+    std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
+    TemplateTotals* current = nullptr;
     s.bind();
     while (s.step()) {
-      if (s.text(0) != current.brand_id || s.text(1) != current.card_id) {
-        close_template();
-        if (s.text(0) != current.brand_id) of_brand = 0;
-        current = {std::string{s.text(0)}, std::string{s.text(1)}};
+      if (!current || s.text(0) != current->brand_id || s.text(1) != current->card_id) {
+        std::pair key{std::string{s.text(0)}, std::string{s.text(1)}};
+        const bool has_room = templates.size() < most_templates || templates.contains(key);
+        current = has_room ? &templates[key] : &survey.others;
+        if (has_room) std::tie(current->brand_id, current->card_id) = std::move(key);
       }
-      ++current.rows;
-      openids.add(s.text(3));
-      switch (*model::status_from_text(s.text(5))) {
-        case model::Status::pending: current.conflicts += s.int64(6) != 0; break;
+      openids.add(s.text(2));
+      ++current->rows;
+      current->to_send += s.int64(5);
+      switch (*model::status_from_text(s.text(3))) {
+        case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
         case model::Status::in_flight:
-        case model::Status::unresolved: ++current.in_doubt; break;
-        case model::Status::invalidated: ++current.invalidated; break;
-        case model::Status::rejected: ++current.rejected; break;
+        case model::Status::unresolved: ++current->in_doubt; break;
+        case model::Status::invalidated: ++current->invalidated; break;
+        case model::Status::rejected: ++current->rejected; break;
       }
-      if (s.int64(7) == 0) continue;
-      ++current.to_send;
-      for (int column = 0; column < 5; ++column) hash.add(s.text(column));
     }
-    close_template();
-    survey.fingerprint = hash.hex();
+    std::map<std::string, std::int64_t> of_brands;
+    for (auto& [key, totals] : templates) {
+      auto& of_brand = of_brands[key.first] += totals.to_send;
+      survey.most_to_send_of_a_brand =
+          std::max(survey.most_to_send_of_a_brand, of_brand + survey.others.to_send);
+      survey.templates.push_back(std::move(totals));
+    }
     survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
     return survey;
   });
 }
 
 Result<std::string> Ledger::fingerprint() {
-  auto survey = this->survey(0);
-  if (!survey) return survey.error();
-  return std::move(survey->fingerprint);
+  return state_->guarded([&] {
+    // In the order of the unique index: sorted, without sorting.
+    sqlite::Statement s{
+        state_->db,
+        fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND id <= (SELECT "
+                    "max(last_row) FROM import) ORDER BY brand_id, card_id, code",
+                    k_to_send)};
+    PlanHash hash;
+    s.bind();
+    while (s.step())
+      for (int column = 0; column < 5; ++column) hash.add(s.text(column));
+    return hash.hex();
+  });
 }
 
 Result<std::vector<std::string>> Ledger::brands() {

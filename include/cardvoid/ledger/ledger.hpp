@@ -87,16 +87,15 @@ struct TemplateTotals {
   std::int64_t rows = 0, to_send = 0, in_doubt = 0, invalidated = 0, rejected = 0, conflicts = 0;
 };
 
-// What somebody approves.
+// What the rows are, for somebody who approves them.
 struct Survey {
-  std::string fingerprint;  // SHA-256, hex, over the rows still to send, sorted by brand, template
-                            // and code
   std::vector<TemplateTotals> templates;  // in the order of their names, at most so many as were asked for
-  std::int64_t templates_left_out = 0;
+  TemplateTotals others;                  // of all further ones together
+  std::int64_t most_to_send_of_a_brand =
+      0;  // at most; what takes longest where each brand has a pace of its own
   // Openids with the most cards, at least ten, and how many those are at least. A column that was filled down
   // with one value shows here.
   std::vector<std::pair<std::string, std::int64_t>> frequent_openids;
-  std::int64_t most_to_send_of_a_brand = 0;  // what takes longest where each brand has a pace of its own
 };
 
 struct RefusedLine {
@@ -246,7 +245,8 @@ class Ledger {
   Result<std::optional<Pulse>> pulse();
   Result<std::vector<ErrorCount>> errors(int most);  // the most frequent ones first
   Result<Survey> survey(std::size_t most_templates);
-  Result<std::string> fingerprint();  // of the survey
+  // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
+  Result<std::string> fingerprint();
   Result<std::vector<std::string>> brands();
   // Makes reading by brand cheap; once is enough.
   Result<void> index_brands();
