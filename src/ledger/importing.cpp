@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "state.hpp"
 
 // Bringing input into the plan. Rows are known by their content – brand, template and code – never by
@@ -40,8 +42,9 @@ constexpr const char* k_drop_leftovers =
 
 Importing::Importing(sqlite::Connection& db)
     : insert{db,
-             "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line) VALUES (?1, ?2, ?3, ?4, "
-             "?5, ?6) ON CONFLICT DO NOTHING"},
+             "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line, id) VALUES (?1, ?2, ?3, "
+             "?4, "
+             "?5, ?6, ?7) ON CONFLICT DO NOTHING"},
       find{db,
            "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE brand_id = ?1 AND "
            "card_id = "
@@ -54,11 +57,7 @@ Importing::Importing(sqlite::Connection& db)
 
 bool Importing::was_seen(model::RowId id) const { return seen[static_cast<std::size_t>(id)]; }
 
-void Importing::see(model::RowId id) {
-  const auto at = static_cast<std::size_t>(id);
-  if (seen.size() <= at) seen.resize(std::max(at + 1, seen.size() * 2));
-  seen[at] = true;
-}
+void Importing::see(model::RowId id) { seen[static_cast<std::size_t>(id)] = true; }
 
 void Importing::refuse_line(std::int64_t line, std::string_view cause, std::string_view raw) {
   refuse.bind(line, cause, raw).run();
@@ -71,8 +70,11 @@ Result<void> Ledger::begin_import(WallTime now) {
     db.execute("BEGIN IMMEDIATE");
     db.execute(k_drop_leftovers);
     db.execute("UPDATE row SET conflict = -1 WHERE conflict <> 0");
+    const bool had_conflicts = db.changes() > 0;
     state_->importing.emplace(db);
+    state_->importing->had_conflicts = had_conflicts;
     state_->importing->started_at = now;
+    if (FirstImport::is_possible(db)) state_->importing->first = std::make_unique<FirstImport>(db);
   });
 }
 
@@ -82,10 +84,15 @@ Result<void> Ledger::add(const model::InputRow& row) {
     auto& summary = import.summary;
     const auto& card = row.card;
     state_->count_line();
-    import.insert.bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line)
+    if (import.first) {
+      if (!import.first->is_new(row)) return;
+      import.new_id = import.first->id();
+    }
+    import.insert
+        .bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line,
+              import.new_id)
         .run();
     if (state_->db.changes() == 1) {
-      import.see(sqlite3_last_insert_rowid(state_->db.get()));
       ++summary.added;
       return;
     }
@@ -101,8 +108,9 @@ Result<void> Ledger::add(const model::InputRow& row) {
     const auto conflict = import.find.int64(5);
     import.find.reset();
     const bool same_openid = earlier.openid == card.openid, same_reason = earlier.reason == card.reason;
-    const bool again = import.was_seen(id), new_in_this_input = id > import.last_row_before;
-    import.see(id);
+    const bool new_in_this_input = id > import.last_row_before;
+    const bool again = new_in_this_input || import.was_seen(id);
+    if (!new_in_this_input) import.see(id);
 
     if (conflict == within_input) return import.refuse_line(row.source_line, k_two_openids, as_line(card));
     if (same_openid && same_reason) {
@@ -115,6 +123,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
       import.refuse_line(row.source_line, k_other_reason, as_line(card));
     } else if (new_in_this_input) {
       import.set_conflict.bind(id, std::int64_t{within_input}).run();
+      import.contradicts_itself = true;
       --summary.added;
       import.refuse_line(earlier_line, k_two_openids, as_line(earlier));
       import.refuse_line(row.source_line, k_two_openids, as_line(card));
@@ -144,29 +153,50 @@ Result<void> Ledger::refuse(std::int64_t source_line, std::string_view cause, st
   });
 }
 
+// What waited aside comes as lines do, under the numbers that keep it in the order of the input.
+Result<void> Ledger::finish_first_import() {
+  Result<void> taken;
+  const auto made = state_->guarded([&] {
+    auto& import = *state_->importing;
+    auto first = std::exchange(import.first, nullptr);
+    const auto lines = import.summary.lines;
+    taken = first->finish([&](model::RowId id, const model::InputRow& row) {
+      import.new_id = id;
+      return add(row);
+    });
+    import.summary.lines = lines;
+  });
+  return made ? taken : made;
+}
+
 Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime now) {
+  if (state_->importing->first)
+    if (const auto finished = finish_first_import(); !finished) return finished.error();
   return state_->guarded([&] {
     auto& db = state_->db;
     auto& import = *state_->importing;
     auto summary = import.summary;
     summary.source = source;
     summary.finished_at = now;
-    db.execute("DELETE FROM row WHERE conflict = 2");
-    db.execute(
-        "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
+    // Each of these reads the whole table.
+    if (import.contradicts_itself) db.execute("DELETE FROM row WHERE conflict = 2");
+    if (import.had_conflicts)
+      db.execute(
+          "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
     // A row whose conflict is over was in no plan that was confirmed meanwhile.
     if (import.has_ended_conflicts) db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     sqlite::Statement{db, "DELETE FROM refused_line WHERE id <= ?1"}.bind(import.last_refused_before).run();
     const auto count_unseen = [&](std::string_view sql) {
       sqlite::Statement rows{db, sql};
-      rows.bind();
+      rows.bind(import.last_row_before);
       std::int64_t unseen = 0;
       while (rows.step()) unseen += !import.was_seen(rows.int64(0));
       return unseen;
     };
-    summary.vanished = count_unseen("SELECT id FROM row");
+    summary.vanished = count_unseen("SELECT id FROM row WHERE id <= ?1");
     if (summary.vanished > 0)
-      summary.vanished_to_send = count_unseen(fmt::format("SELECT id FROM row WHERE {}", k_to_send));
+      summary.vanished_to_send =
+          count_unseen(fmt::format("SELECT id FROM row WHERE id <= ?1 AND {}", k_to_send));
     sqlite::Statement{
         db,
         "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
@@ -186,11 +216,13 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
 
 Result<void> Ledger::abandon_import() {
   return state_->guarded([&] {
+    const bool is_first = state_->importing && state_->importing->first;
     state_->importing.reset();
     // There is none when waiting for the lock was given up between two of them.
     if (!sqlite3_get_autocommit(state_->db.get())) state_->db.execute("ROLLBACK");
     sqlite::Transaction transaction{state_->db};
     state_->db.execute(k_drop_leftovers);
+    if (is_first) FirstImport::restore_index(state_->db);
     // Conflicts that it found stay, to be safe, until the next import looks again.
     state_->db.execute("UPDATE row SET conflict = 1 WHERE conflict = -1");
     transaction.commit();

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "first_import.hpp"
+
 namespace cardvoid::ledger {
 
 // Rows that the plan still wants sent or settled; the same as Totals::to_send().
@@ -24,11 +26,13 @@ struct Importing {
   void see(model::RowId id);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   sqlite::Statement insert, find, set_conflict, refuse;
+  std::unique_ptr<FirstImport> first;  // while this is the first one
+  std::optional<model::RowId> new_id;  // of the row to insert; none: the next
   WallTime started_at{};
   model::RowId last_row_before;  // greatest of the earlier imports
   std::int64_t last_refused_before;
-  bool has_ended_conflicts = false;
-  std::vector<bool> seen;  // by row id: named by this input
+  bool had_conflicts = false, has_ended_conflicts = false, contradicts_itself = false;
+  std::vector<bool> seen;  // by id, rows of the earlier imports: named by this input
   ImportSummary summary;
   std::int64_t in_transaction = 0;
 };
