@@ -13,6 +13,10 @@ namespace {
 // Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded.
 constexpr std::int64_t k_lines_per_transaction = 100'000;
 
+// A line is mostly the row behind that of the line before, when the same list comes again: found without a
+// look at the index. Where it never is, the guess costs little.
+constexpr int k_lines_per_guess = 16;
+
 enum Conflict : std::int64_t { before = -1, none = 0, with_plan = 1, within_input = 2 };
 
 constexpr std::string_view k_two_openids =
@@ -31,6 +35,9 @@ std::string as_line(const model::Card& card) {
                      card.brand_id, card.openid, card.reason);
 }
 
+constexpr std::string_view k_known =
+    "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE";
+
 // Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
 constexpr const char* k_drop_leftovers =
     "DELETE FROM row WHERE id > (SELECT coalesce(max(last_row), 0) FROM import) "
@@ -42,13 +49,12 @@ constexpr const char* k_drop_leftovers =
 
 Importing::Importing(sqlite::Connection& db)
     : insert{db,
-             "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line, id) VALUES (?1, ?2, ?3, "
-             "?4, "
-             "?5, ?6, ?7) ON CONFLICT DO NOTHING"},
-      find{db,
-           "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE brand_id = ?1 AND "
-           "card_id = "
-           "?2 AND code = ?3"},
+             "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line, id) "
+             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"},
+      by_key{db, fmt::format("{} brand_id = ?1 AND card_id = ?2 AND code = ?3", k_known)},
+      after_last{db,
+                 // Plus: not by their index.
+                 fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id = ?4", k_known)},
       set_conflict{db, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse{db, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
       last_row_before{ask(db, "SELECT coalesce(max(id), 0) FROM row")},
@@ -58,6 +64,18 @@ Importing::Importing(sqlite::Connection& db)
 bool Importing::was_seen(model::RowId id) const { return seen[static_cast<std::size_t>(id)]; }
 
 void Importing::see(model::RowId id) { seen[static_cast<std::size_t>(id)] = true; }
+
+const sqlite::Statement* Importing::find(const model::Card& card) {
+  auto* found = &by_key;
+  const bool guesses = guessed_right || ++not_guessed % k_lines_per_guess == 0;
+  if (guesses) guessed_right = after_last.bind(card.brand_id, card.card_id, card.code, last_known + 1).step();
+  if (guesses && guessed_right)
+    found = &after_last;
+  else if (!by_key.bind(card.brand_id, card.card_id, card.code).step())
+    return nullptr;
+  last_known = found->int64(0);
+  return found;
+}
 
 void Importing::refuse_line(std::int64_t line, std::string_view cause, std::string_view raw) {
   refuse.bind(line, cause, raw).run();
@@ -88,26 +106,29 @@ Result<void> Ledger::add(const model::InputRow& row) {
       if (!import.first->is_new(row)) return;
       import.new_id = import.first->id();
     }
-    import.insert
-        .bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line,
-              import.new_id)
-        .run();
-    if (state_->db.changes() == 1) {
-      ++summary.added;
-      return;
+    // What is likelier first: a list is mostly new, or mostly known.
+    const auto* known = import.is_on_known_ground ? import.find(card) : nullptr;
+    if (!known) {
+      import.insert
+          .bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line,
+                import.new_id)
+          .run();
+      import.is_on_known_ground = state_->db.changes() == 0;
+      if (!import.is_on_known_ground) {
+        ++summary.added;
+        return;
+      }
+      known = import.find(card);
     }
 
-    import.find.bind(card.brand_id, card.card_id, card.code);
-    import.find.step();
-    const auto id = import.find.int64(0);
-    auto earlier = card;
-    earlier.openid = import.find.text(1);
-    earlier.reason = import.find.text(2);
-    const auto earlier_line = import.find.int64(3);
-    const bool is_pending = import.find.text(4) == model::to_text(model::Status::pending);
-    const auto conflict = import.find.int64(5);
-    import.find.reset();
-    const bool same_openid = earlier.openid == card.openid, same_reason = earlier.reason == card.reason;
+    const auto id = known->int64(0);
+    const std::string openid{known->text(1)}, reason{known->text(2)};
+    const auto earlier_line = known->int64(3);
+    const bool is_pending = known->text(4) == model::to_text(model::Status::pending);
+    const auto conflict = known->int64(5);
+    import.by_key.reset();
+    import.after_last.reset();
+    const bool same_openid = openid == card.openid, same_reason = reason == card.reason;
     const bool new_in_this_input = id > import.last_row_before;
     const bool again = new_in_this_input || import.was_seen(id);
     if (!new_in_this_input) import.see(id);
@@ -125,7 +146,8 @@ Result<void> Ledger::add(const model::InputRow& row) {
       import.set_conflict.bind(id, std::int64_t{within_input}).run();
       import.contradicts_itself = true;
       --summary.added;
-      import.refuse_line(earlier_line, k_two_openids, as_line(earlier));
+      import.refuse_line(earlier_line, k_two_openids,
+                         as_line({card.brand_id, card.card_id, card.code, openid, reason}));
       import.refuse_line(row.source_line, k_two_openids, as_line(card));
     } else if (is_pending) {
       import.set_conflict.bind(id, std::int64_t{with_plan}).run();

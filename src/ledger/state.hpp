@@ -25,7 +25,13 @@ struct Importing {
   bool was_seen(model::RowId id) const;
   void see(model::RowId id);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
-  sqlite::Statement insert, find, set_conflict, refuse;
+  // The row of this card, if there is one; reset by_key and after_last when it was read.
+  const sqlite::Statement* find(const model::Card& card);
+  sqlite::Statement insert, by_key, after_last, set_conflict, refuse;
+  bool is_on_known_ground = false;  // there was a row for the last line
+  model::RowId last_known = 0;
+  bool guessed_right = false;
+  int not_guessed = 0;
   std::unique_ptr<FirstImport> first;  // while this is the first one
   std::optional<model::RowId> new_id;  // of the row to insert; none: the next
   WallTime started_at{};
