@@ -5,9 +5,11 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstddef>
+#include <cstdlib>
 #include <ctime>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace cardvoid::sqlite {
@@ -165,6 +167,11 @@ bool is_stillborn(const std::filesystem::path& database) {
   return journal && journal.read(header) && std::equal(k_magic.begin(), k_magic.end(), header.begin()) &&
          std::equal(k_no_pages.begin(), k_no_pages.end(), header.begin() + 16) &&
          VfsFile{database, SQLITE_OPEN_MAIN_DB}.size() <= k_one_page;
+}
+
+void keep_temporary_files_in(const std::filesystem::path& folder) {
+  if (std::getenv("SQLITE_TMPDIR")) return;
+  sqlite3_free(std::exchange(sqlite3_temp_directory, sqlite3_mprintf("%s", folder.c_str())));
 }
 
 Statement::Statement(const Connection& connection, std::string_view sql) {
