@@ -38,9 +38,11 @@ CREATE TABLE row (
   settled_by    TEXT CHECK (settled_by = 'answer' OR settled_by = 'read_back' OR settled_by = 'already'),
   first_sent_at INTEGER,                    -- our first invalidation request
   finished_at   INTEGER,                    -- when it was settled
-  UNIQUE (brand_id, card_id, code),
   CHECK ((status = 'invalidated') = (settled_by IS NOT NULL))
 ) STRICT;
+
+-- Away while the first import is under way, and made at its end (src/ledger/first_import.hpp).
+CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 
 -- One request. An invalidation's line is committed before its first byte leaves (outcome NULL until it ended).
 CREATE TABLE attempt (

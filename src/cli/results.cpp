@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/sqlite/connection.hpp>
+
 #include "interrupt.hpp"
 
 namespace cardvoid::cli {
@@ -37,6 +39,11 @@ ledger::Waiting waiting(Console& console, const model::Job& job) {
 }  // namespace
 
 Result<ledger::Ledger> open_results(Console& console, const model::Job& job, ledger::Access access) {
+  // Sorting millions of codes takes some hundred bytes of disk each: beside the results, where there is room
+  // and the right to write.
+  std::error_code ignored;
+  sqlite::keep_temporary_files_in(
+      std::filesystem::weakly_canonical(job.results.database, ignored).parent_path());
   return ledger::Ledger::open(job.results.database, job.name, access, waiting(console, job));
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <utility>
 
 #include "state.hpp"
 
@@ -12,6 +13,10 @@ namespace {
 
 // Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded.
 constexpr std::int64_t k_lines_per_transaction = 100'000;
+
+// A line is mostly the row behind that of the line before, when the same list comes again: found without a
+// look at the index. Where it never is, the guess costs little.
+constexpr int k_lines_per_guess = 16;
 
 enum Conflict : std::int64_t { before = -1, none = 0, with_plan = 1, within_input = 2 };
 
@@ -26,6 +31,9 @@ constexpr std::string_view k_already_sent =
     "requests were already sent for this card with another openid; to send this line, name another results "
     "database";
 
+constexpr std::string_view k_known =
+    "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE";
+
 // Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
 constexpr const char* k_drop_leftovers =
     "DELETE FROM row WHERE id > (SELECT coalesce(max(last_row), 0) FROM import) "
@@ -37,17 +45,29 @@ constexpr const char* k_drop_leftovers =
 
 Importing::Importing(sqlite::Connection& db, LineText line_text)
     : insert{db,
-             "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line) VALUES (?1, ?2, ?3, ?4, "
-             "?5, ?6) ON CONFLICT DO NOTHING"},
-      find{db,
-           "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE brand_id = ?1 AND "
-           "card_id = "
-           "?2 AND code = ?3"},
+             "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line, id) "
+             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"},
+      by_key{db, fmt::format("{} brand_id = ?1 AND card_id = ?2 AND code = ?3", k_known)},
+      after_last{db,
+                 // Plus: not by their index.
+                 fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id = ?4", k_known)},
       set_conflict{db, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse{db, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
       text{std::move(line_text)},
       last_refused_before{ask(db, "SELECT coalesce(max(id), 0) FROM refused_line")} {
   seen.last_row_before = ask(db, "SELECT coalesce(max(id), 0) FROM row");
+}
+
+const sqlite::Statement* Importing::find(const model::Card& card) {
+  auto* found = &by_key;
+  const bool guesses = guessed_right || ++not_guessed % k_lines_per_guess == 0;
+  if (guesses) guessed_right = after_last.bind(card.brand_id, card.card_id, card.code, last_known + 1).step();
+  if (guesses && guessed_right)
+    found = &after_last;
+  else if (!by_key.bind(card.brand_id, card.card_id, card.code).step())
+    return nullptr;
+  last_known = found->int64(0);
+  return found;
 }
 
 void Importing::refuse_line(std::int64_t line, std::string_view cause, std::string_view raw) {
@@ -62,8 +82,11 @@ Result<void> Ledger::begin_import(WallTime now, LineText text) {
     db.execute("BEGIN IMMEDIATE");
     db.execute(k_drop_leftovers);
     db.execute("UPDATE row SET conflict = -1 WHERE conflict <> 0");
+    const bool had_conflicts = db.changes() > 0;
     state_->importing.emplace(db, std::move(text));
+    state_->importing->had_conflicts = had_conflicts;
     state_->importing->started_at = now;
+    if (FirstImport::is_possible(db)) state_->importing->first = std::make_unique<FirstImport>(db);
   });
 }
 
@@ -73,27 +96,37 @@ Result<void> Ledger::add(const model::InputRow& row) {
     auto& summary = import.summary;
     const auto& card = row.card;
     state_->count_line();
-    import.insert.bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line)
-        .run();
-    if (state_->db.changes() == 1) {
-      import.seen.rows.add(sqlite3_last_insert_rowid(state_->db.get()));
-      ++summary.added;
-      return;
+    if (import.first) {
+      import.new_id = import.first->next_id();
+      if (import.first->may_have_come(card))
+        return import.first->put_aside(*import.new_id, row, import.text(card, true));
+    }
+    // What is likelier first: a list is mostly new, or mostly known.
+    const auto* known = import.is_on_known_ground ? import.find(card) : nullptr;
+    if (!known) {
+      import.insert
+          .bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line,
+                import.new_id)
+          .run();
+      import.is_on_known_ground = state_->db.changes() == 0;
+      if (!import.is_on_known_ground) {
+        ++summary.added;
+        return;
+      }
+      known = import.find(card);
     }
 
-    import.find.bind(card.brand_id, card.card_id, card.code);
-    import.find.step();
-    const auto id = import.find.int64(0);
-    auto earlier = card;
-    earlier.openid = import.find.text(1);
-    earlier.reason = import.find.text(2);
-    const auto earlier_line = import.find.int64(3);
-    const bool is_pending = import.find.text(4) == model::to_text(model::Status::pending);
-    const auto conflict = import.find.int64(5);
-    import.find.reset();
-    const bool same_openid = earlier.openid == card.openid, same_reason = earlier.reason == card.reason;
-    const bool again = import.seen.rows.has(id), new_in_this_input = id > import.seen.last_row_before;
-    import.seen.rows.add(id);
+    const auto id = known->int64(0);
+    const std::string openid{known->text(1)}, reason{known->text(2)};
+    const auto earlier_line = known->int64(3);
+    const bool is_pending = known->text(4) == model::to_text(model::Status::pending);
+    const auto conflict = known->int64(5);
+    import.by_key.reset();
+    import.after_last.reset();
+    const bool same_openid = openid == card.openid, same_reason = reason == card.reason;
+    const bool new_in_this_input = id > import.seen.last_row_before;
+    const bool again = new_in_this_input || import.seen.rows.has(id);
+    if (!new_in_this_input) import.seen.rows.add(id);
     const auto refuse_this = [&](std::string_view cause) {
       import.refuse_line(row.source_line, cause, import.text(card, true));
     };
@@ -114,8 +147,10 @@ Result<void> Ledger::add(const model::InputRow& row) {
       refuse_this(k_other_reason);
     } else if (new_in_this_input) {
       import.set_conflict.bind(id, std::int64_t{within_input}).run();
+      import.contradicts_itself = true;
       --summary.added;
-      import.refuse_line(earlier_line, k_two_openids, import.text(earlier, false));
+      import.refuse_line(earlier_line, k_two_openids,
+                         import.text({card.brand_id, card.card_id, card.code, openid, reason}, false));
       refuse_this(k_two_openids);
     } else if (is_pending) {
       import.set_conflict.bind(id, std::int64_t{with_plan}).run();
@@ -145,29 +180,57 @@ Result<void> Ledger::refuse(std::int64_t source_line, std::string_view cause, st
   });
 }
 
+// What waited aside comes as lines do, under the numbers that keep it in the order of the input.
+Result<void> Ledger::finish_first_import() {
+  Result<void> taken;
+  const auto made = state_->guarded([&] {
+    auto& import = *state_->importing;
+    auto first = std::exchange(import.first, nullptr);
+    const auto lines = import.summary.lines;
+    auto of_the_source = std::move(import.text);
+    std::string_view waiting;
+    import.text = [&](const model::Card& card, bool is_current) {
+      return is_current ? std::string{waiting} : of_the_source(card, false);
+    };
+    taken = first->finish([&](model::RowId id, const model::InputRow& row, std::string_view text) {
+    import.new_id = id;
+    waiting = text;
+    return add(row);
+    });
+    import.text = std::move(of_the_source);
+    import.summary.lines = lines;
+});
+return made ? taken : made;
+}
+
 Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime now) {
+  if (state_->importing->first)
+    if (const auto finished = finish_first_import(); !finished) return finished.error();
   return state_->guarded([&] {
     auto& db = state_->db;
     auto& import = *state_->importing;
     auto summary = import.summary;
     summary.source = source;
     summary.finished_at = now;
-    db.execute("DELETE FROM row WHERE conflict = 2");
-    db.execute(
-        "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
+    // Each of these reads the whole table.
+    if (import.contradicts_itself) db.execute("DELETE FROM row WHERE conflict = 2");
+    if (import.had_conflicts)
+      db.execute(
+          "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
     // A row whose conflict is over was in no plan that was confirmed meanwhile.
     if (import.has_ended_conflicts) db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     sqlite::Statement{db, "DELETE FROM refused_line WHERE id <= ?1"}.bind(import.last_refused_before).run();
     const auto count_unseen = [&](std::string_view sql) {
       sqlite::Statement rows{db, sql};
-      rows.bind();
+      rows.bind(import.seen.last_row_before);
       std::int64_t unseen = 0;
       while (rows.step()) unseen += !import.seen.rows.has(rows.int64(0));
       return unseen;
     };
-    summary.vanished = count_unseen("SELECT id FROM row");
+    summary.vanished = count_unseen("SELECT id FROM row WHERE id <= ?1");
     if (summary.vanished > 0)
-      summary.vanished_to_send = count_unseen(fmt::format("SELECT id FROM row WHERE {}", k_to_send));
+      summary.vanished_to_send =
+          count_unseen(fmt::format("SELECT id FROM row WHERE id <= ?1 AND {}", k_to_send));
     sqlite::Statement{
         db,
         "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
@@ -217,11 +280,13 @@ Result<void> Ledger::each_difference(const std::function<void(const Difference&)
 
 Result<void> Ledger::abandon_import() {
   return state_->guarded([&] {
+    const bool is_first = state_->importing && state_->importing->first;
     state_->importing.reset();
     // There is none when waiting for the lock was given up between two of them.
     if (!sqlite3_get_autocommit(state_->db.get())) state_->db.execute("ROLLBACK");
     sqlite::Transaction transaction{state_->db};
     state_->db.execute(k_drop_leftovers);
+    if (is_first) FirstImport::restore_index(state_->db);
     // Conflicts that it found stay, to be safe, until the next import looks again.
     state_->db.execute("UPDATE row SET conflict = 1 WHERE conflict = -1");
     transaction.commit();

@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -19,28 +20,49 @@ WallTime from_ms(std::int64_t ms) { return WallTime{milliseconds{ms}}; }
 constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
 constexpr std::int64_t k_least_frequent = 10;
 
-// Hashes each field with its length before it, so that no two sets of rows can run together.
-class PlanHash {
+class Sha256 {
  public:
-  PlanHash() : context_{EVP_MD_CTX_new()} { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-  void add(std::string_view field) {
+  using Digest = std::array<unsigned char, 32>;
+  Sha256() : context_{EVP_MD_CTX_new()} { begin(); }
+  void begin() { EVP_DigestInit_ex(context_.get(), algorithm_.get(), nullptr); }
+  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  // With its length before it, so that no two rows can run together.
+  void add_field(std::string_view field) {
     const auto length = static_cast<std::uint64_t>(field.size());
-    unsigned char prefix[8];
-    for (std::size_t i = 0; i < 8; ++i) prefix[i] = static_cast<unsigned char>(length >> (8 * i));
-    EVP_DigestUpdate(context_.get(), prefix, sizeof prefix);
-    EVP_DigestUpdate(context_.get(), field.data(), field.size());
+    std::array<char, 8> prefix;
+    for (std::size_t i = 0; i < prefix.size(); ++i) prefix[i] = static_cast<char>(length >> (8 * i));
+    add({prefix.data(), prefix.size()});
+    add(field);
   }
-  std::string hex() {
-    unsigned char digest[32];
-    EVP_DigestFinal_ex(context_.get(), digest, nullptr);
-    std::string text;
-    for (const auto byte : digest) text += fmt::format("{:02x}", byte);
-    return text;
+  Digest digest() {
+    Digest digest{};
+    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+    return digest;
   }
 
  private:
+  // Fetched once: EVP_sha256() would look for it in each begin() (man 7 ossl-guide-libcrypto-introduction).
+  Owned<EVP_MD, EVP_MD_free> algorithm_{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
   Owned<EVP_MD_CTX, EVP_MD_CTX_free> context_;
 };
+
+// SQL: row_digest(field, …), SHA-256 of the row.
+void add_row_digest(const sqlite::Connection& db) {
+  const auto digest_row = [](sqlite3_context* context, int count, sqlite3_value** values) {
+    auto& hash = *static_cast<Sha256*>(sqlite3_user_data(context));
+    hash.begin();
+    for (int i = 0; i < count; ++i) {
+      const auto* bytes = static_cast<const char*>(sqlite3_value_blob(values[i]));
+      hash.add_field({bytes ? bytes : "", static_cast<std::size_t>(sqlite3_value_bytes(values[i]))});
+    }
+    const auto digest = hash.digest();
+    sqlite3_result_blob(context, digest.data(), static_cast<int>(digest.size()), SQLITE_TRANSIENT);
+  };
+  const auto forget = [](void* hash) { delete static_cast<Sha256*>(hash); };
+  if (sqlite3_create_function_v2(db.get(), "row_digest", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, new Sha256,
+                                 digest_row, nullptr, nullptr, forget))
+    throw sqlite::Failure{db.get()};
+}
 
 }  // namespace
 
@@ -211,17 +233,21 @@ Result<Survey> Ledger::survey(std::size_t most_templates) {
 
 Result<std::string> Ledger::fingerprint() {
   return state_->guarded([&] {
-    // In the order of the unique index: sorted, without sorting.
+    // The digests are sorted, not the rows: to read these in the order of a key costs a page for each. SQLite
+    // sorts at constant memory, in a temporary file.
+    add_row_digest(state_->db);
     sqlite::Statement s{
         state_->db,
-        fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND id <= (SELECT "
-                    "max(last_row) FROM import) ORDER BY brand_id, card_id, code",
-                    k_to_send)};
-    PlanHash hash;
+        fmt::format(
+            "SELECT row_digest(brand_id, card_id, code, openid, reason) AS digest FROM row NOT INDEXED "
+            "WHERE {} AND id <= (SELECT max(last_row) FROM import) ORDER BY digest",
+            k_to_send)};
+    Sha256 hash;
     s.bind();
-    while (s.step())
-      for (int column = 0; column < 5; ++column) hash.add(s.text(column));
-    return hash.hex();
+    while (s.step()) hash.add(s.text(0));
+    std::string text;
+    for (const auto byte : hash.digest()) text += fmt::format("{:02x}", byte);
+    return text;
   });
 }
 

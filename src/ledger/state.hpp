@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "first_import.hpp"
+
 namespace cardvoid::ledger {
 
 // Rows that the plan still wants sent or settled; the same as Totals::to_send().
@@ -34,23 +36,31 @@ class RowSet {
   std::vector<bool> bits_;
 };
 
-// What an import found out about the rows, beside what it wrote.
+// What an import found out about the rows of the earlier ones, beside what it wrote.
 struct Seen {
+  model::RowId last_row_before = 0;   // greatest of them
   RowSet rows;                        // named by this input
-  RowSet other_openid, other_reason;  // of the earlier ones: named with another
-  model::RowId last_row_before = 0;   // greatest of the earlier imports
+  RowSet other_openid, other_reason;  // named with another
 };
 
 // An import under way. Seen::rows tells a card that comes twice in this input from one known before.
 struct Importing {
   Importing(sqlite::Connection& db, LineText line_text);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
-  sqlite::Statement insert, find, set_conflict, refuse;
+  // The row of this card, if there is one; reset by_key and after_last when it was read.
+  const sqlite::Statement* find(const model::Card& card);
+  sqlite::Statement insert, by_key, after_last, set_conflict, refuse;
+  bool is_on_known_ground = false;  // there was a row for the last line
+  model::RowId last_known = 0;
+  bool guessed_right = false;
+  int not_guessed = 0;
+  std::unique_ptr<FirstImport> first;  // while this is the first one
+  std::optional<model::RowId> new_id;  // of the row to insert; none: the next
   LineText text;
   WallTime started_at{};
   Seen seen;
   std::int64_t last_refused_before;
-  bool has_ended_conflicts = false;
+  bool had_conflicts = false, has_ended_conflicts = false, contradicts_itself = false;
   ImportSummary summary;
   std::int64_t in_transaction = 0;
 };

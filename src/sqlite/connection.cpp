@@ -6,9 +6,12 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstddef>
 #include <cstring>
+
+#include <cstdlib>
 #include <ctime>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace cardvoid::sqlite {
@@ -192,6 +195,11 @@ bool has_wal_mode(const std::filesystem::path& database) {
   std::array<unsigned char, 20> header{};
   return file && file.read(header) && std::memcmp(header.data(), "SQLite format 3", 16) == 0 &&
          header[18] == k_wal && header[19] == k_wal;
+}
+
+void keep_temporary_files_in(const std::filesystem::path& folder) {
+  if (std::getenv("SQLITE_TMPDIR")) return;
+  sqlite3_free(std::exchange(sqlite3_temp_directory, sqlite3_mprintf("%s", folder.c_str())));
 }
 
 Statement::Statement(const Connection& connection, std::string_view sql) {

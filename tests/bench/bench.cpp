@@ -7,134 +7,21 @@
 //   memory  resident memory over 100,000 and over 1,000,000 pending rows
 //   pace    share of the limit that is used, and the most requests the server saw in any one-second window
 //   commits transactions (each one fsync) for a row
+//   import  rows/s and memory of `plan` over ten million rows against parsing alone and `sqlite3 .import`
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <boost/json.hpp>
-#include <cardvoid/base/file.hpp>
 #include <cardvoid/sqlite/connection.hpp>
-#include <chrono>
-#include <csignal>
 #include <cstdio>
-#include <set>
 #include <stdexcept>
-#include <string>
 #include <utility>
-#include <vector>
 
-extern char** environ;
+#include "bed.hpp"
 
 namespace {
 
 using namespace cardvoid;
-namespace fs = std::filesystem;
-
-struct Used {
-  double cpu_s = 0, wall_s = 0;
-  double resident_mib = 0;  // at its peak
-  std::string out;
-};
-
-double seconds(const timeval& t) {
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-}
-
-struct Child {
-  pid_t pid = 0;
-  FileDescriptor out, err;  // what it says
-};
-
-Child start(std::vector<std::string> words, bool takes_err) {
-  int out[2], err[2];
-  if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) throw std::runtime_error{"pipe2"};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  if (takes_err) posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  Child child{0, FileDescriptor{out[0]}, FileDescriptor{err[0]}};
-  const int failed = ::posix_spawnp(&child.pid, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(out[1]);
-  ::close(err[1]);
-  if (failed) throw std::runtime_error{"cannot start " + words[0]};
-  return child;
-}
-
-std::string read_until(int fd, std::string_view words) {
-  std::string text;
-  char buffer[4096];
-  for (ssize_t got = 0; (words.empty() || text.find(words) == std::string::npos) &&
-                        (got = ::read(fd, buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(got));
-  return text;
-}
-
-// Runs a program to its end; any exit code but those expected is a failure of the benchmark.
-Used use(const std::vector<std::string>& words, const std::set<int>& expected = {0}) {
-  const auto begun = std::chrono::steady_clock::now();
-  const auto child = start(words, false);
-  Used used;
-  used.out = read_until(child.out.get(), "");
-  int status = 0;
-  rusage usage{};
-  ::wait4(child.pid, &status, 0, &usage);
-  used.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  used.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  used.resident_mib = static_cast<double>(usage.ru_maxrss) / 1024;
-  if (!WIFEXITED(status) || !expected.contains(WEXITSTATUS(status)))
-    throw std::runtime_error{
-        fmt::format("{} {} ended with status {}: {}", words[0], words[1], status, used.out)};
-  return used;
-}
-
-// A folder with a sandbox, both gone at the end. The sandbox is a process of its own: its memory would count
-// as ours (a child begins with its parent's peak), and its work as well.
-class Bed {
- public:
-  explicit Bed(int members, double rate = 0, const std::string& latency = "0ms") {
-    auto name = (fs::temp_directory_path() / "cardvoid-bench-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp"};
-    dir = name;
-    sandbox_ = start({CARDVOID_BINARY, "sandbox", "--dir", dir, "--members", std::to_string(members),
-                      "--rate", std::to_string(rate), "--latency", latency},
-                     true);
-    const auto said = read_until(sandbox_.err.get(), "job file");
-    if (said.find("job file") == std::string::npos) throw std::runtime_error{"the sandbox says: " + said};
-  }
-  Bed(const Bed&) = delete;
-  Bed& operator=(const Bed&) = delete;
-  ~Bed() {
-    if (sandbox_.pid) counters();
-    std::error_code ignored;
-    fs::remove_all(dir, ignored);
-  }
-  std::vector<std::string> words(const std::string& command,
-                                 const std::vector<std::string>& flags = {}) const {
-    std::vector<std::string> all{CARDVOID_BINARY, command, (dir / "sandbox.toml").string(), "--json", "-q"};
-    all.insert(all.end(), flags.begin(), flags.end());
-    return all;
-  }
-  // Ends the sandbox and returns what it counted.
-  boost::json::object counters() {
-    ::kill(std::exchange(sandbox_.pid, 0), SIGTERM);
-    const auto said = read_until(sandbox_.out.get(), "");
-    while (::wait(nullptr) > 0) {
-    }
-    return boost::json::parse(said).as_object();
-  }
-  fs::path dir;
-
- private:
-  Child sandbox_;
-};
+using namespace bench;
 
 // Seconds of one signature plus one verification.
 double openssl_pair() {
@@ -205,6 +92,10 @@ void measure_commits() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && argv[1] == std::string_view{"parse"}) {
+    parse(argv[2]);
+    return 0;
+  }
   const std::set<std::string> chosen(argv + 1, argv + argc);
   const auto wanted = [&](const char* section) { return chosen.empty() || chosen.contains(section); };
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -213,6 +104,7 @@ int main(int argc, char** argv) {
     if (wanted("memory")) measure_memory();
     if (wanted("pace")) measure_pace();
     if (wanted("commits")) measure_commits();
+    if (wanted("import")) measure_import();
   } catch (const std::exception& failure) {
     fmt::print(stderr, "bench: {}\n", failure.what());
     return 1;

@@ -299,6 +299,7 @@ class Ledger {
  private:
   struct State;
   explicit Ledger(std::unique_ptr<State> state);
+  Result<void> finish_first_import();
   std::unique_ptr<State> state_;
 };
 

@@ -76,6 +76,11 @@ bool is_stillborn(const std::filesystem::path& database);
 // Is it one that SQLite reads through a write-ahead log (-wal)? False for what is no database.
 bool has_wal_mode(const std::filesystem::path& database);
 
+// Where SQLite puts what it sorts or keeps for a while, unless SQLITE_TMPDIR says so: files of this owner
+// alone, without a name as soon as they are open. Of the whole process: to be called before any connection is
+// in use (sqlite.org/c3ref/temp_directory.html).
+void keep_temporary_files_in(const std::filesystem::path& folder);
+
 // One prepared statement, reused for the whole run. Not shared between threads.
 class Statement {
  public:

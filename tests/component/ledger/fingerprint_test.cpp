@@ -27,11 +27,12 @@ TEST_SUITE("component") {
 
   }  // namespace
 
-  TEST_CASE("fingerprint: it is SHA-256 over each field behind its length") {
+  TEST_CASE(
+      "fingerprint: it is SHA-256 over the sorted SHA-256 of each row with each field behind its length") {
     // printf '\x01\0\0\0\0\0\0\0b\x01\0\0\0\0\0\0\0p\x01\0\0\0\0\0\0\0c\x01\0\0\0\0\0\0\0o\0\0\0\0\0\0\0\0' |
-    // sha256sum
+    // openssl dgst -sha256 -binary | sha256sum
     CHECK(fingerprint_of({{"b", "p", "c", "o", ""}}) ==
-          "42eac243b685e22341bba5faf6f91e620adc9849f2f8b86e8859178535135952");
+          "84081d42a3048b3e89f8e75d1ddfc04073d6107884588d63f6ff8730a3165811");
     CHECK(fingerprint_of({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   }
 

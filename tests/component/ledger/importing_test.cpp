@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "component/ledger/rig.hpp"
 
 TEST_SUITE("component") {
@@ -33,6 +35,27 @@ TEST_SUITE("component") {
                                  {"1", "p", "8", "o", ""},
                                  {"1", "p", "7", "o", ""}})) ==
           "lines 5 added 4 known 0 duplicates 1 refused 0 conflicts 0 vanished 0/0");
+  }
+
+  TEST_CASE("import: rows are known in whatever order and company they come again") {
+    const Books books;
+    auto ledger = books.open();
+    std::vector<model::Card> cards;
+    for (int i = 0; i < 200; ++i) cards.push_back(card(std::to_string(i)));
+    import(ledger, cards);
+    std::reverse(cards.begin(), cards.end());
+    CHECK(import(ledger, cards).known == 200);
+    std::rotate(cards.begin(), cards.begin() + 70, cards.end());
+    CHECK(import(ledger, cards).known == 200);
+    for (int i = 0; i < 20; ++i) cards.insert(cards.begin() + 9 * i, card("new" + std::to_string(i)));
+    CHECK(counts(import(ledger, cards)) ==
+          "lines 220 added 20 known 200 duplicates 0 refused 0 conflicts 0 vanished 0/0");
+    cards.erase(cards.begin() + 20, cards.begin() + 30);
+    cards.insert(cards.end(), cards.begin() + 50, cards.begin() + 60);
+    cards[100].openid = "oB";
+    CHECK(counts(import(ledger, cards)) ==
+          "lines 220 added 0 known 209 duplicates 10 refused 1 conflicts 1 vanished 10/10");
+    CHECK(books.codes() == books.ask("SELECT DISTINCT code FROM row ORDER BY code"));
   }
 
   TEST_CASE("import: a row keeps the line of the input that brought it") {

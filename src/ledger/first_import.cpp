@@ -1,0 +1,80 @@
+#include "first_import.hpp"
+
+#include "state.hpp"
+
+namespace cardvoid::ledger {
+
+namespace {
+
+constexpr int k_bits_of_a_card = 4;
+
+// As in schema/results.sql.
+constexpr const char* k_make_index =
+    "CREATE UNIQUE INDEX IF NOT EXISTS row_key ON row (brand_id, card_id, code)";
+
+const sqlite::Connection& with_room_aside(sqlite::Connection& db) {
+  db.execute(
+      "DROP TABLE IF EXISTS temp.aside; CREATE TEMP TABLE aside (id INTEGER PRIMARY KEY, brand_id TEXT, "
+      "card_id TEXT, code TEXT, openid TEXT, reason TEXT, source_line INTEGER, text TEXT)");
+  return db;
+}
+
+}  // namespace
+
+bool FirstImport::is_possible(const sqlite::Connection& db) {
+  return ask(db,
+             "SELECT NOT EXISTS (SELECT 1 FROM row) AND NOT EXISTS "
+             // The table's own, of an earlier version.
+             "(SELECT 1 FROM pragma_index_list('row') WHERE origin = 'u')") != 0;
+}
+
+FirstImport::FirstImport(sqlite::Connection& db, std::size_t filter_words)
+    : db_{db},
+      put_aside_{with_room_aside(db), "INSERT INTO temp.aside VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
+      filter_(filter_words) {
+  db.execute("DROP INDEX IF EXISTS row_key");
+}
+
+bool FirstImport::may_have_come(const model::Card& card) {
+  const std::hash<std::string_view> hash;
+  std::uint64_t bits = hash(card.code);
+  for (const auto* part : {&card.card_id, &card.brand_id}) bits = bits * 0x9E3779B97F4A7C15 ^ hash(*part);
+  const auto step = bits >> 32 | 1;
+  bool has_all = true;
+  for (int i = 0; i < k_bits_of_a_card; ++i, bits += step) {
+    auto& word = filter_[bits / 64 % filter_.size()];
+    const auto bit = std::uint64_t{1} << bits % 64;
+    has_all = has_all && (word & bit) != 0;
+    word |= bit;
+  }
+  return has_all;
+}
+
+void FirstImport::put_aside(model::RowId id, const model::InputRow& row, std::string_view text) {
+  const auto& card = row.card;
+  put_aside_.bind(id, card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line, text)
+      .run();
+}
+
+Result<void> FirstImport::finish(const Take& take) {
+  filter_ = {};
+  db_.execute(k_make_index);
+  sqlite::Statement waiting{db_, "SELECT * FROM temp.aside WHERE id > ?1 ORDER BY id LIMIT 1"};
+  model::RowId id = 0;
+  for (waiting.bind(id); waiting.step(); waiting.bind(id)) {
+    id = waiting.int64(0);
+    const model::InputRow row{
+        {std::string{waiting.text(1)}, std::string{waiting.text(2)}, std::string{waiting.text(3)},
+         std::string{waiting.text(4)}, std::string{waiting.text(5)}},
+        waiting.int64(6)};
+    const std::string text{waiting.text(7)};
+    waiting.reset();  // `take` may commit
+    if (const auto taken = take(id, row, text); !taken) return taken;
+  }
+  db_.execute("DROP TABLE temp.aside");
+  return {};
+}
+
+void FirstImport::restore_index(sqlite::Connection& db) { db.execute(k_make_index); }
+
+}  // namespace cardvoid::ledger

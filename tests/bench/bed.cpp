@@ -1,0 +1,106 @@
+#include "bed.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+extern char** environ;
+
+namespace bench {
+
+using namespace cardvoid;
+namespace fs = std::filesystem;
+
+namespace {
+
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+Child start(std::vector<std::string> words, bool takes_err) {
+  int out[2], err[2];
+  if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) throw std::runtime_error{"pipe2"};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  if (takes_err) posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  Child child{0, FileDescriptor{out[0]}, FileDescriptor{err[0]}};
+  const int failed = ::posix_spawnp(&child.pid, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(out[1]);
+  ::close(err[1]);
+  if (failed) throw std::runtime_error{"cannot start " + words[0]};
+  return child;
+}
+
+std::string read_until(int fd, std::string_view words) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; (words.empty() || text.find(words) == std::string::npos) &&
+                        (got = ::read(fd, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  return text;
+}
+
+Used use(const std::vector<std::string>& words, const std::set<int>& expected) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto child = start(words, false);
+  Used used;
+  used.out = read_until(child.out.get(), "");
+  int status = 0;
+  rusage usage{};
+  ::wait4(child.pid, &status, 0, &usage);
+  used.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  used.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  used.resident_mib = static_cast<double>(usage.ru_maxrss) / 1024;
+  if (!WIFEXITED(status) || !expected.contains(WEXITSTATUS(status)))
+    throw std::runtime_error{
+        fmt::format("{} {} ended with status {}: {}", words[0], words[1], status, used.out)};
+  return used;
+}
+
+Bed::Bed(int members, double rate, const std::string& latency) {
+  auto name = (fs::temp_directory_path() / "cardvoid-bench-XXXXXX").string();
+  if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp"};
+  dir = name;
+  sandbox_ = start({CARDVOID_BINARY, "sandbox", "--dir", dir, "--members", std::to_string(members), "--rate",
+                    std::to_string(rate), "--latency", latency},
+                   true);
+  const auto said = read_until(sandbox_.err.get(), "job file");
+  if (said.find("job file") == std::string::npos) throw std::runtime_error{"the sandbox says: " + said};
+}
+
+Bed::~Bed() {
+  if (sandbox_.pid) counters();
+  std::error_code ignored;
+  fs::remove_all(dir, ignored);
+}
+
+std::vector<std::string> Bed::words(const std::string& command, const std::vector<std::string>& flags) const {
+  std::vector<std::string> all{CARDVOID_BINARY, command, (dir / "sandbox.toml").string(), "--json", "-q"};
+  all.insert(all.end(), flags.begin(), flags.end());
+  return all;
+}
+
+boost::json::object Bed::counters() {
+  ::kill(std::exchange(sandbox_.pid, 0), SIGTERM);
+  const auto said = read_until(sandbox_.out.get(), "");
+  while (::wait(nullptr) > 0) {
+  }
+  return boost::json::parse(said).as_object();
+}
+
+}  // namespace bench

@@ -1,0 +1,56 @@
+#pragma once
+// Programs that the benchmark starts, what they used, and a sandbox for them.
+
+#include <cardvoid/base/file.hpp>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+struct Used {
+  double cpu_s = 0, wall_s = 0;
+  double resident_mib = 0;  // at its peak
+  std::string out;
+};
+
+struct Child {
+  pid_t pid = 0;
+  cardvoid::FileDescriptor out, err;  // what it says
+};
+
+Child start(std::vector<std::string> words, bool takes_err);
+
+// Reads until `words` came, or to the end.
+std::string read_until(int fd, std::string_view words);
+
+// Runs a program to its end; any exit code but those expected is a failure of the benchmark.
+Used use(const std::vector<std::string>& words, const std::set<int>& expected = {0});
+
+// A folder with a sandbox, both gone at the end. The sandbox is a process of its own: its memory would count
+// as ours (a child begins with its parent's peak), and its work as well.
+class Bed {
+ public:
+  explicit Bed(int members, double rate = 0, const std::string& latency = "0ms");
+  Bed(const Bed&) = delete;
+  Bed& operator=(const Bed&) = delete;
+  ~Bed();
+  std::vector<std::string> words(const std::string& command,
+                                 const std::vector<std::string>& flags = {}) const;
+  // Ends the sandbox and returns what it counted.
+  boost::json::object counters();
+  std::filesystem::path dir;
+
+ private:
+  Child sandbox_;
+};
+
+// import.cpp
+void measure_import();
+void parse(const char* csv);  // reads it as an import does, and drops it
+
+}  // namespace bench
