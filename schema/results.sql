@@ -62,6 +62,11 @@ CREATE TABLE attempt (
   PRIMARY KEY (row_id, n)
 ) STRICT, WITHOUT ROWID;
 
+-- Rows of earlier imports that the latest one did not name.
+CREATE TABLE missing (
+  row_id INTEGER PRIMARY KEY REFERENCES row (id)
+) STRICT;
+
 -- Input lines of the latest import that never became rows.
 CREATE TABLE refused_line (
   id          INTEGER PRIMARY KEY,

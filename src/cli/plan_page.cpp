@@ -98,6 +98,7 @@ const char* name_of(ledger::Difference::Kind kind) {
     case ledger::Difference::added: return "added";
     case ledger::Difference::changed: return "changed";
     case ledger::Difference::vanished: return "vanished";
+    case ledger::Difference::returned: return "returned";
   }
   return "";
 }
@@ -163,6 +164,8 @@ std::string plan_json(const Plan& plan, const model::Job& job) {
                           {"conflicts", t.conflicts},
                           {"changed", plan.imported.changed},
                           {"vanished", plan.imported.vanished},
+                          {"newly_vanished", plan.imported.newly_vanished},
+                          {"returned", plan.imported.returned},
                           {"vanished_to_send", plan.imported.vanished_to_send},
                           {"rows", t.rows()},
                           {"to_send", t.to_send()},
@@ -182,8 +185,10 @@ std::string plan_json(const Plan& plan, const model::Job& job) {
 
 std::string DifferenceList::begin() const {
   if (as_json_) return ",\"differences\":[";
-  return fmt::format("since the last import: {} added (+), {} changed (~), {} vanished (-)\n",
-                     grouped(imported_.added), grouped(imported_.changed), grouped(imported_.vanished));
+  return fmt::format(
+      "since the last import: {} added (+), {} changed (~), {} vanished (-){}\n", grouped(imported_.added),
+      grouped(imported_.changed), grouped(imported_.newly_vanished),
+      imported_.returned > 0 ? fmt::format(", {} returned (+)", grouped(imported_.returned)) : "");
 }
 
 std::string DifferenceList::line(const ledger::Difference& d) {
@@ -206,6 +211,8 @@ std::string DifferenceList::line(const ledger::Difference& d) {
     case ledger::Difference::changed:
       return fmt::format("~ {}: planned so, the input says another {} ({})\n", card, changed_columns(d),
                          model::to_text(d.status));
+    case ledger::Difference::returned:
+      return fmt::format("+ {}: again in the input ({})\n", card, model::to_text(d.status));
     case ledger::Difference::vanished: return fmt::format("- {} ({})\n", card, model::to_text(d.status));
   }
   return {};

@@ -18,7 +18,9 @@ constexpr std::int64_t k_lines_per_transaction = 100'000;
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
 
-enum Conflict : std::int64_t { before = -1, none = 0, with_plan = 1, within_input = 2 };
+// Until an import is complete it must lift no conflict: its transactions commit, and it may yet die or turn
+// out untrustworthy. So what agrees again is `agreed`, which counts as a conflict, and is none at the end.
+enum Conflict : std::int64_t { agreed = -2, before = -1, none = 0, with_plan = 1, within_input = 2 };
 
 constexpr std::string_view k_two_openids =
     "the same card is named with two different openids; neither line is sent";
@@ -75,6 +77,28 @@ void Importing::refuse_line(std::int64_t line, std::string_view cause, std::stri
   ++summary.refused;
 }
 
+namespace {
+
+// Counts what the input does not name, and keeps it on record for the next one.
+void note_missing(const sqlite::Connection& db, const Seen& seen, ImportSummary& summary) {
+  sqlite::Statement rows{db, fmt::format("SELECT id, {} FROM row WHERE id <= ?1", k_to_send)};
+  sqlite::Statement add{db, "INSERT INTO missing VALUES (?1)"},
+      remove{db, "DELETE FROM missing WHERE row_id = ?1"};
+  rows.bind(seen.last_row_before);
+  while (rows.step()) {
+    const auto id = rows.int64(0);
+    const bool is_named = seen.rows.has(id), was_missing = seen.missing_before.has(id);
+    if (!is_named) summary.vanished_to_send += rows.int64(1);
+    summary.vanished += !is_named;
+    summary.newly_vanished += !is_named && !was_missing;
+    summary.returned += is_named && was_missing;
+    if (!is_named && !was_missing) add.bind(id).run();
+    if (is_named && was_missing) remove.bind(id).run();
+  }
+}
+
+}  // namespace
+
 Result<void> Ledger::begin_import(WallTime now, LineText text) {
   return state_->guarded([&] {
     state_->seen.reset();
@@ -86,6 +110,10 @@ Result<void> Ledger::begin_import(WallTime now, LineText text) {
     state_->importing.emplace(db, std::move(text));
     state_->importing->had_conflicts = had_conflicts;
     state_->importing->started_at = now;
+    // A results database of an earlier version has no such table yet.
+    db.execute("CREATE TABLE IF NOT EXISTS missing (row_id INTEGER PRIMARY KEY REFERENCES row (id)) STRICT");
+    sqlite::Statement missing{db, "SELECT row_id FROM missing"};
+    for (missing.bind(); missing.step();) state_->importing->seen.missing_before.add(missing.int64(0));
     if (FirstImport::is_possible(db)) state_->importing->first = std::make_unique<FirstImport>(db);
   });
 }
@@ -139,7 +167,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
     if (conflict == within_input) return refuse_this(k_two_openids);
     if (same_openid && same_reason) {
       if (conflict == before) {
-        import.set_conflict.bind(id, std::int64_t{none}).run();
+        import.set_conflict.bind(id, std::int64_t{agreed}).run();
         import.has_ended_conflicts = true;
       }
       ++(again ? summary.duplicates : summary.known);
@@ -154,7 +182,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
       refuse_this(k_two_openids);
     } else if (is_pending) {
       import.set_conflict.bind(id, std::int64_t{with_plan}).run();
-      if (conflict == none || conflict == before) ++summary.conflicts;
+      if (conflict != with_plan) ++summary.conflicts;
       note_change();
       refuse_this(k_conflicts_with_plan);
     } else if (same_openid) {
@@ -218,19 +246,11 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
       db.execute(
           "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
     // A row whose conflict is over was in no plan that was confirmed meanwhile.
-    if (import.has_ended_conflicts) db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
+    if (import.has_ended_conflicts)
+      db.execute(
+          "UPDATE row SET conflict = 0 WHERE conflict = -2; UPDATE run SET by_confirm = 0 WHERE by_confirm");
     sqlite::Statement{db, "DELETE FROM refused_line WHERE id <= ?1"}.bind(import.last_refused_before).run();
-    const auto count_unseen = [&](std::string_view sql) {
-      sqlite::Statement rows{db, sql};
-      rows.bind(import.seen.last_row_before);
-      std::int64_t unseen = 0;
-      while (rows.step()) unseen += !import.seen.rows.has(rows.int64(0));
-      return unseen;
-    };
-    summary.vanished = count_unseen("SELECT id FROM row WHERE id <= ?1");
-    if (summary.vanished > 0)
-      summary.vanished_to_send =
-          count_unseen(fmt::format("SELECT id FROM row WHERE id <= ?1 AND {}", k_to_send));
+    note_missing(db, import.seen, summary);
     sqlite::Statement{
         db,
         "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
@@ -262,12 +282,15 @@ Result<void> Ledger::each_difference(const std::function<void(const Difference&)
       const auto id = s.int64(0);
       Difference found;
       found.other_openid = seen.other_openid.has(id), found.other_reason = seen.other_reason.has(id);
+      const bool was_missing = seen.missing_before.has(id);
       if (id > seen.last_row_before)
         found.kind = Difference::added;
       else if (found.other_openid || found.other_reason)
         found.kind = Difference::changed;
-      else if (!seen.rows.has(id))
+      else if (!seen.rows.has(id) && !was_missing)
         found.kind = Difference::vanished;
+      else if (seen.rows.has(id) && was_missing)
+        found.kind = Difference::returned;
       else
         continue;
       found.brand_id = s.text(1), found.card_id = s.text(2), found.code = s.text(3), found.openid = s.text(4);
@@ -287,8 +310,8 @@ Result<void> Ledger::abandon_import() {
     sqlite::Transaction transaction{state_->db};
     state_->db.execute(k_drop_leftovers);
     if (is_first) FirstImport::restore_index(state_->db);
-    // Conflicts that it found stay, to be safe, until the next import looks again.
-    state_->db.execute("UPDATE row SET conflict = 1 WHERE conflict = -1");
+    // Conflicts stay, to be safe, until the next import looks again: those before it and those that it found.
+    state_->db.execute("UPDATE row SET conflict = 1 WHERE conflict < 0");
     transaction.commit();
   });
 }

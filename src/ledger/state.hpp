@@ -39,6 +39,7 @@ class RowSet {
 // What an import found out about the rows of the earlier ones, beside what it wrote.
 struct Seen {
   model::RowId last_row_before = 0;   // greatest of them
+  RowSet missing_before;              // not named by the input before
   RowSet rows;                        // named by this input
   RowSet other_openid, other_reason;  // named with another
 };

@@ -64,10 +64,16 @@ TEST_SUITE("cli") {
                        "\n+ line 6 " + card(5) + "\n");
     CHECK_FALSE(has(plan.out, "oPlain"));
 
-    // Nothing changed since: what was in conflict is so still, what vanished stays away.
-    CHECK(
-        differences(stage.run("plan", {"--diff", "--json"})) ==
-        std::vector<std::string>{"vanished card0000", "changed card0001 openid", "changed card0002 reason"});
+    // The same again: what is in conflict is so still.
+    CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
+          std::vector<std::string>{"changed card0001 openid", "changed card0002 reason"});
+
+    // The first list again: one is back, two agree, and two have vanished.
+    stage.write("members.csv", plain_members(4));
+    CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
+          std::vector<std::string>{"returned card0000", "vanished card0004", "vanished card0005"});
+    CHECK(has(stage.run("plan", {"--diff"}).out,
+              "since the last import: 0 added (+), 0 changed (~), 0 vanished (-)\n"));
   }
 
   TEST_CASE("plan: as JSON it holds the same page and the differences") {

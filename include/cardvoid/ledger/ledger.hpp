@@ -63,8 +63,10 @@ struct ImportSummary {
   std::int64_t lines = 0, added = 0, known = 0, duplicates = 0;
   std::int64_t refused = 0;           // lines, those of conflicts among them
   std::int64_t conflicts = 0;         // rows whose openid or reason the input has changed: not sent
-  std::int64_t vanished = 0;          // rows of earlier imports that the input no longer has
+  std::int64_t vanished = 0;          // rows of earlier imports that the input does not have
   std::int64_t vanished_to_send = 0;  // of these, still to send
+  std::int64_t newly_vanished = 0;    // of these, since the import before
+  std::int64_t returned = 0;          // rows that the import before did not have, and this one has
   std::int64_t changed = 0;  // rows of earlier imports whose openid or reason differs: shown, not sent
 };
 
@@ -74,7 +76,7 @@ using LineText = std::function<std::string(const model::Card& card, bool is_curr
 
 // A row in which the latest import differs from those before.
 struct Difference {
-  enum Kind { added, changed, vanished } kind = added;
+  enum Kind { added, changed, vanished, returned } kind = added;
   std::string brand_id, card_id, code, openid;  // as planned
   std::int64_t source_line = 0;                 // of the import that brought it
   model::Status status = model::Status::pending;

@@ -46,6 +46,33 @@ TEST_SUITE("component") {
     CHECK(books.ask("SELECT count(*) FROM import") == "2");
   }
 
+  TEST_CASE("abandoned and dead imports lift no conflict and the next one that is complete does") {
+    for (const bool dies : {false, true}) {
+      const Books books;
+      std::string plan;
+      {
+        auto ledger = books.open();
+        import(ledger, {card("1", "oA"), card("2")});
+        import(ledger, {card("1", "oB"), card("2")});
+        plan = must(ledger.fingerprint());
+        must(ledger.begin_import(k_now, as_line));
+        must(ledger.add({card("1", "oA"), 2}));
+        for (int i = 0; i < k_more_than_one_transaction; ++i) must(ledger.refuse(i + 3, "code: empty", ""));
+        REQUIRE(books.ask("SELECT conflict FROM row WHERE code = '1'") == "-2");  // committed
+        if (!dies) must(ledger.abandon_import());
+      }
+      auto ledger = books.open(Access::read_write);
+      CHECK(must(ledger.fingerprint()) == plan);
+      CHECK(must(ledger.totals()).conflicts == 1);
+      CHECK(count_fetched(ledger) == 1);
+      import(ledger, {card("2")});  // has no word on it
+      CHECK(must(ledger.fingerprint()) == plan);
+      CHECK(count_fetched(ledger) == 1);
+      import(ledger, {card("1", "oA")});
+      CHECK(count_fetched(ledger) == 2);
+    }
+  }
+
   TEST_CASE("abandoned import: one that had committed on the way leaves nothing") {
     const Books books;
     auto ledger = books.open();

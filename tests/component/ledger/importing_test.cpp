@@ -208,4 +208,33 @@ TEST_SUITE("component") {
     CHECK(counts(import(ledger, {})) ==
           "lines 0 added 0 known 0 duplicates 0 refused 0 conflicts 0 vanished 2/2");
   }
+
+  TEST_CASE("difference: each import tells what it added and changed and lost and brought back") {
+    const Books books;
+    auto ledger = books.open();
+    const auto differences = [&] {
+      std::string found;
+      must(ledger.each_difference([&](const ledger::Difference& d) {
+        found += fmt::format("{}{}{}{} ", "+~-*"[d.kind], d.code, d.other_openid ? "o" : "",
+                             d.other_reason ? "r" : "");
+      }));
+      return found;
+    };
+    import(ledger, {card("1"), card("2"), card("3")});
+    CHECK(differences() == "+1 +2 +3 ");
+    settle(ledger, "1", Status::invalidated);
+    const auto second =
+        import(ledger, {card("1", "oB"), card("2", "oB", "else"), card("4"), card("4", "oB")});
+    CHECK(differences() == "~1o ~2or -3 ");
+    CHECK(second.changed == 2);
+    CHECK(second.newly_vanished == 1);
+    const auto third = import(ledger, {card("3"), card("2", "oA", "else"), card("5")});
+    CHECK(differences() == "-1 ~2r *3 +5 ");
+    CHECK(third.returned == 1);
+    CHECK(third.vanished == 1);
+    const auto fourth = import(ledger, {card("3"), card("2"), card("5")});
+    CHECK(differences() == "");
+    CHECK(fourth.vanished == 1);
+    CHECK(fourth.newly_vanished == 0);
+  }
 }
