@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t k_digits_kept = 15;  // of a number in a spreadsheet (an IEEE double); the rest become 0
 
 // Zeros after the 15th digit. One code in ten of 16 digits ends so by chance, one in a thousand million of
-// 24: only what is beyond chance (its mean and four standard deviations) says anything. A range of round
-// numbers may be issued in earnest, so a few in a long list are shown and not refused.
+// 24: only what is beyond chance (its mean and four standard deviations) says anything. Where chance plays a
+// part a range of round numbers may be issued in earnest, so a few more are shown and not refused.
+constexpr std::size_t k_longest_by_chance = 17;
 constexpr double k_zeroed_share = 0.02;
 
 // Lost leading zeros. Of random digits one code in ten begins with 0, so that a damaged list keeps its length
@@ -23,11 +24,14 @@ constexpr double k_zeroed_share = 0.02;
 // uneven, but for serial numbers from 1 on, which have few digits. One or two short codes in a long list are
 // typing errors rather than a spreadsheet's work.
 constexpr double k_dominant_share = 0.8;
+constexpr double k_doubtful_share = 0.5;
 constexpr std::size_t k_least_dominant_length = 6;
 constexpr std::int64_t k_least_shorter = 3;
 constexpr double k_shorter_share = 0.01;  // of a list too short for three
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 bool is_all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
@@ -61,14 +65,33 @@ std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappe
 }
 
 bool is_scientific(std::string_view text) {
-  if (text.size() < 4 || !is_digit(text[0])) return false;
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (text.size() < 3 || !is_digit(text[0])) return false;
   text.remove_prefix(1);
-  if (text[0] == '.' || text[0] == ',') {
+  const bool has_fraction = text[0] == '.' || text[0] == ',';
+  if (has_fraction) {
     const auto fraction = std::min(text.find_first_not_of("0123456789", 1), text.size());
     if (fraction == 1) return false;
     text.remove_prefix(fraction);
   }
-  return (text.starts_with("E+") || text.starts_with("e+")) && is_all_digits(text.substr(2));
+  if (text.empty() || (text[0] != 'E' && text[0] != 'e')) return false;
+  text.remove_prefix(1);
+  // 4E23 may be a code of its own.
+  if (!has_fraction && !text.starts_with('+')) return false;
+  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+  return is_all_digits(text);
+}
+
+std::string_view without_wrappers(std::string_view text) {
+  if (text.empty() || (is_alphanumeric(text.front()) && is_alphanumeric(text.back()))) return text;
+  std::array<std::int64_t, k_wrappers> ignored{};
+  for (std::size_t size = 0; size != text.size();) {
+    size = text.size();
+    text = unwrap(text, ignored);
+    text.remove_prefix(std::min(text.find_first_not_of(" \t'`"), text.size()));
+    text = text.substr(0, text.find_last_not_of(" \t") + 1);
+  }
+  return text;
 }
 
 void Damage::Tally::add(std::string_view identifier, std::int64_t line) {
@@ -96,33 +119,41 @@ std::string Damage::Tally::examples() const {
   return fmt::format(" ({}{})", text, count > static_cast<std::int64_t>(first.size()) ? ", …" : "");
 }
 
+void Damage::note(std::string_view identifier, std::int64_t line) {
+  const auto bare = without_wrappers(identifier);
+  if (is_scientific(bare)) scientific_.add(identifier, line);
+  if (bare.size() <= k_digits_kept || bare.size() > k_longest_code || !is_all_digits(bare)) return;
+  auto& long_ones = long_ones_[bare.size() - k_digits_kept - 1];
+  ++long_ones.count;
+  if (bare.find_first_not_of('0', k_digits_kept) == std::string_view::npos) long_ones.zeroed.add(bare, line);
+}
+
 void Damage::note_code(std::string_view code, std::int64_t line) {
   note(code, line);
-  if (code.size() > k_longest_code || !is_all_digits(code)) return;
-  by_length_[code.size()].add(code, line);
-  if (code.size() <= k_digits_kept) return;
-  static const auto chances = [] {
-    std::array<double, k_longest_code + 1> of_length{};
-    for (std::size_t length = k_digits_kept + 1; length < of_length.size(); ++length)
-      of_length[length] = std::pow(10.0, -static_cast<double>(length - k_digits_kept));
-    return of_length;
-  }();
-  ++long_codes_;
-  zeroed_by_chance_ += chances[code.size()];
-  if (code.find_first_not_of('0', k_digits_kept) == std::string_view::npos) zeroed_.add(code, line);
+  if (code.size() <= k_longest_code && is_all_digits(code)) by_length_[code.size()].add(code, line);
 }
 
-Damage::Degree Damage::degree_of_zeroed() const {
-  const auto count = static_cast<double>(zeroed_.count);
-  const auto by_chance = zeroed_by_chance_ + 4 * std::sqrt(zeroed_by_chance_);
-  if (count <= by_chance) return Degree::none;
-  return count > by_chance + k_zeroed_share * static_cast<double>(long_codes_) ? Degree::certain
-                                                                               : Degree::doubtful;
-}
-
-std::string Damage::zeroed_text() const {
-  return fmt::format("{} of {} card codes longer than 15 digits have nothing but zeros after the 15th{}",
-                     zeroed_.count, long_codes_, zeroed_.examples());
+// Each length by itself: many short ones must not hide that all long ones are dead.
+std::string Damage::zeroed_text(Degree wanted) const {
+  Tally found;
+  std::int64_t among = 0;
+  for (std::size_t i = 0; i < long_ones_.size(); ++i) {
+    const auto& [count, zeroed] = long_ones_[i];
+    const auto length = k_digits_kept + 1 + i;
+    const auto all = static_cast<double>(count);
+    const auto mean = all * std::pow(10.0, -static_cast<double>(i + 1));
+    const auto by_chance = mean + 4 * std::sqrt(mean);
+    const auto margin = length <= k_longest_by_chance ? k_zeroed_share * all : 0;
+    const auto degree = static_cast<double>(zeroed.count) <= by_chance            ? Degree::none
+                        : static_cast<double>(zeroed.count) <= by_chance + margin ? Degree::doubtful
+                                                                                  : Degree::certain;
+    if (degree != wanted) continue;
+    found.add(zeroed);
+    among += count;
+  }
+  if (found.count == 0) return {};
+  return fmt::format("{} of {} identifiers longer than 15 digits have nothing but zeros after the 15th{}",
+                     found.count, among, found.examples());
 }
 
 struct Damage::Shorter {
@@ -140,11 +171,11 @@ Damage::Shorter Damage::find_shorter() const {
   Tally shorter;
   for (std::size_t length = 1; length < usual; ++length) shorter.add(by_length_[length]);
   const auto total = static_cast<double>(all);
-  if (shorter.count == 0 || usual < k_least_dominant_length ||
-      static_cast<double>(by_length_[usual].count) < k_dominant_share * total)
-    return {};
+  const auto dominant = static_cast<double>(by_length_[usual].count);
+  if (shorter.count == 0 || usual < k_least_dominant_length || dominant < k_doubtful_share * total) return {};
   const bool is_enough =
-      shorter.count >= k_least_shorter || static_cast<double>(shorter.count) >= k_shorter_share * total;
+      dominant >= k_dominant_share * total &&
+      (shorter.count >= k_least_shorter || static_cast<double>(shorter.count) >= k_shorter_share * total);
   return {
       is_enough ? Degree::certain : Degree::doubtful,
       fmt::format("{} of {} card codes made of digits are shorter than the usual {}, as where leading zeros "
@@ -160,7 +191,7 @@ std::string Damage::text_of(Degree wanted) const {
   if (scientific_.count > 0)
     add(Degree::certain,
         fmt::format("{} in scientific notation{}", scientific_.count, scientific_.examples()));
-  if (const auto degree = degree_of_zeroed(); degree != Degree::none) add(degree, zeroed_text());
+  if (const auto zeroed = zeroed_text(wanted); !zeroed.empty()) add(wanted, zeroed);
   if (const auto shorter = find_shorter(); shorter.degree != Degree::none) add(shorter.degree, shorter.text);
   return text;
 }

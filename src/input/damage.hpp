@@ -20,15 +20,16 @@ std::optional<Wrapper> find_wrapper(std::string_view text);
 // `text` without its wrappers; adds to `undone` how many of each there were.
 std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone);
 
-// 4.78516E+23, or with a comma where the spreadsheet spoke German or French.
+// 4.78516E+23, with a comma where the spreadsheet spoke German or French, without the plus as Java writes it.
 bool is_scientific(std::string_view text);
+
+// `text` without wrappers, blanks around it and marks before it: what damage is looked for in.
+std::string_view without_wrappers(std::string_view text);
 
 // Looks for destroyed digits at constant memory: note every identifier, then ask.
 class Damage {
  public:
-  void note(std::string_view identifier, std::int64_t line) {
-    if (is_scientific(identifier)) scientific_.add(identifier, line);
-  }
+  void note(std::string_view identifier, std::int64_t line);
   void note_code(std::string_view code, std::int64_t line);
 
   // What can only be damage, with counts and three examples each, codes masked; empty: none.
@@ -50,18 +51,19 @@ class Damage {
   };
   enum class Degree { none, doubtful, certain };
 
-  Degree degree_of_zeroed() const;
-  std::string zeroed_text() const;
+  std::string zeroed_text(Degree wanted) const;
   struct Shorter;
   Shorter find_shorter() const;
   std::string text_of(Degree wanted) const;
 
   static constexpr std::size_t k_longest_code = 32;
   Tally scientific_;
-  Tally zeroed_;                                     // long codes with nothing but zeros after the 15th digit
-  std::int64_t long_codes_ = 0;                      // all-digit, more than 15 of them
-  double zeroed_by_chance_ = 0;                      // how many of them random digits would make end so
-  std::array<Tally, k_longest_code + 1> by_length_;  // all-digit codes
+  struct LongOnes {
+    std::int64_t count = 0;
+    Tally zeroed;  // of them, with nothing but zeros after the 15th digit
+  };
+  std::array<LongOnes, k_longest_code - 15> long_ones_;  // all-digit identifiers by length, from 16 digits on
+  std::array<Tally, k_longest_code + 1> by_length_;      // all-digit codes
 };
 
 }  // namespace cardvoid::input
