@@ -128,7 +128,7 @@ int run_job(Console& console) {
   if (!ledger) return console.fail(ledger.error());
 
   run::Order order;
-  order.command = options.command;
+  order.command = options.command + (options.overrides.accept_damage ? " --accept-damage" : "");
   order.read_back_only = reconcile;
   order.row_limit = options.limit;
   order.version = k_version;

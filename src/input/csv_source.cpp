@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cardvoid/base/text.hpp>
 
 #include "record_reader.hpp"
@@ -53,28 +54,36 @@ class CsvSource final : public Source {
   }
 
   Result<std::optional<Record>> next() override {
-    const auto found = records_.next();
-    if (!found) return found.error();
-    if (!*found) {
-      if (const auto judged = rows_.judge_damage(); !judged)
-        return with_context(judged.error(), records_.lines().name());
-      return std::nullopt;
+    for (;;) {
+      const auto found = records_.next();
+      if (!found) return found.error();
+      if (!*found) {
+        if (const auto judged = rows_.judge_damage(); !judged)
+          return with_context(judged.error(), records_.lines().name());
+        return std::nullopt;
+      }
+      const auto& fields = records_.fields();
+      if (rows_.is_empty(fields)) {
+        if (empty_rows_++ == 0) first_empty_row_ = records_.line();
+        continue;
+      }
+      if (const auto cause = fault_of_line(); !cause.empty())
+        return rows_.refuse(records_.line(), std::string{cause}, records_.raw(), delimiter_->mark);
+      if (is_chinese() && samples_.size() < k_most_samples)
+        if (auto sample = rows_.sample(fields, records_.line()); !sample.empty())
+          samples_.push_back(std::move(sample));
+      return rows_.make(fields, records_.line(), delimiter_->mark, [&] { return records_.raw(); });
     }
-    const auto& fields = records_.fields();
-    if (is_chinese() && samples_.size() < k_most_samples)
-      if (auto sample = rows_.sample(fields, records_.line()); !sample.empty())
-        samples_.push_back(std::move(sample));
-    return rows_.make(fields, records_.line(), [&] { return records_.raw(); });
   }
 
-  std::string raw() override { return RowMaker::as_text(records_.raw()); }
+  std::string raw() override { return std::string{records_.raw()}; }
 
   std::string line_of(const model::Card& card) const override {
     return rows_.line_of(card, delimiter_->mark);
   }
 
   Dialect dialect() const override {
-    return {header_, delimiter_->mark, records_.lines().had_byte_order_mark() || !decoded_.from.empty()};
+    return {header_, delimiter_->mark, std::string{decoded_.from}, records_.lines().had_byte_order_mark()};
   }
 
   std::string description() const override {
@@ -97,6 +106,10 @@ class CsvSource final : public Source {
       remarks.push_back(fmt::format(
           "decoded as {}, as input.encoding says, but it is valid UTF-8, too: which of them is it?",
           decoded_.from));
+    if (empty_rows_ > 0)
+      remarks.push_back(fmt::format("{} line{} with nothing but delimiters {} skipped (the first is line {})",
+                                    empty_rows_, empty_rows_ == 1 ? "" : "s", empty_rows_ == 1 ? "is" : "are",
+                                    first_empty_row_));
     if (const auto doubtful = rows_.doubtful(); !doubtful.empty())
       remarks.push_back("please look at these: " + doubtful);
     return remarks;
@@ -105,6 +118,20 @@ class CsvSource final : public Source {
   std::vector<std::string> samples() const override { return samples_; }
 
  private:
+  // What is wrong with a line whatever its columns say. A quotation mark that is missing makes one record of
+  // several lines, in which one card's code would stand with another's openid.
+  std::string_view fault_of_line() {
+    if (records_.raw().find('\0') != std::string_view::npos) return "a zero byte in the line";
+    if (records_.spans_lines())
+      for (const auto field : records_.fields())
+        if (field.find('\n') != std::string_view::npos &&
+            std::count(field.begin(), field.end(), delimiter_->mark) + 1 >=
+                static_cast<std::ptrdiff_t>(records_.fields().size()))
+          return "a field over several lines that holds what looks like another row; is a quotation mark "
+                 "missing?";
+    return {};
+  }
+
   Result<void> check_text(const std::vector<std::string>& names) const {
     for (const auto& name : names)
       if (name.find('\0') != std::string::npos)
@@ -129,6 +156,7 @@ class CsvSource final : public Source {
   RowMaker rows_;
   std::string header_;
   std::vector<std::string> samples_;
+  std::int64_t empty_rows_ = 0, first_empty_row_ = 0;
 };
 
 }  // namespace

@@ -80,12 +80,15 @@ class MixtureCheck {
     while (!found_ && !bytes.empty()) {
       const auto end = bytes.find('\n');
       const auto piece = bytes.substr(0, end);
-      if (line_.size() + piece.size() <= k_longest_record_bytes) line_ += piece;
+      is_judged_ =
+          is_judged_ && line_.size() + piece.size() <= k_longest_record_bytes;  // else it is refused anyway
+      if (is_judged_) line_ += piece;
       offset += static_cast<std::int64_t>(piece.size());
       if (end == std::string_view::npos) break;
-      found_ = is_utf8_line();
+      found_ = is_judged_ && is_utf8_line(false);
       if (found_) break;
       line_.clear();
+      is_judged_ = true;
       ++number_;
       line_offset_ = ++offset;
       bytes.remove_prefix(end + 1);
@@ -93,19 +96,25 @@ class MixtureCheck {
     return !found_;
   }
   bool finish() {
-    found_ = found_ || is_utf8_line();
+    found_ = found_ || (is_judged_ && is_utf8_line(true));
     return !found_;
   }
   std::int64_t end() const { return line_offset_ + static_cast<std::int64_t>(line_.size()); }  // of that line
   std::string text(const std::string& name) const {
     const auto first = std::find_if(line_.begin(), line_.end(), [](char c) { return (c & 0x80) != 0; });
-    return fmt::format("{}:{}: reads as UTF-8, from byte 0x{:02X} at offset {} on", name, number_,
-                       static_cast<unsigned char>(*first), line_offset_ + (first - line_.begin()));
+    return fmt::format("{}:{}: reads as UTF-8{}, from byte 0x{:02X} at offset {} on", name, number_,
+                       all_utf8_ ? " like all before it" : "", static_cast<unsigned char>(*first),
+                       line_offset_ + (first - line_.begin()));
   }
 
  private:
-  bool is_utf8_line() const {
-    if (is_ascii(line_) || find_invalid_utf8(line_)) return false;
+  // The file may have been cut off within the last character.
+  bool is_utf8_line(bool is_last) {
+    if (is_ascii(line_)) return false;
+    if (const auto bad = find_invalid_utf8(line_); bad && !(is_last && line_.size() - *bad < 4)) {
+      all_utf8_ = false;
+      return false;
+    }
     const auto count = [&](unsigned char from, unsigned char to) {
       return std::count_if(line_.begin(), line_.end(), [&](char c) {
         const auto byte = static_cast<unsigned char>(c);
@@ -117,7 +126,8 @@ class MixtureCheck {
 
   std::string line_;
   std::int64_t number_ = 1, line_offset_ = 0;
-  bool found_ = false;
+  bool found_ = false, is_judged_ = true;
+  bool all_utf8_ = true;  // the lines so far
 };
 
 class Decoder {
@@ -142,7 +152,7 @@ class Decoder {
             std::count(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(converted.bytes), '\n');
         return converted.bytes;
       }
-      if (is_mixed_ && mixture_.end() <= offset_) return mixed();  // else it breaks before
+      if (is_mixed_ && converted.error != EILSEQ) return mixed();
       if (converted.error == EILSEQ || (at_end_ && begin_ < end_)) return broken();
       if (at_end_) return std::size_t{0};
       if (const auto filled = fill(); !filled) return filled.error();
@@ -355,6 +365,22 @@ Result<bool> is_gb18030(const std::function<Result<ReadBytes>()>& from_start, co
   read = from_start();
   if (!read) return read.error();
   return fault_as_utf8(std::move(*read), name, **fault);
+}
+
+Result<std::string> encode(std::string_view utf8, const Dialect& dialect) {
+  if (dialect.encoding.empty()) return std::string{utf8};
+  const auto opened = iconv_open(dialect.encoding.c_str(), "UTF-8");
+  if (opened == reinterpret_cast<iconv_t>(-1))
+    return Error{Errc::bad_input, fmt::format("this system's C library cannot write {}", dialect.encoding)};
+  const Iconv converter{opened};
+  std::string in{utf8},
+      out(utf8.size() * 4 + k_longest_mark, '\0');  // no character takes more than four bytes
+  char *from = in.data(), *to = out.data();
+  auto in_left = in.size(), out_left = out.size();
+  if (iconv(converter.get(), &from, &in_left, &to, &out_left) == static_cast<std::size_t>(-1))
+    return Error{Errc::bad_input, fmt::format("a character that {} does not have", dialect.encoding)};
+  out.resize(out.size() - out_left);
+  return out;
 }
 
 }  // namespace cardvoid::input

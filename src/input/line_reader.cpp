@@ -38,7 +38,15 @@ const Signature* find_signature(std::string_view first) {
 
 }  // namespace
 
-bool is_foreign(std::string_view first) { return find_signature(first) != nullptr; }
+// Two ASCII characters of two bytes each.
+bool looks_like_utf16(std::string_view first) {
+  return first.size() >= 4 && ((first[0] == 0 && first[1] != 0 && first[2] == 0 && first[3] != 0) ||
+                               (first[0] != 0 && first[1] == 0 && first[2] != 0 && first[3] == 0));
+}
+
+bool is_foreign(std::string_view first) {
+  return looks_like_utf16(first) || find_signature(first) != nullptr;
+}
 
 // Nearly every line is plain ASCII: eight bytes at a time.
 bool is_ascii(std::string_view text) {
@@ -66,6 +74,8 @@ Result<void> LineReader::start() {
   const std::string_view first{buffer_.data(), end_};
   if (const auto* signature = find_signature(first))
     return Error{Errc::bad_input, fmt::format("{}: {}", name_, signature->what)};
+  if (looks_like_utf16(first))
+    return Error{Errc::bad_input, name_ + ": UTF-16 text without a byte order mark; save it as CSV in UTF-8"};
   if (first.starts_with(k_utf8_mark)) {
     had_byte_order_mark_ = true;
     begin_ = searched_ = k_utf8_mark.size();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace cardvoid::input {
 
@@ -87,7 +88,7 @@ Error RecordReader::fault_in(Error error, std::int64_t line) const {
 std::string RecordReader::where() const { return fmt::format("{}:{}", lines_.name(), start_line_); }
 
 std::string_view RecordReader::raw() {
-  if (!pieces_.empty()) pieces_ += last_line_;
+  if (!pieces_.empty()) pieces_ += std::exchange(last_line_, {});
   std::string_view text = pieces_.empty() ? last_line_ : std::string_view{pieces_};
   text.remove_suffix(text.size() - (text.find_last_not_of("\r\n") + 1));
   return text;

@@ -41,8 +41,9 @@ class RecordReader {
   const std::vector<std::string_view>& fields() { return ways_.front().parser->fields(); }
 
   std::int64_t line() const { return start_line_; }  // where the record begins
-  std::string where() const;                         // "members.csv:7"
-  std::string_view raw();                            // the record as it stands, without its line end
+  bool spans_lines() const { return !pieces_.empty(); }
+  std::string where() const;  // "members.csv:7"
+  std::string_view raw();     // the record as it stands, without its line end
 
   // The line by line reader underneath, as long as next() was not called.
   LineReader& lines() { return lines_; }

@@ -45,9 +45,12 @@ std::string list(const std::vector<std::string>& names) {
 
 // A header in one piece is the usual sign of another separator.
 std::string hint_at_delimiter(const std::vector<std::string>& names) {
+  if (!names.empty() && names[0].starts_with("sep=")) return "; take Excel's line sep= away";
   if (names.size() != 1) return "";
   if (names[0].find(k_full_width_comma) != std::string::npos)
     return "; the columns seem to be separated by full-width commas: half-width ones are needed";
+  if (names[0].find('|') != std::string::npos)
+    return "; the columns seem to be separated by |: commas, semicolons or tabs are needed";
   for (const auto& delimiter : k_delimiters)
     if (names[0].find(delimiter.mark) != std::string::npos)
       return fmt::format("; the columns seem to be separated by {}s: set input.delimiter = {}",
@@ -74,6 +77,26 @@ std::string fit_to_characters(std::string_view text, std::size_t most) {
   std::size_t at = 0;
   for (; most > 0 && at < text.size(); --most) next_code_point(text, at);
   return std::string{text.substr(0, at)} + (at < text.size() ? "…" : "");
+}
+
+// Valid UTF-8 without zero bytes.
+std::string as_text(std::string_view raw) {
+  std::string text;
+  const auto escape = [&](char byte) { text += fmt::format("\\x{:02X}", static_cast<unsigned char>(byte)); };
+  for (std::size_t at = 0; at < raw.size(); ++at) {
+    const auto end =
+        std::min(raw.find('\0', at), raw.size());  // first, else many of them take quadratic time
+    auto piece = raw.substr(at, end - at);
+    while (const auto invalid = find_invalid_utf8(piece)) {
+      text += piece.substr(0, *invalid);
+      escape(piece[*invalid]);
+      piece.remove_prefix(*invalid + 1);
+    }
+    text += piece;
+    at = end;
+    if (at < raw.size()) escape(raw[at]);
+  }
+  return text;
 }
 
 }  // namespace
@@ -163,6 +186,9 @@ std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::in
     }
     into = field.empty() ? std::string_view{defaults_[column]} : field;
   };
+  if (fields[*indices_[code]] == names_[*indices_[code]] &&
+      fields[*indices_[openid]] == names_[*indices_[openid]])
+    return "the header again, as where files were put together";
   fill(card.code, code);
   fill(card.openid, openid);
   fill(card.card_id, card_id);
@@ -196,28 +222,18 @@ std::string RowMaker::sample(std::span<const std::string_view> fields, std::int6
   return fmt::format("line {}: {}", line, text);
 }
 
-Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw) {
-  return {line, std::move(cause), as_text(raw)};
+bool RowMaker::is_empty(std::span<const std::string_view> fields) const {
+  return fields.size() == names_.size() &&
+         std::all_of(fields.begin(), fields.end(), [](std::string_view field) { return field.empty(); });
 }
 
-// Zero bytes end text for too many readers.
-std::string RowMaker::as_text(std::string_view raw) {
-  std::string text;
-  const auto escape = [&](char byte) { text += fmt::format("\\x{:02X}", static_cast<unsigned char>(byte)); };
-  for (std::size_t at = 0; at < raw.size(); ++at) {
-    const auto end =
-        std::min(raw.find('\0', at), raw.size());  // first, else many of them take quadratic time
-    auto piece = raw.substr(at, end - at);
-    while (const auto invalid = find_invalid_utf8(piece)) {
-      text += piece.substr(0, *invalid);
-      escape(piece[*invalid]);
-      piece.remove_prefix(*invalid + 1);
-    }
-    text += piece;
-    at = end;
-    if (at < raw.size()) escape(raw[at]);
-  }
-  return text;
+// Zero bytes end text for too many readers. A line that had to be changed gets a field more than the header
+// has.
+Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
+                         bool is_exact) {
+  auto text = as_text(raw);
+  if (!is_exact || text != raw) (text += delimiter) += "(not as it stood)";
+  return {line, std::move(cause), std::move(text)};
 }
 
 std::string RowMaker::line_of(const model::Card& card, char delimiter) const {

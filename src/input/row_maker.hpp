@@ -29,13 +29,14 @@ class RowMaker {
 
   // A row, or why the line is refused. `raw` is asked for only then.
   template <class Raw>
-  Record make(std::span<const std::string_view> fields, std::int64_t line, Raw raw);
+  Record make(std::span<const std::string_view> fields, std::int64_t line, char delimiter, Raw raw);
 
-  // For the source's own reasons to refuse a line.
-  static Refused refuse(std::int64_t line, std::string cause, std::string_view raw);
+  // As many empty fields as there are names.
+  bool is_empty(std::span<const std::string_view> fields) const;
 
-  // Text as a line of the input keeps it on record: valid UTF-8 without zero bytes.
-  static std::string as_text(std::string_view raw);
+  // For the source's own reasons to refuse a line. `is_exact`: `raw` is what stood there.
+  static Refused refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
+                        bool is_exact = true);
 
   // A record with the card in our columns and nothing in the others.
   std::string line_of(const model::Card& card, char delimiter) const;
@@ -71,12 +72,12 @@ class RowMaker {
 };
 
 template <class Raw>
-Record RowMaker::make(std::span<const std::string_view> fields, std::int64_t line, Raw raw) {
+Record RowMaker::make(std::span<const std::string_view> fields, std::int64_t line, char delimiter, Raw raw) {
   Record record{std::in_place_type<model::InputRow>};
   auto& row = *std::get_if<model::InputRow>(&record);
   row.source_line = line;
   if (auto cause = fault_of(fields, line, row.card); !cause.empty())
-    record = refuse(line, std::move(cause), raw());
+    record = refuse(line, std::move(cause), raw(), delimiter);
   return record;
 }
 

@@ -22,6 +22,7 @@ using sqlite::Connection;
 using sqlite::Failure;
 using sqlite::Statement;
 
+constexpr char k_delimiter = ',';  // of a row as a line of CSV
 constexpr auto k_longest_lock_wait = 10s;
 constexpr int k_instructions_between_questions = 10'000;  // well under a millisecond
 
@@ -190,18 +191,19 @@ class SqliteSource final : public Source {
       return std::nullopt;
     }
     ++row_;
-    if (const auto cause = fault_of_values(); !cause.empty()) return RowMaker::refuse(row_, cause, line());
+    if (const auto cause = fault_of_values(); !cause.empty())
+      return RowMaker::refuse(row_, cause, line(), k_delimiter, false);
     for (const auto& index : rows_.indices())  // the others may hold photographs
       if (index) fields_[*index] = query_->text(static_cast<int>(*index));
-    return rows_.make(fields_, row_, [&] { return line(); });
+    return rows_.make(fields_, row_, k_delimiter, [&] { return line(); });
   } catch (const Failure& failure) {
     is_done_ = true;
     return explain(failure);
   }
 
-  std::string raw() override { return RowMaker::as_text(line()); }
+  std::string raw() override { return RowMaker::refuse(row_, {}, line(), k_delimiter).raw; }
   std::string line_of(const model::Card& card) const override { return rows_.line_of(card, ','); }
-  Dialect dialect() const override { return {header_, ',', false}; }
+  Dialect dialect() const override { return {header_, k_delimiter, {}, false}; }
 
   std::string description() const override { return "SQLite, " + rows_.description(); }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
 
 #include "outside/stage.hpp"
@@ -192,6 +193,41 @@ TEST_SUITE("cli") {
     const auto again = stage.run("plan", {"--set", "input.csv=refused.csv"});
     CHECK(has(again.out, "3 fields, the header has 4"));
     CHECK(has(again.out, "to send 0 "));
+  }
+
+  TEST_CASE("plan: --refused launders nothing that it cannot write as it stood") {
+    using namespace std::string_literals;
+    const auto stage = stage_of(1);
+    stage.write("members.csv", "code,openid,card_id\r\nA\0B,o1,pA\r\n"s);
+    sqlite::Connection{stage.dir / "crm.db", sqlite::Mode::create}.execute(
+        "CREATE TABLE m (code, openid, card_id); INSERT INTO m VALUES (123, 'o', 'pA'), (x'4142', 'o', "
+        "'pA'), "
+        "('1' || char(0), 'o', 'pA')");
+    for (const bool is_database : {false, true}) {
+      const auto job = is_database ? stage.job_with("csv = \"members.csv\"",
+                                                    "sqlite = \"crm.db\"\nquery = \"SELECT * FROM m\"")
+                                   : stage.job();
+      CHECK(outside::run({"plan", job, "--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+      const auto again = stage.run("plan", {"--set", "input.csv=refused.csv", "--json"});
+      CHECK(boost::json::parse(again.out).at("to_send").as_int64() == 0);
+      CHECK(boost::json::parse(again.out).at("refused").as_int64() == (is_database ? 3 : 1));
+    }
+  }
+
+  TEST_CASE("plan: --refused is in the encoding of the input and can come back again and again") {
+    const auto stage = stage_of(1);
+    stage.write("members.csv",
+                "code,openid,card_id,reason\r\n\xA3\xB1,o,pA,\xBB\xE1\xD4\xB1\r\n");  // １ … 会员
+    const auto gbk = [&](const std::string& from, const std::string& to) {
+      return stage.run("plan", {"--set", "input.encoding=gbk", "--set", "input.csv=" + from, "--refused",
+                                (stage.dir / to).string()});
+    };
+    CHECK(gbk("members.csv", "one.csv").exit_code == 0);
+    CHECK(has(stage.read("one.csv"), "\xA3\xB1,o,pA,\xBB\xE1\xD4\xB1,code: full-width"));
+    const auto again = gbk("one.csv", "two.csv");
+    CHECK(again.exit_code == 0);
+    CHECK(has(again.out, "ignored: \"cause\""));
+    CHECK(has(stage.read("two.csv"), "code,openid,card_id,reason,cause,cause 2\r\n"));
   }
 
   TEST_CASE("plan: --refused names no file of the job and none that cannot be written") {

@@ -158,7 +158,7 @@ TEST_SUITE("cli") {
           "code: stored as REAL, not as TEXT, so leading zeros or digits may be lost (line 5)", "to send 1 "})
       CHECK_MESSAGE(plan.out.find(words) != std::string::npos, plan.out);
     CHECK(crm.stage.ask_results("SELECT raw FROM refused WHERE source_line = 4") ==
-          std::vector<Line>{{"2,o,a\\x00"}});
+          std::vector<Line>{{"2,o,a\\x00,(not as it stood)"}});
   }
 
   TEST_CASE("sqlite: plan says that a log may be missing and leaves nothing beside the database") {

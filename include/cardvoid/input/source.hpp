@@ -21,15 +21,21 @@ namespace cardvoid::input {
 struct Refused {
   std::int64_t source_line = 0;
   std::string cause;  // "code: longer than 32 characters"; groups by its text: holds no row data
-  std::string raw;    // the line as it stood, valid UTF-8 (other bytes escaped)
+  // The line as it stood in UTF-8. Where that cannot be (zero bytes, values that are no text) it has one
+  // field more, so that it stays refused when it is fed back.
+  std::string raw;
 };
 
 // How to write lines that this input's reader would read.
 struct Dialect {
   std::string header;  // as it stands
   char delimiter = ',';
-  bool has_byte_order_mark = false;  // UTF-8's, where the input had any, or came from another encoding
+  std::string encoding = {};  // empty: UTF-8
+  bool has_byte_order_mark = false;
 };
+
+// UTF-8 in the encoding of that dialect. Error (bad_input): a character that it does not have.
+Result<std::string> encode(std::string_view utf8, const Dialect& dialect);
 
 using Record = std::variant<model::InputRow, Refused>;
 
@@ -42,7 +48,7 @@ class Source {
   // (no_input).
   virtual Result<std::optional<Record>> next() = 0;
 
-  // The record that next() gave last, as it stood, like Refused::raw.
+  // The record that next() gave last, as it stood.
   virtual std::string raw() = 0;
   // Of a record that went by, as far as the card tells: columns that are not ours are empty.
   virtual std::string line_of(const model::Card& card) const = 0;

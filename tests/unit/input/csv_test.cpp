@@ -192,8 +192,8 @@ TEST_SUITE("unit") {
     const auto read = read_text("code,openid\na\0b,o\nc,o\n"s);
     CHECK(codes_of(read) == Codes{"c"});
     REQUIRE(read.refused.size() == 1);
-    CHECK(read.refused[0].cause == "code: control character, such as a tab or a line break");
-    CHECK(read.refused[0].raw == "a\\x00b,o");
+    CHECK(read.refused[0].cause == "a zero byte in the line");
+    CHECK(read.refused[0].raw == "a\\x00b,o,(not as it stood)");
   }
 
   TEST_CASE("csv: lines and records above 64 KiB are refused where they start") {
@@ -205,6 +205,38 @@ TEST_SUITE("unit") {
           "missing?");
     CHECK(read_text("code,openid,note\na,o," + std::string(200'000, 'x')).error ==
           "members.csv:2: longer than 64 KiB without a line feed; is this a CSV file?");
+  }
+
+  TEST_CASE("csv: a zero byte in a column that nobody asked for refuses the line too") {
+    using namespace std::string_literals;
+    CHECK(codes_of(read_text("code,openid,note\na,o,x\0y\nb,o,\n"s)) == Codes{"b"});
+  }
+
+  TEST_CASE("csv: a quotation mark that is missing pairs no card with another one's openid") {
+    const auto read = read_text("code,note,openid\nC1,\"broken,O1\nC2,x\",O2\nC3,\"two\nlines, even\",O3\n");
+    CHECK(codes_of(read) == Codes{"C3"});
+    REQUIRE(read.refused.size() == 1);
+    CHECK(read.refused[0].source_line == 2);
+    CHECK(read.refused[0].cause ==
+          "a field over several lines that holds what looks like another row; is a quotation mark missing?");
+    CHECK(read_text("code,openid,note\nA,o,\"broken\nB,o,x\nC,o,3 inch\"\nD,o,y\n").rows.size() == 1);
+  }
+
+  TEST_CASE("csv: the header again is no card") {
+    const auto read = read_text("code,openid\na,o\ncode,openid\nb,o\n");
+    CHECK(codes_of(read) == Codes{"a", "b"});
+    REQUIRE(read.refused.size() == 1);
+    CHECK(read.refused[0].cause == "the header again, as where files were put together");
+  }
+
+  TEST_CASE("remark: lines with nothing but delimiters are skipped and counted") {
+    const auto source = open_text("code,openid\n,\na,o\n\"\",\n,,\n");
+    REQUIRE(source.has_value());
+    const auto read = drain(**source);
+    CHECK(codes_of(read) == Codes{"a"});
+    REQUIRE(read.refused.size() == 1);  // one delimiter too many
+    CHECK((*source)->remarks() ==
+          std::vector<std::string>{"2 lines with nothing but delimiters are skipped (the first is line 2)"});
   }
 
   TEST_CASE("csv: a refused line is kept whole as it stood") {
@@ -249,6 +281,8 @@ TEST_SUITE("unit") {
       for (std::size_t row = 0; row < 20; ++row) {
         std::string note, code;
         for (auto n = below(12); n > 0; --n) note += pieces[below(pieces.size())];
+        if (note.find('\n') != std::string::npos)
+          std::replace(note.begin(), note.end(), ',', ';');  // it would look like another row
         for (auto n = 1 + below(10); n > 0; --n) code += static_cast<char>(0x21 + below(0x7F - 0x21));
         if (code == "." || code == "..") code += 'x';
         if (code.find_first_of("'`=") == 0 || code.find('+') != std::string::npos)

@@ -58,7 +58,10 @@ TEST_SUITE("unit") {
     CHECK(found_in("code;name;x,y\n") ==
           "members.csv:1: no column \"openid\"; there are \"code\", \"name\", \"x,y\"");
     CHECK(found_in("code;openid;code\n") == "members.csv:1: the column \"code\" is there twice");
-    CHECK(found_in("code|openid\n") == "members.csv:1: no column \"code\"; there are \"code|openid\"");
+    CHECK(found_in("code|openid\n") ==
+          "members.csv:1: no column \"code\"; there are \"code|openid\"; the columns seem to be separated by "
+          "|: commas, semicolons or tabs are needed");
+    CHECK(found_in("sep=;\ncode;openid\n").ends_with("; take Excel's line sep= away"));
   }
 
   TEST_CASE("delimiter: a quotation mark that the header never closes is told in every dialect") {

@@ -149,7 +149,8 @@ TEST_SUITE("unit") {
     const auto mixed = "code,openid,reason\na,o,会员计\nb,o," + encode("会员", "GBK") + "\n";
     const std::string expected =
         "members.csv:3: byte 0xBB at offset 37 is not valid UTF-8; nor is the file GB18030 as a whole "
-        "(members.csv:2: byte 0xA1 at offset 31 is not valid GB18030); has it been put together from files "
+        "(members.csv:2: reads as UTF-8 like all before it, from byte 0xE4 at offset 23 on, and the file is "
+        "taken for GB18030); has it been put together from files "
         "in "
         "different encodings? Save it as UTF-8";
     CHECK(judge(mixed) == expected);
@@ -170,7 +171,9 @@ TEST_SUITE("unit") {
             "GB18030); has it been "
             "put together from files in different encodings? Save it as UTF-8");
     }
-    // Without a line end behind it, and where the bytes break later.
+    // Without a line end behind it, cut off within a character, and where the bytes break later.
+    CHECK(read_text("code,openid,reason\na,o,会员计\xE5\x88", in(Encoding::gbk))
+              .error.starts_with("members.csv:2: reads as UTF-8"));
     CHECK(read_text("code,openid,reason\na,o,会员", in(Encoding::gbk))
               .error.starts_with("members.csv:2: reads as UTF-8"));
     for (const std::size_t block : {1, 65'536})

@@ -103,7 +103,7 @@ TEST_SUITE("unit") {
     CHECK(open_error("PK\x03\x04rest of it").find("Excel workbook") != std::string::npos);
     CHECK(open_error("\x1F\x8B\x08").find("gzip") != std::string::npos);
     CHECK(open_error("SQLite format 3\0 and more"s).find("input.sqlite") != std::string::npos);
-    CHECK(open_error("c\0o\0d\0e\0,\0"s).find("UTF-16 perhaps") != std::string::npos);
+    CHECK(open_error("c\0o\0d\0e\0,\0"s).starts_with("members.csv: UTF-16 text without a byte order mark"));
   }
 
   TEST_CASE("header: names cannot carry control characters into a message") {
