@@ -8,17 +8,19 @@ namespace fs = std::filesystem;
 
 Result<void> refuse_own_files(const char* flag, const fs::path& output, const model::Job& job) {
   const auto& database = job.results.database.string();
-  const std::pair<const char*, fs::path> own[] = {{"results database", database},
-                                                  {"results database", database + "-wal"},
-                                                  {"results database", database + "-shm"},
-                                                  {"results database", database + ".lock"},
-                                                  {"job file", job.file},
-                                                  {"input", job.input.csv},
-                                                  {"input", job.input.sqlite},
-                                                  {"private key", job.merchant.private_key_file},
-                                                  {"passphrase file", job.merchant.passphrase_file},
-                                                  {"platform key", job.platform.public_key_file},
-                                                  {"ca_file", job.endpoints.ca_file}};
+  const std::pair<const char*, fs::path> own[] = {
+      {"results database", database},
+      {"results database", database + "-wal"},
+      {"results database", database + "-shm"},
+      {"results database", database + ".lock"},
+      {"job file", job.file},
+      {"input", job.input.csv},
+      {"input", job.input.sqlite},
+      {"input", job.input.sqlite.empty() ? "" : job.input.sqlite.string() + "-wal"},
+      {"private key", job.merchant.private_key_file},
+      {"passphrase file", job.merchant.passphrase_file},
+      {"platform key", job.platform.public_key_file},
+      {"ca_file", job.endpoints.ca_file}};
   std::error_code ignored;
   for (const auto& [what, file] : own)
     if (!file.empty() && (fs::equivalent(output, file, ignored) ||

@@ -55,7 +55,7 @@ class Source {
   virtual Dialect dialect() const = 0;
 
   // What was found out about the input, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code,
-  // openid". At the end also what was unwrapped, which damage was accepted and what looks doubtful.
+  // openid". At the end also what was unwrapped and which damage was accepted.
   virtual std::string description() const = 0;
 
   // Asked at the end: what is no reason to refuse it, and yet a person should know.
