@@ -229,19 +229,20 @@ Ruling Dispatcher::again(RowId row, Task& task, AttemptKind kind, Instant due) {
   auto& lane = lanes_[task.lane];
   ++lane.waiting, ++waiting_;
   due_.push({due, row});
-  return {standing(task), std::nullopt, false, false, {}};
+  return {standing(task), std::nullopt, task.held, false, {}};
 }
 
 // Without doubt the row is as if never sent: a crash now finds it pending. After a refusal it is not: the
 // card may be INVALID already, so that a crash shall lead to a read-back.
 Status Dispatcher::standing(const Task& task) {
+  if (task.held) return Status::unresolved;  // until `retry`, whatever ends this run
   return task.doubt || task.refusal ? Status::in_flight : Status::pending;
 }
 
 // Stops the run for a reason that is not this row's fault; the row keeps its standing.
 Ruling Dispatcher::halt(const Task& task, const Outcome& outcome, Errc code, const std::string& why) {
   stop({code, describe(why, outcome)});
-  return {standing(task), std::nullopt, false, true, outcome};
+  return {standing(task), std::nullopt, task.held, true, outcome};
 }
 
 Ruling Dispatcher::hold_wrong_card(RowId row, const Outcome& outcome) {

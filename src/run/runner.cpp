@@ -162,7 +162,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
   if (ruling.status == model::Status::invalidated) ++counts_.confirmed;
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
-  if (ruling.status == model::Status::unresolved) ++counts_.unresolved;
+  if (ruling.finished && ruling.status == model::Status::unresolved) ++counts_.unresolved;
   if (events_.attempt) events_.attempt(attempt, flight.row.card);
   doors_.store.submit(
       [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {

@@ -292,6 +292,23 @@ TEST_SUITE("unit") {
     CHECK(run.rows.at(2).last().held);
   }
 
+  TEST_CASE("rulings: a held row stays held whatever ends the run before it was read back") {
+    for (const auto fault : {lost, system_error, throttled, credentials_refused}) {
+      CAPTURE(static_cast<int>(fault));
+      VirtualRun run{{}};
+      run.given_rows(1, Status::unresolved, 3);
+      auto& row = run.rows.at(1);
+      row.candidate.held = true;
+      row.candidate.first_sent_at = row.candidate.last_sent_at = run.start.wall - 1h;
+      run.answering = [&](const Request&) { return Fault{fault}; };
+      run.at(300ms, [&] { run.dispatcher.stop({Errc::stopped, "a signal"}); });
+      run.run();
+      CHECK(row.status == Status::unresolved);
+      REQUIRE_FALSE(row.rulings.empty());
+      CHECK(row.last().held);
+    }
+  }
+
   TEST_CASE("rulings: a read-back counts from when it left and not from when it was answered") {
     OneRow run{{{lost, false, 50ms}, {not_invalid, false, 9s}}};
     CHECK_FALSE(run.run().stopped);

@@ -257,7 +257,8 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
     must(!cards.invalid_at.contains(id), "rejected an INVALID card", id);
   }
   const bool settled = ruling.status != Status::pending && ruling.status != Status::in_flight;
-  must(!settled || ruling.finished, "settled and not finished", id);
+  must(!settled || ruling.finished || ruling.held, "settled and not finished", id);
+  must(!row.candidate.held || ruling.held || ruling.settled_by, "a held row is let go", id);
   const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
   if (!settled && !settings_.read_back_only)
     must((ruling.status == Status::in_flight) == in_doubt, "the standing hides a doubt or invents one", id);
