@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/file.hpp>
+
 namespace cardvoid::cli {
 
 namespace fs = std::filesystem;
@@ -21,10 +23,8 @@ Result<void> refuse_own_files(const char* flag, const fs::path& output, const mo
       {"passphrase file", job.merchant.passphrase_file},
       {"platform key", job.platform.public_key_file},
       {"ca_file", job.endpoints.ca_file}};
-  std::error_code ignored;
   for (const auto& [what, file] : own)
-    if (!file.empty() && (fs::equivalent(output, file, ignored) ||
-                          fs::weakly_canonical(output, ignored) == fs::weakly_canonical(file, ignored)))
+    if (!file.empty() && is_same_file(output, file))
       return Error{Errc::usage, fmt::format("{} {}: that is the job's {}; name another file", flag,
                                             output.string(), what)};
   return {};

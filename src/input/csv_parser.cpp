@@ -1,6 +1,7 @@
 #include "csv_parser.hpp"
 
 #include <algorithm>
+#include <cardvoid/base/csv.hpp>
 #include <new>
 
 namespace cardvoid::input {
@@ -10,12 +11,6 @@ namespace {
 // libcsv trims blanks around unquoted fields unless told that there are none. An identifier is never altered
 // silently.
 int is_never_space(unsigned char) { return 0; }
-
-std::string always_quoted(std::string_view text) {
-  std::string field{'"'};
-  for (const char c : text) field += c == '"' ? std::string_view{"\"\""} : std::string_view{&c, 1};
-  return field + '"';
-}
 
 }  // namespace
 
@@ -85,7 +80,7 @@ std::string_view CsvParser::with_literal_marks_quoted(std::string_view line, boo
     skip_to_end_of_field();
     const auto field = line.substr(begin, at - begin);
     if (!field.starts_with('"') && field.find('"') != std::string_view::npos) {
-      rewritten_.append(line, copied, begin - copied).append(always_quoted(field));
+      rewritten_.append(line, copied, begin - copied).append(csv_field(field));
       copied = at;
     }
     if (at < line.size() && line[at] != delimiter_) break;
