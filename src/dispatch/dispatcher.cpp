@@ -30,10 +30,12 @@ constexpr std::size_t k_fetch_below = 64;
 
 }  // namespace
 
-Dispatcher::Dispatcher(Settings settings)
-    : settings_{settings},
-      lanes_(settings.lanes, LaneState{settings.requests_per_second}),
-      health_{settings.endpoints} {}
+Dispatcher::Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> paces)
+    : settings_{settings}, lanes_(settings.lanes), health_{settings.endpoints} {
+  paces.resize(settings.lanes);
+  for (std::size_t i = 0; i < paces.size(); ++i)
+    lanes_[i].pace = paces[i] ? std::move(paces[i]) : std::make_unique<Pacer>(settings.requests_per_second);
+}
 
 Action Dispatcher::next(Instant now) {
   if (stopped_) {
@@ -102,16 +104,18 @@ void Dispatcher::promote_due(Instant now) {
 std::optional<Action> Dispatcher::next_send(Instant now) {
   if (in_flight_ >= settings_.max_in_flight) return std::nullopt;
   LaneState* longest_due = nullptr;  // so that lanes which share max_in_flight get their turns
-  for (auto& lane : lanes_)
-    if (!lane.prepared.empty() && lane.pacer.next_at() <= now &&
-        (!longest_due || lane.pacer.next_at() < longest_due->pacer.next_at()))
-      longest_due = &lane;
-  if (!longest_due) return std::nullopt;
+  do {
+    longest_due = nullptr;
+    for (auto& lane : lanes_)
+      if (!lane.prepared.empty() && lane.pace->next_at() <= now &&
+          (!longest_due || lane.pace->next_at() < longest_due->pace->next_at()))
+        longest_due = &lane;
+    if (!longest_due) return std::nullopt;
+  } while (!longest_due->pace->take(now));
   auto& lane = *longest_due;
   const RowId row = lane.prepared.front();
   lane.prepared.pop_front();
   auto& task = tasks_.at(row);
-  lane.pacer.take(now);
   task.permit = task.started = now;
   task.phase = Phase::in_flight;
   --lane.preparing, --preparing_;
@@ -142,7 +146,7 @@ bool Dispatcher::may_start_fresh(const LaneState& lane, Instant now) const {
 std::optional<Action> Dispatcher::next_prepare(Instant now) {
   for (auto& lane : lanes_) {
     if (!has_room(lane) ||
-        lane.pacer.due_after(static_cast<std::size_t>(lane.preparing), now) > now + prepare_lead())
+        lane.pace->due_after(static_cast<std::size_t>(lane.preparing), now) > now + prepare_lead())
       continue;
     std::deque<RowId>* queue = !lane.read_backs.empty() ? &lane.read_backs
                                : !lane.resends.empty()  ? &lane.resends
@@ -193,7 +197,7 @@ Instant Dispatcher::wake_at(Instant now) const {
   auto at = due_.empty() ? Instant::max() : due_.top().at;
   for (const auto& lane : lanes_) {
     if (!lane.prepared.empty() && in_flight_ < settings_.max_in_flight)
-      at = std::min(at, lane.pacer.next_at());
+      at = std::min(at, lane.pace->next_at());
     // From here on: when the next row can be prepared, as far as time alone decides it.
     if (!has_room(lane)) continue;
     if (lane.read_backs.empty() && lane.resends.empty()) {
@@ -204,7 +208,7 @@ Instant Dispatcher::wake_at(Instant now) const {
         continue;
       }
     }
-    auto ready_at = lane.pacer.due_after(static_cast<std::size_t>(lane.preparing), now) - prepare_lead();
+    auto ready_at = lane.pace->due_after(static_cast<std::size_t>(lane.preparing), now) - prepare_lead();
     if (!health_.choose(now, std::nullopt)) ready_at = std::max(ready_at, health_.wake_at());
     at = std::min(at, ready_at);
   }
@@ -252,7 +256,7 @@ void Dispatcher::prepared(RowId row, Instant now) {
 
 void Dispatcher::written(RowId row, Now now) {
   auto& task = tasks_.at(row);
-  lanes_[task.lane].pacer.left(task.permit, now.steady);
+  lanes_[task.lane].pace->left(task.permit, now.steady);
   task.permit = now.steady;
   task.written_at = now.steady;
 }
@@ -266,9 +270,9 @@ Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std:
   } else {
     --in_flight_;
     if (model::was_sent(outcome.kind)) count_sent(task);
-    if (outcome.http_status != 0) lane.pacer.observe(now.steady - task.permit);
+    if (outcome.http_status != 0) lane.pace->observe(now.steady - task.permit);
     if (outcome.kind == model::OutcomeKind::throttled) {
-      lane.pacer.throttled(now.steady, task.permit, outcome.retry_after);
+      lane.pace->throttled(now.steady, task.permit, outcome.retry_after);
       ++throttled_;
     }
   }
@@ -303,7 +307,7 @@ void Dispatcher::stop(Error why) {
 }
 
 void Dispatcher::hold(Instant until) {
-  for (auto& lane : lanes_) lane.pacer.hold(until);
+  for (auto& lane : lanes_) lane.pace->hold(until);
 }
 
 void Dispatcher::forget(RowId row) {
@@ -325,8 +329,9 @@ Snapshot Dispatcher::snapshot(Instant now) const {
   s.preparing = preparing_;
   s.waiting = waiting_;
   for (const auto& lane : lanes_) {
-    s.rate += lane.pacer.rate(now);
-    s.paused_by_429 = s.paused_by_429 || lane.pacer.paused(now);
+    s.rate += lane.pace->rate(now);
+    s.paused_by_429 = s.paused_by_429 || lane.pace->paused(now);
+    s.shared_with = std::max(s.shared_with, lane.pace->shared_with());
   }
   s.primary = health_.state(model::Endpoint::primary);
   s.backup = health_.state(model::Endpoint::backup);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cmath>
+#include <utility>
 
 namespace cardvoid::dispatch {
 
@@ -28,12 +29,17 @@ Pacer::Pacer(double requests_per_second)
 void Pacer::set_limit(double requests_per_second) {
   limit_ = requests_per_second;
   per_window_ = static_cast<std::size_t>(std::ceil(requests_per_second));
-  throttled_rate_ = 0;
-  while (sent_.size() > per_window_) sent_.pop_front();
+  memory_.throttled_rate = 0;
+  while (memory_.sent.size() > per_window_) memory_.sent.pop_front();
+}
+
+void Pacer::recall(Memory memory) {
+  memory_ = std::move(memory);
+  while (memory_.sent.size() > per_window_) memory_.sent.pop_front();
 }
 
 nanoseconds Pacer::guard() const {
-  return std::clamp(nanoseconds{std::llround(3 * deviation_ns_)}, k_least_guard, k_most_guard);
+  return std::clamp(nanoseconds{std::llround(3 * memory_.deviation_ns)}, k_least_guard, k_most_guard);
 }
 
 nanoseconds Pacer::window() const {
@@ -46,15 +52,16 @@ nanoseconds Pacer::interval(double rate) const {
 }
 
 double Pacer::rate(Instant now) const {
-  if (throttled_rate_ == 0) return limit_;
-  const auto clean = std::max(nanoseconds{now - paused_until_}, nanoseconds{0});
+  if (memory_.throttled_rate == 0) return limit_;
+  const auto clean = std::max(nanoseconds{now - memory_.paused_until}, nanoseconds{0});
   const auto steps = static_cast<double>(clean / k_recovery_step);
-  return std::min(limit_, throttled_rate_ + steps * k_recovery_share * limit_);
+  return std::min(limit_, memory_.throttled_rate + steps * k_recovery_share * limit_);
 }
 
 Instant Pacer::next_at() const {
-  auto at = schedule_;
-  if (sent_.size() >= per_window_) at = std::max(at, sent_[sent_.size() - per_window_] + window());
+  auto at = memory_.schedule;
+  if (memory_.sent.size() >= per_window_)
+    at = std::max(at, memory_.sent[memory_.sent.size() - per_window_] + window());
   return at;
 }
 
@@ -63,41 +70,43 @@ Instant Pacer::due_after(std::size_t ahead, Instant now) const {
   return first + interval(rate(first)) * static_cast<long long>(ahead);
 }
 
-void Pacer::take(Instant now) {
-  schedule_ = (sent_.empty() ? now : std::max(schedule_, now - k_catch_up)) + interval(rate(now));
-  sent_.push_back(now);
-  while (sent_.size() > per_window_) sent_.pop_front();
+bool Pacer::take(Instant now) {
+  memory_.schedule =
+      (memory_.sent.empty() ? now : std::max(memory_.schedule, now - k_catch_up)) + interval(rate(now));
+  memory_.sent.push_back(now);
+  while (memory_.sent.size() > per_window_) memory_.sent.pop_front();
+  return true;
 }
 
 void Pacer::left(Instant permit, Instant at) {
   // Equal permits are interchangeable. The list stays sorted because what left late moves behind what left
   // before it.
-  const auto found = std::lower_bound(sent_.begin(), sent_.end(), permit);
-  if (found == sent_.end() || *found != permit || at <= permit) return;
-  const auto behind = std::upper_bound(found, sent_.end(), at);
+  const auto found = std::lower_bound(memory_.sent.begin(), memory_.sent.end(), permit);
+  if (found == memory_.sent.end() || *found != permit || at <= permit) return;
+  const auto behind = std::upper_bound(found, memory_.sent.end(), at);
   std::rotate(found, found + 1, behind);
   *(behind - 1) = at;
 }
 
 void Pacer::observe(nanoseconds round_trip) {
   const auto sample = static_cast<double>(round_trip.count());
-  if (!measured_) mean_ns_ = sample, measured_ = true;
+  if (!memory_.measured) memory_.mean_ns = sample, memory_.measured = true;
   // The estimators of TCP (RFC 6298 section 2), slower: one stray answer shall not widen the guard for long.
-  deviation_ns_ += (std::abs(sample - mean_ns_) - deviation_ns_) / 16;
-  mean_ns_ += (sample - mean_ns_) / 16;
+  memory_.deviation_ns += (std::abs(sample - memory_.mean_ns) - memory_.deviation_ns) / 16;
+  memory_.mean_ns += (sample - memory_.mean_ns) / 16;
 }
 
 void Pacer::throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) {
   const auto wait = retry_after ? std::max<nanoseconds>(*retry_after, k_pause_after_429) : k_pause_after_429;
-  const bool same_episode = throttled_rate_ != 0 && sent <= pause_began_;
+  const bool same_episode = memory_.throttled_rate != 0 && sent <= memory_.pause_began;
   if (!same_episode) {
-    throttled_rate_ = std::max(rate(now) / 2, limit_ * k_floor_share);
-    pause_began_ = now;
+    memory_.throttled_rate = std::max(rate(now) / 2, limit_ * k_floor_share);
+    memory_.pause_began = now;
   }
-  paused_until_ = std::max(paused_until_, now + wait);
-  hold(paused_until_);
+  memory_.paused_until = std::max(memory_.paused_until, now + wait);
+  hold(memory_.paused_until);
 }
 
-void Pacer::hold(Instant until) { schedule_ = std::max(schedule_, until); }
+void Pacer::hold(Instant until) { memory_.schedule = std::max(memory_.schedule, until); }
 
 }  // namespace cardvoid::dispatch

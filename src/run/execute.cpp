@@ -4,6 +4,7 @@
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/runner.hpp>
+#include <cardvoid/run/shared_pace.hpp>
 #include <random>
 
 #include "asio_loop.hpp"
@@ -103,8 +104,13 @@ Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& 
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};
   std::mt19937 random{std::random_device{}()};
-  auto report = execute(job, ledger, order, events,
-                        {loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); }});
+  const auto warn = [&](const std::string& why) {
+    if (events.notice) events.notice({dispatch::Notice::warning, why});
+  };
+  const Doors doors{
+      loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); },
+      [&](const Doors::Brands& brands) { return shared_paces(job, brands, loop.now().steady, warn); }};
+  auto report = execute(job, ledger, order, events, doors);
   if (report) report->commits = journal.commits();
   return report;
 }

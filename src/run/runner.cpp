@@ -30,11 +30,22 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
   return settings;
 }
 
+std::vector<std::unique_ptr<dispatch::Pace>> paces_for(const std::vector<ledger::Cursor>& cursors,
+                                                       const Doors& doors) {
+  if (!doors.paces) return {};
+  Doors::Brands brands;
+  for (const auto& cursor : cursors) brands.push_back(cursor.brand_id);
+  return doors.paces(brands);
+}
+
 }  // namespace
 
 Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
                std::vector<ledger::Cursor> cursors, ledger::RunId run)
-    : events_{events}, doors_{doors}, run_{run}, dispatcher_{dispatch_settings(job, order, cursors.size())} {
+    : events_{events},
+      doors_{doors},
+      run_{run},
+      dispatcher_{dispatch_settings(job, order, cursors.size()), paces_for(cursors, doors)} {
   for (auto& cursor : cursors) cursors_.push_back(std::make_shared<ledger::Cursor>(std::move(cursor)));
   doors_.store.on_failure([this](Error error) { abandon(std::move(error)); });
 }

@@ -36,6 +36,25 @@ Pipe make_pipe() {
   return {FileDescriptor{ends[0]}, FileDescriptor{ends[1]}};
 }
 
+// Runs share their pace through files in there; it goes with this process.
+struct StateFolder {
+  StateFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "cardvoid-state-XXXXXX").string();
+    if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp"};
+    path = name;
+  }
+  ~StateFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  std::filesystem::path path;
+};
+
+const std::filesystem::path& state_folder() {
+  static const StateFolder folder;
+  return folder.path;
+}
+
 std::vector<std::string> environment_with(const std::map<std::string, std::string>& added) {
   std::vector<std::string> all;
   for (char** each = environ; *each; ++each) {
@@ -66,6 +85,7 @@ void write_all(int fd, std::string_view text) {
 
 Program::Program(std::vector<std::string> arguments, Circumstances circumstances) {
   arguments.insert(arguments.begin(), CARDVOID_BINARY);
+  circumstances.environment.try_emplace("XDG_STATE_HOME", state_folder().string());
   auto environment = environment_with(circumstances.environment);
   const auto argv = pointers(arguments), envp = pointers(environment);
   const auto folder = circumstances.folder.string();

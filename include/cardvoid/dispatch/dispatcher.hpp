@@ -21,6 +21,7 @@
 #include <cardvoid/model/ruling.hpp>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <queue>
 #include <string>
@@ -96,13 +97,15 @@ struct Snapshot {
   int waiting = 0;    // for their back-off to end
   double rate = 0;    // allowed at present, requests/s, over all lanes
   bool paused_by_429 = false;
+  std::size_t shared_with = 0;  // other runs that want requests of the same quotas
   EndpointHealth::State primary{}, backup{};
   std::uint64_t retries = 0, throttled = 0, read_backs = 0;
 };
 
 class Dispatcher {
  public:
-  explicit Dispatcher(Settings settings);
+  // `paces`: one for each lane; fewer, and the others are paced by themselves, at requests_per_second.
+  explicit Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> paces = {});
 
   // The next thing to do. Call it again and again until it says Wait or Finished, and after every event
   // below.
@@ -157,8 +160,7 @@ class Dispatcher {
   using Tasks = std::unordered_map<model::RowId, Task>;
 
   struct LaneState {
-    explicit LaneState(double requests_per_second) : pacer{requests_per_second} {}
-    Pacer pacer;
+    std::unique_ptr<Pace> pace;
     std::deque<model::RowId> read_backs, resends, fresh;  // ready to be prepared, in this order
     std::deque<model::RowId> prepared;
     int preparing = 0, waiting = 0;

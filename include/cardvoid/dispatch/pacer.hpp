@@ -3,6 +3,7 @@
 // argument.
 
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/dispatch/pace.hpp>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -17,54 +18,49 @@ namespace cardvoid::dispatch {
 // spread of round trips.
 //
 // `now` never goes backwards between calls. Not thread-safe.
-class Pacer {
+class Pacer final : public Pace {
  public:
   // requests_per_second > 0, may be fractional.
   explicit Pacer(double requests_per_second);
 
-  // The earliest instant for the next request; in the past when it may leave at once.
-  Instant next_at() const;
+  Instant next_at() const override;
+  Instant due_after(std::size_t ahead, Instant now) const override;
+  bool take(Instant now) override;  // always true
+  void left(Instant permit, Instant at) override;
+  // The guard follows the spread of the round trips.
+  void observe(std::chrono::nanoseconds round_trip) override;
+  // Pause, halve the rate, recover slowly (5 % of the limit every 3 s). Several 429 to requests that left
+  // before the pause count once.
+  void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) override;
+  void hold(Instant until) override;
+  void set_limit(double requests_per_second) override;
 
-  // When the request after `ahead` others would be due: how far to prepare.
-  Instant due_after(std::size_t ahead, Instant now) const;
-
-  // Takes the permit for one request that leaves now. Call only when next_at() <= now.
-  void take(Instant now);
-
-  // The request that took its permit at `permit` really left at `at`, a little later.
-  void left(Instant permit, Instant at);
-
-  // A round trip was measured: the guard follows its spread.
-  void observe(std::chrono::nanoseconds round_trip);
-
-  // The platform said 429 to a request that left at `sent`: pause, halve the rate, recover slowly (5 % of the
-  // limit every 3 s). Several 429 to requests that left before the pause count once.
-  void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after);
-
-  // Nothing may leave before `until`: a run that follows closely on another must not add up with it.
-  void hold(Instant until);
-
-  // Changes the limit while running; what has been sent is not forgotten.
-  void set_limit(double requests_per_second);
-
-  double rate(Instant now) const;  // requests/s at present: below the limit after a 429
+  double rate(Instant now) const override;
   double limit() const { return limit_; }
-  bool paused(Instant now) const { return now < paused_until_; }
+  bool paused(Instant now) const override { return now < memory_.paused_until; }
   std::chrono::nanoseconds guard() const;
   std::chrono::nanoseconds window() const;  // with the guard
+  std::chrono::nanoseconds interval(Instant now) const { return interval(rate(now)); }
+
+  // All that a pacer knows but its limit: what several processes hand to each other.
+  struct Memory {
+    std::deque<Instant> sent;  // the last ones, oldest first; at most one window's worth
+    Instant schedule{};        // where even spacing puts the next one
+    Instant paused_until{};
+    Instant pause_began{};
+    double throttled_rate = 0;  // rate right after the last 429; 0: never throttled
+    double mean_ns = 0, deviation_ns = 0;
+    bool measured = false;
+  };
+  const Memory& memory() const { return memory_; }
+  void recall(Memory memory);
 
  private:
   std::chrono::nanoseconds interval(double rate) const;
 
   double limit_;
-  std::size_t per_window_;    // requests in one window: ceil(limit)
-  std::deque<Instant> sent_;  // the last per_window_ of them, oldest first
-  Instant schedule_{};        // where even spacing puts the next one
-  Instant paused_until_{};
-  Instant pause_began_{};
-  double throttled_rate_ = 0;  // rate right after the last 429; 0: never throttled
-  double mean_ns_ = 0, deviation_ns_ = 0;
-  bool measured_ = false;
+  std::size_t per_window_;  // requests in one window: ceil(limit)
+  Memory memory_;
 };
 
 }  // namespace cardvoid::dispatch

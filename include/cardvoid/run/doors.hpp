@@ -8,6 +8,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/dispatch/pace.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
@@ -15,7 +16,10 @@
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace cardvoid::run {
 
@@ -81,6 +85,10 @@ struct Doors {
   Transport& transport;
   Store& store;
   std::function<std::uint32_t()> draw;  // uniform in [0, 2^32): for jitter only, no secret
+  // The pace of each lane: one with nullopt, or one for each of these brands. Empty, or fewer than asked for:
+  // the others are paced by themselves.
+  using Brands = std::vector<std::optional<std::string>>;
+  std::function<std::vector<std::unique_ptr<dispatch::Pace>>(const Brands&)> paces = {};
 };
 
 }  // namespace cardvoid::run

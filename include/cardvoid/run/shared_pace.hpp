@@ -1,0 +1,105 @@
+#pragma once
+// One rate limit for all jobs on this machine that sign for the same merchant: the pacer's memory lies in a
+// file of the user's state directory, and whoever sends looks there and leaves its mark, under a lock that is
+// held for microseconds and dies with its holder.
+//
+// Every run stays below its own limit; all together stay below the greatest limit that one of them has.
+// Whoever sent last lets the others go first, so that they take turns. What a run that was killed has sent
+// still counts.
+
+#include <algorithm>
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/dispatch/pacer.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cardvoid::model {
+struct Job;
+}
+
+namespace cardvoid::run {
+
+// Where users' programs keep such things: $XDG_STATE_HOME/cardvoid, else ~/.local/state/cardvoid (XDG Base
+// Directory Specification 0.8). Not the runtime directory: cron and a login shell must meet.
+// Error: cannot_create, when the user has no home.
+Result<std::filesystem::path> state_folder();
+
+// The file for whom these requests count: signer, endpoints, this machine, and the brand where the limit is
+// per brand.
+std::string pace_file_name(const model::Job& job, const std::optional<std::string>& brand);
+
+class SharedPace final : public dispatch::Pace {
+ public:
+  struct Settings {
+    std::filesystem::path file;      // made when missing, 0600, and its folders
+    double requests_per_second = 5;  // this run's
+    std::string boot_id;             // of the steady clock: what another boot left means nothing
+    std::uint64_t participant = 0;   // random, other than those of other runs
+    std::function<void(const std::string&)> warn;  // called once, when the file cannot be used any more:
+                                                   // from then on this run is paced by itself
+  };
+  // Error: cannot_create, when the file cannot be made or locked.
+  static Result<std::unique_ptr<SharedPace>> open(Settings settings, Instant now);
+  SharedPace(const SharedPace&) = delete;
+  SharedPace& operator=(const SharedPace&) = delete;
+  ~SharedPace() override;
+
+  Instant next_at() const override;
+  Instant due_after(std::size_t ahead, Instant now) const override;
+  bool take(Instant now) override;
+  void left(Instant permit, Instant at) override;
+  void observe(std::chrono::nanoseconds round_trip) override;
+  void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) override;
+  void hold(Instant until) override { own_.hold(until); }
+  void set_limit(double requests_per_second) override { own_.set_limit(requests_per_second); }
+  double rate(Instant now) const override { return std::min(own_.rate(now), all_.rate(now)); }
+  bool paused(Instant now) const override { return own_.paused(now) || all_.paused(now); }
+  std::size_t shared_with() const override { return present_; }
+
+ private:
+  struct Participant {
+    std::uint64_t id = 0;  // 0: free
+    double limit = 0;
+    Instant seen{}, taken{};  // when it looked in and had a permit last
+    Instant wants_until{};    // it comes for one until then
+  };
+
+  SharedPace(Settings settings, FileDescriptor file, Instant now);
+  // Looks into the file, does `change`, and writes it back. False: somebody else holds the lock just now, or
+  // the file is of no use any more.
+  bool update(Instant now, const std::function<void(Participant& self)>& change);
+  void tell(Instant now, std::function<void(dispatch::Pacer& all)> what);
+  bool read(Instant now);
+  bool write();
+  void count_others(Instant now);
+  Participant& self();
+  std::chrono::nanoseconds head_start() const;
+  void give_up(const std::string& why);
+
+  Settings settings_;
+  FileDescriptor file_;  // none: we are paced by ourselves
+  dispatch::Pacer own_;
+  dispatch::Pacer all_;  // as of the last look into the file
+  std::vector<Participant> participants_;
+  double greatest_limit_ = 0;
+  std::size_t present_ = 0, wanting_ = 0;  // others
+  int turn_ = 0;                           // how many of them go first
+  std::vector<std::function<void(dispatch::Pacer&)>> untold_;
+  Instant look_again_{};  // the file was locked
+  Instant last_now_;
+  std::vector<char> buffer_;
+};
+
+// The paces of a job's lanes, for Doors::paces. Where the file cannot be used that is said in `warn`, and the
+// run is paced by itself.
+std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
+    const model::Job& job, const std::vector<std::optional<std::string>>& brands, Instant now,
+    const std::function<void(const std::string&)>& warn);
+
+}  // namespace cardvoid::run

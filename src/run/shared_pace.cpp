@@ -1,0 +1,389 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/run/shared_pace.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <utility>
+
+namespace cardvoid::run {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Who has not looked in for so long does not count: it was killed, or has nothing to send.
+constexpr auto k_forgotten_after = 10s;
+// Who was told to come again is waited for so long.
+constexpr auto k_grace = 50ms;
+// The next in turn has so long a head start; at high rates a twentieth of the interval.
+constexpr std::chrono::nanoseconds k_most_head_start = 5ms, k_least_head_start = 100us;
+// The lock is held for microseconds. Somebody may be suspended while holding it: then others look again.
+constexpr int k_lock_tries = 50;
+constexpr auto k_look_again = 1ms;
+// A memory that puts the next request later than this is no memory.
+constexpr auto k_most_ahead = 24h;
+constexpr std::size_t k_most_sent = 1'000'000, k_participants = 16;
+// Files of quotas that nobody has used for so long are removed; a sandbox leaves one for every port.
+constexpr auto k_unused_after = 7 * 24h;
+constexpr std::string_view k_suffix = ".pace";
+
+// The file, in this machine's own byte order: it never leaves it.
+struct StoredParticipant {
+  std::uint64_t id;
+  double limit;
+  std::int64_t seen, taken, wants_until;
+};
+struct Stored {
+  std::array<char, 8> magic;
+  std::array<char, 40> boot_id;
+  std::int64_t schedule, paused_until, pause_began;
+  double throttled_rate, mean_ns, deviation_ns;
+  std::int64_t measured;
+  std::array<StoredParticipant, k_participants> participants;
+  std::uint64_t sent;  // so many times follow
+};
+constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '1', '\n'};
+
+std::int64_t as_number(Instant at) { return at.time_since_epoch().count(); }
+Instant as_instant(std::int64_t number) { return Instant{Instant::duration{number}}; }
+
+std::array<char, 40> as_stored(const std::string& boot_id) {
+  std::array<char, 40> stored{};
+  std::copy_n(boot_id.begin(), std::min(boot_id.size(), stored.size()), stored.begin());
+  return stored;
+}
+
+std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+Result<FileDescriptor> open_file(const fs::path& path) {
+  FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (file) return file;
+  return Error{Errc::cannot_create,
+               fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
+}
+
+enum class Locking { done, busy, failed };
+
+Locking set_lock(int fd, short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  for (int i = 0; i < k_lock_tries; ++i) {
+    if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return Locking::done;
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR) return Locking::failed;
+    ::sched_yield();
+  }
+  return Locking::busy;
+}
+
+// As far as nobody holds one of them now.
+void remove_unused(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator{folder, ignored}) {
+    if (entry.path().extension() != k_suffix || !entry.is_regular_file(ignored)) continue;
+    const auto age = fs::file_time_type::clock::now() - entry.last_write_time(ignored);
+    if (!ignored && age > k_unused_after) fs::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
+Result<fs::path> state_folder() {
+  // The specification: a relative path is invalid and to be ignored.
+  if (const auto* named = std::getenv("XDG_STATE_HOME"); named && *named == '/')
+    return fs::path{named} / "cardvoid";
+  if (const auto* home = std::getenv("HOME"); home && *home == '/')
+    return fs::path{home} / ".local/state/cardvoid";
+  std::array<char, 4096> buffer{};
+  passwd entry{}, *found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found &&
+      found->pw_dir && *found->pw_dir == '/')
+    return fs::path{found->pw_dir} / ".local/state/cardvoid";
+  return Error{Errc::cannot_create, "neither XDG_STATE_HOME nor HOME names a folder"};
+}
+
+std::string pace_file_name(const model::Job& job, const std::optional<std::string>& brand) {
+  const auto& signer = job.merchant.api == model::Api::partner ? job.merchant.mchid : job.merchant.brand_id;
+  auto first = job.endpoints.primary.text(), second = job.endpoints.backup.text();
+  if (second < first) std::swap(first, second);
+  auto name =
+      fmt::format("{}{}@{}+{}@{}", signer, brand ? "-brand-" + *brand : "", first, second, host_name());
+  for (auto& c : name)
+    if (c == '/' || static_cast<unsigned char>(c) <= ' ') c = '_';
+  constexpr std::size_t k_longest = 200;  // of the 255 bytes of a file name
+  if (name.size() > k_longest)
+    name = fmt::format("{}-{:016x}", name.substr(0, k_longest), std::hash<std::string>{}(name));
+  return name + std::string{k_suffix};
+}
+
+Result<std::unique_ptr<SharedPace>> SharedPace::open(Settings settings, Instant now) {
+  std::error_code error;
+  const auto folder = settings.file.parent_path();
+  const bool is_new = fs::create_directories(folder, error);
+  if (error)
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: cannot be made: {}", folder.string(), error.message())};
+  if (is_new) fs::permissions(folder, fs::perms::owner_all, error);
+  auto file = open_file(settings.file);
+  if (!file) return file.error();
+  std::unique_ptr<SharedPace> pace{new SharedPace{std::move(settings), std::move(*file), now}};
+  std::string fault;
+  const auto warn = std::exchange(pace->settings_.warn, [&](const std::string& why) { fault = why; });
+  pace->update(now, [](Participant&) {});
+  if (!fault.empty()) return Error{Errc::cannot_create, fault};
+  pace->settings_.warn = warn;
+  return pace;
+}
+
+SharedPace::SharedPace(Settings settings, FileDescriptor file, Instant now)
+    : settings_{std::move(settings)},
+      file_{std::move(file)},
+      own_{settings_.requests_per_second},
+      all_{settings_.requests_per_second},
+      participants_(k_participants),
+      last_now_{now} {}
+
+SharedPace::~SharedPace() {
+  if (!file_) return;
+  settings_.warn = nullptr;
+  update(last_now_, [](Participant& self) { self = {}; });
+}
+
+Instant SharedPace::next_at() const {
+  auto at = own_.next_at();
+  if (file_) at = std::max({at, all_.next_at() + head_start(), look_again_});
+  return at;
+}
+
+// What those who go first have of the next permit.
+std::chrono::nanoseconds SharedPace::head_start() const {
+  return turn_ * std::clamp(all_.interval(last_now_) / 20, k_least_head_start, k_most_head_start);
+}
+
+Instant SharedPace::due_after(std::size_t ahead, Instant now) const {
+  if (!file_) return own_.due_after(ahead, now);
+  return std::max({own_.due_after(ahead, now), all_.due_after(ahead * (1 + wanting_), now), look_again_});
+}
+
+bool SharedPace::take(Instant now) {
+  if (!file_) return own_.take(now);
+  bool taken = false;
+  const bool known = update(now, [&](Participant& self) {
+    if (const auto next = next_at(); next > now) {
+      self.wants_until = next + k_grace;
+      return;
+    }
+    taken = own_.take(now) && all_.take(now);
+    self.taken = now;
+    self.wants_until = {};
+  });
+  if (!file_) return own_.next_at() <= now && own_.take(now);
+  if (!known) look_again_ = now + k_look_again;
+  return taken;
+}
+
+void SharedPace::left(Instant permit, Instant at) {
+  own_.left(permit, at);
+  tell(at, [permit, at](dispatch::Pacer& all) { all.left(permit, at); });
+}
+
+void SharedPace::observe(std::chrono::nanoseconds round_trip) {
+  own_.observe(round_trip);
+  tell(last_now_, [round_trip](dispatch::Pacer& all) { all.observe(round_trip); });
+}
+
+void SharedPace::throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) {
+  own_.throttled(now, sent, retry_after);
+  tell(now, [=](dispatch::Pacer& all) { all.throttled(now, sent, retry_after); });
+}
+
+// What finds the file locked is told with the next look into it.
+void SharedPace::tell(Instant now, std::function<void(dispatch::Pacer&)> what) {
+  if (!file_) return;
+  untold_.push_back(std::move(what));
+  update(now, [](Participant&) {});
+}
+
+bool SharedPace::update(Instant now, const std::function<void(Participant&)>& change) {
+  last_now_ = std::max(last_now_, now);
+  // Somebody may have removed it: then the others meet at a new one.
+  struct stat state {};
+  if (::fstat(file_.get(), &state) == 0 && state.st_nlink == 0) {
+    auto again = open_file(settings_.file);
+    if (!again) return give_up(again.error().what), false;
+    file_ = std::move(*again);
+  }
+  const auto locking = set_lock(file_.get(), F_WRLCK);
+  if (locking == Locking::failed) return give_up(std::strerror(errno)), false;
+  if (locking == Locking::busy) return false;
+  bool good = read(last_now_);
+  if (good) {
+    for (const auto& each : std::exchange(untold_, {})) each(all_);
+    auto& mine = self();
+    mine.limit = settings_.requests_per_second;
+    mine.seen = last_now_;
+    change(mine);
+    good = write();
+  }
+  const int error = errno;
+  set_lock(file_.get(), F_UNLCK);
+  if (!good) give_up(std::strerror(error));
+  return good;
+}
+
+bool SharedPace::read(Instant now) {
+  ssize_t got = 0;
+  for (;;) {
+    buffer_.resize(std::max(buffer_.capacity(), sizeof(Stored) + 64 * sizeof(std::int64_t)));
+    got = ::pread(file_.get(), buffer_.data(), buffer_.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return false;
+    if (static_cast<std::size_t>(got) < buffer_.size()) break;
+    buffer_.resize(buffer_.size() * 2);
+  }
+  Stored stored{};
+  const auto size = static_cast<std::size_t>(got);
+  if (size >= sizeof stored) std::memcpy(&stored, buffer_.data(), sizeof stored);
+  const bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
+                       size >= sizeof stored + stored.sent * sizeof(std::int64_t) &&
+                       as_instant(stored.schedule) < now + k_most_ahead &&
+                       as_instant(stored.paused_until) < now + k_most_ahead;
+  const bool is_of_this_boot = is_ours && stored.boot_id == as_stored(settings_.boot_id);
+  participants_.assign(k_participants, {});
+  dispatch::Pacer::Memory memory;
+  if (is_of_this_boot) {
+    for (std::size_t i = 0; i < k_participants; ++i) {
+      const auto& from = stored.participants[i];
+      participants_[i] = {from.id, from.limit, as_instant(from.seen), as_instant(from.taken),
+                          as_instant(from.wants_until)};
+    }
+    memory.schedule = as_instant(stored.schedule);
+    memory.paused_until = as_instant(stored.paused_until);
+    memory.pause_began = as_instant(stored.pause_began);
+    memory.throttled_rate = stored.throttled_rate;
+    memory.mean_ns = stored.mean_ns, memory.deviation_ns = stored.deviation_ns;
+    memory.measured = stored.measured != 0;
+    for (std::size_t i = 0; i < stored.sent; ++i) {
+      std::int64_t at = 0;
+      std::memcpy(&at, buffer_.data() + sizeof stored + i * sizeof at, sizeof at);
+      memory.sent.push_back(as_instant(at));
+    }
+  } else if (size > 0 && !is_ours) {
+    memory.schedule = now + own_.window();  // whatever was sent lately is unknown
+  }
+  count_others(now);
+  all_ = dispatch::Pacer{greatest_limit_};
+  all_.recall(std::move(memory));
+  return true;
+}
+
+void SharedPace::count_others(Instant now) {
+  greatest_limit_ = settings_.requests_per_second;
+  present_ = wanting_ = 0, turn_ = 0;
+  const auto my_last = self().taken;
+  for (const auto& other : participants_) {
+    if (other.id == 0 || other.id == settings_.participant) continue;
+    const bool wants = other.wants_until >= now;
+    if (!wants && now - other.seen > k_forgotten_after) continue;
+    ++present_;
+    greatest_limit_ = std::max(greatest_limit_, other.limit);
+    if (!wants) continue;
+    ++wanting_;
+    if (other.taken < my_last) ++turn_;
+  }
+}
+
+bool SharedPace::write() {
+  Stored stored{};
+  const auto& memory = all_.memory();
+  stored.magic = k_magic;
+  stored.boot_id = as_stored(settings_.boot_id);
+  stored.schedule = as_number(memory.schedule);
+  stored.paused_until = as_number(memory.paused_until);
+  stored.pause_began = as_number(memory.pause_began);
+  stored.throttled_rate = memory.throttled_rate;
+  stored.mean_ns = memory.mean_ns, stored.deviation_ns = memory.deviation_ns;
+  stored.measured = memory.measured ? 1 : 0;
+  for (std::size_t i = 0; i < k_participants; ++i) {
+    const auto& from = participants_[i];
+    stored.participants[i] = {from.id, from.limit, as_number(from.seen), as_number(from.taken),
+                              as_number(from.wants_until)};
+  }
+  stored.sent = memory.sent.size();
+  buffer_.resize(sizeof stored + memory.sent.size() * sizeof(std::int64_t));
+  std::memcpy(buffer_.data(), &stored, sizeof stored);
+  auto* to = buffer_.data() + sizeof stored;
+  for (const auto at : memory.sent) {
+    const auto number = as_number(at);
+    std::memcpy(to, &number, sizeof number);
+    to += sizeof number;
+  }
+  const auto put = ::pwrite(file_.get(), buffer_.data(), buffer_.size(), 0);
+  if (put >= 0 && static_cast<std::size_t>(put) < buffer_.size()) errno = ENOSPC;
+  return put == static_cast<ssize_t>(buffer_.size());
+}
+
+// Our line; a new one in the place of whoever has been silent for longest.
+SharedPace::Participant& SharedPace::self() {
+  auto* place = participants_.data();
+  for (auto& each : participants_) {
+    if (each.id == settings_.participant) return each;
+    if (each.id == 0 ? place->id != 0 : (place->id != 0 && each.seen < place->seen)) place = &each;
+  }
+  *place = {settings_.participant, settings_.requests_per_second, {}, {}, {}};
+  return *place;
+}
+
+void SharedPace::give_up(const std::string& why) {
+  file_ = {};
+  present_ = wanting_ = 0, turn_ = 0;
+  if (settings_.warn) settings_.warn(fmt::format("{}: {}", settings_.file.string(), why));
+}
+
+std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
+    const model::Job& job, const std::vector<std::optional<std::string>>& brands, Instant now,
+    const std::function<void(const std::string&)>& warn) {
+  std::vector<std::unique_ptr<dispatch::Pace>> paces;
+  const auto unshared = [warn](const std::string& why) {
+    warn(
+        fmt::format("the limit is not shared with other jobs of this merchant: {}; give each its part of "
+                    "limits.requests_per_second, or run one after the other",
+                    why));
+  };
+  const auto folder = state_folder();
+  if (!folder) return unshared(folder.error().what), std::move(paces);
+  std::string boot_id = "unknown";
+  if (auto text = read_file("/proc/sys/kernel/random/boot_id", 100, Errc::io)) boot_id = std::move(*text);
+  std::random_device random;
+  for (const auto& brand : brands) {
+    SharedPace::Settings settings;
+    settings.file = *folder / pace_file_name(job, brand);
+    settings.requests_per_second = job.limits.requests_per_second;
+    settings.boot_id = boot_id;
+    settings.participant = (std::uint64_t{random()} << 32) | random() | 1;
+    settings.warn = unshared;
+    auto pace = SharedPace::open(std::move(settings), now);
+    if (!pace) return unshared(pace.error().what), std::move(paces);
+    paces.push_back(std::move(*pace));
+  }
+  remove_unused(*folder);
+  return paces;
+}
+
+}  // namespace cardvoid::run

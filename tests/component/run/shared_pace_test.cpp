@@ -1,0 +1,269 @@
+// Several runs that share one limit through a file, in virtual time.
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/run/shared_pace.hpp>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <random>
+
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace std::chrono_literals;
+  using run::SharedPace;
+
+  namespace {
+
+  struct Rig {
+    Rig() {
+      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-pace-XXXXXX").string();
+      folder = mkdtemp(name.data());
+      file = folder / "state" / "quota.pace";
+    }
+    ~Rig() {
+      runs.clear();
+      std::filesystem::remove_all(folder);
+    }
+    Rig(const Rig&) = delete;
+    Rig& operator=(const Rig&) = delete;
+
+    SharedPace& begin(double requests_per_second, const std::string& boot_id = "this boot") {
+      SharedPace::Settings settings;
+      settings.file = file;
+      settings.requests_per_second = requests_per_second;
+      settings.boot_id = boot_id;
+      settings.participant = ++last_participant;
+      settings.warn = [this](const std::string& why) { warnings.push_back(why); };
+      auto pace = SharedPace::open(std::move(settings), now);
+      REQUIRE(pace.has_value());
+      runs.push_back(std::move(*pace));
+      sent.emplace_back();
+      return *runs.back();
+    }
+
+    // All runs that are in `sending` send as fast as they may, each waking a little late as processes do.
+    void send_for(milliseconds span, const std::vector<std::size_t>& sending) {
+      const auto end = now + span;
+      for (;;) {
+        std::size_t next = 0;
+        auto at = Instant::max();
+        for (const auto i : sending) {
+          const auto wakes = std::max(runs[i]->next_at(), now) + std::chrono::microseconds{chance() % 300};
+          if (wakes < at) at = wakes, next = i;
+        }
+        if (at >= end) break;
+        now = at;
+        if (!runs[next]->take(now)) continue;
+        // It leaves a little later, and its answer takes some time.
+        const auto left = now + std::chrono::microseconds{chance() % 1000};
+        runs[next]->left(now, left);
+        runs[next]->observe(80ms + std::chrono::microseconds{chance() % 8000});
+        sent[next].push_back(left);
+        all.push_back(left);
+        now = left;
+      }
+      now = end;
+    }
+
+    std::size_t most_in_any(std::chrono::nanoseconds span) const {
+      auto times = all;
+      std::sort(times.begin(), times.end());
+      std::size_t most = 0;
+      std::deque<Instant> window;
+      for (const auto at : times) {
+        window.push_back(at);
+        while (at - window.front() >= span) window.pop_front();
+        most = std::max(most, window.size());
+      }
+      return most;
+    }
+    std::vector<std::size_t> counts() const {
+      std::vector<std::size_t> all_counts;
+      for (const auto& each : sent) all_counts.push_back(each.size());
+      return all_counts;
+    }
+
+    std::filesystem::path folder, file;
+    Instant now = Instant{} + 5h;
+    std::vector<std::unique_ptr<SharedPace>> runs;
+    std::vector<std::vector<Instant>> sent;
+    std::vector<Instant> all;
+    std::vector<std::string> warnings;
+    std::uint64_t last_participant = 0;
+    std::mt19937 chance{7};
+  };
+
+  model::Job plain_job() {
+    model::Job job;
+    job.merchant.mchid = "1900000001";
+    return job;
+  }
+
+  }  // namespace
+
+  TEST_CASE("shared pace: several runs together stay below the limit and take turns") {
+    for (const double limit : {0.5, 5.0, 40.0}) {
+      Rig rig;
+      rig.begin(limit), rig.begin(limit), rig.begin(limit);
+      rig.send_for(10min, {0, 1, 2});
+      CAPTURE(limit);
+      const auto window = std::chrono::duration<double>{std::ceil(limit) / limit};
+      CHECK(rig.most_in_any(std::chrono::duration_cast<std::chrono::nanoseconds>(window)) <=
+            std::ceil(limit));
+      const auto counts = rig.counts();
+      const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+      CHECK(*most - *least <= 2 + *most / 20);
+      CHECK(static_cast<double>(rig.all.size()) > limit * 600 * 0.93);
+    }
+  }
+
+  TEST_CASE("shared pace: alone a run is as fast as without sharing") {
+    Rig rig;
+    rig.begin(5);
+    rig.send_for(2min, {0});
+    dispatch::Pacer pacer{5};
+    std::size_t taken = 0;
+    for (Instant now{5h}; now < Instant{5h} + 2min; now = pacer.next_at(), ++taken) {
+      pacer.take(now);
+      pacer.observe(80ms);
+    }
+    CHECK(rig.all.size() + 5 >= taken);
+    CHECK(rig.runs[0]->shared_with() == 0);
+  }
+
+  TEST_CASE("shared pace: what an ended run has sent still counts for the next one") {
+    Rig rig;
+    rig.begin(5);
+    for (int i = 0; i < 200; ++i) {  // many short runs, one after the other
+      rig.send_for(450ms, {rig.runs.size() - 1});
+      rig.runs.back().reset();
+      rig.begin(5);
+    }
+    CHECK(rig.most_in_any(1s) <= 5);
+    CHECK(rig.all.size() > 400);
+  }
+
+  TEST_CASE("shared pace: a run that died in its turn costs the others nothing for long") {
+    Rig rig;
+    rig.begin(5), rig.begin(5);
+    rig.send_for(10s, {0, 1});
+    CHECK(rig.runs[0]->shared_with() == 1);
+    const auto before = rig.sent[0].size();
+    rig.send_for(60s, {0});  // the second one is not heard of any more
+    CHECK(rig.sent[0].size() - before > 60 * 5 * 0.93);
+    CHECK(rig.runs[0]->shared_with() == 0);
+  }
+
+  TEST_CASE("shared pace: each stays below its own limit and all below the greatest") {
+    Rig rig;
+    rig.begin(1), rig.begin(5);
+    rig.send_for(2min, {0, 1});
+    CHECK(rig.most_in_any(1s) <= 5);
+    CHECK(rig.sent[0].size() > 100);  // it may miss its moment by an interval of the faster one
+    CHECK(rig.sent[0].size() <= 121);
+    CHECK(rig.sent[1].size() > 4 * 105);
+    rig.runs[1]->set_limit(1);  // as `cardvoid rate` does: the other one is none the slower
+    const auto before = rig.counts();
+    rig.send_for(1min, {0, 1});
+    CHECK(rig.sent[0].size() - before[0] > 55);
+    CHECK(rig.sent[1].size() - before[1] > 55);
+  }
+
+  TEST_CASE("shared pace: a 429 to one run slows all of them") {
+    Rig rig;
+    rig.begin(5), rig.begin(5);
+    rig.send_for(5s, {0, 1});
+    rig.runs[0]->throttled(rig.now, rig.now - 50ms, 3s);
+    const auto count = rig.sent[1].size();
+    rig.send_for(2900ms, {1});
+    CHECK(rig.sent[1].size() <= count + 1);  // it learns of it when it asks for its next permit
+    CHECK(rig.runs[1]->paused(rig.now));
+    CHECK(rig.runs[1]->rate(rig.now) < 5);
+  }
+
+  TEST_CASE("shared pace: what another boot left means nothing") {
+    Rig rig;
+    rig.begin(0.01);
+    rig.send_for(1s, {0});
+    rig.runs[0].reset();
+    CHECK(rig.begin(0.01).next_at() > rig.now + 90s);
+    CHECK(rig.begin(0.01, "another boot").next_at() <= rig.now);
+  }
+
+  TEST_CASE("shared pace: a file that holds something else costs one window and no more") {
+    Rig rig;
+    std::filesystem::create_directories(rig.file.parent_path());
+    std::ofstream{rig.file} << std::string(5000, 'x');
+    auto& pace = rig.begin(5);
+    CHECK(pace.next_at() > rig.now + 900ms);
+    CHECK(pace.next_at() < rig.now + 1500ms);
+    rig.send_for(10s, {0});
+    CHECK(rig.sent[0].size() > 40);
+    CHECK(rig.begin(5).next_at() < rig.now + 1s);
+  }
+
+  TEST_CASE("shared pace: when the file is removed the runs meet at a new one") {
+    Rig rig;
+    rig.begin(5), rig.begin(5);
+    rig.send_for(10s, {0, 1});
+    std::filesystem::remove(rig.file);
+    rig.send_for(2s, {0, 1});
+    rig.all.clear();
+    rig.send_for(60s, {0, 1});
+    CHECK(rig.most_in_any(1s) <= 5);
+    CHECK(rig.all.size() > 270);
+  }
+
+  TEST_CASE("shared pace: while somebody is suspended with the lock in hand nothing leaves") {
+    Rig rig;
+    auto& pace = rig.begin(5);
+    FileDescriptor other{::open(rig.file.c_str(), O_RDWR | O_CLOEXEC)};
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    REQUIRE(::fcntl(other.get(), F_OFD_SETLK, &lock) == 0);
+    CHECK_FALSE(pace.take(rig.now));
+    CHECK(pace.next_at() > rig.now);
+    CHECK(pace.next_at() <= rig.now + 10ms);
+    other = {};
+    CHECK(pace.take(pace.next_at()));
+    CHECK(rig.warnings.empty());
+  }
+
+  TEST_CASE("shared pace: the file is its owner's alone and named after signer and endpoints") {
+    Rig rig;
+    rig.begin(5);
+    struct stat state {};
+    REQUIRE(::stat(rig.file.c_str(), &state) == 0);
+    CHECK((state.st_mode & 0777) == 0600);
+    REQUIRE(::stat(rig.file.parent_path().c_str(), &state) == 0);
+    CHECK((state.st_mode & 0777) == 0700);
+
+    auto job = plain_job();
+    const auto name = run::pace_file_name(job, std::nullopt);
+    CHECK(name.starts_with("1900000001@api.mch.weixin.qq.com+api2.mch.weixin.qq.com@"));
+    std::swap(job.endpoints.primary, job.endpoints.backup);
+    CHECK(run::pace_file_name(job, std::nullopt) == name);
+    CHECK(run::pace_file_name(job, "1004") != name);
+    job.merchant.mchid = "1900000002";
+    CHECK(run::pace_file_name(job, std::nullopt) != name);
+    job.endpoints.primary.host = std::string(250, 'a');
+    CHECK(run::pace_file_name(job, std::nullopt).size() < 255);
+  }
+
+  TEST_CASE("shared pace: a state directory that cannot be made is an error in words") {
+    Rig rig;
+    std::ofstream{rig.folder / "state"} << "a file";
+    SharedPace::Settings settings;
+    settings.file = rig.file;
+    const auto pace = SharedPace::open(std::move(settings), rig.now);
+    REQUIRE_FALSE(pace.has_value());
+    CHECK(pace.error().what.find(rig.file.parent_path().string()) != std::string::npos);
+  }
+}
