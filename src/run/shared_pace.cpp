@@ -9,6 +9,7 @@
 #include <array>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/shared_pace.hpp>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -121,6 +122,8 @@ Result<fs::path> state_folder() {
 std::string pace_file_name(const model::Job& job, const std::optional<std::string>& brand) {
   const auto& signer = job.merchant.api == model::Api::partner ? job.merchant.mchid : job.merchant.brand_id;
   auto first = job.endpoints.primary.text(), second = job.endpoints.backup.text();
+  for (auto* host : {&first, &second})  // host names know no case
+    for (auto& c : *host) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (second < first) std::swap(first, second);
   auto name =
       fmt::format("{}{}@{}+{}@{}", signer, brand ? "-brand-" + *brand : "", first, second, host_name());
