@@ -112,7 +112,12 @@ CREATE TABLE run (
   sent        INTEGER NOT NULL DEFAULT 0,   -- invalidation requests
   confirmed   INTEGER NOT NULL DEFAULT 0,
   rejected    INTEGER NOT NULL DEFAULT 0,
-  unresolved  INTEGER NOT NULL DEFAULT 0
+  unresolved  INTEGER NOT NULL DEFAULT 0,
+  canary      INTEGER NOT NULL DEFAULT 0,   -- rows that passed it: sent one by one, and read back as INVALID.
+                                            -- 0 again after a trip and after `retry`
+  tripped_by  TEXT,                         -- why it stopped itself: canary, failure_rate, unknown_answer,
+                                            -- wrong_card, contradiction; NULL: it did not
+  culprits    TEXT                          -- the rows that caused it, their ids as a JSON array
 ) STRICT;
 
 -- What the run under way said of itself last, for `status`; one line.
@@ -126,7 +131,9 @@ CREATE TABLE pulse (
   in_flight     INTEGER NOT NULL,
   waiting       INTEGER NOT NULL,           -- for their back-off
   primary_state TEXT NOT NULL,              -- closed: serves; open: does not; half_open: is being probed
-  backup_state  TEXT NOT NULL
+  backup_state  TEXT NOT NULL,
+  canary        INTEGER NOT NULL DEFAULT 0, -- rows that go one by one before the pace opens; 0: it is open
+  canary_passed INTEGER NOT NULL DEFAULT 0  -- of these, done
 ) STRICT;
 
 CREATE VIEW results AS
@@ -154,5 +161,5 @@ SELECT source_line, cause, raw FROM refused_line WHERE id <= (SELECT last_refuse
 CREATE VIEW runs AS
 SELECT id AS run_id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', ended_at / 1000.0, 'unixepoch') AS ended_at, host, pid, version, acknowledge,
-       fingerprint, exit_code, sent, confirmed, rejected, unresolved
+       fingerprint, exit_code, sent, confirmed, rejected, unresolved, ending, tripped_by, culprits
 FROM run;

@@ -11,6 +11,7 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "next_steps.hpp"
 #include "plan.hpp"
 #include "results.hpp"
 #include "version.hpp"
@@ -174,7 +175,7 @@ int run_job(Console& console) {
   };
   events.is_stop_wanted = Interrupt::has_come;
 
-  const auto report = run::execute(*job, keys, *ledger, order, events);
+  auto report = run::execute(*job, keys, *ledger, order, events);
   progress.finish();
   console.attach(nullptr);
   if (!report) return console.fail(report.error());
@@ -189,13 +190,16 @@ int run_job(Console& console) {
   ending.elapsed = report->elapsed;
   ending.exit_code = report->exit_code;
   if (report->stopped) ending.stopped = report->stopped->what;
+  ending.trip = report->trip;
   if (options.json)
     console.answer(report::summary_json(ending));
   else if (!options.quiet)
     console.answer(report::summary_text(ending));
   if (report->stopped && report->exit_code == static_cast<int>(report->stopped->code) &&
-      report->stopped->code != Errc::stopped)
+      report->stopped->code != Errc::stopped) {
+    if (report->trip) report->stopped->what += next_steps(options, report->totals);
     return console.fail(*report->stopped);
+  }
   return report->exit_code;
 }
 

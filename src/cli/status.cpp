@@ -73,6 +73,8 @@ boost::json::object as_json(const ledger::RunRecord& run) {
           {"ended_at", run.ended_at ? value(format_rfc3339(*run.ended_at)) : value()},
           {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
           {"ending", run.ending},
+          {"tripped_by", run.tripped_by.empty() ? value() : value(run.tripped_by)},
+          {"culprits", run.culprits.empty() ? value(boost::json::array()) : boost::json::parse(run.culprits)},
           {"sent", run.counts.sent},
           {"confirmed", run.counts.confirmed},
           {"rejected", run.counts.rejected},
@@ -87,10 +89,16 @@ boost::json::object as_json(const ledger::LockHolder& holder) {
 }
 
 boost::json::object as_json(const ledger::Pulse& pulse) {
-  return {{"at", format_rfc3339(pulse.at)},     {"rate", pulse.rate},
-          {"allowed_rate", pulse.allowed_rate}, {"paused_by_429", pulse.paused_by_429},
-          {"in_flight", pulse.in_flight},       {"waiting", pulse.waiting},
-          {"primary", pulse.primary_state},     {"backup", pulse.backup_state}};
+  return {{"at", format_rfc3339(pulse.at)},
+          {"rate", pulse.rate},
+          {"allowed_rate", pulse.allowed_rate},
+          {"paused_by_429", pulse.paused_by_429},
+          {"in_flight", pulse.in_flight},
+          {"waiting", pulse.waiting},
+          {"canary", pulse.canary},
+          {"canary_passed", pulse.canary_passed},
+          {"primary", pulse.primary_state},
+          {"backup", pulse.backup_state}};
 }
 
 std::string json_line(const View& view, const model::Job& job) {
@@ -137,6 +145,9 @@ std::string page(const View& view, const model::Job& job) {
     text += fmt::format("  {:.1f} requests/s (allowed {:g}{}), {} in flight, {} waiting to be tried again\n",
                         pulse->rate, pulse->allowed_rate, pulse->paused_by_429 ? ", paused by 429" : "",
                         pulse->in_flight, pulse->waiting);
+    if (pulse->canary > 0)
+      text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens\n",
+                          grouped(pulse->canary_passed), grouped(pulse->canary));
     text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
                         words_for_endpoint(pulse->backup_state));
   }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/mask.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cassert>
 #include <utility>
@@ -31,7 +32,11 @@ constexpr std::size_t k_fetch_below = 64;
 }  // namespace
 
 Dispatcher::Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> paces)
-    : settings_{settings}, lanes_(settings.lanes), health_{settings.endpoints} {
+    : settings_{settings},
+      lanes_(settings.lanes),
+      health_{settings.endpoints},
+      breaker_{settings.max_failure_rate},
+      canary_passed_{settings.canary_passed} {
   paces.resize(settings.lanes);
   for (std::size_t i = 0; i < paces.size(); ++i)
     lanes_[i].pace = paces[i] ? std::move(paces[i]) : std::make_unique<Pacer>(settings.requests_per_second);
@@ -143,18 +148,49 @@ bool Dispatcher::may_start_fresh(const LaneState& lane, Instant now) const {
   return waiting_ + in_flight_ + preparing_ == 0 && budget_.allows_fresh_row(now);
 }
 
+// The row of this lane that may be prepared now.
+std::optional<RowId> Dispatcher::next_row(Lane index, Instant now) const {
+  if (!is_canary_over()) return next_row_of_canary(index, now);
+  const auto& lane = lanes_[index];
+  if (!lane.read_backs.empty()) return lane.read_backs.front();
+  if (!lane.resends.empty()) return lane.resends.front();
+  if (!lane.fresh.empty() && may_start_fresh(lane, now)) return lane.fresh.front();
+  return std::nullopt;
+}
+
+// What earlier runs left in doubt is read back first. Then one row at a time, over all lanes: from its
+// invalidation to its end nothing else is under way.
+std::optional<RowId> Dispatcher::next_row_of_canary(Lane index, Instant now) const {
+  const auto& lane = lanes_[index];
+  if (canary_row_) {
+    const auto& task = tasks_.at(*canary_row_);
+    return task.lane == index && task.phase == Phase::ready ? canary_row_ : std::nullopt;
+  }
+  if (!lane.read_backs.empty()) return lane.read_backs.front();
+  if (in_flight_ + preparing_ + waiting_ > 0) return std::nullopt;
+  for (const auto& other : lanes_)
+    if (!other.read_backs.empty()) return std::nullopt;
+  if (!lane.resends.empty()) return lane.resends.front();
+  if (!lane.fresh.empty() && may_start_fresh(lane, now)) return lane.fresh.front();
+  return std::nullopt;
+}
+
+std::deque<RowId>& Dispatcher::queue_of(const Task& task) {
+  auto& lane = lanes_[task.lane];
+  if (task.phase == Phase::fresh) return lane.fresh;
+  return task.next == AttemptKind::read_back ? lane.read_backs : lane.resends;
+}
+
 std::optional<Action> Dispatcher::next_prepare(Instant now) {
-  for (auto& lane : lanes_) {
+  for (Lane index = 0; index < lanes_.size(); ++index) {
+    auto& lane = lanes_[index];
     if (!has_room(lane) ||
         lane.pace->due_after(static_cast<std::size_t>(lane.preparing), now) > now + prepare_lead())
       continue;
-    std::deque<RowId>* queue = !lane.read_backs.empty() ? &lane.read_backs
-                               : !lane.resends.empty()  ? &lane.resends
-                                                        : nullptr;
-    if (!queue && !lane.fresh.empty() && may_start_fresh(lane, now)) queue = &lane.fresh;
-    if (!queue) continue;
+    const auto next = next_row(index, now);
+    if (!next) continue;
 
-    const RowId row = queue->front();
+    const RowId row = *next;
     auto& task = tasks_.at(row);
     const auto endpoint = health_.choose(now, task.avoid);
     if (!endpoint) {
@@ -165,8 +201,10 @@ std::optional<Action> Dispatcher::next_prepare(Instant now) {
                                                  now - *health_.down_since())))});
       return std::nullopt;
     }
-    queue->pop_front();
-    if (queue == &lane.fresh) budget_.started_fresh_row(now);
+    auto& queue = queue_of(task);
+    queue.erase(std::find(queue.begin(), queue.end(), row));  // mostly the first one
+    if (task.phase == Phase::fresh) budget_.started_fresh_row(now);
+    if (!is_canary_over() && task.next == AttemptKind::invalidate) canary_row_ = row;
     health_.started(*endpoint, now);
     task.endpoint = *endpoint;
     task.started = now;
@@ -195,18 +233,16 @@ std::optional<Action> Dispatcher::next_fetch() {
 
 Instant Dispatcher::wake_at(Instant now) const {
   auto at = due_.empty() ? Instant::max() : due_.top().at;
-  for (const auto& lane : lanes_) {
+  for (Lane index = 0; index < lanes_.size(); ++index) {
+    const auto& lane = lanes_[index];
     if (!lane.prepared.empty() && in_flight_ < settings_.max_in_flight)
       at = std::min(at, lane.pace->next_at());
     // From here on: when the next row can be prepared, as far as time alone decides it.
     if (!has_room(lane)) continue;
-    if (lane.read_backs.empty() && lane.resends.empty()) {
-      if (lane.fresh.empty()) continue;
-      if (!may_start_fresh(lane, now)) {
-        if (budget_.exhausted() && waiting_ + in_flight_ + preparing_ == 0)
-          at = std::min(at, budget_.next_probe());
-        continue;
-      }
+    if (!next_row(index, now)) {
+      if (!lane.fresh.empty() && budget_.exhausted() && waiting_ + in_flight_ + preparing_ == 0)
+        at = std::min(at, budget_.next_probe());
+      continue;
     }
     auto ready_at = lane.pace->due_after(static_cast<std::size_t>(lane.preparing), now) - prepare_lead();
     if (!health_.choose(now, std::nullopt)) ready_at = std::max(ready_at, health_.wake_at());
@@ -228,6 +264,7 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
     task.attempt = candidate.attempts;
     task.sent_earlier_at = candidate.first_sent_at;
     task.held = candidate.held;
+    task.code = mask(candidate.card.code);
     task.doubt = candidate.status != Status::pending;
     if (task.doubt) {
       // That run may have been killed just now, or its clock have been ahead of what ours shows.
@@ -282,12 +319,16 @@ Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now now, std:
     task.signed_again = false;
   judge_endpoint(task, outcome, now.steady);
   judge_signature(outcome);
-  judge_content(outcome);
+  judge_content(row, outcome);
   judge_throttling(outcome, now.steady);
-  auto ruling = task.next == AttemptKind::invalidate ? rule_on_invalidation(row, task, outcome, now, draw)
-                                                     : rule_on_read_back(row, task, outcome, now, draw);
-  if (!ruling.finished) ruling.shown = outcome;
-  if (ruling.finished) tasks_.erase(row);
+  auto ruling = task.answered                          ? rule_on_proof(row, task, outcome, now, draw)
+                : task.next == AttemptKind::invalidate ? rule_on_invalidation(row, task, outcome, now, draw)
+                                                       : rule_on_read_back(row, task, outcome, now, draw);
+  if (!ruling.finished && !task.answered) ruling.shown = outcome;
+  if (ruling.finished) {
+    judge_end(row, task, outcome, ruling);
+    tasks_.erase(row);
+  }
   return ruling;
 }
 
@@ -314,10 +355,7 @@ void Dispatcher::forget(RowId row) {
   const auto& task = tasks_.at(row);
   auto& lane = lanes_[task.lane];
   if (task.phase == Phase::waiting) --lane.waiting, --waiting_;
-  const auto erase_from = [&](std::deque<RowId>& queue) { std::erase(queue, row); };
-  if (task.phase == Phase::fresh) erase_from(lane.fresh);
-  if (task.phase == Phase::ready)
-    erase_from(task.next == AttemptKind::read_back ? lane.read_backs : lane.resends);
+  if (task.phase == Phase::fresh || task.phase == Phase::ready) std::erase(queue_of(task), row);
   tasks_.erase(row);
 }
 
@@ -333,6 +371,7 @@ Snapshot Dispatcher::snapshot(Instant now) const {
     s.paused_by_429 = s.paused_by_429 || lane.pace->paused(now);
     s.shared_with = std::max(s.shared_with, lane.pace->shared_with());
   }
+  if (!is_canary_over()) s.canary = settings_.canary, s.canary_passed = canary_passed_;
   s.primary = health_.state(model::Endpoint::primary);
   s.backup = health_.state(model::Endpoint::backup);
   s.retries = retries_;

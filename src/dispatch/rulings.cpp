@@ -4,6 +4,8 @@
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <utility>
 
+#include "words.hpp"
+
 // What an outcome means for its row: the second half of the answer table (docs/answers.md, column "next").
 namespace cardvoid::dispatch {
 
@@ -22,6 +24,8 @@ using model::Status;
 // After a doubtful attempt a read-back may lag behind the write: it is believed when it left so long after
 // the last doubt and still does not say INVALID.
 constexpr milliseconds k_read_back_lag = 5s;
+// So often the canary looks whether a card that was called INVALID shows it.
+constexpr milliseconds k_proof_interval = 1s;
 // "Rejected" is final, and after a doubt the refusal may be that of a card which we have invalidated: longer.
 constexpr milliseconds k_read_back_lag_of_refusal = 15s;
 // The platform's times are cut to whole seconds in some answers, and so is the clock they are compared with.
@@ -33,7 +37,8 @@ constexpr milliseconds k_clock_tolerance = 5min;
 constexpr milliseconds k_clocks_agree = 1500ms;
 constexpr int k_most_wrong_cards = 2;
 // So often a row may be called done without being INVALID; so many such rows stop the run.
-constexpr int k_most_contradictions = 2, k_most_contradictory_rows = 2;
+constexpr int k_most_contradictions = 2;
+constexpr std::size_t k_most_contradictory_rows = 2;
 constexpr std::size_t k_bad_before_any_good = 3, k_verdicts_kept = 20, k_bad_of_kept = 10;
 // With nothing but 429 as answers for so long, a quota is used up that waiting a little does not refill.
 constexpr milliseconds k_patience_with_429 = 10min;
@@ -52,14 +57,6 @@ Ruling give_up(const Outcome& outcome, bool held) {
   return {Status::unresolved, std::nullopt, held, true, outcome};
 }
 
-std::string describe(const std::string& why, const Outcome& outcome) {
-  std::string what = fmt::format("{}: HTTP {}", why, outcome.http_status);
-  if (!outcome.error_code.empty()) what += " " + outcome.error_code;
-  if (!outcome.error_message.empty()) what += fmt::format(", \"{}\"", outcome.error_message);
-  if (!outcome.request_id.empty()) what += fmt::format(" (Request-ID {})", outcome.request_id);
-  return what;
-}
-
 std::string words_for_clock(const Outcome& outcome, Now now) {
   std::string apart;
   if (outcome.server_time)
@@ -68,6 +65,15 @@ std::string words_for_clock(const Outcome& outcome, Now now) {
 }
 
 }  // namespace
+
+std::string describe(const std::string& why, const Outcome& outcome) {
+  std::string what =
+      why + (outcome.http_status ? fmt::format(": HTTP {}", outcome.http_status) : ": no answer");
+  if (!outcome.error_code.empty()) what += " " + outcome.error_code;
+  if (!outcome.error_message.empty()) what += fmt::format(", \"{}\"", outcome.error_message);
+  if (!outcome.request_id.empty()) what += fmt::format(" (Request-ID {})", outcome.request_id);
+  return what;
+}
 
 Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& outcome, Now now,
                                         std::uint32_t draw) {
@@ -85,8 +91,8 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
 
   switch (outcome.kind) {
     case confirmed:
-      return settle(was_invalid_before_us(task, outcome, now) ? SettledBy::already : SettledBy::answer,
-                    outcome);
+      if (was_invalid_before_us(task, outcome, now)) return settle(SettledBy::already, outcome);
+      return canary_row_ == row ? prove(row, task, outcome, now) : settle(SettledBy::answer, outcome);
 
     case wrong_card:
       if (++task.wrong_cards >= k_most_wrong_cards) return hold_wrong_card(row, outcome);
@@ -137,7 +143,7 @@ Ruling Dispatcher::rule_on_invalidation(RowId row, Task& task, const Outcome& ou
     case setup_refused:
       return halt(task, outcome, Errc::bad_job,
                   "the platform does not know this call; check endpoints and merchant.api");
-    case unknown_answer: return hold_unknown(outcome);
+    case unknown_answer: return hold_unknown(row, outcome);
   }
   return {};
 }
@@ -218,9 +224,37 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
     case setup_refused:
       return halt(task, outcome, Errc::bad_job,
                   "the platform does not know the query call; check endpoints and merchant.api");
-    case unknown_answer: return hold_unknown(outcome);
+    case unknown_answer: return hold_unknown(row, outcome);
   }
   return {};
+}
+
+// The answer stands, and is on record; yet the canary wants to see it.
+Ruling Dispatcher::prove(RowId row, Task& task, const Outcome& outcome, Now now) {
+  task.answered = Task::Answered{outcome, task.endpoint};
+  task.last_doubt = now.steady;
+  task.read_backs = 0;
+  return again(row, task, AttemptKind::read_back, now.steady);
+}
+
+Ruling Dispatcher::rule_on_proof(RowId row, Task& task, const Outcome& outcome, Now now, std::uint32_t draw) {
+  const auto believed_at = task.last_doubt + k_read_back_lag;
+  const bool denies = outcome.kind == not_invalid || outcome.kind == refused;
+  if (denies && task.written_at < believed_at) {
+    const auto due =
+        believed_at > now.steady ? std::min(believed_at, now.steady + k_proof_interval) : now.steady;
+    return again(row, task, AttemptKind::read_back, due);
+  }
+  if (denies) {
+    auto shown = outcome;
+    shown.error_code = "NOT_INVALID";
+    shown.error_message = "the answer said INVALID, and reading the card back does not show it";
+    return give_up(shown, true);
+  }
+  // Whatever else became of the read-back, the answer stands.
+  auto ruling = rule_on_read_back(row, task, outcome, now, draw);
+  return {Status::invalidated, SettledBy::answer,      false,
+          ruling.finished,     task.answered->outcome, task.answered->endpoint};
 }
 
 Ruling Dispatcher::again(RowId row, Task& task, AttemptKind kind, Instant due) {
@@ -229,12 +263,15 @@ Ruling Dispatcher::again(RowId row, Task& task, AttemptKind kind, Instant due) {
   auto& lane = lanes_[task.lane];
   ++lane.waiting, ++waiting_;
   due_.push({due, row});
+  if (task.answered)
+    return {standing(task), SettledBy::answer, false, false, task.answered->outcome, task.answered->endpoint};
   return {standing(task), std::nullopt, task.held, false, {}};
 }
 
 // Without doubt the row is as if never sent: a crash now finds it pending. After a refusal it is not: the
 // card may be INVALID already, so that a crash shall lead to a read-back.
 Status Dispatcher::standing(const Task& task) {
+  if (task.answered) return Status::invalidated;
   if (task.held) return Status::unresolved;  // until `retry`, whatever ends this run
   return task.doubt || task.refusal ? Status::in_flight : Status::pending;
 }
@@ -246,24 +283,25 @@ Ruling Dispatcher::halt(const Task& task, const Outcome& outcome, Errc code, con
 }
 
 Ruling Dispatcher::hold_wrong_card(RowId row, const Outcome& outcome) {
-  stop({Errc::unavailable,
-        fmt::format("the platform keeps answering with another card than the one asked for (row {})", row)});
+  trip(model::TripCause::wrong_card, {row},
+       fmt::format("the platform keeps answering with another card than the one asked for (row {})", row));
   return give_up(outcome, true);
 }
 
 // Neither executed nor not: only the operator can tell. Held, so that the next run gets past it.
-Ruling Dispatcher::hold_unknown(const Outcome& outcome) {
-  stop({Errc::unavailable, describe("an answer that is not in our table (docs/answers.md)", outcome)});
+Ruling Dispatcher::hold_unknown(RowId row, const Outcome& outcome) {
+  trip(model::TripCause::unknown_answer, {row},
+       describe("an answer that is not in our table (docs/answers.md)", outcome));
   return give_up(outcome, true);
 }
 
 Ruling Dispatcher::hold_contradiction(RowId row, const Outcome& outcome) {
-  if (++contradictory_rows_ >= k_most_contradictory_rows)
-    stop(
-        {Errc::unavailable,
+  contradictory_rows_.push_back(row);
+  if (contradictory_rows_.size() >= k_most_contradictory_rows)
+    trip(model::TripCause::contradiction, contradictory_rows_,
          fmt::format("the platform contradicts itself about {} cards, last about row {}: it calls them done, "
                      "and reading them back does not show it",
-                     contradictory_rows_, row)});
+                     contradictory_rows_.size(), row));
   return give_up(outcome, true);
 }
 
@@ -387,13 +425,13 @@ void Dispatcher::judge_signature(const Outcome& outcome) {
 }
 
 // Verified answers that settle nothing would let a run send every card and confirm none.
-void Dispatcher::judge_content(const Outcome& outcome) {
+void Dispatcher::judge_content(RowId row, const Outcome& outcome) {
   if (outcome.kind == confirmed || outcome.kind == not_invalid) contents_.note(true);
   if (outcome.kind != wrong_card && outcome.kind != unreadable) return;
   if (contents_.note(false))
-    stop({Errc::unavailable,
-          fmt::format("{} of the last {} verified answers are about another card or cannot be read ({})",
-                      contents_.bad(), contents_.count(), outcome.error_message)});
+    trip(model::TripCause::wrong_card, {row},
+         fmt::format("{} of the last {} verified answers are about another card or cannot be read ({})",
+                     contents_.bad(), contents_.count(), outcome.error_message));
 }
 
 void Dispatcher::judge_throttling(const Outcome& outcome, Instant now) {

@@ -224,12 +224,17 @@ const auto k_keys = std::to_array<Key>({
        job.safety.max_rows = v.whole_number;
        return stored_if(v.whole_number >= 1);
      }},
-    {"safety.canary", Type::whole_number, "a whole number of at least 0",
-     [](const Typed& v, Job&) { return v.whole_number == 0 ? stored : v.whole_number < 0 ? unexpected : later; }, false,
-     "leave it out or set 0 (off)"},
-    {"safety.max_failure_rate", Type::number, "a number from 0 to 1",
-     [](const Typed& v, Job&) { return v.number == 1 ? stored : v.number >= 0 && v.number < 1 ? later : unexpected; },
-     false, "leave it out or set 1.0 (off)"},
+    {"safety.canary", Type::whole_number, "a whole number from 0 (off) to 1000000",
+     [](const Typed& v, Job& job) {
+       if (v.whole_number < 0 || v.whole_number > 1'000'000) return unexpected;
+       job.safety.canary = static_cast<int>(v.whole_number);
+       return stored;
+     }},
+    {"safety.max_failure_rate", Type::number, "a number above 0 and at most 1.0 (off)",
+     [](const Typed& v, Job& job) {
+       job.safety.max_failure_rate = v.number;
+       return stored_if(v.number > 0 && v.number <= 1);
+     }},
     {"safety.protect", Type::path, k_a_file, not_yet, false, k_leave_out},
     {"safety.window", Type::text, "hours such as \"01:00-06:00\"", not_yet, false, k_leave_out},
     {"safety.timezone", Type::text, "a time zone such as \"Asia/Shanghai\"", not_yet, false, k_leave_out},

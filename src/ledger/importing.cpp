@@ -246,9 +246,11 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
       db.execute(
           "UPDATE row SET conflict = 1 WHERE conflict = -1");  // the input has nothing to say about these
     // A row whose conflict is over was in no plan that was confirmed meanwhile.
-    if (import.has_ended_conflicts)
+    if (import.has_ended_conflicts) {
       db.execute(
           "UPDATE row SET conflict = 0 WHERE conflict = -2; UPDATE run SET by_confirm = 0 WHERE by_confirm");
+      db.execute(k_forget_canary);
+    }
     sqlite::Statement{db, "DELETE FROM refused_line WHERE id <= ?1"}.bind(import.last_refused_before).run();
     note_missing(db, import.seen, summary);
     sqlite::Statement{

@@ -226,7 +226,8 @@ Journalling::Journalling(sqlite::Connection& db)
                "?1 AND n = ?2"},
       set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
       save_counts{db,
-                  "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5 WHERE id = ?1"},
+                  "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, canary = ?6 "
+                  "WHERE id = ?1"},
       fetch{fetching(db, Cursor::doubt, false),    fetching(db, Cursor::fresh, false),
             fetching(db, Cursor::troubled, false), fetching(db, Cursor::doubt, true),
             fetching(db, Cursor::fresh, true),     fetching(db, Cursor::troubled, true)} {}
@@ -443,7 +444,17 @@ Result<void> Ledger::withdraw_attempt(model::RowId row, int n, model::Status sta
 Result<void> Ledger::save_counts(RunId run, const RunCounts& counts) {
   return state_->guarded([&] {
     state_->journal()
-        .save_counts.bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved)
+        .save_counts
+        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, counts.canary)
+        .run();
+  });
+}
+
+Result<void> Ledger::save_trip(RunId run, const model::Trip& trip) {
+  return state_->guarded([&] {
+    state_->db.execute(k_forget_canary);
+    sqlite::Statement{state_->db, "UPDATE run SET tripped_by = ?2, culprits = ?3 WHERE id = ?1"}
+        .bind(run, model::to_text(trip.cause), fmt::format("[{}]", fmt::join(trip.rows, ",")))
         .run();
   });
 }
@@ -453,9 +464,11 @@ Result<void> Ledger::save_pulse(const Pulse& pulse) {
     sqlite::Statement{
         state_->db,
         "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, paused_by_429, in_flight, "
-        "waiting, primary_state, backup_state) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"}
+        "waiting, primary_state, backup_state, canary, canary_passed) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, "
+        "?7, ?8, ?9, ?10, ?11)"}
         .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, int{pulse.paused_by_429},
-              pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state)
+              pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state, pulse.canary,
+              pulse.canary_passed)
         .run();
   });
 }

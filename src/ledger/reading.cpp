@@ -131,7 +131,8 @@ Result<std::vector<RunRecord>> Ledger::last_runs(int count) {
     sqlite::Statement s{
         state_->db,
         "SELECT id, command, started_at, host, pid, version, acknowledge, fingerprint, ended_at, exit_code, "
-        "ending, sent, confirmed, rejected, unresolved FROM run ORDER BY id DESC LIMIT ?1"};
+        "ending, sent, confirmed, rejected, unresolved, canary, tripped_by, culprits FROM run ORDER BY id "
+        "DESC LIMIT ?1"};
     s.bind(count);
     while (s.step()) {
       RunRecord run;
@@ -142,7 +143,8 @@ Result<std::vector<RunRecord>> Ledger::last_runs(int count) {
       if (!s.is_null(8)) run.ended_at = from_ms(s.int64(8));
       if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
       run.ending = s.text(10);
-      run.counts = {s.int64(11), s.int64(12), s.int64(13), s.int64(14)};
+      run.counts = {s.int64(11), s.int64(12), s.int64(13), s.int64(14), s.int64(15)};
+      run.tripped_by = s.text(16), run.culprits = s.text(17);
       runs.push_back(std::move(run));
     }
     return runs;
@@ -154,7 +156,7 @@ Result<std::optional<Pulse>> Ledger::pulse() {
     sqlite::Statement s{
         state_->db,
         "SELECT run_id, at, rate, allowed_rate, paused_by_429, in_flight, waiting, primary_state, "
-        "backup_state FROM pulse"};
+        "backup_state, canary, canary_passed FROM pulse"};
     s.bind();
     if (!s.step()) return std::nullopt;
     Pulse pulse;
@@ -164,6 +166,7 @@ Result<std::optional<Pulse>> Ledger::pulse() {
     pulse.paused_by_429 = s.int64(4) != 0;
     pulse.in_flight = static_cast<int>(s.int64(5)), pulse.waiting = static_cast<int>(s.int64(6));
     pulse.primary_state = s.text(7), pulse.backup_state = s.text(8);
+    pulse.canary = static_cast<int>(s.int64(9)), pulse.canary_passed = static_cast<int>(s.int64(10));
     return pulse;
   });
 }
@@ -300,6 +303,13 @@ Result<std::optional<WallTime>> Ledger::last_sent_at(WallTime now) {
     if (!s.step()) return std::nullopt;
     // A run that died left no word of its read-backs, and its last one may have been a moment ago.
     return s.is_null(0) ? now : from_ms(s.int64(0));
+  });
+}
+
+Result<std::int64_t> Ledger::canary_passed() {
+  return state_->guarded([&] {
+    return ask(state_->db,
+               "SELECT sum(canary) FROM run WHERE last_row = (SELECT coalesce(max(id), 0) FROM row)");
   });
 }
 

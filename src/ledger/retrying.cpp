@@ -128,6 +128,7 @@ Result<PutBack> Ledger::put_back(const Choice& choice) {
     if (result.retried > 0) {
       sqlite::Statement{db, k_put_back}.bind(std::int64_t{retry}).run();
       db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
+      db.execute(k_forget_canary);
     }
     transaction.commit();
     return result;

@@ -16,6 +16,9 @@ namespace cardvoid::ledger {
 inline constexpr std::string_view k_to_send =
     "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict";
 
+// No run's canary counts any more: the next run begins with one.
+inline constexpr const char* k_forget_canary = "UPDATE run SET canary = 0 WHERE canary <> 0";
+
 // The one number that a query answers with; 0 when it has no row.
 std::int64_t ask(const sqlite::Connection& db, std::string_view sql);
 

@@ -63,6 +63,12 @@ std::string summary_json(const Ending& ending) {
                           {"throttled", ending.last.throttled},   {"commits", ending.commits},
                           {"elapsed_ms", ending.elapsed.count()}};
   object["stopped"] = ending.stopped.empty() ? boost::json::value() : boost::json::value(ending.stopped);
+  object["tripped_by"] =
+      ending.trip ? boost::json::value(model::to_text(ending.trip->cause)) : boost::json::value();
+  boost::json::array culprits;
+  if (ending.trip)
+    for (const auto row : ending.trip->rows) culprits.push_back(row);
+  object["culprits"] = std::move(culprits);
   object["exit_code"] = ending.exit_code;
   return boost::json::serialize(object) + "\n";
 }
@@ -95,6 +101,7 @@ std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::Run
                           ? 1000.0 * static_cast<double>(counts.sent) / static_cast<double>(elapsed.count())
                           : 0.0,
                       snapshot.in_flight);
+  if (snapshot.canary > 0) text += fmt::format("  canary {} of {}", snapshot.canary_passed, snapshot.canary);
   if (snapshot.waiting > 0) text += fmt::format("  waiting {}", snapshot.waiting);
   if (snapshot.paused_by_429) text += "  paused by 429";
   const bool primary = snapshot.primary == State::closed, backup = snapshot.backup == State::closed;
@@ -131,7 +138,9 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
                                        {"unresolved", counts.unresolved},
                                        {"in_flight", snapshot.in_flight},
                                        {"waiting", snapshot.waiting},
-                                       {"rate", snapshot.rate}};
+                                       {"rate", snapshot.rate},
+                                       {"canary", snapshot.canary},
+                                       {"canary_passed", snapshot.canary_passed}};
       unsaid_ = boost::json::serialize(object) + "\n";
       if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));
       return;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/runner.hpp>
@@ -71,22 +72,31 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
       ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
                         job.safety.acknowledge, order.fingerprint, order.confirmed});
   if (!run) return failed(run.error());
-  Runner runner{job, order, events, doors, std::move(cursors), *run};
+  const auto passed = ledger.canary_passed();
+  if (!passed) return failed(passed.error());
+  Runner runner{job,
+                order,
+                events,
+                doors,
+                std::move(cursors),
+                *run,
+                static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
   runner.begin(hold);
   doors.loop.run(runner);
   if (const auto closed = doors.store.close(); !closed) return failed(closed.error());
 
   Report report;
   report.stopped = runner.ending();
+  report.trip = runner.trip();
   report.counts = runner.counts();
   report.last = runner.snapshot();
   const auto totals = ledger.totals();
   if (!totals) return failed(totals.error());
   report.totals = *totals;
   const int standing = standing_after(order, *totals);
-  // A soft stop that came when nothing was left is no stop.
-  const bool early = report.stopped &&
-                     (report.stopped->code != Errc::stopped || standing == static_cast<int>(Errc::stopped));
+  // A soft stop, or a trip, that came when nothing was left is no stop.
+  const bool is_soft = report.stopped && (report.stopped->code == Errc::stopped || report.trip);
+  const bool early = report.stopped && (!is_soft || standing == static_cast<int>(Errc::stopped));
   report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;
   const auto now = doors.loop.now();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);

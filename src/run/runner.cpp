@@ -17,7 +17,8 @@ using model::RowId;
 
 constexpr auto k_pulse_interval = 2s, k_rate_span = 60s;
 
-dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, std::size_t lanes) {
+dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, std::size_t lanes,
+                                     int canary_passed) {
   dispatch::Settings settings;
   settings.requests_per_second = job.limits.requests_per_second;
   settings.lanes = lanes;
@@ -27,6 +28,9 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
   settings.endpoints = {job.limits.failover_after, job.limits.failover_cooldown};
   settings.row_limit = order.row_limit;
   settings.read_back_only = order.read_back_only;
+  settings.canary = job.safety.canary;
+  settings.canary_passed = canary_passed;
+  settings.max_failure_rate = job.safety.max_failure_rate;
   return settings;
 }
 
@@ -41,11 +45,11 @@ std::vector<std::unique_ptr<dispatch::Pace>> paces_for(const std::vector<ledger:
 }  // namespace
 
 Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
-               std::vector<ledger::Cursor> cursors, ledger::RunId run)
+               std::vector<ledger::Cursor> cursors, ledger::RunId run, int canary_passed)
     : events_{events},
       doors_{doors},
       run_{run},
-      dispatcher_{dispatch_settings(job, order, cursors.size()), paces_for(cursors, doors)} {
+      dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, doors)} {
   for (auto& cursor : cursors) cursors_.push_back(std::make_shared<ledger::Cursor>(std::move(cursor)));
   doors_.store.on_failure([this](Error error) { abandon(std::move(error)); });
 }
@@ -155,7 +159,7 @@ bool Runner::carry_out(const dispatch::action::Send& send) {
 void Runner::end(RowId row, const model::Outcome& outcome) {
   if (abandoned_) return;
   const auto now = doors_.loop.now();
-  const auto& flight = flights_.at(row);
+  auto& flight = flights_.at(row);
   const bool sent = model::was_sent(outcome.kind);
   const auto ruling = dispatcher_.ended(row, outcome, now, doors_.draw());
   ledger::Attempt attempt;
@@ -171,13 +175,20 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   attempt.outcome = outcome;
   if (sent) ++requests_;
   if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
-  if (ruling.status == model::Status::invalidated) ++counts_.confirmed;
+  // One of the canary stands as invalidated before its proof has come.
+  const bool confirmed = ruling.status == model::Status::invalidated;
+  if (confirmed != std::exchange(flight.confirmed, confirmed)) counts_.confirmed += confirmed ? 1 : -1;
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
   if (ruling.finished && ruling.status == model::Status::unresolved) ++counts_.unresolved;
+  auto trip = dispatcher_.trip();
+  counts_.canary = trip ? 0 : dispatcher_.canary_passed();
+  if (std::exchange(tripped_, trip.has_value())) trip.reset();  // is on record
   if (events_.attempt) events_.attempt(attempt, flight.row.card);
   doors_.store.submit(
-      [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
+      [attempt, ruling, run = run_, counts = counts_, trip](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
+        if (trip)
+          if (const auto saved = ledger.save_trip(run, *trip); !saved) return saved;
         return ledger.save_counts(run, counts);
       });
   if (ruling.finished) flights_.erase(row);
@@ -240,6 +251,7 @@ void Runner::save_pulse(Now now) {
   pulse.allowed_rate = state.rate;
   pulse.paused_by_429 = state.paused_by_429;
   pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;
+  pulse.canary = state.canary, pulse.canary_passed = state.canary_passed;
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
   pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
   doors_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); });

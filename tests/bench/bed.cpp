@@ -90,7 +90,8 @@ Bed::~Bed() {
 }
 
 std::vector<std::string> Bed::words(const std::string& command, const std::vector<std::string>& flags) const {
-  std::vector<std::string> all{CARDVOID_BINARY, command, (dir / "sandbox.toml").string(), "--json", "-q"};
+  std::vector<std::string> all{
+      CARDVOID_BINARY, command, (dir / "sandbox.toml").string(), "--json", "-q", "--set", "safety.canary=0"};
   all.insert(all.end(), flags.begin(), flags.end());
   return all;
 }

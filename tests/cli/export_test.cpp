@@ -101,7 +101,7 @@ TEST_SUITE("cli") {
     CHECK(columns("runs") ==
           "run_id, started_at, ended_at, host, pid, version, acknowledge, fingerprint, exit_code, sent, "
           "confirmed, "
-          "rejected, unresolved");
+          "rejected, unresolved, ending, tripped_by, culprits");
     const auto attempt =
         stage.ask_results("SELECT kind, endpoint, http_status, outcome, n FROM attempts LIMIT 1")[0];
     CHECK(attempt == Line{"invalidate", "primary", "200", "confirmed", "1"});

@@ -15,7 +15,11 @@ namespace cardvoid::outside {
 
 using namespace std::chrono_literals;
 
-Stage::Stage(const sandbox::Settings& settings, const Files& files) : Scene{settings, spare_keys, files} {}
+Stage::Stage(const sandbox::Settings& settings, const Files& files, Safety safety)
+    : Scene{settings, spare_keys, files} {
+  if (safety == as_given) return;
+  job_with("[safety]\n", "[safety]\ncanary = 0\nmax_failure_rate = 1.0\n", "sandbox.toml");
+}
 
 void Stage::write(const std::string& name, std::string_view content) const {
   REQUIRE(write_private_file(dir / name, content).has_value());

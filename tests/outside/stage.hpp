@@ -21,8 +21,11 @@ std::vector<Line> ask_database(const std::filesystem::path& database, std::strin
 
 class Stage : public sandbox::Scene {
  public:
-  // `files` are put into the job's folder before the sandbox starts, e.g. members.csv and cards.csv.
-  explicit Stage(const sandbox::Settings& settings = sandbox::plain_settings(), const Files& files = {});
+  // `files` are put into the job's folder before the sandbox starts, e.g. members.csv and cards.csv. Mostly a
+  // list with bad rows is to be sent to its end: without canary and breaker, until the sandbox starts again.
+  enum Safety { off, as_given };
+  explicit Stage(const sandbox::Settings& settings = sandbox::plain_settings(), const Files& files = {},
+                 Safety safety = off);
 
   std::string job() const { return (dir / "sandbox.toml").string(); }
   std::filesystem::path database() const { return dir / "sandbox.db"; }

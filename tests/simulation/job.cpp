@@ -50,11 +50,13 @@ void Tally::add(const Tally& other) {
                                           &Tally::clock_steps,
                                           &Tally::outages,
                                           &Tally::reconciles,
-                                          &Tally::retries};
+                                          &Tally::retries,
+                                          &Tally::canaries};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [code, count] : other.exit_codes) exit_codes[code] += count;
   for (const auto& [end, count] : other.ends) ends[end] += count;
+  for (const auto& [cause, count] : other.trips) trips[cause] += count;
 }
 
 std::string Tally::text() const {
@@ -67,7 +69,9 @@ std::string Tally::text() const {
       "INVALID already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
       disk_faults, signals, clock_steps, outages, reconciles, retries, second_calls);
-  text += "  mishaps:";
+  text += fmt::format("  {} jobs with a canary; trips:", canaries);
+  for (const auto& [cause, count] : trips) text += fmt::format(" {} {}", cause, count);
+  text += "\n  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += "\n  processes by exit code:";
   for (const auto& [code, count] : exit_codes) text += fmt::format(" {}: {}", code, count);
@@ -77,7 +81,11 @@ std::string Tally::text() const {
 }
 
 Job::Job(Disk& disk, std::uint64_t seed, bool traces)
-    : disk_{disk}, world_{seed, traces}, chance_{seed ^ 0x9E3779B97F4A7C15ULL}, platform_{world_, {}} {
+    : disk_{disk},
+      seed_{seed},
+      world_{seed, traces},
+      chance_{seed ^ 0x9E3779B97F4A7C15ULL},
+      platform_{world_, {}} {
   job_.name = k_job_name;
   disk_.reset(seed);
   if (traces)
@@ -87,6 +95,7 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
                   operation.file, operation.offset, operation.size);
     };
   draw_cards();
+  draw_safety();
   draw_habits();
   draw_weather();
   draw_events();
@@ -106,7 +115,10 @@ void Job::run() {
                                       : Command::run);
     world_.pass(chance_.happens(0.5) ? chance_.between(0ms, 2'000ms) : chance_.between(0ms, 40'000ms));
     if ((code == 0 || code == 1) && chance_.happens(0.4)) break;
-    if (chance_.happens(0.3)) imported_ = platform_.cards().size();
+    if (chance_.happens(0.3)) {
+      if (imported_ != platform_.cards().size()) proven_ = 0;  // another plan
+      imported_ = platform_.cards().size();
+    }
   }
 
   calm_down();
@@ -128,6 +140,7 @@ void Job::calm_down() {
   weather_.is_calm = true;
   platform_.calm_down();
   world_.step_clock(-world_.clock_error());
+  if (imported_ != platform_.cards().size()) proven_ = 0;
   imported_ = platform_.cards().size();
 }
 
@@ -135,8 +148,11 @@ void Job::calm_down() {
 void Job::finish() {
   int code = -1;
   const auto run_again = [&](int times) {
+    // Every run that trips has settled a row first, so there is an end to it.
+    auto trips = platform_.cards().size();
     for (int i = 0; i < times && code != 0 && code != 1; ++i) {
       code = live(Command::run);
+      if (tripped_ && trips-- > 0) --i;
       world_.pass(1s);
     }
   };
@@ -157,7 +173,11 @@ int Job::live(Command command) {
   ++tally_.processes;
   world_.stamp(tally_.processes);
   reads_only_ = command != Command::run;
-  for (auto& card : platform_.cards()) card.posts_counted = card.gets_counted = 0;
+  tripped_ = false;
+  for (auto& card : platform_.cards()) {
+    card.posts_counted = card.gets_counted = 0;
+    card.is_open = false;
+  }
   if (command == Command::reconcile) ++tally_.reconciles;
   if (command == Command::retry) ++tally_.retries;
   if (!is_calm_) arm();
@@ -243,6 +263,7 @@ int Job::work(Command command) {
     const auto put_back = ledger->put_back(choice);
     if (!put_back) return judge(put_back.error());
     world_.tell("{} rows put back, {} are in doubt", put_back->retried, put_back->in_doubt);
+    if (put_back->retried > 0) proven_ = 0;
     return put_back->in_doubt > 0 ? 75 : 0;
   }
   if (command != Command::reconcile) {
@@ -271,6 +292,11 @@ int Job::work(Command command) {
   if (disk_.crashed()) throw Crash{};
   if (report->stopped) world_.tell("stopped: {}", report->stopped->what);
   check_report(*report, command);
+  if (report->trip) {
+    tripped_ = true;
+    proven_ = 0;  // the next one begins with a canary
+    ++tally_.trips[std::string{model::to_text(report->trip->cause)}];
+  }
   return report->exit_code;
 }
 

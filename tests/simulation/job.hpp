@@ -24,6 +24,8 @@ struct Tally {
   std::uint64_t kills = 0, power_losses = 0, crashes_before_requests = 0, crashes_in_commit = 0,
                 disk_faults = 0;
   std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0;
+  std::uint64_t canaries = 0;                  // jobs with one
+  std::map<std::string, std::uint64_t> trips;  // by cause
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<int, std::uint64_t> exit_codes;
   std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
@@ -65,6 +67,7 @@ class Job : public Watch {
                              "'in_flight' AND kind = 'invalidate' AND outcome IS NULL"};
   };
 
+  void draw_safety();
   void draw_cards();
   void draw_habits();
   void draw_weather();
@@ -80,10 +83,14 @@ class Job : public Watch {
   void check_row(const Card& card, const ResultRow& row, bool at_the_end);
   void check_report(const run::Report& report, Command command);
   void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card) override;
+  void is_read_back(const Card& card) override;
+  void check_canary(const Card& card);
+  static bool is_settled_without_proof(const Card& card);
   [[noreturn]] void fail(const std::string& what, const Card* card = nullptr);
   void show(const Card& card);
 
   Disk& disk_;
+  const std::uint64_t seed_;
   World world_;
   Chance chance_;
   model::Job job_;
@@ -93,6 +100,8 @@ class Job : public Watch {
   std::size_t imported_ = 0;                               // rows in the input so far
   std::map<std::string, ResultRow> results_;               // by code, as they stood last
   std::map<std::string, std::deque<Instant>> departures_;  // by quota
+  int proven_ = 0;        // rows that the canary was passed by at most, of the plan as it is
+  bool tripped_ = false;  // the last process
   bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;
   std::unique_ptr<Observer> observer_;
 };

@@ -38,6 +38,7 @@ struct Card {
   // What the process was told, by an answer that it can trust:
   bool was_proven = false, was_refused = false;
   bool is_doubtful = false;  // an invalidation left it open, and no read-back since then
+  bool is_open = false;      // an invalidation left, in this process, and no read-back has said INVALID since
   // Of this process, as far as they count against limits.max_attempts:
   int posts_counted = 0, gets_counted = 0;
 

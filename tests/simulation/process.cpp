@@ -103,6 +103,7 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
   const bool began_in_doubt = card.is_doubtful;
   if (kind == AttemptKind::invalidate) {
     ++card.posts_left;
+    card.is_open = true;
     card.is_doubtful = true;
   } else {
     ++card.gets_left;
@@ -174,6 +175,10 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
     ++(invalidates ? card.posts_counted : card.gets_counted);
   if (!invalidates) {
     if (is_state || is_refusal) card.is_doubtful = false;
+    if (is_state && says_invalid) {
+      watch_.is_read_back(card);
+      card.is_open = false;
+    }
     return;
   }
   if (is_state && !says_invalid) ++card.posts_counted;

@@ -34,6 +34,8 @@ struct Weather {
 struct Watch {
   virtual ~Watch() = default;
   virtual void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card) = 0;
+  // A read-back that can be trusted says INVALID.
+  virtual void is_read_back(const Card& card) = 0;
 };
 
 class Network : public run::Transport {

@@ -26,6 +26,7 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
     departures.pop_front();
   }
 
+  check_canary(card);
   if (kind == AttemptKind::read_back) return;
   if (reads_only_) fail("reconcile invalidates", &card);
   if (card.was_proven) fail("sent although the platform had said INVALID", &card);
@@ -43,6 +44,21 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
   if (card.is_invalid()) ++tally_.second_calls;
 }
 
+// Until enough rows were read back as INVALID nothing leaves for another one beside a row that was begun.
+void Job::check_canary(const Card& card) {
+  if (reads_only_ || proven_ >= job_.safety.canary) return;
+  for (const auto& other : platform_.cards())
+    if (&other != &card && other.is_open && !is_settled_without_proof(other))
+      fail(fmt::format("begun while {} of the canary is not proven", other.card.code), &card);
+}
+
+// One that was INVALID before us counts for nothing, and needs no read-back where its time tells.
+bool Job::is_settled_without_proof(const Card& card) { return card.was_proven && !card.invalidated_by_us; }
+
+void Job::is_read_back(const Card& card) {
+  if (card.is_open) ++proven_;
+}
+
 void Job::check_report(const run::Report& report, Command command) {
   const auto& t = report.totals;
   const auto left = t.pending + t.in_flight + t.unresolved;
@@ -50,6 +66,9 @@ void Job::check_report(const run::Report& report, Command command) {
     fail("exit code 0 and rows that are not INVALID");
   if (report.exit_code == 1 && (left > 0 || t.rejected == 0)) fail("exit code 1 and rows left");
   if (report.exit_code == 75 && left == 0) fail("exit code 75 and nothing left");
+  const int standing = left > 0 ? 69 : t.rejected > 0 ? 1 : 0;  // nothing left to stop
+  if (report.trip && report.exit_code != standing) fail("it stopped itself, and the exit code hides it");
+  if (report.trip && report.trip->rows.empty()) fail("it stopped itself, and no row is to blame");
   if (command == Command::reconcile && report.exit_code == 0 && t.in_doubt() > 0)
     fail("reconcile ends with 0 and rows in doubt");
   if (t.rows() != static_cast<std::int64_t>(std::min(imported_, platform_.cards().size())) &&

@@ -3,6 +3,27 @@
 // What the seed draws: cards, the platform's habits, the weather, and what happens when.
 namespace cardvoid::simulation {
 
+// By chances of its own: without canary and breaker a seed is the job that it was.
+void Job::draw_safety() {
+  Chance chance{seed_ ^ 0xD1B54A32D192ED03ULL};
+  job_.safety.canary = 0;
+  job_.safety.max_failure_rate = 1;
+  if (chance.happens(0.3)) {
+    job_.safety.canary = static_cast<int>(chance.one_of(std::array{1, 2, 3, 5, 20}));
+    tally_.canaries = 1;
+  }
+  if (!chance.happens(0.08)) return;
+  // Enough rows for a share of them to be judged.
+  job_.safety.max_failure_rate = chance.one_of(std::array{0.05, 0.2, 0.5});
+  const auto more = chance.between(20, 45);
+  const double refused = chance.one_of(std::array{0.05, 0.3, 0.8});
+  for (std::int64_t i = 0; i < more; ++i)
+    platform_.add({"1004", "pTemplate", fmt::format("{}", 100 + platform_.cards().size()),
+                   fmt::format("o{}", platform_.cards().size()), ""},
+                  chance.happens(refused) ? Nature::refused : Nature::ordinary);
+  tally_.rows = platform_.cards().size();
+}
+
 void Job::draw_cards() {
   auto& limits = job_.limits;
   limits.requests_per_second = chance_.one_of(std::array{0.5, 1.0, 5.0, 5.0, 20.0, 100.0});

@@ -11,14 +11,19 @@
 // after its intent is durable. A row in doubt is read back before anything else is sent for it; SYSTEM_ERROR,
 // 202 and 5xx from a gateway are the exceptions that the platform itself asks to be repeated
 // (docs/answers.md).
+//
+// Two things stop a run whose cards fail, softly: the canary – the first rows go one at a time, from their
+// invalidation to a read-back that says INVALID – and the breaker, which watches the last rows that settled.
 
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/dispatch/breaker.hpp>
 #include <cardvoid/dispatch/endpoint_health.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cardvoid/dispatch/retry.hpp>
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/model/ruling.hpp>
+#include <cardvoid/model/trip.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -44,6 +49,9 @@ struct Settings {
   EndpointHealth::Settings endpoints;
   std::optional<std::int64_t> row_limit;  // `--limit N`: rows taken up in this run at the most
   bool read_back_only = false;            // `reconcile`: settle what is in doubt, invalidate nothing
+  int canary = 0;                         // rows that go one by one before the pace opens; 0: none
+  int canary_passed = 0;                  // of these, in earlier runs
+  double max_failure_rate = 1;            // of the last settled rows; 1: whatever it is
 };
 
 // What the shell is asked to do next.
@@ -98,6 +106,8 @@ struct Snapshot {
   double rate = 0;    // allowed at present, requests/s, over all lanes
   bool paused_by_429 = false;
   std::size_t shared_with = 0;  // other runs that want requests of the same quotas
+  int canary = 0,
+      canary_passed = 0;  // rows that go one by one, and how many are through; 0: the pace is open
   EndpointHealth::State primary{}, backup{};
   std::uint64_t retries = 0, throttled = 0, read_backs = 0;
 };
@@ -127,6 +137,10 @@ class Dispatcher {
   std::vector<Notice> take_notices();
   Snapshot snapshot(Instant now) const;
   bool stopping() const { return stopped_.has_value(); }
+  // Why the run stopped itself, if it did.
+  const std::optional<model::Trip>& trip() const { return trip_; }
+  // Rows that the canary was passed by, in this run.
+  int canary_passed() const { return canary_passed_ - settings_.canary_passed; }
 
  private:
   enum class Phase { fresh, ready, waiting, preparing, prepared, in_flight };
@@ -156,6 +170,13 @@ class Dispatcher {
     std::optional<model::Outcome> refusal;    // the platform's refusal, waiting for its read-back
     model::Endpoint refused_by = model::Endpoint::primary;
     model::Outcome last_doubtful;  // shown when the row ends unresolved
+    std::string code;              // masked
+    // Of the canary: the verified answer that said INVALID, until a read-back says so too.
+    struct Answered {
+      model::Outcome outcome;
+      model::Endpoint endpoint;
+    };
+    std::optional<Answered> answered;
   };
   using Tasks = std::unordered_map<model::RowId, Task>;
 
@@ -194,21 +215,31 @@ class Dispatcher {
   Ruling again(model::RowId row, Task& task, model::AttemptKind kind, Instant due);
   Ruling halt(const Task& task, const model::Outcome& outcome, Errc code, const std::string& why);
   static model::Status standing(const Task& task);
+  Ruling prove(model::RowId row, Task& task, const model::Outcome& outcome, Now now);
+  Ruling rule_on_proof(model::RowId row, Task& task, const model::Outcome& outcome, Now now,
+                       std::uint32_t draw);
   Ruling hold_wrong_card(model::RowId row, const model::Outcome& outcome);
-  Ruling hold_unknown(const model::Outcome& outcome);
+  Ruling hold_unknown(model::RowId row, const model::Outcome& outcome);
   Ruling hold_contradiction(model::RowId row, const model::Outcome& outcome);
   bool is_since_our_refusal(const Task& task, const model::Outcome& outcome, Now now) const;
   bool was_invalid_before_us(const Task& task, const model::Outcome& outcome, Now now) const;
   std::string instead_of(model::Endpoint endpoint) const;
   void judge_endpoint(const Task& task, const model::Outcome& outcome, Instant now);
   void judge_signature(const model::Outcome& outcome);
-  void judge_content(const model::Outcome& outcome);
+  void judge_content(model::RowId row, const model::Outcome& outcome);
   void judge_throttling(const model::Outcome& outcome, Instant now);
+  void judge_end(model::RowId row, const Task& task, const model::Outcome& outcome, const Ruling& ruling);
+  void fail_canary(model::RowId row, const Task& task, const model::Outcome& outcome, const Ruling& ruling);
+  void trip(model::TripCause cause, std::vector<model::RowId> rows, std::string why);
+  bool is_canary_over() const { return settings_.read_back_only || canary_passed_ >= settings_.canary; }
 
   std::optional<Action> next_stopping();
   std::optional<Action> next_send(Instant now);
   std::optional<Action> next_prepare(Instant now);
   std::optional<Action> next_fetch();
+  std::optional<model::RowId> next_row(Lane lane, Instant now) const;
+  std::optional<model::RowId> next_row_of_canary(Lane lane, Instant now) const;
+  std::deque<model::RowId>& queue_of(const Task& task);
   Instant wake_at(Instant now) const;
   void promote_due(Instant now);
   std::chrono::nanoseconds prepare_lead() const;
@@ -231,8 +262,12 @@ class Dispatcher {
   LatestVerdicts signatures_;  // of the answers that should carry one
   LatestVerdicts contents_;    // of the verified answers: do they speak of the card that was asked?
   std::optional<Instant> throttled_since_;  // nothing but 429 since then
-  int contradictory_rows_ = 0;
-  bool proven_ = false;  // our credentials and theirs have worked once in this run
+  std::vector<model::RowId> contradictory_rows_;
+  Breaker breaker_;
+  std::optional<model::Trip> trip_;
+  std::optional<model::RowId> canary_row_;  // the one that is under way
+  int canary_passed_ = 0;                   // in earlier runs too
+  bool proven_ = false;                     // our credentials and theirs have worked once in this run
   std::uint64_t retries_ = 0, throttled_ = 0, read_backs_ = 0;
   std::vector<Notice> notices_;
 };

@@ -15,6 +15,7 @@
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/model/ruling.hpp>
+#include <cardvoid/model/trip.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -132,6 +133,7 @@ struct RunStart {
 
 struct RunCounts {
   std::int64_t sent = 0, confirmed = 0, rejected = 0, unresolved = 0;
+  std::int64_t canary = 0;  // rows that passed the canary
 };
 
 struct RunRecord {
@@ -141,6 +143,7 @@ struct RunRecord {
   std::optional<int> exit_code;
   std::string ending;
   RunCounts counts;
+  std::string tripped_by, culprits;  // why it stopped itself, and the rows as a JSON array; empty: it did not
 };
 
 // What a run says of itself while it goes on.
@@ -151,6 +154,7 @@ struct Pulse {
   bool paused_by_429 = false;
   int in_flight = 0, waiting = 0;
   std::string primary_state, backup_state;  // "closed", "open", "half_open"
+  int canary = 0, canary_passed = 0;        // rows that go one by one first, and how many did; 0: over
 };
 
 // Rows that are not settled as wished, by the error they show.
@@ -261,6 +265,9 @@ class Ledger {
   Result<std::optional<WallTime>> last_sent_at(WallTime now);
   // Did an earlier run begin with this confirmed plan, and is everything still to send a part of it?
   Result<bool> is_rest_of_confirmed(std::string_view fingerprint_digits);
+  // How many rows of this very plan have passed the canary, over all runs. A plan that rows were added to is
+  // another one; after a trip, and after a retry, none has.
+  Result<std::int64_t> canary_passed();
 
   // --- importing: begin, add and refuse for every record, finish. Commits in large transactions; what an
   // import that did not finish has brought is no part of the plan and goes with the next one ---
@@ -291,6 +298,8 @@ class Ledger {
   Result<void> close_attempt(const Attempt& attempt, const model::Ruling& ruling);
   Result<void> withdraw_attempt(model::RowId row, int n, model::Status status);
   Result<void> save_counts(RunId run, const RunCounts& counts);
+  // The run has stopped itself: the next one begins with a canary again.
+  Result<void> save_trip(RunId run, const model::Trip& trip);
   Result<void> save_pulse(const Pulse& pulse);
   Result<void> commit();
 

@@ -85,6 +85,8 @@ struct Limits {
 struct Safety {
   std::string acknowledge;
   std::optional<std::int64_t> max_rows;
+  int canary = 5;                 // rows to send first, one by one; 0: none
+  double max_failure_rate = 0.2;  // of the last settled rows; 1: whatever it is
 };
 
 struct Results {

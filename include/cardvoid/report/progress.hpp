@@ -7,6 +7,7 @@
 #include <cardvoid/report/standing.hpp>
 #include <cstdio>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace cardvoid::report {
@@ -22,6 +23,7 @@ struct Ending {
   milliseconds elapsed{0};
   int exit_code = 0;
   std::string stopped;  // why it ended early; empty: it did not
+  std::optional<model::Trip> trip;
 };
 
 // "8,000 of 10,000 cards" with thousands separated, for people.

@@ -42,8 +42,9 @@ struct Keys {
 };
 
 struct Report {
-  std::optional<Error> stopped;  // why it ended early
-  ledger::Totals totals;         // after the run
+  std::optional<Error> stopped;     // why it ended early
+  std::optional<model::Trip> trip;  // where it stopped itself
+  ledger::Totals totals;            // after the run
   ledger::RunCounts counts;
   dispatch::Snapshot last;
   std::uint64_t commits = 0;

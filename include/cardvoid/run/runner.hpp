@@ -22,9 +22,10 @@ namespace cardvoid::run {
 // happens on the loop's thread, except what is submitted to the store. Everything handed in must outlive it.
 class Runner {
  public:
-  // `cursors`: one for each lane of the dispatcher; `run`: its number in the ledger.
+  // `cursors`: one for each lane of the dispatcher; `run`: its number in the ledger; `canary_passed`: rows of
+  // this plan that passed the canary in earlier runs.
   Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
-         std::vector<ledger::Cursor> cursors, ledger::RunId run);
+         std::vector<ledger::Cursor> cursors, ledger::RunId run, int canary_passed);
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
@@ -37,6 +38,7 @@ class Runner {
 
   bool is_finished() const { return finished_; }
   const std::optional<Error>& ending() const { return ending_; }  // why it ended early
+  const std::optional<model::Trip>& trip() const { return dispatcher_.trip(); }
   const ledger::RunCounts& counts() const { return counts_; }
   dispatch::Snapshot snapshot() const { return dispatcher_.snapshot(doors_.loop.now().steady); }
 
@@ -47,6 +49,7 @@ class Runner {
     model::Endpoint endpoint = model::Endpoint::primary;
     int attempt = 0;
     bool durable = false, connected = false;
+    bool confirmed = false;                 // and counted as such
     std::optional<model::Outcome> failure;  // why no connection came to be
     Now started;                            // of the exchange; of the preparation when nothing was sent
   };
@@ -77,6 +80,7 @@ class Runner {
   Instant next_pulse_{};
   std::optional<Error> ending_;
   bool pumping_ = false, finished_ = false, abandoned_ = false;
+  bool tripped_ = false;  // and on record
 };
 
 }  // namespace cardvoid::run

@@ -82,6 +82,9 @@ TEST_SUITE("unit") {
     settings.endpoints.cooldown = chaos.one_of(std::array{1000ms, 30'000ms});
     if (chaos.in_percent(20)) settings.row_limit = 1 + chaos.below(150);
     settings.read_back_only = chaos.in_percent(10);
+    if (chaos.in_percent(30)) settings.canary = 1 + static_cast<int>(chaos.below(20));
+    if (chaos.in_percent(30)) settings.canary_passed = static_cast<int>(chaos.below(settings.canary + 1));
+    if (chaos.in_percent(30)) settings.max_failure_rate = chaos.one_of(std::array{0.01, 0.1, 0.2});
     return settings;
   }
 
@@ -151,6 +154,7 @@ TEST_SUITE("unit") {
 
     const auto finished = run.run();
     CHECK((finished.stopped || run.count(Status::in_flight) == 0));
+    CHECK((!run.dispatcher.trip() || finished.stopped->code == Errc::unavailable));
   }
 
   }  // namespace

@@ -151,8 +151,10 @@ void VirtualRun::operator()(const action::Prepare& prepare) {
   must(prepare.attempt == row.candidate.attempts + 1, "attempts are not numbered one by one", prepare.row);
   must(prepare.kind == AttemptKind::read_back || !settings_.read_back_only, "invalidates in a reconcile run",
        prepare.row);
+  check_canary(prepare);
   row.candidate.attempts = prepare.attempt;
   row.phase = Row::preparing;
+  row.under_way = prepare.kind;
   const Request request{
       prepare.row, prepare.kind, prepare.endpoint, prepare.attempt, prepare.fresh_connection, now};
   const auto failure = connecting ? connecting(request) : std::nullopt;
@@ -238,6 +240,8 @@ void VirtualRun::ended(const Request& request, const model::Outcome& outcome) {
   check_ruling(row, request, outcome, ruling);
   row.status = ruling.status;
   row.finished = ruling.finished;
+  const bool is_read_back = request.kind == AttemptKind::read_back && outcome.kind == confirmed;
+  if (is_begun(row) && is_read_back && ruling.settled_by != SettledBy::already) ++proven_;
   row.rulings.push_back({now.steady, request.kind, outcome.kind, ruling});
 }
 
@@ -248,8 +252,13 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
        "settled without saying by what", id);
   must(ruling.status != Status::invalidated || cards.invalid_at.contains(id),
        "invalidated, says only the ruling", id);
-  must(ruling.status != Status::invalidated || outcome.kind == confirmed, "invalidated without a proof", id);
-  must(outcome.kind != confirmed || ruling.finished, "proven and not finished", id);
+  const bool stands = row.status == Status::invalidated;  // one of the canary, answered and not read back yet
+  must(ruling.status != Status::invalidated || outcome.kind == confirmed || stands,
+       "invalidated without a proof", id);
+  must(!stands || ruling.status == Status::invalidated || ruling.held, "takes a verified answer back", id);
+  const bool is_canary = settings_.canary_passed + proven_ < settings_.canary && !settings_.read_back_only;
+  must(outcome.kind != confirmed || ruling.finished || (is_canary && request.kind == AttemptKind::invalidate),
+       "proven and not finished", id);
   if (ruling.status == Status::rejected) {
     must(request.kind == AttemptKind::read_back, "rejected without a read-back", id);
     must(ruling.shown.kind == refused, "rejected without a refusal", id);
@@ -257,7 +266,8 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
     must(!cards.invalid_at.contains(id), "rejected an INVALID card", id);
   }
   const bool settled = ruling.status != Status::pending && ruling.status != Status::in_flight;
-  must(!settled || ruling.finished || ruling.held, "settled and not finished", id);
+  must(!settled || ruling.finished || ruling.held || ruling.status == Status::invalidated,
+       "settled and not finished", id);
   must(!row.candidate.held || ruling.held || ruling.settled_by, "a held row is let go", id);
   const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
   if (!settled && !settings_.read_back_only)
@@ -279,6 +289,26 @@ void VirtualRun::operator()(const action::Release& release) {
   auto& row = rows.at(release.row);
   must(row.phase == Row::idle && !row.finished, "released what is under way or settled", release.row);
   row.phase = Row::let_go;
+}
+
+// Was an invalidation asked for, in this run?
+bool VirtualRun::is_begun(const Row& row) {
+  return (row.under_way == AttemptKind::invalidate && row.phase != Row::not_offered) ||
+         std::any_of(row.rulings.begin(), row.rulings.end(),
+                     [](const Ruled& ruled) { return ruled.kind == AttemptKind::invalidate; });
+}
+
+// Until enough rows are proven: beside a row that was begun nothing is under way for any other.
+void VirtualRun::check_canary(const action::Prepare& prepare) const {
+  if (settings_.read_back_only || settings_.canary_passed + proven_ >= settings_.canary) return;
+  for (const auto& [id, other] : rows) {
+    if (id == prepare.row) continue;
+    must(!is_begun(other) || other.finished, "began a row beside one of the canary", prepare.row);
+    const bool is_under_way =
+        other.phase == Row::preparing || other.phase == Row::ready || other.phase == Row::in_flight;
+    must(!is_under_way || prepare.kind == AttemptKind::read_back, "one of the canary is not alone",
+         prepare.row);
+  }
 }
 
 // At most ceil(R) requests reach the platform in any second, for each lane.
@@ -303,7 +333,8 @@ void VirtualRun::check_end() const {
     must(row.finished || dispatcher.stopping(), "left a row although nothing stopped the run", id);
     if (row.phase == Row::let_go) {
       const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
-      must((row.status != Status::pending) == in_doubt, "left a row with the wrong standing", id);
+      must((row.status != Status::pending) == in_doubt || row.status == Status::invalidated,
+           "left a row with the wrong standing", id);
     }
   }
 }

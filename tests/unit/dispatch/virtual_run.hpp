@@ -69,6 +69,7 @@ struct Row {
   Lane lane = 0;
   Status status = Status::pending;
   enum { not_offered, idle, preparing, ready, in_flight, let_go } phase = not_offered;
+  AttemptKind under_way = AttemptKind::read_back;  // or was last
   bool finished = false;
   bool must_be_read_back = false;
   bool was_refused = false;           // an invalidation, in this run
@@ -130,6 +131,8 @@ class VirtualRun {
   void ended(const Request& request, const model::Outcome& outcome);
   void check_ruling(const Row& row, const Request& request, const model::Outcome& outcome,
                     const Ruling& ruling);
+  static bool is_begun(const Row& row);
+  void check_canary(const action::Prepare& prepare) const;
   void check_pace() const;
   void check_end() const;
   void after(std::chrono::nanoseconds delay, std::function<void()> what);
@@ -144,6 +147,7 @@ class VirtualRun {
   std::map<RowId, Request> prepared_;
   std::map<Lane, std::set<RowId>> not_offered_;  // as a ledger would find them: in doubt first
   int in_flight_ = 0, taken_up_ = 0, fetching_ = 0;
+  int proven_ = 0;  // rows that passed the canary, by our count
 };
 
 model::Outcome outcome(OutcomeKind kind);

@@ -188,8 +188,6 @@ TEST_SUITE("unit") {
       const char *table, *line, *what;
     };
     for (const auto& later : std::to_array<Later>({
-             {"safety", "canary = 20", "leave it out or set 0 (off)"},
-             {"safety", "max_failure_rate = 0.05", "leave it out or set 1.0 (off)"},
              {"safety", "protect = \"p.csv\"", "leave it out"},
              {"safety", "window = \"01:00-06:00\"", "leave it out"},
              {"safety", "timezone = \"Asia/Shanghai\"", "leave it out"},
@@ -209,6 +207,9 @@ TEST_SUITE("unit") {
       CHECK(found.find('\n') == std::string::npos);
     }
     CHECK(message(with("canary = -1\n")).find("expected a whole number") != std::string::npos);
+    CHECK(message(with("canary = 1000001\n")).find("expected a whole number") != std::string::npos);
+    CHECK(message(with("canary = 0\n")) == "");
+    CHECK(message(with("max_failure_rate = 1.01\n")).find("expected a number above 0") != std::string::npos);
     CHECK(message(with("max_failure_rate = 1\n")) == "");
   }
 

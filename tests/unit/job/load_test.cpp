@@ -32,6 +32,8 @@ TEST_SUITE("unit") {
     CHECK(job->limits.failover_after == 3);
     CHECK(job->limits.failover_cooldown == 30s);
     CHECK_FALSE(job->safety.max_rows.has_value());
+    CHECK(job->safety.canary == 5);
+    CHECK(job->safety.max_failure_rate == 0.2);
     CHECK(job->results.database == "jobs/gold.db");
   }
 
@@ -74,8 +76,8 @@ failover_cooldown = "45s"
 [safety]
 acknowledge = "OPS-1"
 max_rows = 100000
-canary = 0
-max_failure_rate = 1.0
+canary = 20
+max_failure_rate = 0.05
 [results]
 database = "../results/gold.db"
 store_response = "none"
@@ -113,6 +115,8 @@ store_response = "none"
     CHECK(job->limits.failover_cooldown == 45s);
     CHECK(job->safety.acknowledge == "OPS-1");
     CHECK(job->safety.max_rows == 100000);
+    CHECK(job->safety.canary == 20);
+    CHECK(job->safety.max_failure_rate == 0.05);
     CHECK(job->results.database == "/etc/results/gold.db");
   }
 
@@ -193,8 +197,11 @@ store_response = "none"
     CHECK(message(k_right, {"limits.connect_timeout=5"}) ==
           "--set limits.connect_timeout: expected a duration such as \"5s\", above 0 and at most \"10m\", "
           "found \"5\"");
-    CHECK(message(k_right, {"safety.canary=20"}) ==
-          "--set safety.canary: not supported yet; leave it out or set 0 (off)");
+    CHECK(message(k_right, {"safety.canary=-1"}) ==
+          "--set safety.canary: expected a whole number from 0 (off) to 1000000, found the number -1");
+    CHECK(
+        message(k_right, {"safety.max_failure_rate=0"}) ==
+        "--set safety.max_failure_rate: expected a number above 0 and at most 1.0 (off), found the number 0");
     CHECK(message(k_right, {"limits=5"}) == "--set limits: expected a table [limits], found the number 5");
     CHECK(message(k_right, {"limit={per=\"brand\"}"}) ==
           "--set limit: unknown table; did you mean \"limits\"?");

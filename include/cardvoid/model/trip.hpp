@@ -1,0 +1,25 @@
+#pragma once
+// Why a run stopped itself: what its breaker or its canary found, and at which rows. Decided by
+// dispatch::Dispatcher, kept with its run by ledger::Ledger.
+
+#include <cardvoid/model/row.hpp>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::model {
+
+enum class TripCause {
+  canary,          // one of the first rows was not proven INVALID
+  failure_rate,    // too many of the last rows were rejected or left unresolved
+  unknown_answer,  // an answer that no table knows
+  wrong_card,      // answers about another card
+  contradiction,   // cards called done that are not INVALID
+};
+std::string_view to_text(TripCause cause);  // as in the view `runs`
+
+struct Trip {
+  TripCause cause = TripCause::canary;
+  std::vector<RowId> rows;  // that caused it, in the order in which they ended
+};
+
+}  // namespace cardvoid::model
