@@ -190,9 +190,6 @@ TEST_SUITE("unit") {
     for (const auto& later : std::to_array<Later>({
              {"safety", "canary = 20", "leave it out or set 0 (off)"},
              {"safety", "max_failure_rate = 0.05", "leave it out or set 1.0 (off)"},
-             {"safety", "protect = \"p.csv\"", "leave it out"},
-             {"safety", "window = \"01:00-06:00\"", "leave it out"},
-             {"safety", "timezone = \"Asia/Shanghai\"", "leave it out"},
              {"results", "store_response = \"full\"", "leave it out or set \"none\""},
              {"results", "metrics_file = \"m\"", "leave it out"},
              {"results", "report_file = \"r\"", "leave it out"},
