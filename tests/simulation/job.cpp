@@ -50,7 +50,9 @@ void Tally::add(const Tally& other) {
                                           &Tally::clock_steps,
                                           &Tally::outages,
                                           &Tally::reconciles,
-                                          &Tally::retries};
+                                          &Tally::retries,
+                                          &Tally::limited,
+                                          &Tally::protections};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [code, count] : other.exit_codes) exit_codes[code] += count;
@@ -62,11 +64,10 @@ std::string Tally::text() const {
       "{} jobs with {} rows, {} processes, {} requests\n"
       "  died: {} killed, {} by power loss; of these {} before the first request, {} inside a disk "
       "operation\n"
-      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} calls for a "
-      "card that was "
-      "INVALID already\n",
+      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} runs with a "
+      "--max-duration, {} lists of protected cards, {} calls for a card that was INVALID already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
-      disk_faults, signals, clock_steps, outages, reconciles, retries, second_calls);
+      disk_faults, signals, clock_steps, outages, reconciles, retries, limited, protections, second_calls);
   text += "  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += "\n  processes by exit code:";
@@ -77,7 +78,11 @@ std::string Tally::text() const {
 }
 
 Job::Job(Disk& disk, std::uint64_t seed, bool traces)
-    : disk_{disk}, world_{seed, traces}, chance_{seed ^ 0x9E3779B97F4A7C15ULL}, platform_{world_, {}} {
+    : disk_{disk},
+      world_{seed, traces},
+      chance_{seed ^ 0x9E3779B97F4A7C15ULL},
+      limits_{seed ^ 0xC2B2AE3D27D4EB4FULL},
+      platform_{world_, {}} {
   job_.name = k_job_name;
   disk_.reset(seed);
   if (traces)
@@ -221,6 +226,28 @@ void Job::die() {
   ++(power ? tally_.power_losses : tally_.kills);
 }
 
+// Some of the cards must not be sent by the next run; which, changes from one to the next.
+Result<void> Job::protect_some(ledger::Ledger& ledger) {
+  protected_.clear();
+  if (!is_calm_ && limits_.happens(0.15)) {
+    ++tally_.protections;
+    for (const auto& card : platform_.cards())
+      if (limits_.happens(0.2)) protected_.insert(card.card.code);
+  }
+  if (protected_.empty()) {
+    const auto cleared = ledger.protect(nullptr);
+    return cleared ? Result<void>{} : cleared.error();
+  }
+  const auto named =
+      ledger.protect([at = protected_.begin(), this]() mutable -> Result<std::optional<model::Protection>> {
+        if (at == protected_.end()) return std::optional<model::Protection>{};
+        model::Protection protection;
+        protection.code = *at++;
+        return std::optional{protection};
+      });
+  return named ? Result<void>{} : named.error();
+}
+
 int Job::work(Command command) {
   // Whether an error of the ledger is ours to explain.
   const auto judge = [&](const Error& error) {
@@ -246,6 +273,7 @@ int Job::work(Command command) {
     return put_back->in_doubt > 0 ? 75 : 0;
   }
   if (command != Command::reconcile) {
+    if (const auto named = protect_some(*ledger); !named) return judge(named.error());
     ListOfCards source{platform_.cards(), imported_};
     const auto imported = run::import_from(source, *ledger, [] { return false; });
     if (!imported) return judge(imported.error());
@@ -262,6 +290,10 @@ int Job::work(Command command) {
   order.command = command == Command::run ? "run" : "reconcile";
   order.read_back_only = command == Command::reconcile;
   order.fingerprint = *fingerprint;
+  if (!is_calm_ && limits_.happens(0.1)) {
+    order.max_duration = limits_.between(1ms, 30'000ms);
+    ++tally_.limited;
+  }
   run::Events events;
   events.notice = [&](const dispatch::Notice& notice) { world_.tell("! {}", notice.text); };
   const run::Doors doors{world_, network, store, [this] { return world_.chance.draw(); }};
