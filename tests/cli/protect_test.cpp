@@ -91,9 +91,7 @@ TEST_SUITE("cli") {
     CHECK(stage.read("protect.csv") == "code\ncard0002\n");
   }
 
-  TEST_CASE(
-      "protect: a list that changes between runs takes rows out and a plan confirmed before covers none that "
-      "come back") {
+  TEST_CASE("protect: a list that changes takes rows out and an old confirmation covers none that return") {
     const Staff stage{"openid\n"};
     const auto all = stage.with_list("plan");
     CHECK(has(all.out, "note: safety.protect: "));

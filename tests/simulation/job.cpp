@@ -1,6 +1,7 @@
 #include "job.hpp"
 
 #include <algorithm>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/import.hpp>
@@ -52,6 +53,7 @@ void Tally::add(const Tally& other) {
                                           &Tally::reconciles,
                                           &Tally::retries,
                                           &Tally::limited,
+                                          &Tally::windows,
                                           &Tally::protections};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
@@ -65,9 +67,11 @@ std::string Tally::text() const {
       "  died: {} killed, {} by power loss; of these {} before the first request, {} inside a disk "
       "operation\n"
       "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} runs with a "
-      "--max-duration, {} lists of protected cards, {} calls for a card that was INVALID already\n",
+      "--max-duration, {} with a window, {} lists of protected cards, {} calls for a card that was INVALID "
+      "already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
-      disk_faults, signals, clock_steps, outages, reconciles, retries, limited, protections, second_calls);
+      disk_faults, signals, clock_steps, outages, reconciles, retries, limited, windows, protections,
+      second_calls);
   text += "  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += "\n  processes by exit code:";
@@ -84,6 +88,7 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
       limits_{seed ^ 0xC2B2AE3D27D4EB4FULL},
       platform_{world_, {}} {
   job_.name = k_job_name;
+  set_time_zone("UTC");
   disk_.reset(seed);
   if (traces)
     disk_.before = [this](const Operation& operation) {
@@ -226,6 +231,16 @@ void Job::die() {
   ++(power ? tally_.power_losses : tally_.kills);
 }
 
+// Hours around the present, so that the run sees them close.
+void Job::draw_window() {
+  job_.safety.window.reset();
+  if (is_calm_ || !limits_.happens(0.1)) return;
+  ++tally_.windows;
+  constexpr int k_day = 24 * 60;
+  const auto opens = local_minute(world_.now().wall) + k_day + static_cast<int>(limits_.between(-3, 1));
+  job_.safety.window = {opens % k_day, (opens + static_cast<int>(limits_.between(1, 4))) % k_day};
+}
+
 // Some of the cards must not be sent by the next run; which, changes from one to the next.
 Result<void> Job::protect_some(ledger::Ledger& ledger) {
   protected_.clear();
@@ -294,6 +309,7 @@ int Job::work(Command command) {
     order.max_duration = limits_.between(1ms, 30'000ms);
     ++tally_.limited;
   }
+  draw_window();
   run::Events events;
   events.notice = [&](const dispatch::Notice& notice) { world_.tell("! {}", notice.text); };
   const run::Doors doors{world_, network, store, [this] { return world_.chance.draw(); }};

@@ -25,7 +25,7 @@ struct Tally {
   std::uint64_t kills = 0, power_losses = 0, crashes_before_requests = 0, crashes_in_commit = 0,
                 disk_faults = 0;
   std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0, limited = 0,
-                protections = 0;
+                windows = 0, protections = 0;
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<int, std::uint64_t> exit_codes;
   std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
@@ -75,6 +75,7 @@ class Job : public Watch {
   void finish();
   int live(Command command);
   int work(Command command);
+  void draw_window();
   Result<void> protect_some(ledger::Ledger& ledger);
   void arm();
   void disarm();

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cardvoid/run/prospect.hpp>
 #include <cmath>
 #include <set>
 
@@ -26,6 +27,12 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
     departures.pop_front();
   }
 
+  if (job_.safety.window && !reads_only_ && !has_clock_steps_) {
+    // Timers are late, and signing takes a moment.
+    const auto now = world_.now().wall;
+    if (!run::is_open(*job_.safety.window, now) && !run::is_open(*job_.safety.window, now - 20ms))
+      fail("a request outside of the window", &card);
+  }
   if (kind == AttemptKind::read_back) return;
   if (reads_only_) fail("reconcile invalidates", &card);
   if (protected_.contains(card.card.code)) fail("sent although it is protected", &card);
