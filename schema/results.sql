@@ -27,6 +27,7 @@ CREATE TABLE row (
   conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason: not sent.
                                             -- During an import only: -1, an earlier conflict, not looked at
                                             -- yet; 2, the input contradicts itself
+  protected     INTEGER NOT NULL DEFAULT 0, -- safety.protect named it at the latest import: never sent
   -- What the platform said last; NULL where it has not.
   card_state    TEXT,
   invalid_time  TEXT,

@@ -115,12 +115,24 @@ Result<void> read_outage(const std::string& text, sandbox::Settings& settings) {
   return {};
 }
 
-struct RawSandbox {
+struct Raw {
+  std::string max_duration;
   std::string primary, backup, latency;
   std::vector<std::string> faults, outages;
 };
 
-Result<void> finish_sandbox(const RawSandbox& raw, sandbox::Settings& settings) {
+Result<void> finish_run(const Raw& raw, Options& options) {
+  if (raw.max_duration.empty()) return {};
+  const auto duration = parse_duration(raw.max_duration);
+  if (!duration) return with_context(duration.error(), "--max-duration");
+  if (*duration == milliseconds{0})
+    return Error{Errc::usage, fmt::format("--max-duration {}: expected more than nothing, for example \"4h\"",
+                                          raw.max_duration)};
+  options.max_duration = *duration;
+  return {};
+}
+
+Result<void> finish_sandbox(const Raw& raw, sandbox::Settings& settings) {
   for (const auto& [text, port] :
        {std::pair{&raw.primary, &settings.primary_port}, std::pair{&raw.backup, &settings.backup_port}}) {
     if (text->empty()) continue;
@@ -183,7 +195,7 @@ Error unknown_command(const std::string& word, CLI::App& app) {
 Result<Parsed> parse(int argc, const char* const* argv) {
   Parsed parsed;
   auto& o = parsed.options;
-  RawSandbox raw;
+  Raw raw;
   bool no_color = false, version = false;
 
   CLI::App app{k_main_help, "cardvoid"};
@@ -246,8 +258,14 @@ Result<Parsed> parse(int argc, const char* const* argv) {
     importing->add_flag(
         "--accept-damage", o.overrides.accept_damage,
         "Take identifiers that look destroyed by a spreadsheet as they stand; kept on record");
-  with_job(command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
-                   "cardvoid reconcile gold.toml"));
+  auto* reconciling = with_job(
+      command("reconcile", "Settles every row in doubt by reading the card back. Invalidates nothing",
+              "cardvoid reconcile gold.toml"));
+  for (auto* sending : {run, reconciling})
+    sending
+        ->add_option("--max-duration", raw.max_duration,
+                     "Begin nothing new after this time: settle what is in flight and end with 75, as \"4h\"")
+        ->type_name("TIME");
   auto* retrying = with_job(
       command("retry", "Puts chosen rejected or unresolved rows back to pending. Sends nothing",
               "cardvoid retry gold.toml --status rejected --where-code-in corrected.txt", k_retry_help));
@@ -338,6 +356,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   if (o.command == "export" && o.json) o.format = ExportFormat::jsonl;
   if (o.excel && o.format == ExportFormat::jsonl)
     return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};
+  if (const auto finished = finish_run(raw, o); !finished) return finished.error();
   if (const auto finished = finish_sandbox(raw, o.sandbox); !finished) return finished.error();
   o.overrides.https_proxy = from_environment("https_proxy", "HTTPS_PROXY");
   o.overrides.no_proxy = from_environment("no_proxy", "NO_PROXY");

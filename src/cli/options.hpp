@@ -30,6 +30,7 @@ struct Options {
   std::string confirm;
   bool yes = false, dry_run = false;
   std::optional<std::int64_t> limit;
+  std::optional<milliseconds> max_duration;
   // retry
   std::vector<std::string> codes;
   std::string code_file;

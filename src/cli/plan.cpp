@@ -8,6 +8,7 @@
 #include "interrupt.hpp"
 #include "own_files.hpp"
 #include "results.hpp"
+#include "time_zone.hpp"
 
 namespace cardvoid::cli {
 
@@ -84,6 +85,7 @@ int plan(Console& console) {
   const Interrupt interrupt;
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
   if (!options.refused_file.empty())
     if (const auto allowed = refuse_own_files("--refused", options.refused_file, *job); !allowed)
       return console.fail(allowed.error());

@@ -128,6 +128,14 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   for (const auto& cause : plan.causes) text += cause_line(cause);
   if (t.conflicts > 0)
     line("conflicts", t.conflicts, "the input names another openid or reason than the plan: not sent");
+  if (const auto lines = plan.imported.protections) {
+    line("protected", t.protected_pending,
+         fmt::format("safety.protect, {} line{}: never sent", grouped(*lines), *lines == 1 ? "" : "s"));
+    if (t.protected_in_doubt > 0)
+      line("", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again");
+    if (t.protected_invalidated > 0)
+      line("", t.protected_invalidated, "more of them are INVALID already: named too late");
+  }
   if (plan.imported.vanished > 0)
     line("vanished", plan.imported.vanished,
          fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
@@ -162,6 +170,9 @@ std::string plan_json(const Plan& plan, const model::Job& job) {
                           {"duplicates", plan.imported.duplicates},
                           {"refused", t.refused},
                           {"conflicts", t.conflicts},
+                          {"protected", t.protected_pending},
+                          {"protected_in_doubt", t.protected_in_doubt},
+                          {"protected_invalidated", t.protected_invalidated},
                           {"changed", plan.imported.changed},
                           {"vanished", plan.imported.vanished},
                           {"newly_vanished", plan.imported.newly_vanished},

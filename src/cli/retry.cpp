@@ -75,6 +75,8 @@ std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
   line("retried", result.retried,
        result.retried > 0 ? "pending again: the next run sends them; `cardvoid plan` shows the fingerprint"
                           : "");
+  if (result.is_protected > 0)
+    line("protected", result.is_protected, "of them: named by safety.protect, and so not sent");
   line("in doubt", result.in_doubt,
        result.in_doubt > 0 ? "left as they are: `cardvoid reconcile` first" : "");
   line("not eligible", result.not_eligible);
@@ -85,6 +87,7 @@ std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
 std::string as_json(const ledger::PutBack& result, const model::Job& job) {
   return boost::json::serialize(boost::json::object{{"job", job.name},
                                                     {"retried", result.retried},
+                                                    {"protected", result.is_protected},
                                                     {"in_doubt", result.in_doubt},
                                                     {"not_eligible", result.not_eligible},
                                                     {"not_found", result.not_found}}) +

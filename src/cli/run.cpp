@@ -3,8 +3,10 @@
 
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/prospect.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <iostream>
 #include <string>
@@ -14,6 +16,7 @@
 #include "next_steps.hpp"
 #include "plan.hpp"
 #include "results.hpp"
+#include "time_zone.hpp"
 #include "version.hpp"
 
 namespace cardvoid::cli {
@@ -74,6 +77,19 @@ Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, 
   return Error{Errc::usage, "not confirmed; nothing was sent"};
 }
 
+// A run that may not send now says when it may, for whoever reads cron's mail.
+Result<void> require_open_window(const Plan& plan, const model::Job& job) {
+  const auto now = read_clocks().wall;
+  if (!job.safety.window || run::is_open(*job.safety.window, now)) return {};
+  if (plan.totals.to_send() + plan.totals.in_doubt() == 0) return {};  // the run says so itself
+  return Error{
+      Errc::stopped,
+      fmt::format(
+          "the window {} is closed: nothing was sent; {}", dispatch::to_text(*job.safety.window),
+          run::words_for(run::Rest{plan.totals.to_send(), job.limits.requests_per_second, plan.needed},
+                         job.safety.window, now))};
+}
+
 // What somebody who does not look at the plan must know.
 void warn_about(const Plan& plan, Console& console) {
   const auto warn = [&](std::int64_t count, const char* words) {
@@ -87,6 +103,11 @@ void warn_about(const Plan& plan, Console& console) {
   warn(plan.totals.conflicts,
        "{} rows are not sent: the input names another openid or reason than the plan; `cardvoid plan` shows "
        "them");
+  warn(plan.totals.protected_invalidated,
+       "{} cards that safety.protect names are INVALID already: for them it comes too late");
+  if (plan.totals.protected_pending > 0)
+    console.log(LogLevel::info, fmt::format("{} rows are protected by safety.protect and are not sent",
+                                            report::grouped(plan.totals.protected_pending)));
   warn(plan.totals.refused, "{} input lines are refused; `cardvoid plan` shows them by cause");
   if (plan.totals.in_doubt() > 0)
     console.log(LogLevel::info, fmt::format("{} rows in doubt are read back first", plan.totals.in_doubt()));
@@ -110,6 +131,7 @@ int run_job(Console& console) {
   if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
 
   run::Keys keys;
   auto merchant = wechatpay::load_merchant_key(job->merchant);
@@ -132,6 +154,7 @@ int run_job(Console& console) {
   order.command = options.command + (options.overrides.accept_damage ? " --accept-damage" : "");
   order.read_back_only = reconcile;
   order.row_limit = options.limit;
+  order.max_duration = options.max_duration;
   order.version = k_version;
   std::int64_t to_send = 0;
   if (reconcile) {
@@ -145,8 +168,14 @@ int run_job(Console& console) {
     const auto plan = make_plan(*job, *ledger);
     if (!plan) return console.fail(plan.error());
     warn_about(*plan, console);
+    // Nobody is asked for what cannot be done now; a plan that is not the confirmed one is worth a word at
+    // any hour.
+    const bool asks = !options.yes && options.confirm.empty();
+    if (asks)
+      if (const auto open = require_open_window(*plan, *job); !open) return console.fail(open.error());
     if (const auto confirmed = confirm(options, *plan, *job, *ledger); !confirmed)
       return console.fail(confirmed.error());
+    if (const auto open = require_open_window(*plan, *job); !open) return console.fail(open.error());
     order.fingerprint = plan->fingerprint;
     order.confirmed = !options.confirm.empty();
     to_send = plan->totals.to_send();

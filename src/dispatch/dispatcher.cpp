@@ -43,6 +43,7 @@ Dispatcher::Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> pac
 }
 
 Action Dispatcher::next(Instant now) {
+  if (stop_later_ && now >= stop_later_->at) stop(stop_later_->why);
   if (stopped_) {
     if (auto action = next_stopping()) return *action;
     return action::Wait{Instant::max()};
@@ -233,6 +234,7 @@ std::optional<Action> Dispatcher::next_fetch() {
 
 Instant Dispatcher::wake_at(Instant now) const {
   auto at = due_.empty() ? Instant::max() : due_.top().at;
+  if (stop_later_) at = std::min(at, stop_later_->at);
   for (Lane index = 0; index < lanes_.size(); ++index) {
     const auto& lane = lanes_[index];
     if (!lane.prepared.empty() && in_flight_ < settings_.max_in_flight)
@@ -265,6 +267,7 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
     task.sent_earlier_at = candidate.first_sent_at;
     task.held = candidate.held;
     task.code = mask(candidate.card.code);
+    task.is_protected = candidate.is_protected;
     task.doubt = candidate.status != Status::pending;
     if (task.doubt) {
       // That run may have been killed just now, or its clock have been ahead of what ours shows.
@@ -272,7 +275,7 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
       const auto age = std::max(now.wall - sent_at, milliseconds{0});
       task.last_doubt = now.steady + settings_.request_timeout - age;
     }
-    if (task.doubt || settings_.read_back_only) {
+    if (task.doubt || task.is_protected || settings_.read_back_only) {
       task.next = AttemptKind::read_back;
       task.phase = Phase::ready;
       lane.read_backs.push_back(candidate.id);
@@ -346,6 +349,8 @@ void Dispatcher::count_sent(Task& task) {
 void Dispatcher::stop(Error why) {
   if (!stopped_) stopped_ = std::move(why);
 }
+
+void Dispatcher::stop_at(Instant when, Error why) { stop_later_ = {when, std::move(why)}; }
 
 void Dispatcher::hold(Instant until) {
   for (auto& lane : lanes_) lane.pace->hold(until);

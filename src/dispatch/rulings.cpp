@@ -179,7 +179,7 @@ Ruling Dispatcher::rule_on_read_back(RowId row, Task& task, const Outcome& outco
         return again(row, task, AttemptKind::read_back, std::max(now.steady, believed_at));
       if (task.held) return give_up(outcome, true);
       if (task.refusal) return reject(*task.refusal, task.refused_by, outcome);
-      if (settings_.read_back_only) {
+      if (settings_.read_back_only || task.is_protected) {
         if (outcome.kind == refused) return give_up(outcome, false);
         return Ruling{Status::pending, std::nullopt, false, true, outcome};
       }

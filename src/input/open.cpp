@@ -5,6 +5,7 @@
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/input/code_list.hpp>
+#include <cardvoid/input/protect_list.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -117,6 +118,13 @@ Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const 
   auto text = open_text(file, name, model::Encoding::automatic);
   if (!text) return text.error();
   return read_code_list(std::move(text->read), name, code_column);
+}
+
+Result<std::unique_ptr<ProtectList>> open_protect_list(const std::filesystem::path& file,
+                                                       const model::Input& input) {
+  auto text = open_text(file.string(), file.string(), model::Encoding::automatic);
+  if (!text) return text.error();
+  return read_protect_list(std::move(text->read), file.string(), input);
 }
 
 }  // namespace cardvoid::input

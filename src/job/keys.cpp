@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 
 #include "endpoint.hpp"
@@ -97,6 +98,29 @@ Verdict store_encoding(model::Encoding& into, const std::string& text) {
 Verdict store_delimiter(char& into, const std::string& text) {
   into = text == "tab" ? '\t' : text == "," || text == ";" ? text[0] : '\0';
   return stored_if(text == "auto" || into != '\0');
+}
+
+// "01:00" at the front of `text`, in minutes, which is taken away; -1: it is not there.
+int take_time_of_day(std::string_view& text) {
+  if (text.size() < 5 || text[2] != ':') return -1;
+  for (const std::size_t at : {0u, 1u, 3u, 4u})
+    if (!is_digit(text[at])) return -1;
+  const int hour = (text[0] - '0') * 10 + text[1] - '0', minute = (text[3] - '0') * 10 + text[4] - '0';
+  if (hour > 24 || minute > 59 || (hour == 24 && minute > 0)) return -1;
+  text.remove_prefix(5);
+  return hour * 60 + minute;
+}
+
+Verdict store_window(model::Safety& safety, std::string_view text) {
+  model::DailyWindow window;
+  window.opens = take_time_of_day(text);
+  if (!text.starts_with('-')) return unexpected;
+  text.remove_prefix(1);
+  window.closes = take_time_of_day(text);
+  if (window.opens < 0 || window.closes < 0 || !text.empty()) return unexpected;
+  safety.window = window;
+  constexpr int k_midnight = 24 * 60;
+  return stored_if(window.opens < k_midnight && window.opens != window.closes);
 }
 
 Verdict not_yet(const Typed&, Job&) { return later; }
@@ -235,9 +259,16 @@ const auto k_keys = std::to_array<Key>({
        job.safety.max_failure_rate = v.number;
        return stored_if(v.number > 0 && v.number <= 1);
      }},
-    {"safety.protect", Type::path, k_a_file, not_yet, false, k_leave_out},
-    {"safety.window", Type::text, "hours such as \"01:00-06:00\"", not_yet, false, k_leave_out},
-    {"safety.timezone", Type::text, "a time zone such as \"Asia/Shanghai\"", not_yet, false, k_leave_out},
+    {"safety.protect", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.safety.protect, v); }},
+    {"safety.window", Type::text,
+     "two different times of day such as \"01:00-06:00\" or, over midnight, \"22:00-05:00\"",
+     [](const Typed& v, Job& job) { return store_window(job.safety, v.text); }},
+    {"safety.timezone", Type::text, "the name of a time zone that this machine knows, such as \"Asia/Shanghai\"",
+     [](const Typed& v, Job& job) {
+       job.safety.timezone = v.text;
+       return stored_if(is_time_zone(v.text));
+     }},
 
     {"results.database", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.results.database, v); }},

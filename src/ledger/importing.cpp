@@ -34,7 +34,7 @@ constexpr std::string_view k_already_sent =
     "database";
 
 constexpr std::string_view k_known =
-    "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE";
+    "SELECT id, openid, reason, source_line, status, conflict, protected FROM row WHERE";
 
 // Rows of an import that died or was given up. Nothing was sent for them: sending begins after an import.
 constexpr const char* k_drop_leftovers =
@@ -107,6 +107,7 @@ Result<void> Ledger::begin_import(WallTime now, LineText text) {
     db.execute(k_drop_leftovers);
     db.execute("UPDATE row SET conflict = -1 WHERE conflict <> 0");
     const bool had_conflicts = db.changes() > 0;
+    protect_known_rows(db, state_->is_named_by_protections);
     state_->importing.emplace(db, std::move(text));
     state_->importing->had_conflicts = had_conflicts;
     state_->importing->started_at = now;
@@ -149,6 +150,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
     const auto earlier_line = known->int64(3);
     const bool is_pending = known->text(4) == model::to_text(model::Status::pending);
     const auto conflict = known->int64(5);
+    const bool is_protected = known->int64(6) != 0;
     import.by_key.reset();
     import.after_last.reset();
     const bool same_openid = openid == card.openid, same_reason = reason == card.reason;
@@ -170,6 +172,7 @@ Result<void> Ledger::add(const model::InputRow& row) {
         import.set_conflict.bind(id, std::int64_t{agreed}).run();
         import.has_ended_conflicts = true;
       }
+      if (is_protected && is_pending && !again) return refuse_this(k_is_protected);
       ++(again ? summary.duplicates : summary.known);
     } else if (new_in_this_input && same_openid) {
       refuse_this(k_other_reason);
@@ -237,6 +240,7 @@ Result<ImportSummary> Ledger::finish_import(std::string_view source, WallTime no
   return state_->guarded([&] {
     auto& db = state_->db;
     auto& import = *state_->importing;
+    protect_new_rows(db, state_->is_named_by_protections, import);
     auto summary = import.summary;
     summary.source = source;
     summary.finished_at = now;
@@ -277,7 +281,7 @@ Result<void> Ledger::each_difference(const std::function<void(const Difference&)
     const auto& seen = *state_->seen;
     sqlite::Statement s{
         state_->db,
-        "SELECT id, brand_id, card_id, code, openid, source_line, status FROM row WHERE id <= "
+        "SELECT id, brand_id, card_id, code, openid, source_line, status, protected FROM row WHERE id <= "
         "(SELECT max(last_row) FROM import) ORDER BY id"};
     s.bind();
     while (s.step()) {
@@ -285,6 +289,8 @@ Result<void> Ledger::each_difference(const std::function<void(const Difference&)
       Difference found;
       found.other_openid = seen.other_openid.has(id), found.other_reason = seen.other_reason.has(id);
       const bool was_missing = seen.missing_before.has(id);
+      const bool is_refused = s.int64(7) != 0;  // not added, then, but protected
+      if (id > seen.last_row_before && is_refused) continue;
       if (id > seen.last_row_before)
         found.kind = Difference::added;
       else if (found.other_openid || found.other_reason)

@@ -45,12 +45,14 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
   std::string condition;
   if (part == Cursor::doubt) condition = fmt::format("{} AND (?3 OR NOT {})", k_in_doubt, k_stopped_a_run);
   if (part == Cursor::fresh)
-    condition = "NOT ?3 AND status = 'pending' AND NOT conflict AND error_code IS NULL";
+    condition = "NOT ?3 AND status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NULL";
   if (part == Cursor::troubled)
     // Not what this run has taken up already.
     condition = fmt::format(
         "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run)) AND "
-        "NOT ?3 AND ((status = 'pending' AND NOT conflict AND error_code IS NOT NULL) OR ({} AND {}))",
+        "NOT ?3 AND ((status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NOT NULL) OR "
+        "({} "
+        "AND {}))",
         k_in_doubt, k_stopped_a_run);
   return {
       db,
@@ -58,7 +60,7 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
           "SELECT row.id, brand_id, card_id, code, openid, reason, status, held, max(n), "
           "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
-          "max(kind = 'invalidate' AND sent AND outcome IS NULL) "
+          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected "
           "FROM (SELECT * FROM row WHERE id > ?1 AND id <= (SELECT max(last_row) FROM import) AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
           condition, of_brand ? " AND brand_id = ?4" : "")};
@@ -365,6 +367,7 @@ Result<std::vector<model::Candidate>> Ledger::fetch(Cursor& cursor, int count) {
         if (!statement.is_null(9)) row.first_sent_at = WallTime{milliseconds{statement.int64(9)}};
         if (!statement.is_null(10)) row.last_sent_at = WallTime{milliseconds{statement.int64(10)}};
         row.has_open_attempt = statement.int64(11) != 0;
+        row.is_protected = statement.int64(12) != 0;
         rows.push_back(std::move(row));
       }
       if (static_cast<int>(rows.size()) == count) break;

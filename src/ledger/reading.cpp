@@ -74,15 +74,30 @@ Result<Totals> Ledger::totals() {
         "SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'in_flight'), "
         "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected'), "
         "count(*) FILTER (WHERE status = 'unresolved'), count(*) FILTER (WHERE held), "
-        "count(*) FILTER (WHERE conflict AND status = 'pending'), (SELECT count(*) FROM refused), "
-        "count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = 'read_back') "
+        "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), (SELECT count(*) FROM "
+        "refused), "
+        "count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = 'read_back'), "
+        "count(*) FILTER (WHERE protected AND status = 'pending'), count(*) FILTER (WHERE protected AND "
+        "status "
+        "IN ('in_flight', 'unresolved') AND NOT held), count(*) FILTER (WHERE protected AND status = "
+        "'invalidated') "
         "FROM row WHERE id <= (SELECT max(last_row) FROM import)"};
     s.bind();
     s.step();
     Totals totals;
-    std::int64_t* const counts[] = {
-        &totals.pending, &totals.in_flight, &totals.invalidated, &totals.rejected, &totals.unresolved,
-        &totals.held,    &totals.conflicts, &totals.refused,     &totals.already,  &totals.read_back};
+    std::int64_t* const counts[] = {&totals.pending,
+                                    &totals.in_flight,
+                                    &totals.invalidated,
+                                    &totals.rejected,
+                                    &totals.unresolved,
+                                    &totals.held,
+                                    &totals.conflicts,
+                                    &totals.refused,
+                                    &totals.already,
+                                    &totals.read_back,
+                                    &totals.protected_pending,
+                                    &totals.protected_in_doubt,
+                                    &totals.protected_invalidated};
     for (int column = 0; auto* count : counts) *count = s.int64(column++);
     s.reset();
     return totals;

@@ -126,6 +126,13 @@ Result<PutBack> Ledger::put_back(const Choice& choice) {
     count_rows(db, result);
     if (by_code) count_codes(db, result);
     if (result.retried > 0) {
+      sqlite::Statement guarded{
+          db,
+          "SELECT count(*) FROM temp.chosen JOIN main.row ON row.id = chosen.id WHERE fate "
+          "= ?1 AND protected"};
+      guarded.bind(std::int64_t{retry});
+      if (guarded.step()) result.is_protected = guarded.int64(0);
+      guarded.reset();
       sqlite::Statement{db, k_put_back}.bind(std::int64_t{retry}).run();
       db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
       db.execute(k_forget_canary);

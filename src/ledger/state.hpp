@@ -14,7 +14,7 @@ namespace cardvoid::ledger {
 
 // Rows that the plan still wants sent or settled; the same as Totals::to_send().
 inline constexpr std::string_view k_to_send =
-    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict";
+    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict AND NOT protected";
 
 // No run's canary counts any more: the next run begins with one.
 inline constexpr const char* k_forget_canary = "UPDATE run SET canary = 0 WHERE canary <> 0";
@@ -77,6 +77,14 @@ struct Journalling {
   std::array<sqlite::Statement, 6> fetch;  // the parts of a Cursor, then the same for one brand
 };
 
+// For an import: protects what was there before by what protect() was told last, and takes away what was
+// more.
+void protect_known_rows(sqlite::Connection& db, const std::string& is_named);
+// And what it has brought, whose lines are refused.
+void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, Importing& import);
+
+inline constexpr std::string_view k_is_protected = "protected by safety.protect: never sent";
+
 struct Ledger::State {
   State(const std::filesystem::path& real, sqlite::Mode mode, std::filesystem::path name, Waiting how_to_wait)
       : db{real, mode}, file{std::move(name)}, waiting{std::move(how_to_wait)} {
@@ -92,6 +100,7 @@ struct Ledger::State {
   std::optional<Importing> importing;
   std::optional<Seen> seen;  // by the import that was finished last
   std::optional<Journalling> journalling;
+  std::string is_named_by_protections = "FALSE";  // SQL about a row
 
   void count_line();  // of the input; commits now and then
   void wait_when_locked();

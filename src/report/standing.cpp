@@ -38,6 +38,16 @@ std::string words_for_doubt(const Standing& standing) {
   return text;
 }
 
+std::string words_for_pending(const ledger::Totals& t) {
+  std::string text;
+  const auto say = [&](std::int64_t count, const char* words) {
+    if (count > 0) text += fmt::format("{}{} of them {}", text.empty() ? "" : "; ", grouped(count), words);
+  };
+  say(t.protected_pending, "protected: never sent");
+  say(t.conflicts, "in conflict with the input: not sent");
+  return text.empty() && t.pending > 0 ? "not sent yet" : text;
+}
+
 boost::json::object as_json(const ledger::RowInDoubt& row) {
   return {{"row_id", row.id}, {"code", mask(row.code)},       {"status", model::to_text(row.status)},
           {"held", row.held}, {"error_code", row.error_code}, {"error_message", words_of(row)}};
@@ -61,10 +71,7 @@ std::string standing_text(const Standing& standing) {
   if (t.read_back > 0) line("", t.read_back, "found INVALID after a lost answer");
   if (t.already > 0) line("", t.already, "already INVALID before us");
   line("rejected", t.rejected, t.rejected > 0 ? "by the platform: cardvoid export --status rejected" : "");
-  line("pending", t.pending,
-       t.conflicts > 0 ? fmt::format("{} of them in conflict with the input: not sent", grouped(t.conflicts))
-       : t.pending > 0 ? "not sent yet"
-                       : "");
+  line("pending", t.pending, words_for_pending(t));
   return text;
 }
 
@@ -85,6 +92,7 @@ void add_standing(boost::json::object& object, const Standing& standing) {
   object["rejected"] = t.rejected;
   object["pending"] = t.pending;
   object["conflicts"] = t.conflicts;
+  object["protected"] = t.protected_pending;
   object["to_send"] = t.to_send();
   object["refused"] = t.refused;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
+#include <cardvoid/run/prospect.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
 #include <random>
@@ -14,6 +15,11 @@
 namespace cardvoid::run {
 
 namespace {
+
+using namespace std::chrono_literals;
+// Before that a run's own pace is a guess.
+constexpr std::int64_t k_least_settled = 100;
+constexpr milliseconds k_least_elapsed = 10s;
 
 std::string host_name() {
   char name[256] = "";
@@ -29,8 +35,9 @@ Result<Report> failed(const Error& error) { return {boost::system::in_place_erro
 }  // namespace
 
 int exit_code_for(const ledger::Totals& totals) {
-  if (totals.pending - totals.conflicts + totals.in_doubt() > 0) return static_cast<int>(Errc::stopped);
-  return totals.rejected + totals.refused + totals.conflicts > 0 ? 1 : 0;
+  if (totals.pending - totals.conflicts - totals.protected_pending + totals.in_doubt() > 0)
+    return static_cast<int>(Errc::stopped);
+  return totals.rejected + totals.refused + totals.conflicts + totals.protected_pending > 0 ? 1 : 0;
 }
 
 namespace {
@@ -39,6 +46,21 @@ namespace {
 int standing_after(const Order& order, const ledger::Totals& totals) {
   if (!order.read_back_only) return exit_code_for(totals);
   return totals.in_doubt() > 0 ? static_cast<int>(Errc::stopped) : 0;
+}
+
+// What a soft stop leaves, and how long that takes at the pace that this run had.
+std::string words_for_rest(const model::Job& job, const Order& order, const Report& report, std::size_t lanes,
+                           WallTime now) {
+  const auto& counts = report.counts;
+  const auto left = order.read_back_only ? report.totals.in_doubt() : report.totals.to_send();
+  if (left == 0) return {};
+  auto pace = job.limits.requests_per_second * static_cast<double>(lanes);
+  const auto settled = counts.confirmed + counts.rejected;
+  if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
+    pace = static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count());
+  Rest rest{left, pace, milliseconds{static_cast<std::int64_t>(static_cast<double>(left) / pace * 1000)}};
+  const auto window = order.read_back_only ? std::nullopt : job.safety.window;
+  return "; " + words_for(rest, window, now);
 }
 
 std::string_view words_for_ending(const Report& report) {
@@ -72,6 +94,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
       ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
                         job.safety.acknowledge, order.fingerprint, order.confirmed});
   if (!run) return failed(run.error());
+  const auto lanes = cursors.size();
   const auto passed = ledger.canary_passed();
   if (!passed) return failed(passed.error());
   Runner runner{job,
@@ -100,6 +123,8 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;
   const auto now = doors.loop.now();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
+  if (report.stopped && report.stopped->code == Errc::stopped)
+    report.stopped->what += words_for_rest(job, order, report, lanes, now.wall);
   const auto closed =
       ledger.end_run(*run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());

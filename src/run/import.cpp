@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/run/import.hpp>
 
 namespace cardvoid::run {
@@ -26,6 +29,24 @@ Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
   }
 }
 
+// What the job's list names; nullopt: it has none.
+Result<std::optional<std::int64_t>> protect(const model::Job& job, ledger::Ledger& ledger) {
+  using Lines = std::optional<std::int64_t>;
+  if (job.safety.protect.empty()) {
+    const auto cleared = ledger.protect(nullptr);
+    return cleared ? Result<Lines>{Lines{}} : Result<Lines>{cleared.error()};
+  }
+  const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
+  const auto list = input::open_protect_list(job.safety.protect, job.input);
+  if (!list) return of_key(list.error());
+  const auto named = ledger.protect([&]() -> Result<std::optional<model::Protection>> {
+    auto next = (*list)->next();
+    if (!next) return of_key(next.error());
+    return next;
+  });
+  return named ? Result<Lines>{Lines{*named}} : Result<Lines>{named.error()};
+}
+
 }  // namespace
 
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
@@ -46,10 +67,18 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
                               const std::function<bool()>& interrupted) {
+  const auto protected_by = protect(job, ledger);
+  if (!protected_by) return protected_by.error();
   const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
                                   {.interrupted = interrupted});
   if (!source) return source.error();
-  return import_from(**source, ledger, interrupted);
+  auto imported = import_from(**source, ledger, interrupted);
+  if (!imported) return imported;
+  imported->protections = *protected_by;
+  if (*protected_by == 0)
+    imported->remarks.push_back(fmt::format("safety.protect: {} names no card, so nothing is protected",
+                                            job.safety.protect.string()));
+  return imported;
 }
 
 }  // namespace cardvoid::run

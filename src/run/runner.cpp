@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <chrono>
 #include <memory>
@@ -16,6 +17,8 @@ using model::AttemptKind;
 using model::RowId;
 
 constexpr auto k_pulse_interval = 2s, k_rate_span = 60s;
+// The two clocks drift; that one was set, or that the machine slept, is more than that.
+constexpr auto k_most_drift = 1s;
 
 dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, std::size_t lanes,
                                      int canary_passed) {
@@ -49,13 +52,18 @@ Runner::Runner(const model::Job& job, const Order& order, const Events& events, 
     : events_{events},
       doors_{doors},
       run_{run},
-      dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, doors)} {
+      dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, doors)},
+      max_duration_{order.max_duration} {
+  if (job.safety.window && !order.read_back_only) window_.emplace(*job.safety.window, local_minute);
   for (auto& cursor : cursors) cursors_.push_back(std::make_shared<ledger::Cursor>(std::move(cursor)));
   doors_.store.on_failure([this](Error error) { abandon(std::move(error)); });
 }
 
 void Runner::begin(std::optional<Instant> hold_until) {
   if (hold_until) dispatcher_.hold(*hold_until);
+  const auto now = doors_.loop.now();
+  if (max_duration_) over_at_ = now.steady + *max_duration_;
+  heed_clocks(now);
   pump();
 }
 
@@ -230,9 +238,39 @@ bool Runner::carry_out(const dispatch::action::Finished& finished) {
   return false;
 }
 
+// When to end: by the steady clock where a duration says so, and by the wall clock where the window does.
+void Runner::heed_clocks(Now now) {
+  std::optional<Instant> end = over_at_;
+  bool is_by_window = false;
+  if (window_) {
+    if (!window_->is_open(now.wall))
+      return dispatcher_.stop({Errc::stopped, fmt::format("the window {} is closed", window_->text())});
+    const nanoseconds apart = now.wall.time_since_epoch() - now.steady.time_since_epoch();
+    if (!closes_at_ || std::chrono::abs(apart - clocks_apart_) > k_most_drift) {
+      closes_at_ = window_->next_change(now.wall);
+      clocks_apart_ = apart;
+    }
+    if (closes_at_) {
+      const auto closes = now.steady + (*closes_at_ - now.wall);
+      is_by_window = !end || closes < *end;
+      if (is_by_window) end = closes;
+    }
+  }
+  if (!end) return;
+  dispatcher_.stop_at(
+      *end, {Errc::stopped, is_by_window
+                                ? fmt::format("the window {} is closed", window_->text())
+                                : fmt::format("--max-duration {} is over", format_duration(*max_duration_))});
+}
+
 void Runner::beat() {
-  if (events_.progress) events_.progress(snapshot(), counts_);
   const auto now = doors_.loop.now();
+  if (!dispatcher_.stopping()) {
+    heed_clocks(now);
+    if (dispatcher_.stopping()) pump();
+    if (finished_) return;
+  }
+  if (events_.progress) events_.progress(snapshot(), counts_);
   if (now.steady < next_pulse_) return;
   next_pulse_ = now.steady + k_pulse_interval;
   save_pulse(now);

@@ -1,6 +1,7 @@
 #include "job.hpp"
 
 #include <algorithm>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/import.hpp>
@@ -51,7 +52,10 @@ void Tally::add(const Tally& other) {
                                           &Tally::outages,
                                           &Tally::reconciles,
                                           &Tally::retries,
-                                          &Tally::canaries};
+                                          &Tally::canaries,
+                                          &Tally::limited,
+                                          &Tally::windows,
+                                          &Tally::protections};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [code, count] : other.exit_codes) exit_codes[code] += count;
@@ -64,11 +68,12 @@ std::string Tally::text() const {
       "{} jobs with {} rows, {} processes, {} requests\n"
       "  died: {} killed, {} by power loss; of these {} before the first request, {} inside a disk "
       "operation\n"
-      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} calls for a "
-      "card that was "
-      "INVALID already\n",
+      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} runs with a "
+      "--max-duration, {} with a window, {} lists of protected cards, {} calls for a card that was INVALID "
+      "already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
-      disk_faults, signals, clock_steps, outages, reconciles, retries, second_calls);
+      disk_faults, signals, clock_steps, outages, reconciles, retries, limited, windows, protections,
+      second_calls);
   text += fmt::format("  {} jobs with a canary; trips:", canaries);
   for (const auto& [cause, count] : trips) text += fmt::format(" {} {}", cause, count);
   text += "\n  mishaps:";
@@ -85,8 +90,10 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
       seed_{seed},
       world_{seed, traces},
       chance_{seed ^ 0x9E3779B97F4A7C15ULL},
+      limits_{seed ^ 0xC2B2AE3D27D4EB4FULL},
       platform_{world_, {}} {
   job_.name = k_job_name;
+  set_time_zone("UTC");
   disk_.reset(seed);
   if (traces)
     disk_.before = [this](const Operation& operation) {
@@ -241,6 +248,38 @@ void Job::die() {
   ++(power ? tally_.power_losses : tally_.kills);
 }
 
+// Hours around the present, so that the run sees them close.
+void Job::draw_window() {
+  job_.safety.window.reset();
+  if (is_calm_ || !limits_.happens(0.1)) return;
+  ++tally_.windows;
+  constexpr int k_day = 24 * 60;
+  const auto opens = local_minute(world_.now().wall) + k_day + static_cast<int>(limits_.between(-3, 1));
+  job_.safety.window = {opens % k_day, (opens + static_cast<int>(limits_.between(1, 4))) % k_day};
+}
+
+// Some of the cards must not be sent by the next run; which, changes from one to the next.
+Result<void> Job::protect_some(ledger::Ledger& ledger) {
+  protected_.clear();
+  if (!is_calm_ && limits_.happens(0.15)) {
+    ++tally_.protections;
+    for (const auto& card : platform_.cards())
+      if (limits_.happens(0.2)) protected_.insert(card.card.code);
+  }
+  if (protected_.empty()) {
+    const auto cleared = ledger.protect(nullptr);
+    return cleared ? Result<void>{} : cleared.error();
+  }
+  const auto named =
+      ledger.protect([at = protected_.begin(), this]() mutable -> Result<std::optional<model::Protection>> {
+        if (at == protected_.end()) return std::optional<model::Protection>{};
+        model::Protection protection;
+        protection.code = *at++;
+        return std::optional{protection};
+      });
+  return named ? Result<void>{} : named.error();
+}
+
 int Job::work(Command command) {
   // Whether an error of the ledger is ours to explain.
   const auto judge = [&](const Error& error) {
@@ -267,6 +306,7 @@ int Job::work(Command command) {
     return put_back->in_doubt > 0 ? 75 : 0;
   }
   if (command != Command::reconcile) {
+    if (const auto named = protect_some(*ledger); !named) return judge(named.error());
     ListOfCards source{platform_.cards(), imported_};
     const auto imported = run::import_from(source, *ledger, [] { return false; });
     if (!imported) return judge(imported.error());
@@ -283,6 +323,11 @@ int Job::work(Command command) {
   order.command = command == Command::run ? "run" : "reconcile";
   order.read_back_only = command == Command::reconcile;
   order.fingerprint = *fingerprint;
+  if (!is_calm_ && limits_.happens(0.1)) {
+    order.max_duration = limits_.between(1ms, 30'000ms);
+    ++tally_.limited;
+  }
+  draw_window();
   run::Events events;
   events.notice = [&](const dispatch::Notice& notice) { world_.tell("! {}", notice.text); };
   const run::Doors doors{world_, network, store, [this] { return world_.chance.draw(); }};

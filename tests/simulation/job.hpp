@@ -8,6 +8,7 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,10 @@ struct Tally {
   std::uint64_t jobs = 0, rows = 0, processes = 0, requests = 0, second_calls = 0;
   std::uint64_t kills = 0, power_losses = 0, crashes_before_requests = 0, crashes_in_commit = 0,
                 disk_faults = 0;
-  std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0;
   std::uint64_t canaries = 0;                  // jobs with one
   std::map<std::string, std::uint64_t> trips;  // by cause
+  std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0, limited = 0,
+                windows = 0, protections = 0;
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<int, std::uint64_t> exit_codes;
   std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
@@ -76,6 +78,8 @@ class Job : public Watch {
   void finish();
   int live(Command command);
   int work(Command command);
+  void draw_window();
+  Result<void> protect_some(ledger::Ledger& ledger);
   void arm();
   void disarm();
   void die();
@@ -93,6 +97,7 @@ class Job : public Watch {
   const std::uint64_t seed_;
   World world_;
   Chance chance_;
+  Chance limits_;  // of a run: apart, so that what a seed was known for before stays as it was
   model::Job job_;
   Platform platform_;
   Weather weather_;
@@ -100,8 +105,9 @@ class Job : public Watch {
   std::size_t imported_ = 0;                               // rows in the input so far
   std::map<std::string, ResultRow> results_;               // by code, as they stood last
   std::map<std::string, std::deque<Instant>> departures_;  // by quota
-  int proven_ = 0;        // rows that the canary was passed by at most, of the plan as it is
-  bool tripped_ = false;  // the last process
+  int proven_ = 0;                   // rows that the canary was passed by at most, of the plan as it is
+  bool tripped_ = false;             // the last process
+  std::set<std::string> protected_;  // codes, by the list of the latest import
   bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;
   std::unique_ptr<Observer> observer_;
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cardvoid/run/prospect.hpp>
 #include <cmath>
 #include <set>
 
@@ -27,8 +28,15 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
   }
 
   check_canary(card);
+  if (job_.safety.window && !reads_only_ && !has_clock_steps_) {
+    // Timers are late, and signing takes a moment.
+    const auto now = world_.now().wall;
+    if (!run::is_open(*job_.safety.window, now) && !run::is_open(*job_.safety.window, now - 20ms))
+      fail("a request outside of the window", &card);
+  }
   if (kind == AttemptKind::read_back) return;
   if (reads_only_) fail("reconcile invalidates", &card);
+  if (protected_.contains(card.card.code)) fail("sent although it is protected", &card);
   if (card.was_proven) fail("sent although the platform had said INVALID", &card);
   if (card.is_doubtful) fail("sent in doubt, without a read-back", &card);
   if (const auto known = results_.find(card.card.code);
@@ -61,12 +69,13 @@ void Job::is_read_back(const Card& card) {
 
 void Job::check_report(const run::Report& report, Command command) {
   const auto& t = report.totals;
-  const auto left = t.pending + t.in_flight + t.unresolved;
-  if (report.exit_code == 0 && command == Command::run && (left > 0 || t.rejected > 0))
+  const auto left = t.pending - t.protected_pending + t.in_flight + t.unresolved;
+  const auto refused = t.rejected + t.protected_pending;
+  if (report.exit_code == 0 && command == Command::run && (left > 0 || refused > 0))
     fail("exit code 0 and rows that are not INVALID");
-  if (report.exit_code == 1 && (left > 0 || t.rejected == 0)) fail("exit code 1 and rows left");
+  if (report.exit_code == 1 && (left > 0 || refused == 0)) fail("exit code 1 and rows left");
   if (report.exit_code == 75 && left == 0) fail("exit code 75 and nothing left");
-  const int standing = left > 0 ? 69 : t.rejected > 0 ? 1 : 0;  // nothing left to stop
+  const int standing = left > 0 ? 69 : refused > 0 ? 1 : 0;  // nothing left to stop
   if (report.trip && report.exit_code != standing) fail("it stopped itself, and the exit code hides it");
   if (report.trip && report.trip->rows.empty()) fail("it stopped itself, and no row is to blame");
   if (command == Command::reconcile && report.exit_code == 0 && t.in_doubt() > 0)
@@ -145,7 +154,7 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
     fail("the record has requests that were never sent", &card);
 
   const auto before = results_.find(card.card.code);
-  if (row.status == "unresolved" && !row.held && !reads_only_ &&
+  if (row.status == "unresolved" && !row.held && !reads_only_ && !protected_.contains(card.card.code) &&
       (before == results_.end() || before->second.status != "unresolved") &&
       std::max(card.posts_counted, card.gets_counted) < job_.limits.max_attempts)
     fail("given up before its attempts were used up", &card);

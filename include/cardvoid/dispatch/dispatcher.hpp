@@ -131,6 +131,8 @@ class Dispatcher {
   Ruling ended(model::RowId row, const model::Outcome& outcome, Now now, std::uint32_t draw);
   // Nothing new from here on; what is in flight may end. The first reason stays.
   void stop(Error why);
+  // The same at this moment, in place of what was said before.
+  void stop_at(Instant when, Error why);
   // A previous run's requests may still count against the limit: nothing leaves before.
   void hold(Instant until);
 
@@ -153,6 +155,7 @@ class Dispatcher {
     std::optional<model::Endpoint> avoid;  // where it failed last
     bool fresh_connection = false;
     bool held = false;          // read back, and no more
+    bool is_protected = false;  // likewise, and nothing was sent when that says so
     bool doubt = false;         // an invalidation may have been executed without our knowing
     bool signed_again = false;  // after a complaint about the time
     bool called_done = false;   // a verified 2xx to our last invalidation, that did not say INVALID
@@ -256,6 +259,11 @@ class Dispatcher {
   EndpointHealth health_;
   RetryBudget budget_;
   std::optional<Error> stopped_;
+  struct StopLater {
+    Instant at;
+    Error why;
+  };
+  std::optional<StopLater> stop_later_;
   std::int64_t taken_up_ = 0;
   int preparing_ = 0, in_flight_ = 0, waiting_ = 0;
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late

@@ -48,13 +48,16 @@ struct Totals {
   std::int64_t pending = 0, in_flight = 0, invalidated = 0, rejected = 0, unresolved = 0;
   std::int64_t held = 0;                    // of the unresolved
   std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
+  std::int64_t protected_pending = 0;       // safety.protect names them: never sent; no conflicts
+  std::int64_t protected_in_doubt = 0;      // of those in doubt and not held: read back, and no more
+  std::int64_t protected_invalidated = 0;   // named too late
   std::int64_t refused = 0;                 // input lines that never became rows
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
   std::int64_t by_answer() const { return invalidated - already - read_back; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
   std::int64_t to_send() const {
-    return pending - conflicts + in_flight + unresolved - held;
+    return pending - conflicts - protected_pending + in_flight + unresolved - held - protected_in_doubt;
   }  // the plan that the fingerprint covers
 };
 
@@ -209,6 +212,7 @@ struct Choice {
 // What became of the rows chosen and the codes named.
 struct PutBack {
   std::int64_t retried = 0;       // pending again
+  std::int64_t is_protected = 0;  // of these, and so not sent
   std::int64_t in_doubt = 0;      // may be invalid: to be read back first
   std::int64_t not_eligible = 0;  // named, and of another status
   std::int64_t not_found = 0;     // codes without a row
@@ -268,6 +272,12 @@ class Ledger {
   // How many rows of this very plan have passed the canary, over all runs. A plan that rows were added to is
   // another one; after a trip, and after a retry, none has.
   Result<std::int64_t> canary_passed();
+
+  // Which rows are never sent, from the next import on: those that one of these names, in place of what was
+  // said before. `next` is read to its end, nullptr names none. Returns how many there were. Error of `next`:
+  // none of it counts.
+  using Protections = std::function<Result<std::optional<model::Protection>>()>;
+  Result<std::int64_t> protect(const Protections& next);
 
   // --- importing: begin, add and refuse for every record, finish. Commits in large transactions; what an
   // import that did not finish has brought is no part of the plan and goes with the next one ---

@@ -82,11 +82,21 @@ struct Limits {
   milliseconds failover_cooldown{30'000};
 };
 
+// Hours of every day, in minutes since local midnight: from `opens` until right before `closes`. Over
+// midnight where `opens` is the later one.
+struct DailyWindow {
+  int opens = 0;   // 0 … 1439
+  int closes = 0;  // 0 … 1440, and not `opens`
+};
+
 struct Safety {
   std::string acknowledge;
   std::optional<std::int64_t> max_rows;
-  int canary = 5;                 // rows to send first, one by one; 0: none
-  double max_failure_rate = 0.2;  // of the last settled rows; 1: whatever it is
+  int canary = 5;                     // rows to send first, one by one; 0: none
+  double max_failure_rate = 0.2;      // of the last settled rows; 1: whatever it is
+  std::filesystem::path protect;      // cards that must never be sent; empty: none
+  std::optional<DailyWindow> window;  // in which to send
+  std::string timezone;               // of the window, "Asia/Shanghai"; empty: TZ, else this machine's
 };
 
 struct Results {

@@ -56,6 +56,12 @@ struct Candidate {
   std::optional<WallTime> first_sent_at, last_sent_at;
   bool has_open_attempt = false;  // its run died: nobody knows when it left, if it did
   bool held = false;              // only `retry` may have it sent again
+  bool is_protected = false;      // read back when in doubt, and never sent
+};
+
+// Cards that must never be sent: those that hold all of it. Empty: whatever it is; at least one is filled.
+struct Protection {
+  std::string code, card_id, openid, brand_id;
 };
 
 }  // namespace cardvoid::model

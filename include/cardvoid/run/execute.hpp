@@ -30,7 +30,8 @@ struct Events {
 struct Order {
   std::string command = "run";  // "run" or "reconcile": what the runs view shows
   bool read_back_only = false;
-  std::optional<std::int64_t> row_limit;  // `--limit`
+  std::optional<std::int64_t> row_limit;     // `--limit`
+  std::optional<milliseconds> max_duration;  // `--max-duration`, from the first moment of execute()
   std::string version;
   std::string fingerprint;
   bool confirmed = false;  // by --confirm

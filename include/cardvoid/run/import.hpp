@@ -13,7 +13,8 @@ namespace cardvoid::run {
 
 struct Imported : ledger::ImportSummary {
   input::Dialect dialect;
-  std::vector<std::string> remarks, samples;  // of the source; not kept
+  std::vector<std::string> remarks, samples;     // of the source; not kept
+  std::optional<std::int64_t> protections = {};  // lines of safety.protect; nullopt: the job has no list
 };
 
 // Reads the whole input at constant memory. On an error nothing of it is kept; what was imported before

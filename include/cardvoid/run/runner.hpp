@@ -4,6 +4,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/doors.hpp>
@@ -17,6 +18,8 @@
 #include <vector>
 
 namespace cardvoid::run {
+
+using std::chrono::nanoseconds;
 
 // One run, from the first row to the moment when nothing is under way any more. Single-threaded: everything
 // happens on the loop's thread, except what is submitted to the store. Everything handed in must outlive it.
@@ -33,7 +36,8 @@ class Runner {
   void begin(std::optional<Instant> hold_until);
   // Nothing new from here on; what is in flight may end. The first reason stays.
   void stop(Error why);
-  // Progress, and now and then a line for `status`. A few times a second.
+  // Progress, and now and then a line for `status`; asks the wall clock whether the window is open still. A
+  // few times a second.
   void beat();
 
   bool is_finished() const { return finished_; }
@@ -65,6 +69,7 @@ class Runner {
   void check_prepared(model::RowId row);
   void end(model::RowId row, const model::Outcome& outcome);
   void abandon(Error error);
+  void heed_clocks(Now now);
   void save_pulse(Now now);
 
   const Events& events_;
@@ -73,6 +78,11 @@ class Runner {
   // Used by the store's work only, which may outlive us.
   std::vector<std::shared_ptr<ledger::Cursor>> cursors_;
   dispatch::Dispatcher dispatcher_;
+  const std::optional<milliseconds> max_duration_;
+  std::optional<Instant> over_at_;          // by max_duration_
+  std::optional<dispatch::Window> window_;  // not of `reconcile`
+  std::optional<WallTime> closes_at_;
+  nanoseconds clocks_apart_{0};  // when that was found out
   std::unordered_map<model::RowId, Flight> flights_;
   ledger::RunCounts counts_;
   std::uint64_t requests_ = 0;                             // of both kinds

@@ -93,7 +93,8 @@ TEST_SUITE("component") {
            "DROP INDEX row_key; CREATE TABLE copy (id INTEGER PRIMARY KEY, brand_id TEXT NOT NULL, card_id "
            "TEXT NOT NULL, code TEXT NOT NULL, openid TEXT NOT NULL, reason TEXT NOT NULL, source_line "
            "INTEGER, status TEXT NOT NULL DEFAULT 'pending', held INTEGER NOT NULL DEFAULT 0, conflict "
-           "INTEGER NOT NULL DEFAULT 0, UNIQUE (brand_id, card_id, code)); PRAGMA writable_schema = ON; "
+           "INTEGER NOT NULL DEFAULT 0, protected INTEGER NOT NULL DEFAULT 0, UNIQUE (brand_id, card_id, "
+           "code)); PRAGMA writable_schema = ON; "
            "PRAGMA legacy_alter_table = ON; DROP VIEW results; DROP VIEW attempts; DROP TABLE row; "
            "ALTER TABLE copy RENAME TO row");
     auto ledger = books.open();

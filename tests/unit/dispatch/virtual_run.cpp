@@ -149,6 +149,8 @@ void VirtualRun::operator()(const action::Prepare& prepare) {
   must(!row.finished, "prepared a settled row", prepare.row);
   must(!dispatcher.stopping(), "prepared a row while stopping", prepare.row);
   must(prepare.attempt == row.candidate.attempts + 1, "attempts are not numbered one by one", prepare.row);
+  must(prepare.kind == AttemptKind::read_back || !row.candidate.is_protected, "sends a protected row",
+       prepare.row);
   must(prepare.kind == AttemptKind::read_back || !settings_.read_back_only, "invalidates in a reconcile run",
        prepare.row);
   check_canary(prepare);
@@ -270,7 +272,7 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
        "settled and not finished", id);
   must(!row.candidate.held || ruling.held || ruling.settled_by, "a held row is let go", id);
   const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
-  if (!settled && !settings_.read_back_only)
+  if (!settled && !settings_.read_back_only && !row.candidate.is_protected)
     must((ruling.status == Status::in_flight) == in_doubt, "the standing hides a doubt or invents one", id);
 }
 

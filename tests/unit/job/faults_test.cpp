@@ -188,9 +188,6 @@ TEST_SUITE("unit") {
       const char *table, *line, *what;
     };
     for (const auto& later : std::to_array<Later>({
-             {"safety", "protect = \"p.csv\"", "leave it out"},
-             {"safety", "window = \"01:00-06:00\"", "leave it out"},
-             {"safety", "timezone = \"Asia/Shanghai\"", "leave it out"},
              {"results", "store_response = \"full\"", "leave it out or set \"none\""},
              {"results", "metrics_file = \"m\"", "leave it out"},
              {"results", "report_file = \"r\"", "leave it out"},

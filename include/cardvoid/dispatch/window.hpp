@@ -1,0 +1,37 @@
+#pragma once
+// The hours of every day in which a run may send. Pure: time and the zone are arguments.
+
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/model/job.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace cardvoid::dispatch {
+
+// "01:00-06:00".
+std::string to_text(const model::DailyWindow& window);
+
+// By what a clock on the wall shows. So an hour that summer time leaves out is no hour of the window, which
+// opens right behind it; and one that comes twice is in it twice. Where every minute of the window is left
+// out, it does not open that day.
+class Window {
+ public:
+  // Minutes since midnight, 0 to 1439, on a clock in the window's zone.
+  using LocalMinute = std::function<int(WallTime)>;
+
+  Window(const model::DailyWindow& hours, LocalMinute local_minute);
+
+  bool is_open(WallTime now) const;
+  // When it opens or closes next, to the minute; nullopt: not within a week.
+  std::optional<WallTime> next_change(WallTime now) const;
+  // When work is done that takes so long and rests outside the window; nullopt: not within a year.
+  std::optional<WallTime> end_of(WallTime now, milliseconds work) const;
+  std::string text() const { return to_text(hours_); }
+
+ private:
+  model::DailyWindow hours_;
+  LocalMinute local_minute_;
+};
+
+}  // namespace cardvoid::dispatch

@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/input/protect_list.hpp>
+#include <utility>
+
+#include "damage.hpp"
+#include "record_reader.hpp"
+
+namespace cardvoid::input {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> k_columns{"code", "card_id", "openid", "brand_id"};
+constexpr std::string_view k_wanted =
+    "expected a header with at least one of code, card_id, openid and brand_id";
+
+using Indices = std::array<std::optional<std::size_t>, k_columns.size()>;
+
+class Protections final : public ProtectList {
+ public:
+  Protections(ReadBytes read, std::string name, const model::Input& input)
+      : records_{LineReader{std::move(read), std::move(name)}, 0},
+        unwraps_{input.unwrap},
+        accepts_damage_{input.accept_damage} {}
+
+  Result<void> read_header(const model::Input& input) {
+    const auto found = records_.next();
+    if (!found) return found.error();
+    if (!*found)
+      return Error{Errc::bad_input, fmt::format("{}: empty; {}", records_.lines().name(), k_wanted)};
+    const Delimiter* chosen = nullptr;
+    for (const auto& delimiter : k_delimiters) {
+      const auto* fields = records_.fields_by(delimiter.mark);
+      if (!fields) continue;
+      const auto indices = find_columns(*fields, input);
+      if (!indices) return with_context(indices.error(), records_.where());
+      const auto is_there = [](const auto& index) { return index.has_value(); };
+      if (std::none_of(indices->begin(), indices->end(), is_there)) continue;
+      // One column alone needs no delimiter, and looks the same by each.
+      if (chosen && fields->size() > 1 && names_ > 1) return ambiguous(*chosen, delimiter);
+      if (chosen && fields->size() <= names_) continue;
+      chosen = &delimiter;
+      indices_ = *indices;
+      names_ = fields->size();
+    }
+    if (!chosen) return Error{Errc::bad_input, fmt::format("{}: {}", records_.where(), k_wanted)};
+    records_.keep(chosen->mark);
+    return {};
+  }
+
+  Result<std::optional<model::Protection>> next() override {
+    const auto found = records_.next();
+    if (!found) return found.error();
+    if (!*found) return at_the_end();
+    const auto& fields = records_.fields();
+    if (fields.size() != names_)
+      return wrong(
+          fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", names_));
+    model::Protection protection;
+    std::string* const parts[] = {&protection.code, &protection.card_id, &protection.openid,
+                                  &protection.brand_id};
+    for (std::size_t column = 0; column < k_columns.size(); ++column) {
+      if (!indices_[column]) continue;
+      auto field = fields[*indices_[column]];
+      if (unwraps_) field = unwrap(field, unwrapped_);
+      damage_.note(field, records_.line());
+      *parts[column] = field;
+    }
+    if (const auto fault = fault_of(protection); !fault.empty()) return wrong(fault);
+    return std::optional{std::move(protection)};
+  }
+
+ private:
+  static Result<Indices> find_columns(const std::vector<std::string_view>& names, const model::Input& input) {
+    Indices indices;
+    for (std::size_t column = 0; column < k_columns.size(); ++column) {
+      const auto mapped = input.columns.find(std::string{k_columns[column]});
+      for (std::size_t at = 0; at < names.size(); ++at) {
+        if (names[at] != k_columns[column] && (mapped == input.columns.end() || names[at] != mapped->second))
+          continue;
+        if (indices[column])
+          return Error{Errc::bad_input, fmt::format("the column {} is there twice", k_columns[column])};
+        indices[column] = at;
+      }
+    }
+    return indices;
+  }
+
+  // The rules for the input's rows, for what is filled.
+  static std::string fault_of(const model::Protection& line) {
+    if (line.code.empty() && line.card_id.empty() && line.openid.empty() && line.brand_id.empty())
+      return "fills none of the columns, so it would protect nothing";
+    const auto filled = [](const std::string& text) { return text.empty() ? std::string{"x"} : text; };
+    return find_fault(
+        {filled(line.brand_id), filled(line.card_id), filled(line.code), filled(line.openid), {}});
+  }
+
+  Error wrong(const std::string& what) const {
+    return {Errc::bad_input, fmt::format("{}: {}; correct the line or take it out", records_.where(), what)};
+  }
+
+  Error ambiguous(const Delimiter& one, const Delimiter& other) const {
+    return {Errc::bad_input,
+            fmt::format("{}: the columns may be separated by {}s or by {}s; write the header "
+                        "with one of them",
+                        records_.where(), one.name, other.name)};
+  }
+
+  Result<std::optional<model::Protection>> at_the_end() const {
+    const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed();
+    if (destroyed.empty()) return std::optional<model::Protection>{};
+    return Error{
+        Errc::bad_input,
+        fmt::format("{}: a spreadsheet has destroyed digits: {}. These lines would protect nothing; "
+                    "format the columns as text before pasting, or give --accept-damage if the values "
+                    "really are so",
+                    records_.lines().name(), destroyed)};
+  }
+
+  RecordReader records_;
+  bool unwraps_, accepts_damage_;
+  Indices indices_;
+  std::size_t names_ = 0;
+  std::array<std::int64_t, k_wrappers> unwrapped_{};
+  Damage damage_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ProtectList>> read_protect_list(ReadBytes read, std::string name,
+                                                       const model::Input& input) {
+  auto list = std::make_unique<Protections>(std::move(read), std::move(name), input);
+  if (const auto ready = list->read_header(input); !ready) return ready.error();
+  return std::unique_ptr<ProtectList>{std::move(list)};
+}
+
+}  // namespace cardvoid::input

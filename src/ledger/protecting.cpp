@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "state.hpp"
+
+// Rows that must never be sent. They are told by a list in a temporary table, which SQLite keeps in a file:
+// memory grows neither with it nor with the rows. Asked anew with every import, since lists change.
+namespace cardvoid::ledger {
+
+namespace {
+
+// A protection is found by the first of these that it fills; so a row asks at most four times.
+constexpr std::string_view k_columns[] = {"code", "openid", "card_id", "brand_id"};
+
+constexpr const char* k_create_table =
+    "PRAGMA temp.cache_size = -8192; DROP TABLE IF EXISTS temp.protection; "
+    "CREATE TEMP TABLE protection (key_column INTEGER, key TEXT, code TEXT, openid TEXT, card_id TEXT, "
+    "brand_id TEXT, PRIMARY KEY (key_column, key, code, openid, card_id, brand_id)) STRICT, WITHOUT ROWID";
+
+// Of a row, by the kinds of protections that there are.
+std::string condition(const sqlite::Connection& db) {
+  std::string text;
+  sqlite::Statement kinds{db, "SELECT DISTINCT key_column FROM temp.protection"};
+  for (kinds.bind(); kinds.step();) {
+    const auto kind = kinds.int64(0);
+    text +=
+        fmt::format("{}EXISTS (SELECT 1 FROM temp.protection AS p WHERE p.key_column = {} AND p.key = row.{}",
+                    text.empty() ? "" : " OR ", kind, k_columns[kind]);
+    for (const auto column : k_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
+    text += ")";
+  }
+  return text.empty() ? "FALSE" : "(" + text + ")";
+}
+
+}  // namespace
+
+Result<std::int64_t> Ledger::protect(const Protections& next) {
+  auto& db = state_->db;
+  std::optional<Error> unreadable;
+  std::int64_t count = 0;
+  const auto named = state_->guarded([&] {
+    state_->is_named_by_protections = "FALSE";
+    if (!next) return;
+    db.execute(k_create_table);
+    db.execute("BEGIN");  // of the temporary database
+    sqlite::Statement add{db, "INSERT OR IGNORE INTO temp.protection VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+    for (;; ++count) {
+      const auto protection = next();
+      if (!protection) unreadable = protection.error();
+      if (!protection || !*protection) break;
+      const auto& p = **protection;
+      const std::string* const parts[] = {&p.code, &p.openid, &p.card_id, &p.brand_id};
+      int key_column = 0;
+      while (key_column < 3 && parts[key_column]->empty()) ++key_column;
+      add.bind(key_column, *parts[key_column], p.code, p.openid, p.card_id, p.brand_id).run();
+    }
+    db.execute("COMMIT");
+    if (!unreadable) state_->is_named_by_protections = condition(db);
+  });
+  if (!named) return named.error();
+  if (unreadable) return *unreadable;
+  return count;
+}
+
+void protect_known_rows(sqlite::Connection& db, const std::string& is_named) {
+  // What comes back was in no plan that was confirmed meanwhile.
+  db.execute(
+      fmt::format("UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE "
+                  "protected AND status <> 'invalidated' AND NOT {0}); "
+                  "UPDATE row SET protected = 0 WHERE protected AND NOT {0}",
+                  is_named));
+  if (is_named != "FALSE")
+    db.execute(fmt::format("UPDATE row SET protected = 1 WHERE NOT protected AND {}", is_named));
+}
+
+void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, Importing& import) {
+  if (is_named == "FALSE") return;
+  const auto last_before = import.seen.last_row_before;
+  sqlite::Statement{db, fmt::format("UPDATE row SET protected = 1 WHERE id > ?1 AND {}", is_named)}
+      .bind(last_before)
+      .run();
+  // Those in conflict are refused already.
+  sqlite::Statement rows{
+      db,
+      "SELECT brand_id, card_id, code, openid, reason, source_line FROM row WHERE id > ?1 AND "
+      "protected AND NOT conflict ORDER BY id"};
+  rows.bind(last_before);
+  while (rows.step()) {
+    const model::Card card{std::string{rows.text(0)}, std::string{rows.text(1)}, std::string{rows.text(2)},
+                           std::string{rows.text(3)}, std::string{rows.text(4)}};
+    import.refuse_line(rows.int64(5), k_is_protected, import.text(card, false));
+    --import.summary.added;
+  }
+}
+
+}  // namespace cardvoid::ledger

@@ -1,0 +1,238 @@
+#include "component/ledger/rig.hpp"
+
+// Cards that must never be sent, by a list that may change between runs.
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+
+  namespace {
+
+  using Codes = std::vector<std::string>;
+  using Lines = std::vector<model::Protection>;
+
+  Codes fetched(Ledger& ledger) {
+    ledger::Cursor cursor;
+    Codes codes;
+    for (const auto& row : must(ledger.fetch(cursor, 100))) codes.push_back(row.card.code);
+    return codes;
+  }
+
+  void protect(Ledger& ledger, const Lines& lines) {
+    std::size_t at = 0;
+    const auto next = [&]() -> Result<std::optional<model::Protection>> {
+      if (at == lines.size()) return std::optional<model::Protection>{};
+      return std::optional{lines[at++]};
+    };
+    CHECK(must(ledger.protect(next)) == static_cast<std::int64_t>(lines.size()));
+  }
+
+  model::Protection by_openid(std::string openid) { return {{}, {}, std::move(openid), {}}; }
+  model::Protection by_code(std::string code) { return {std::move(code), {}, {}, {}}; }
+
+  void begin_run(Ledger& ledger, const std::string& fingerprint) {
+    must(ledger.begin_run({"run", k_now, "host", 1, "0", "agreed", fingerprint, true}));
+  }
+
+  }  // namespace
+
+  TEST_CASE("protect: a row that the list names is no part of the plan and its line is refused") {
+    const Books plain_books, books;
+    auto plain = plain_books.open();
+    import(plain, {card("1"), card("3")});
+    auto ledger = books.open();
+    protect(ledger, {by_openid("oStaff")});
+    CHECK(counts(import(ledger, {card("1"), card("2", "oStaff"), card("3")})) ==
+          "lines 3 added 2 known 0 duplicates 0 refused 1 conflicts 0 vanished 0/0");
+    const auto totals = must(ledger.totals());
+    CHECK(counts(totals) ==
+          "pending 3 in_flight 0 invalidated 0 rejected 0 unresolved 0 held 0 conflicts 0 refused 1");
+    CHECK(totals.protected_pending == 1);
+    CHECK(totals.to_send() == 2);
+    CHECK(fetched(ledger) == Codes{"1", "3"});
+    CHECK(must(ledger.fingerprint()) == must(plain.fingerprint()));
+    CHECK(books.ask("SELECT source_line || ' ' || cause || ' ' || raw FROM refused") ==
+          "3 protected by safety.protect: never sent earlier code=2 card_id=pT brand_id=1004 openid=oStaff "
+          "reason=");
+    CHECK(books.ask("SELECT status FROM results WHERE code = '2'") == "pending");
+
+    // The same again: known rows and the line as it stands now.
+    CHECK(counts(import(ledger, {card("2", "oStaff"), card("1"), card("3"), card("2", "oStaff")})) ==
+          "lines 4 added 0 known 2 duplicates 1 refused 1 conflicts 0 vanished 0/0");
+    CHECK(books.refused_lines() == "2");
+    CHECK(fetched(ledger) == Codes{"1", "3"});
+  }
+
+  TEST_CASE("protect: a line protects what matches all that it fills") {
+    const auto cards = std::vector<model::Card>{{"1", "pA", "10", "oA", ""},
+                                                {"1", "pB", "10", "oB", ""},
+                                                {"2", "pA", "20", "oA", ""},
+                                                {"2", "pC", "30", "oC", ""}};
+    const auto left = [&](const Lines& lines) {
+      const Books books;
+      auto ledger = books.open();
+      protect(ledger, lines);
+      import(ledger, cards);
+      std::string rows;
+      ledger::Cursor cursor;
+      for (const auto& row : must(ledger.fetch(cursor, 100))) rows += std::to_string(row.id) + " ";
+      CHECK(must(ledger.totals()).protected_pending + static_cast<std::int64_t>(rows.size() / 2) == 4);
+      return rows;
+    };
+    CHECK(left({}) == "1 2 3 4 ");
+    CHECK(left({{"10", "", "", ""}}) == "3 4 ");
+    CHECK(left({{"10", "pB", "", ""}}) == "1 3 4 ");
+    CHECK(left({{"", "", "oA", ""}}) == "2 4 ");
+    CHECK(left({{"", "", "oA", "2"}}) == "1 2 4 ");
+    CHECK(left({{"", "pA", "", ""}}) == "2 4 ");
+    CHECK(left({{"", "", "", "2"}}) == "1 2 ");
+    CHECK(left({{"10", "pA", "oB", ""}}) == "1 2 3 4 ");
+    CHECK(left({{"10", "pA", "oA", "1"}, {"", "", "oC", ""}, {"", "", "oC", ""}, {"x", "", "", ""}}) ==
+          "2 3 ");
+  }
+
+  TEST_CASE("protect: rows of an earlier import are taken out and come back with the list") {
+    const Books books;
+    auto ledger = books.open();
+    const std::vector<model::Card> cards{card("1"), card("2", "oStaff"), card("3")};
+    import(ledger, cards);
+    const auto all = must(ledger.fingerprint());
+    protect(ledger, {by_openid("oStaff")});
+    import(ledger, cards);
+    CHECK(fetched(ledger) == Codes{"1", "3"});
+    CHECK(must(ledger.fingerprint()) != all);
+    CHECK(books.refused_lines() == "3");
+
+    // It holds for a row that the input does not name any more, too.
+    CHECK(import(ledger, {card("1"), card("3")}).vanished_to_send == 0);
+    CHECK(fetched(ledger) == Codes{"1", "3"});
+    CHECK(must(ledger.totals()).protected_pending == 1);
+    CHECK(books.refused_lines().empty());
+
+    protect(ledger, {by_code("1")});
+    import(ledger, cards);
+    CHECK(fetched(ledger) == Codes{"2", "3"});
+    must(ledger.protect(nullptr));
+    import(ledger, cards);
+    CHECK(fetched(ledger) == Codes{"1", "2", "3"});
+    CHECK(must(ledger.fingerprint()) == all);
+    CHECK(must(ledger.totals()).refused == 0);
+  }
+
+  TEST_CASE("protect: an earlier confirmation does not cover a row that comes back") {
+    const Books books;
+    auto ledger = books.open();
+    const std::vector<model::Card> cards{card("1"), card("2", "oStaff"), card("3")};
+    protect(ledger, {by_openid("oStaff")});
+    import(ledger, cards);
+    const auto confirmed = must(ledger.fingerprint());
+    begin_run(ledger, confirmed);
+    settle(ledger, "1", Status::invalidated);
+    import(ledger, cards);
+    CHECK(must(ledger.is_rest_of_confirmed(confirmed)));
+
+    must(ledger.protect(nullptr));
+    import(ledger, cards);
+    CHECK(fetched(ledger) == Codes{"2", "3"});
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(confirmed)));
+    // Nor when it goes again.
+    protect(ledger, {by_openid("oStaff")});
+    import(ledger, cards);
+    CHECK_FALSE(must(ledger.is_rest_of_confirmed(confirmed)));
+  }
+
+  TEST_CASE("protect: what a confirmed plan loses to the list leaves the confirmation as it is") {
+    const Books books;
+    auto ledger = books.open();
+    const std::vector<model::Card> cards{card("1"), card("2", "oStaff"), card("3")};
+    import(ledger, cards);
+    const auto confirmed = must(ledger.fingerprint());
+    begin_run(ledger, confirmed);
+    protect(ledger, {by_openid("oStaff")});
+    import(ledger, cards);
+    CHECK(must(ledger.is_rest_of_confirmed(confirmed)));
+    CHECK(fetched(ledger) == Codes{"1", "3"});
+  }
+
+  TEST_CASE("protect: a row in doubt is handed out to be read back and is no part of the plan") {
+    const Books books;
+    auto ledger = books.open();
+    const std::vector<model::Card> cards{card("1"), card("2", "oStaff")};
+    import(ledger, cards);
+    send(ledger, intent(id_of(ledger, "2")));
+    const auto plan_of_1 = [&] {
+      const Books others;
+      auto other = others.open();
+      import(other, {card("1")});
+      return must(other.fingerprint());
+    }();
+    protect(ledger, {by_openid("oStaff")});
+    CHECK(import(ledger, cards).refused == 0);  // not refused: it may have been sent
+    const auto totals = must(ledger.totals());
+    CHECK(totals.protected_in_doubt == 1);
+    CHECK(totals.in_doubt() == 1);
+    CHECK(totals.to_send() == 1);
+    CHECK(must(ledger.fingerprint()) == plan_of_1);
+    ledger::Cursor cursor;
+    const auto rows = must(ledger.fetch(cursor, 100));
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].card.code == "2");
+    CHECK(rows[0].is_protected);
+    CHECK_FALSE(rows[1].is_protected);
+  }
+
+  TEST_CASE("protect: retry does not lift it and a card that is INVALID already is told") {
+    const Books books;
+    auto ledger = books.open();
+    const std::vector<model::Card> cards{card("1", "oStaff"), card("2", "oStaff"), card("3")};
+    import(ledger, cards);
+    settle(ledger, "1", Status::rejected);
+    settle(ledger, "2", Status::invalidated);
+    protect(ledger, {by_openid("oStaff")});
+    import(ledger, cards);
+    CHECK(must(ledger.totals()).protected_invalidated == 1);
+    ledger::Choice choice;
+    choice.status = Status::rejected;
+    const auto put_back = must(ledger.put_back(choice));
+    CHECK(put_back.retried == 1);
+    CHECK(put_back.is_protected == 1);
+    CHECK(fetched(ledger) == Codes{"3"});
+  }
+
+  TEST_CASE("protect: a card that comes twice or in conflict is refused once") {
+    const Books books;
+    auto ledger = books.open();
+    protect(ledger, {by_openid("oA"), by_openid("oB")});
+    CHECK(counts(import(ledger, {card("1", "oA"), card("1", "oB"), card("2", "oA"), card("2", "oA"),
+                                 card("3", "oC")})) ==
+          "lines 5 added 1 known 0 duplicates 1 refused 3 conflicts 0 vanished 0/0");
+    CHECK(books.refused_lines() == "2 3 4");
+    CHECK(fetched(ledger) == Codes{"3"});
+  }
+
+  TEST_CASE("protect: an import that is given up leaves newly protected rows protected") {
+    const Books books;
+    auto ledger = books.open();
+    const std::vector<model::Card> cards{card("1", "oStaff"), card("2")};
+    import(ledger, cards);
+    protect(ledger, {by_openid("oStaff")});
+    must(ledger.begin_import(k_now, as_line));
+    must(ledger.add({card("1", "oStaff"), 2}));
+    must(ledger.abandon_import());
+    import(ledger, cards);
+    CHECK(fetched(ledger) == Codes{"2"});
+  }
+
+  TEST_CASE("protect: a list that cannot be read protects nothing and says so") {
+    const Books books;
+    auto ledger = books.open();
+    int read = 0;
+    const auto named = ledger.protect([&]() -> Result<std::optional<model::Protection>> {
+      if (read++ < 3) return std::optional{by_code("1")};
+      return Error{Errc::bad_input, "broken"};
+    });
+    REQUIRE(named.has_error());
+    CHECK(named.error().what == "broken");
+    import(ledger, {card("1")});
+    CHECK(fetched(ledger) == Codes{"1"});
+  }
+}
