@@ -126,7 +126,9 @@ CREATE TABLE pulse (
   in_flight     INTEGER NOT NULL,
   waiting       INTEGER NOT NULL,           -- for their back-off
   primary_state TEXT NOT NULL,              -- closed: serves; open: does not; half_open: is being probed
-  backup_state  TEXT NOT NULL
+  backup_state  TEXT NOT NULL,
+  reasons_to_wait TEXT NOT NULL             -- a JSON array of {kind, words, since, until}: why nothing leaves, or
+                                            -- less than the limit allows
 ) STRICT;
 
 CREATE VIEW results AS

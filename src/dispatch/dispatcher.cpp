@@ -33,22 +33,26 @@ constexpr std::size_t k_fetch_below = 64;
 Dispatcher::Dispatcher(Settings settings)
     : settings_{settings},
       lanes_(settings.lanes, LaneState{settings.requests_per_second}),
-      health_{settings.endpoints} {}
+      health_{settings.endpoints},
+      requests_per_second_{settings.requests_per_second} {}
 
 Action Dispatcher::next(Instant now) {
   if (stopped_) {
     if (auto action = next_stopping()) return *action;
     return action::Wait{Instant::max()};
   }
-  if (budget_.exhausted_for(now) >= k_patience_with_errors) {
+  if (auto action = next_put_back(now)) return *action;
+  if (!paused_ && budget_.exhausted_for(now) >= k_patience_with_errors) {
     stop({Errc::unavailable, fmt::format("the platform has answered with nothing but errors for {}",
                                          humanize_duration(budget_.exhausted_for(now)))});
     return next(now);
   }
   promote_due(now);
-  if (auto action = next_send(now)) return *action;
-  if (auto action = next_prepare(now)) return *action;
-  if (stopped_) return next(now);  // both endpoints have been down for too long
+  if (!paused_) {
+    if (auto action = next_send(now)) return *action;
+    if (auto action = next_prepare(now)) return *action;
+    if (stopped_) return next(now);  // both endpoints have been down for too long
+  }
   if (auto action = next_fetch()) return *action;
   const auto exhausted = [](const LaneState& lane) { return lane.exhausted; };
   const auto fetching = [](const LaneState& lane) { return lane.fetching > 0; };
@@ -82,6 +86,28 @@ std::optional<Action> Dispatcher::next_stopping() {
   const bool fetching =
       std::any_of(lanes_.begin(), lanes_.end(), [](const LaneState& l) { return l.fetching > 0; });
   if (tasks_.empty() && !fetching) return action::Finished{stopped_};
+  return std::nullopt;
+}
+
+// What is prepared and will not leave soon goes back to where it came from.
+std::optional<Action> Dispatcher::next_put_back(Instant now) {
+  for (auto& lane : lanes_) {
+    if (lane.prepared.empty()) continue;
+    const bool is_too_early =
+        is_slowed_down_ && lane.pacer.due_after(lane.prepared.size() - 1, now) > now + prepare_lead();
+    if (!paused_ && !is_too_early) continue;
+    const RowId row = lane.prepared.back();
+    lane.prepared.pop_back();
+    auto& task = tasks_.at(row);
+    const action::Withdraw withdraw{row, task.next, task.attempt, standing(task), true};
+    --lane.preparing, --preparing_;
+    --task.attempt;
+    task.phase = Phase::ready;
+    health_.abandoned(task.endpoint, task.started);
+    (task.next == AttemptKind::read_back ? lane.read_backs : lane.resends).push_front(row);
+    return withdraw;
+  }
+  is_slowed_down_ = false;
   return std::nullopt;
 }
 
@@ -124,7 +150,7 @@ std::chrono::nanoseconds Dispatcher::prepare_lead() const {
 }
 
 bool Dispatcher::has_room(const LaneState& lane) const {
-  const auto ahead = settings_.requests_per_second * std::chrono::duration<double>{prepare_lead()}.count();
+  const auto ahead = requests_per_second_ * std::chrono::duration<double>{prepare_lead()}.count();
   const int most = std::min(k_most_prepared, settings_.max_in_flight);
   return lane.preparing < std::min(ahead + 2, static_cast<double>(most)) && preparing_ < k_most_prepared &&
          (proven_ || in_flight_ + preparing_ < k_unproven_in_flight);
@@ -190,6 +216,7 @@ std::optional<Action> Dispatcher::next_fetch() {
 }
 
 Instant Dispatcher::wake_at(Instant now) const {
+  if (paused_) return Instant::max();
   auto at = due_.empty() ? Instant::max() : due_.top().at;
   for (const auto& lane : lanes_) {
     if (!lane.prepared.empty() && in_flight_ < settings_.max_in_flight)

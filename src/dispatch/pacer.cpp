@@ -22,27 +22,29 @@ nanoseconds seconds_to_ns(double seconds) { return nanoseconds{std::llround(seco
 
 }  // namespace
 
-Pacer::Pacer(double requests_per_second)
-    : limit_{requests_per_second}, per_window_{static_cast<std::size_t>(std::ceil(requests_per_second))} {}
+Pacer::Pacer(double requests_per_second) : limit_{requests_per_second}, ceiling_{requests_per_second} {}
 
-void Pacer::set_limit(double requests_per_second) {
+void Pacer::set_limit(double requests_per_second, Instant now) {
   limit_ = requests_per_second;
-  per_window_ = static_cast<std::size_t>(std::ceil(requests_per_second));
-  throttled_rate_ = 0;
-  while (sent_.size() > per_window_) sent_.pop_front();
+  ceiling_ = std::max(ceiling_, limit_);
+  if (!sent_.empty()) schedule_ = sent_.back() + interval(rate(now));  // not where the old pace put it
 }
+
+std::size_t Pacer::per_window(double limit) { return static_cast<std::size_t>(std::ceil(limit)); }
 
 nanoseconds Pacer::guard() const {
   return std::clamp(nanoseconds{std::llround(3 * deviation_ns_)}, k_least_guard, k_most_guard);
 }
 
-nanoseconds Pacer::window() const {
-  return seconds_to_ns(static_cast<double>(per_window_) / limit_) + guard();
+nanoseconds Pacer::window() const { return window(limit_); }
+
+nanoseconds Pacer::window(double limit) const {
+  return seconds_to_ns(static_cast<double>(per_window(limit)) / limit) + guard();
 }
 
 nanoseconds Pacer::interval(double rate) const {
   return nanoseconds{static_cast<long long>(static_cast<double>(window().count()) /
-                                            static_cast<double>(per_window_) * (limit_ / rate))};
+                                            static_cast<double>(per_window(limit_)) * (limit_ / rate))};
 }
 
 double Pacer::rate(Instant now) const {
@@ -53,8 +55,10 @@ double Pacer::rate(Instant now) const {
 }
 
 Instant Pacer::next_at() const {
-  auto at = schedule_;
-  if (sent_.size() >= per_window_) at = std::max(at, sent_[sent_.size() - per_window_] + window());
+  auto at = std::max(schedule_, held_until_);
+  for (const double limit : {limit_, ceiling_})
+    if (const auto count = per_window(limit); sent_.size() >= count)
+      at = std::max(at, sent_[sent_.size() - count] + window(limit));
   return at;
 }
 
@@ -64,9 +68,10 @@ Instant Pacer::due_after(std::size_t ahead, Instant now) const {
 }
 
 void Pacer::take(Instant now) {
-  schedule_ = (sent_.empty() ? now : std::max(schedule_, now - k_catch_up)) + interval(rate(now));
+  const auto planned = std::max({schedule_, held_until_, now - k_catch_up});
+  schedule_ = (sent_.empty() ? now : planned) + interval(rate(now));
   sent_.push_back(now);
-  while (sent_.size() > per_window_) sent_.pop_front();
+  while (sent_.size() > per_window(ceiling_)) sent_.pop_front();
 }
 
 void Pacer::left(Instant permit, Instant at) {
@@ -98,6 +103,6 @@ void Pacer::throttled(Instant now, Instant sent, std::optional<milliseconds> ret
   hold(paused_until_);
 }
 
-void Pacer::hold(Instant until) { schedule_ = std::max(schedule_, until); }
+void Pacer::hold(Instant until) { held_until_ = std::max(held_until_, until); }
 
 }  // namespace cardvoid::dispatch

@@ -154,7 +154,7 @@ Result<std::optional<Pulse>> Ledger::pulse() {
     sqlite::Statement s{
         state_->db,
         "SELECT run_id, at, rate, allowed_rate, paused_by_429, in_flight, waiting, primary_state, "
-        "backup_state FROM pulse"};
+        "backup_state, reasons_to_wait FROM pulse"};
     s.bind();
     if (!s.step()) return std::nullopt;
     Pulse pulse;
@@ -164,6 +164,7 @@ Result<std::optional<Pulse>> Ledger::pulse() {
     pulse.paused_by_429 = s.int64(4) != 0;
     pulse.in_flight = static_cast<int>(s.int64(5)), pulse.waiting = static_cast<int>(s.int64(6));
     pulse.primary_state = s.text(7), pulse.backup_state = s.text(8);
+    pulse.reasons_to_wait = reasons_from_json(s.text(9));
     return pulse;
   });
 }

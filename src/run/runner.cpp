@@ -34,7 +34,11 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
 
 Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
                std::vector<ledger::Cursor> cursors, ledger::RunId run)
-    : events_{events}, doors_{doors}, run_{run}, dispatcher_{dispatch_settings(job, order, cursors.size())} {
+    : events_{events},
+      doors_{doors},
+      run_{run},
+      limit_{job.limits.requests_per_second},
+      dispatcher_{dispatch_settings(job, order, cursors.size())} {
   for (auto& cursor : cursors) cursors_.push_back(std::make_shared<ledger::Cursor>(std::move(cursor)));
   doors_.store.on_failure([this](Error error) { abandon(std::move(error)); });
 }
@@ -179,7 +183,7 @@ bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
       return ledger.withdraw_attempt(withdraw.row, withdraw.attempt, withdraw.status);
     });
   doors_.transport.release(withdraw.row);
-  flights_.erase(withdraw.row);
+  if (!withdraw.is_kept) flights_.erase(withdraw.row);
   return true;
 }
 
@@ -212,12 +216,19 @@ void Runner::beat() {
   if (events_.progress) events_.progress(snapshot(), counts_);
   const auto now = doors_.loop.now();
   if (now.steady < next_pulse_) return;
-  next_pulse_ = now.steady + k_pulse_interval;
   save_pulse(now);
 }
 
+dispatch::Snapshot Runner::snapshot() const {
+  const auto now = doors_.loop.now();
+  auto state = dispatcher_.snapshot(now.steady);
+  state.reasons_to_wait = dispatcher_.reasons_to_wait(now);
+  return state;
+}
+
 // Now and then `status` is told how things are.
-void Runner::save_pulse(Now now) {
+void Runner::save_pulse(Now now, std::function<void()> saved) {
+  next_pulse_ = now.steady + k_pulse_interval;
   const auto state = snapshot();
   sent_at_.emplace_back(now.steady, requests_);
   while (sent_at_.size() > 2 && now.steady - sent_at_[1].first > k_rate_span) sent_at_.pop_front();
@@ -231,7 +242,8 @@ void Runner::save_pulse(Now now) {
   pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
   pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
-  doors_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); });
+  pulse.reasons_to_wait = state.reasons_to_wait;
+  doors_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); }, std::move(saved));
 }
 
 }  // namespace cardvoid::run

@@ -44,22 +44,28 @@ class Pacer {
   // Nothing may leave before `until`: a run that follows closely on another must not add up with it.
   void hold(Instant until);
 
-  // Changes the limit while running; what has been sent is not forgotten.
-  void set_limit(double requests_per_second);
+  // Changes the limit while running, from the next request on. What has been sent is not forgotten, a pause
+  // or slow-down after a 429 stays, and the highest limit so far holds in every window, however often the
+  // limit changes.
+  void set_limit(double requests_per_second, Instant now);
 
   double rate(Instant now) const;  // requests/s at present: below the limit after a 429
   double limit() const { return limit_; }
   bool paused(Instant now) const { return now < paused_until_; }
+  Instant paused_until() const { return paused_until_; }
   std::chrono::nanoseconds guard() const;
   std::chrono::nanoseconds window() const;  // with the guard
 
  private:
+  static std::size_t per_window(double limit);  // requests in one window: ceil(limit)
+  std::chrono::nanoseconds window(double limit) const;
   std::chrono::nanoseconds interval(double rate) const;
 
   double limit_;
-  std::size_t per_window_;    // requests in one window: ceil(limit)
-  std::deque<Instant> sent_;  // the last per_window_ of them, oldest first
+  double ceiling_;            // the highest limit so far
+  std::deque<Instant> sent_;  // the last per_window(ceiling_) of them, oldest first
   Instant schedule_{};        // where even spacing puts the next one
+  Instant held_until_{};
   Instant paused_until_{};
   Instant pause_began_{};
   double throttled_rate_ = 0;  // rate right after the last 429; 0: never throttled

@@ -13,6 +13,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/reason.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/model/ruling.hpp>
 #include <cstdint>
@@ -151,7 +152,12 @@ struct Pulse {
   bool paused_by_429 = false;
   int in_flight = 0, waiting = 0;
   std::string primary_state, backup_state;  // "closed", "open", "half_open"
+  std::vector<model::ReasonToWait> reasons_to_wait;
 };
+
+// As the pulse has them: a JSON array of {kind, words, since, until}; times are RFC 3339, or null.
+std::string as_json(const std::vector<model::ReasonToWait>& reasons);
+std::vector<model::ReasonToWait> reasons_from_json(std::string_view text);  // none when it is not that
 
 // Rows that are not settled as wished, by the error they show.
 struct ErrorCount {

@@ -8,7 +8,9 @@
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/steering.hpp>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,13 +34,16 @@ class Runner {
   void begin(std::optional<Instant> hold_until);
   // Nothing new from here on; what is in flight may end. The first reason stays.
   void stop(Error why);
+  // Somebody steers the run; takes effect before it returns. `saved`, when given, is called once `status`
+  // shows it, if ever.
+  SteeringAnswer steer(const Steering& steering, const std::string& by, std::function<void()> saved = {});
   // Progress, and now and then a line for `status`. A few times a second.
   void beat();
 
   bool is_finished() const { return finished_; }
   const std::optional<Error>& ending() const { return ending_; }  // why it ended early
   const ledger::RunCounts& counts() const { return counts_; }
-  dispatch::Snapshot snapshot() const { return dispatcher_.snapshot(doors_.loop.now().steady); }
+  dispatch::Snapshot snapshot() const;
 
  private:
   struct Flight {
@@ -62,11 +67,13 @@ class Runner {
   void check_prepared(model::RowId row);
   void end(model::RowId row, const model::Outcome& outcome);
   void abandon(Error error);
-  void save_pulse(Now now);
+  void save_pulse(Now now, std::function<void()> saved = {});
+  SteeringAnswer answer(int code, std::string message) const;
 
   const Events& events_;
   const Doors doors_;
   const ledger::RunId run_;
+  const double limit_;  // requests/s: the job's
   // Used by the store's work only, which may outlive us.
   std::vector<std::shared_ptr<ledger::Cursor>> cursors_;
   dispatch::Dispatcher dispatcher_;
