@@ -94,20 +94,18 @@ std::optional<Action> Dispatcher::next_put_back(Instant now) {
   for (auto& lane : lanes_) {
     if (lane.prepared.empty()) continue;
     const bool is_too_early =
-        is_slowed_down_ && lane.pacer.due_after(lane.prepared.size() - 1, now) > now + prepare_lead();
+        rate_set_ && lane.pacer.due_after(lane.prepared.size() - 1, now) > now + prepare_lead();
     if (!paused_ && !is_too_early) continue;
     const RowId row = lane.prepared.back();
     lane.prepared.pop_back();
     auto& task = tasks_.at(row);
     const action::Withdraw withdraw{row, task.next, task.attempt, standing(task), true};
     --lane.preparing, --preparing_;
-    --task.attempt;
     task.phase = Phase::ready;
     health_.abandoned(task.endpoint, task.started);
     (task.next == AttemptKind::read_back ? lane.read_backs : lane.resends).push_front(row);
     return withdraw;
   }
-  is_slowed_down_ = false;
   return std::nullopt;
 }
 

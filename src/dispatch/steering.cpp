@@ -21,7 +21,6 @@ void Dispatcher::resume(Instant now) {
 
 void Dispatcher::set_rate(double requests_per_second, Steered by, Instant now) {
   const auto rate = std::min(requests_per_second, settings_.requests_per_second);
-  is_slowed_down_ = rate < requests_per_second_;
   requests_per_second_ = rate;
   for (auto& lane : lanes_) lane.pacer.set_limit(rate, now);
   rate_set_.reset();

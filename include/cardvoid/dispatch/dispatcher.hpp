@@ -251,7 +251,6 @@ class Dispatcher {
   std::optional<Steered> paused_;
   std::optional<Steered> rate_set_;  // while it is not the settings' own
   double requests_per_second_;
-  bool is_slowed_down_ = false;  // just now: what is prepared may be too early
   std::int64_t taken_up_ = 0;
   int preparing_ = 0, in_flight_ = 0, waiting_ = 0;
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late

@@ -272,7 +272,7 @@ void VirtualRun::operator()(const action::Withdraw& withdraw) {
   prepared_.erase(withdraw.row);
   must(withdraw.is_kept != dispatcher.stopping(), "keeps a row while stopping, or lets go of one before",
        withdraw.row);
-  --row.candidate.attempts;
+  if (!withdraw.is_kept) --row.candidate.attempts;
   row.phase = withdraw.is_kept ? Row::idle : Row::let_go;
   row.status = withdraw.status;
 }
