@@ -222,6 +222,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   app.add_option("--set", o.overrides.set, "section.key=value: overrides the job file; repeatable")
       ->type_name("KEY=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)  // what follows is the command's, JOB for example
       ->take_all();
   app.add_option("--results", o.overrides.results_database, "Results database, instead of the job's")
       ->type_name("FILE");
