@@ -47,6 +47,7 @@ void Tally::add(const Tally& other) {
                                           &Tally::crashes_in_commit,
                                           &Tally::disk_faults,
                                           &Tally::signals,
+                                          &Tally::steered,
                                           &Tally::clock_steps,
                                           &Tally::outages,
                                           &Tally::reconciles,
@@ -62,11 +63,12 @@ std::string Tally::text() const {
       "{} jobs with {} rows, {} processes, {} requests\n"
       "  died: {} killed, {} by power loss; of these {} before the first request, {} inside a disk "
       "operation\n"
-      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} calls for a "
+      "  {} disk faults, {} signals, {} steered, {} clock steps, {} outages, {} reconciles, {} retries, {} "
+      "calls for a "
       "card that was "
       "INVALID already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
-      disk_faults, signals, clock_steps, outages, reconciles, retries, second_calls);
+      disk_faults, signals, steered, clock_steps, outages, reconciles, retries, second_calls);
   text += "  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += "\n  processes by exit code:";
@@ -77,7 +79,11 @@ std::string Tally::text() const {
 }
 
 Job::Job(Disk& disk, std::uint64_t seed, bool traces)
-    : disk_{disk}, world_{seed, traces}, chance_{seed ^ 0x9E3779B97F4A7C15ULL}, platform_{world_, {}} {
+    : disk_{disk},
+      world_{seed, traces},
+      chance_{seed ^ 0x9E3779B97F4A7C15ULL},
+      steering_{seed ^ 0xD1B54A32D192ED03ULL},
+      platform_{world_, {}} {
   job_.name = k_job_name;
   disk_.reset(seed);
   if (traces)
@@ -205,6 +211,11 @@ void Job::arm() {
   } else if (luck < 73) {
     world_.signal_at_step(static_cast<std::uint64_t>(chance_.between(1, 300)));
     ++tally_.signals;
+  }
+  if (steering_.happens(0.2)) {
+    world_.steer_from_step(static_cast<std::uint64_t>(steering_.between(1, 150)),
+                           job_.limits.requests_per_second, steering_.draw());
+    ++tally_.steered;
   }
 }
 

@@ -23,7 +23,7 @@ struct Tally {
   std::uint64_t jobs = 0, rows = 0, processes = 0, requests = 0, second_calls = 0;
   std::uint64_t kills = 0, power_losses = 0, crashes_before_requests = 0, crashes_in_commit = 0,
                 disk_faults = 0;
-  std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0;
+  std::uint64_t signals = 0, steered = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0;
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<int, std::uint64_t> exit_codes;
   std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
@@ -85,7 +85,7 @@ class Job : public Watch {
 
   Disk& disk_;
   World world_;
-  Chance chance_;
+  Chance chance_, steering_;
   model::Job job_;
   Platform platform_;
   Weather weather_;
