@@ -134,7 +134,9 @@ CREATE TABLE pulse (
   primary_state TEXT NOT NULL,              -- closed: serves; open: does not; half_open: is being probed
   backup_state  TEXT NOT NULL,
   canary        INTEGER NOT NULL DEFAULT 0, -- rows that go one by one before the pace opens; 0: it is open
-  canary_passed INTEGER NOT NULL DEFAULT 0  -- of these, done
+  canary_passed INTEGER NOT NULL DEFAULT 0, -- of these, done
+  reasons_to_wait TEXT NOT NULL             -- a JSON array of {kind, words, since, until}: why nothing leaves, or
+                                            -- less than the limit allows
 ) STRICT;
 
 CREATE VIEW results AS

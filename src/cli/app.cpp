@@ -39,6 +39,7 @@ int dispatch_command(Console& console) {
   if (name == "run") return console.options().dry_run ? plan(console) : run_job(console);
   if (name == "reconcile") return run_job(console);
   if (name == "retry") return retry(console);
+  if (name == "pause" || name == "resume" || name == "stop" || name == "rate") return steer(console);
   if (name == "status") return status(console);
   if (name == "export") return export_results(console);
   if (name == "sandbox") return sandbox(console);

@@ -9,6 +9,7 @@ int check(Console& console);
 int plan(Console& console);
 int run_job(Console& console);  // run and reconcile
 int retry(Console& console);
+int steer(Console& console);  // pause, resume, stop, rate
 int status(Console& console);
 int export_results(Console& console);
 int sandbox(Console& console);

@@ -33,6 +33,12 @@ constexpr auto k_retry_help =
     "they\n"
     "are, or a run is under way.\n";
 
+constexpr auto k_steer_help =
+    "Acts at once on the run that is under way on this job, and only on that: a rerun is neither paused nor\n"
+    "slower. Only the run's own user and root may.\n"
+    "Exit codes: 0 the run has done it, 64 it may not be so fast, 75 no run is under way or it does not\n"
+    "answer, 77 it is another user's.\n";
+
 constexpr auto k_export_help =
     "The column settled_by says how an invalidated row came to be known as INVALID:\n"
     "  answer     by a verified answer to our invalidation\n"
@@ -149,6 +155,29 @@ Result<void> finish_sandbox(const Raw& raw, sandbox::Settings& settings) {
   return {};
 }
 
+std::optional<double> number(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
+// The job and the number, in either order.
+Result<void> read_rate(std::string& text, Options& options) {
+  if (auto job = options.job_file.string(); !number(text) && number(job)) {
+    options.job_file = text;
+    text = job;
+  }
+  const auto rate = number(text);
+  if (!rate || *rate <= 0)
+    return Error{Errc::usage,
+                 fmt::format("rate {}: expected requests/s, a number above 0 such as 2.5; to send "
+                             "nothing use `cardvoid pause`",
+                             escape_for_terminal(text))};
+  options.requests_per_second = *rate;
+  return {};
+}
+
 // The lower-case name goes first, as with curl.
 std::string from_environment(const char* lower, const char* upper) {
   for (const char* name : {lower, upper})
@@ -205,6 +234,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   app.add_option("--set", o.overrides.set, "section.key=value: overrides the job file; repeatable")
       ->type_name("KEY=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)  // what follows is the command's, JOB for example
       ->take_all();
   app.add_option("--results", o.overrides.results_database, "Results database, instead of the job's")
       ->type_name("FILE");
@@ -282,6 +312,22 @@ Result<Parsed> parse(int argc, const char* const* argv) {
                    "Rows whose card code is in FILE (- for standard input): one a line, or a CSV file with a "
                    "column code, as export writes it")
       ->type_name("FILE");
+  std::string wait_lock;
+  for (auto* locking : {planning, run, reconciling, retrying})
+    locking
+        ->add_option("--wait-lock", wait_lock,
+                     "When another cardvoid holds the job, wait so long for it to end; default not at all")
+        ->type_name("DURATION");
+  with_job(command("pause", "Holds the run under way: nothing is sent until resume",
+                   "cardvoid pause gold.toml", k_steer_help));
+  with_job(command("resume", "Lets a paused run go on", "cardvoid resume gold.toml", k_steer_help));
+  with_job(command("stop", "Ends the run under way: nothing new is sent, what is in flight is settled",
+                   "cardvoid stop gold.toml", k_steer_help));
+  std::string rate;
+  with_job(command("rate", "Sets the pace of the run under way, up to what its job allows",
+                   "cardvoid rate gold.toml 2.5", k_steer_help))
+      ->add_option("N", rate, "Requests/s, may be fractional")
+      ->required();
   with_job(command("status", "Totals, rate, time left, endpoints, errors, and the last runs",
                    "cardvoid status gold.toml --watch"))
       ->add_flag("--watch", o.watch, "Show it again every two seconds, until Ctrl-C");
@@ -357,6 +403,13 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   if (o.excel && o.format == ExportFormat::jsonl)
     return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};
   if (const auto finished = finish_run(raw, o); !finished) return finished.error();
+  if (o.command == "rate")
+    if (const auto read = read_rate(rate, o); !read) return read.error();
+  if (!wait_lock.empty()) {
+    const auto patience = parse_duration(wait_lock);
+    if (!patience) return with_context(patience.error(), "--wait-lock");
+    o.wait_lock = *patience;
+  }
   if (const auto finished = finish_sandbox(raw, o.sandbox); !finished) return finished.error();
   o.overrides.https_proxy = from_environment("https_proxy", "HTTPS_PROXY");
   o.overrides.no_proxy = from_environment("no_proxy", "NO_PROXY");

@@ -31,6 +31,10 @@ struct Options {
   bool yes = false, dry_run = false;
   std::optional<std::int64_t> limit;
   std::optional<milliseconds> max_duration;
+  // whatever takes the job's lock
+  milliseconds wait_lock{0};
+  // rate
+  double requests_per_second = 0;
   // retry
   std::vector<std::string> codes;
   std::string code_file;

@@ -15,6 +15,7 @@ Result<void> refuse_own_files(const char* flag, const fs::path& output, const mo
       {"results database", database + "-wal"},
       {"results database", database + "-shm"},
       {"results database", database + ".lock"},
+      {"results database", database + ".sock"},
       {"job file", job.file},
       {"input", job.input.csv},
       {"input", job.input.sqlite},

@@ -8,6 +8,7 @@
 #include "interrupt.hpp"
 #include "own_files.hpp"
 #include "results.hpp"
+#include "take_lock.hpp"
 #include "time_zone.hpp"
 
 namespace cardvoid::cli {
@@ -89,7 +90,7 @@ int plan(Console& console) {
   if (!options.refused_file.empty())
     if (const auto allowed = refuse_own_files("--refused", options.refused_file, *job); !allowed)
       return console.fail(allowed.error());
-  const auto lock = ledger::Lock::acquire(job->results.database, "plan");
+  const auto lock = take_lock(console, *job, "plan");
   if (!lock) return console.fail(lock.error());
   auto ledger = open_results(console, *job, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());

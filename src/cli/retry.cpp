@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "results.hpp"
+#include "take_lock.hpp"
 
 namespace cardvoid::cli {
 
@@ -115,7 +116,7 @@ int retry(Console& console) {
   }
 
   if (const auto there = require_results(*job); !there) return console.fail(there.error());
-  const auto lock = ledger::Lock::acquire(job->results.database, "retry");
+  const auto lock = take_lock(console, *job, "retry");
   if (!lock) return console.fail(lock.error());
   auto ledger = open_results(console, *job, ledger::Access::read_write);
   if (!ledger) return console.fail(ledger.error());

@@ -16,6 +16,7 @@
 #include "next_steps.hpp"
 #include "plan.hpp"
 #include "results.hpp"
+#include "take_lock.hpp"
 #include "time_zone.hpp"
 #include "version.hpp"
 
@@ -142,10 +143,9 @@ int run_job(Console& console) {
   keys.platform = std::move(*platform);
 
   const bool reconcile = options.command == "reconcile";
-  const auto& database = job->results.database;
   if (reconcile)
     if (const auto there = require_results(*job); !there) return console.fail(there.error());
-  const auto lock = ledger::Lock::acquire(database, options.command);
+  const auto lock = take_lock(console, *job, options.command);
   if (!lock) return console.fail(lock.error());
   auto ledger = open_results(console, *job, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
@@ -58,7 +59,10 @@ Result<View> look(Console& console, const model::Job& job) {
       read_clocks().wall - (*pulse)->at < k_pulse_is_old)
     view.pulse = *pulse;
   const auto rate = view.pulse ? view.pulse->rate : job.limits.requests_per_second;
-  if (rate > 0 && totals->to_send() > 0) view.time_left = time_needed(totals->to_send(), rate);
+  const bool is_paused =
+      view.pulse && std::any_of(view.pulse->reasons_to_wait.begin(), view.pulse->reasons_to_wait.end(),
+                                [](const auto& reason) { return reason.kind == "paused"; });
+  if (!is_paused && rate > 0 && totals->to_send() > 0) view.time_left = time_needed(totals->to_send(), rate);
   return view;
 }
 
@@ -98,7 +102,8 @@ boost::json::object as_json(const ledger::Pulse& pulse) {
           {"canary", pulse.canary},
           {"canary_passed", pulse.canary_passed},
           {"primary", pulse.primary_state},
-          {"backup", pulse.backup_state}};
+          {"backup", pulse.backup_state},
+          {"reasons_to_wait", boost::json::parse(ledger::as_json(pulse.reasons_to_wait))}};
 }
 
 std::string json_line(const View& view, const model::Job& job) {
@@ -148,6 +153,8 @@ std::string page(const View& view, const model::Job& job) {
     if (pulse->canary > 0)
       text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens\n",
                           grouped(pulse->canary_passed), grouped(pulse->canary));
+    for (const auto& reason : pulse->reasons_to_wait)
+      text += fmt::format("  held up: {}\n", escape_for_terminal(model::to_text(reason)));
     text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
                         words_for_endpoint(pulse->backup_state));
   }

@@ -35,6 +35,7 @@ Dispatcher::Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> pac
     : settings_{settings},
       lanes_(settings.lanes),
       health_{settings.endpoints},
+      requests_per_second_{settings.requests_per_second},
       breaker_{settings.max_failure_rate},
       canary_passed_{settings.canary_passed} {
   paces.resize(settings.lanes);
@@ -48,15 +49,18 @@ Action Dispatcher::next(Instant now) {
     if (auto action = next_stopping()) return *action;
     return action::Wait{Instant::max()};
   }
-  if (budget_.exhausted_for(now) >= k_patience_with_errors) {
+  if (auto action = next_put_back(now)) return *action;
+  if (!paused_ && budget_.exhausted_for(now) >= k_patience_with_errors) {
     stop({Errc::unavailable, fmt::format("the platform has answered with nothing but errors for {}",
                                          humanize_duration(budget_.exhausted_for(now)))});
     return next(now);
   }
   promote_due(now);
-  if (auto action = next_send(now)) return *action;
-  if (auto action = next_prepare(now)) return *action;
-  if (stopped_) return next(now);  // both endpoints have been down for too long
+  if (!paused_) {
+    if (auto action = next_send(now)) return *action;
+    if (auto action = next_prepare(now)) return *action;
+    if (stopped_) return next(now);  // both endpoints have been down for too long
+  }
   if (auto action = next_fetch()) return *action;
   const auto exhausted = [](const LaneState& lane) { return lane.exhausted; };
   const auto fetching = [](const LaneState& lane) { return lane.fetching > 0; };
@@ -90,6 +94,26 @@ std::optional<Action> Dispatcher::next_stopping() {
   const bool fetching =
       std::any_of(lanes_.begin(), lanes_.end(), [](const LaneState& l) { return l.fetching > 0; });
   if (tasks_.empty() && !fetching) return action::Finished{stopped_};
+  return std::nullopt;
+}
+
+// What is prepared and will not leave soon goes back to where it came from.
+std::optional<Action> Dispatcher::next_put_back(Instant now) {
+  for (auto& lane : lanes_) {
+    if (lane.prepared.empty()) continue;
+    const bool is_too_early =
+        rate_set_ && lane.pace->due_after(lane.prepared.size() - 1, now) > now + prepare_lead();
+    if (!paused_ && !is_too_early) continue;
+    const RowId row = lane.prepared.back();
+    lane.prepared.pop_back();
+    auto& task = tasks_.at(row);
+    const action::Withdraw withdraw{row, task.next, task.attempt, standing(task), true};
+    --lane.preparing, --preparing_;
+    task.phase = Phase::ready;
+    health_.abandoned(task.endpoint, task.started);
+    (task.next == AttemptKind::read_back ? lane.read_backs : lane.resends).push_front(row);
+    return withdraw;
+  }
   return std::nullopt;
 }
 
@@ -134,7 +158,7 @@ std::chrono::nanoseconds Dispatcher::prepare_lead() const {
 }
 
 bool Dispatcher::has_room(const LaneState& lane) const {
-  const auto ahead = settings_.requests_per_second * std::chrono::duration<double>{prepare_lead()}.count();
+  const auto ahead = requests_per_second_ * std::chrono::duration<double>{prepare_lead()}.count();
   const int most = std::min(k_most_prepared, settings_.max_in_flight);
   return lane.preparing < std::min(ahead + 2, static_cast<double>(most)) && preparing_ < k_most_prepared &&
          (proven_ || in_flight_ + preparing_ < k_unproven_in_flight);
@@ -233,8 +257,9 @@ std::optional<Action> Dispatcher::next_fetch() {
 }
 
 Instant Dispatcher::wake_at(Instant now) const {
-  auto at = due_.empty() ? Instant::max() : due_.top().at;
-  if (stop_later_) at = std::min(at, stop_later_->at);
+  const auto ends_at = stop_later_ ? stop_later_->at : Instant::max();
+  if (paused_) return ends_at;
+  auto at = due_.empty() ? ends_at : std::min(ends_at, due_.top().at);
   for (Lane index = 0; index < lanes_.size(); ++index) {
     const auto& lane = lanes_[index];
     if (!lane.prepared.empty() && in_flight_ < settings_.max_in_flight)

@@ -23,32 +23,35 @@ nanoseconds seconds_to_ns(double seconds) { return nanoseconds{std::llround(seco
 
 }  // namespace
 
-Pacer::Pacer(double requests_per_second)
-    : limit_{requests_per_second}, per_window_{static_cast<std::size_t>(std::ceil(requests_per_second))} {}
+Pacer::Pacer(double requests_per_second) : limit_{requests_per_second}, ceiling_{requests_per_second} {}
 
-void Pacer::set_limit(double requests_per_second) {
+void Pacer::set_limit(double requests_per_second, Instant now) {
   limit_ = requests_per_second;
-  per_window_ = static_cast<std::size_t>(std::ceil(requests_per_second));
-  memory_.throttled_rate = 0;
-  while (memory_.sent.size() > per_window_) memory_.sent.pop_front();
+  ceiling_ = std::max(ceiling_, limit_);
+  // Not where the old pace put it.
+  if (!memory_.sent.empty()) memory_.schedule = memory_.sent.back() + interval(rate(now));
 }
 
 void Pacer::recall(Memory memory) {
   memory_ = std::move(memory);
-  while (memory_.sent.size() > per_window_) memory_.sent.pop_front();
+  while (memory_.sent.size() > per_window(ceiling_)) memory_.sent.pop_front();
 }
+
+std::size_t Pacer::per_window(double limit) { return static_cast<std::size_t>(std::ceil(limit)); }
 
 nanoseconds Pacer::guard() const {
   return std::clamp(nanoseconds{std::llround(3 * memory_.deviation_ns)}, k_least_guard, k_most_guard);
 }
 
-nanoseconds Pacer::window() const {
-  return seconds_to_ns(static_cast<double>(per_window_) / limit_) + guard();
+nanoseconds Pacer::window() const { return window(limit_); }
+
+nanoseconds Pacer::window(double limit) const {
+  return seconds_to_ns(static_cast<double>(per_window(limit)) / limit) + guard();
 }
 
 nanoseconds Pacer::interval(double rate) const {
   return nanoseconds{static_cast<long long>(static_cast<double>(window().count()) /
-                                            static_cast<double>(per_window_) * (limit_ / rate))};
+                                            static_cast<double>(per_window(limit_)) * (limit_ / rate))};
 }
 
 double Pacer::rate(Instant now) const {
@@ -59,9 +62,10 @@ double Pacer::rate(Instant now) const {
 }
 
 Instant Pacer::next_at() const {
-  auto at = memory_.schedule;
-  if (memory_.sent.size() >= per_window_)
-    at = std::max(at, memory_.sent[memory_.sent.size() - per_window_] + window());
+  auto at = std::max(memory_.schedule, memory_.held_until);
+  for (const double limit : {limit_, ceiling_})
+    if (const auto count = per_window(limit); memory_.sent.size() >= count)
+      at = std::max(at, memory_.sent[memory_.sent.size() - count] + window(limit));
   return at;
 }
 
@@ -71,10 +75,10 @@ Instant Pacer::due_after(std::size_t ahead, Instant now) const {
 }
 
 bool Pacer::take(Instant now) {
-  memory_.schedule =
-      (memory_.sent.empty() ? now : std::max(memory_.schedule, now - k_catch_up)) + interval(rate(now));
+  const auto planned = std::max({memory_.schedule, memory_.held_until, now - k_catch_up});
+  memory_.schedule = (memory_.sent.empty() ? now : planned) + interval(rate(now));
   memory_.sent.push_back(now);
-  while (memory_.sent.size() > per_window_) memory_.sent.pop_front();
+  while (memory_.sent.size() > per_window(ceiling_)) memory_.sent.pop_front();
   return true;
 }
 
@@ -107,6 +111,6 @@ void Pacer::throttled(Instant now, Instant sent, std::optional<milliseconds> ret
   hold(memory_.paused_until);
 }
 
-void Pacer::hold(Instant until) { memory_.schedule = std::max(memory_.schedule, until); }
+void Pacer::hold(Instant until) { memory_.held_until = std::max(memory_.held_until, until); }
 
 }  // namespace cardvoid::dispatch

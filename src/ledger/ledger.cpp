@@ -467,11 +467,12 @@ Result<void> Ledger::save_pulse(const Pulse& pulse) {
     sqlite::Statement{
         state_->db,
         "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, paused_by_429, in_flight, "
-        "waiting, primary_state, backup_state, canary, canary_passed) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7, ?8, ?9, ?10, ?11)"}
+        "waiting, primary_state, backup_state, canary, canary_passed, reasons_to_wait) VALUES (1, ?1, ?2, "
+        "?3, "
+        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"}
         .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, int{pulse.paused_by_429},
               pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state, pulse.canary,
-              pulse.canary_passed)
+              pulse.canary_passed, as_json(pulse.reasons_to_wait))
         .run();
   });
 }

@@ -59,6 +59,9 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
   auto lock = whole_file();
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
     const auto holder = read_holder(file.get());
+    if (holder.pid == 0)
+      return Error{Errc::stopped, fmt::format("{}: another process holds this job, and {} does not say which",
+                                              database.string(), path.string())};
     return Error{Errc::stopped, fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}",
                                             database.string(), holder.command, holder.pid, holder.host,
                                             format_rfc3339(holder.since))};

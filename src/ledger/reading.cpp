@@ -171,7 +171,7 @@ Result<std::optional<Pulse>> Ledger::pulse() {
     sqlite::Statement s{
         state_->db,
         "SELECT run_id, at, rate, allowed_rate, paused_by_429, in_flight, waiting, primary_state, "
-        "backup_state, canary, canary_passed FROM pulse"};
+        "backup_state, canary, canary_passed, reasons_to_wait FROM pulse"};
     s.bind();
     if (!s.step()) return std::nullopt;
     Pulse pulse;
@@ -182,6 +182,7 @@ Result<std::optional<Pulse>> Ledger::pulse() {
     pulse.in_flight = static_cast<int>(s.int64(5)), pulse.waiting = static_cast<int>(s.int64(6));
     pulse.primary_state = s.text(7), pulse.backup_state = s.text(8);
     pulse.canary = static_cast<int>(s.int64(9)), pulse.canary_passed = static_cast<int>(s.int64(10));
+    pulse.reasons_to_wait = reasons_from_json(s.text(11));
     return pulse;
   });
 }

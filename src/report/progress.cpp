@@ -103,7 +103,7 @@ std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::Run
                       snapshot.in_flight);
   if (snapshot.canary > 0) text += fmt::format("  canary {} of {}", snapshot.canary_passed, snapshot.canary);
   if (snapshot.waiting > 0) text += fmt::format("  waiting {}", snapshot.waiting);
-  if (snapshot.paused_by_429) text += "  paused by 429";
+  for (const auto& reason : snapshot.reasons_to_wait) text += "  " + escape_for_terminal(reason.words);
   const bool primary = snapshot.primary == State::closed, backup = snapshot.backup == State::closed;
   text += primary ? "  primary" : backup ? "  on backup" : "  no endpoint serves";
   // No forecast before one percent or a hundred rows: it would be a guess.
@@ -130,17 +130,19 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
       if (is_due(now)) put(stream_, line(snapshot, counts, now) + "\n");
       return;
     case ProgressMode::json: {
-      const boost::json::object object{{"type", "progress"},
-                                       {"to_send", to_send_},
-                                       {"sent", counts.sent},
-                                       {"confirmed", counts.confirmed},
-                                       {"rejected", counts.rejected},
-                                       {"unresolved", counts.unresolved},
-                                       {"in_flight", snapshot.in_flight},
-                                       {"waiting", snapshot.waiting},
-                                       {"rate", snapshot.rate},
-                                       {"canary", snapshot.canary},
-                                       {"canary_passed", snapshot.canary_passed}};
+      const boost::json::object object{
+          {"type", "progress"},
+          {"to_send", to_send_},
+          {"sent", counts.sent},
+          {"confirmed", counts.confirmed},
+          {"rejected", counts.rejected},
+          {"unresolved", counts.unresolved},
+          {"in_flight", snapshot.in_flight},
+          {"waiting", snapshot.waiting},
+          {"rate", snapshot.rate},
+          {"canary", snapshot.canary},
+          {"canary_passed", snapshot.canary_passed},
+          {"reasons_to_wait", boost::json::parse(ledger::as_json(snapshot.reasons_to_wait))}};
       unsaid_ = boost::json::serialize(object) + "\n";
       if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));
       return;

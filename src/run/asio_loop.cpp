@@ -23,8 +23,16 @@ void AsioLoop::call_at(Instant when, std::function<void()> what) {
 }
 
 void AsioLoop::run(Runner& runner) {
+  SteeringServer steering{
+      io_, [&runner](const Steering& order, const std::string& by, std::function<void()> saved) {
+        return runner.steer(order, by, std::move(saved));
+      }};
+  if (const auto open = steering.open(database_); !open && events_.notice)
+    events_.notice({dispatch::Notice::warning,
+                    "this run cannot be steered by pause, resume, stop and rate, only stopped by a signal: " +
+                        open.error().what});
   heed_signals();
-  wait_for_signal(runner);
+  wait_for_signal(runner, steering);
   if (events_.is_stop_wanted && events_.is_stop_wanted()) runner.stop({Errc::stopped, "interrupted"});
   tick(runner);
   while (!runner.is_finished() && io_.run_one() > 0) {
@@ -32,6 +40,7 @@ void AsioLoop::run(Runner& runner) {
   alarm_.cancel();
   beat_.cancel();
   signals_.cancel();
+  steering.close();
   io_.run();  // what was cancelled
   leave_at_next_signal();
 }
@@ -50,13 +59,16 @@ void AsioLoop::leave_at_next_signal() {
     std::signal(signal, [](int) { std::_Exit(static_cast<int>(Errc::stopped)); });
 }
 
-void AsioLoop::wait_for_signal(Runner& runner) {
-  signals_.async_wait([this, &runner](const boost::system::error_code& error, int signal) {
+void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
+  signals_.async_wait([this, &runner, &steering](const boost::system::error_code& error, int signal) {
     if (error || runner.is_finished()) return;
-    if (std::exchange(was_interrupted_, true)) std::_Exit(static_cast<int>(Errc::stopped));
+    if (std::exchange(was_interrupted_, true)) {
+      steering.close();
+      std::_Exit(static_cast<int>(Errc::stopped));
+    }
     runner.stop({Errc::stopped, fmt::format("SIG{} received", ::sigabbrev_np(signal))});
     if (events_.interrupted) events_.interrupted(runner.snapshot().in_flight);
-    wait_for_signal(runner);
+    wait_for_signal(runner, steering);
   });
 }
 

@@ -7,8 +7,11 @@
 #include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <vector>
+
+#include "steering_server.hpp"
 
 namespace cardvoid::run {
 
@@ -17,7 +20,9 @@ namespace cardvoid::run {
 // the first one leaves: what is still to be written may have to wait for a lock.
 class AsioLoop : public Loop {
  public:
-  explicit AsioLoop(const Events& events) : events_{events} {}
+  // The run can be steered beside this database, whose lock the caller holds.
+  AsioLoop(const Events& events, std::filesystem::path database)
+      : events_{events}, database_{std::move(database)} {}
 
   Now now() override { return read_clocks(); }
   void call_at(Instant when, std::function<void()> what) override;
@@ -28,10 +33,11 @@ class AsioLoop : public Loop {
  private:
   void heed_signals();
   void leave_at_next_signal();
-  void wait_for_signal(Runner& runner);
+  void wait_for_signal(Runner& runner, SteeringServer& steering);
   void tick(Runner& runner);
 
   const Events& events_;
+  const std::filesystem::path database_;
   std::vector<int> heeded_;
   bool was_interrupted_ = false;
   boost::asio::io_context io_{1};

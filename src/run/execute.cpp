@@ -134,7 +134,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
 
 Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
                        const Events& events) {
-  AsioLoop loop{events};
+  AsioLoop loop{events, job.results.database};
   const auto platform = Platform::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};

@@ -52,6 +52,7 @@ Runner::Runner(const model::Job& job, const Order& order, const Events& events, 
     : events_{events},
       doors_{doors},
       run_{run},
+      limit_{job.limits.requests_per_second},
       dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, doors)},
       max_duration_{order.max_duration} {
   if (job.safety.window && !order.read_back_only) window_.emplace(*job.safety.window, local_minute);
@@ -209,7 +210,7 @@ bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
       return ledger.withdraw_attempt(withdraw.row, withdraw.attempt, withdraw.status);
     });
   doors_.transport.release(withdraw.row);
-  flights_.erase(withdraw.row);
+  if (!withdraw.is_kept) flights_.erase(withdraw.row);
   return true;
 }
 
@@ -272,12 +273,19 @@ void Runner::beat() {
   }
   if (events_.progress) events_.progress(snapshot(), counts_);
   if (now.steady < next_pulse_) return;
-  next_pulse_ = now.steady + k_pulse_interval;
   save_pulse(now);
 }
 
+dispatch::Snapshot Runner::snapshot() const {
+  const auto now = doors_.loop.now();
+  auto state = dispatcher_.snapshot(now.steady);
+  state.reasons_to_wait = dispatcher_.reasons_to_wait(now);
+  return state;
+}
+
 // Now and then `status` is told how things are.
-void Runner::save_pulse(Now now) {
+void Runner::save_pulse(Now now, std::function<void()> saved) {
+  next_pulse_ = now.steady + k_pulse_interval;
   const auto state = snapshot();
   sent_at_.emplace_back(now.steady, requests_);
   while (sent_at_.size() > 2 && now.steady - sent_at_[1].first > k_rate_span) sent_at_.pop_front();
@@ -292,7 +300,8 @@ void Runner::save_pulse(Now now) {
   pulse.canary = state.canary, pulse.canary_passed = state.canary_passed;
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
   pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
-  doors_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); });
+  pulse.reasons_to_wait = state.reasons_to_wait;
+  doors_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); }, std::move(saved));
 }
 
 }  // namespace cardvoid::run

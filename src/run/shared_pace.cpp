@@ -49,7 +49,7 @@ struct StoredParticipant {
 struct Stored {
   std::array<char, 8> magic;
   std::array<char, 40> boot_id;
-  std::int64_t schedule, paused_until, pause_began;
+  std::int64_t schedule, held_until, paused_until, pause_began;
   double throttled_rate, mean_ns, deviation_ns;
   std::int64_t measured;
   std::array<StoredParticipant, k_participants> participants;
@@ -266,7 +266,7 @@ bool SharedPace::read(Instant now) {
   const bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
                        size >= sizeof stored + stored.sent * sizeof(std::int64_t) &&
                        as_instant(stored.schedule) < now + k_most_ahead &&
-                       as_instant(stored.paused_until) < now + k_most_ahead;
+                       as_instant(stored.held_until) < now + k_most_ahead;
   const bool is_of_this_boot = is_ours && stored.boot_id == as_stored(settings_.boot_id);
   participants_.assign(k_participants, {});
   dispatch::Pacer::Memory memory;
@@ -277,6 +277,7 @@ bool SharedPace::read(Instant now) {
                           as_instant(from.wants_until)};
     }
     memory.schedule = as_instant(stored.schedule);
+    memory.held_until = as_instant(stored.held_until);
     memory.paused_until = as_instant(stored.paused_until);
     memory.pause_began = as_instant(stored.pause_began);
     memory.throttled_rate = stored.throttled_rate;
@@ -318,6 +319,7 @@ bool SharedPace::write() {
   stored.magic = k_magic;
   stored.boot_id = as_stored(settings_.boot_id);
   stored.schedule = as_number(memory.schedule);
+  stored.held_until = as_number(memory.held_until);
   stored.paused_until = as_number(memory.paused_until);
   stored.pause_began = as_number(memory.pause_began);
   stored.throttled_rate = memory.throttled_rate;

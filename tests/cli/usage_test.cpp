@@ -14,8 +14,8 @@ TEST_SUITE("cli") {
     const auto main = outside::run({"--help"});
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
-    for (const std::string command :
-         {"check", "plan", "run", "reconcile", "retry", "status", "export", "sandbox"}) {
+    for (const std::string command : {"check", "plan", "run", "reconcile", "retry", "status", "pause",
+                                      "resume", "stop", "rate", "export", "sandbox"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = outside::run({command, "--help"});
@@ -28,7 +28,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("usage: commands of later versions are absent and no stubs") {
     const auto main = outside::run({"--help"});
-    for (const std::string command : {"pause", "rehearse", "merge", "init", "forget", "report"}) {
+    for (const std::string command : {"rehearse", "merge", "init", "forget", "report"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) == std::string::npos);
       CHECK(outside::run({command, "job.toml"}).exit_code == 64);
@@ -80,5 +80,7 @@ TEST_SUITE("cli") {
     CHECK(before.out.front() == '{');
     CHECK(after.out.front() == '{');
     CHECK(last.out.front() == '{');
+    // A flag with a value takes one word and leaves the command its own.
+    CHECK(outside::run({"status", "--set", "limits.max_in_flight=2", stage.job()}).exit_code == 0);
   }
 }

@@ -48,6 +48,7 @@ void Tally::add(const Tally& other) {
                                           &Tally::crashes_in_commit,
                                           &Tally::disk_faults,
                                           &Tally::signals,
+                                          &Tally::steered,
                                           &Tally::clock_steps,
                                           &Tally::outages,
                                           &Tally::reconciles,
@@ -68,11 +69,12 @@ std::string Tally::text() const {
       "{} jobs with {} rows, {} processes, {} requests\n"
       "  died: {} killed, {} by power loss; of these {} before the first request, {} inside a disk "
       "operation\n"
-      "  {} disk faults, {} signals, {} clock steps, {} outages, {} reconciles, {} retries, {} runs with a "
-      "--max-duration, {} with a window, {} lists of protected cards, {} calls for a card that was INVALID "
-      "already\n",
+      "  {} disk faults, {} signals, {} steered, {} clock steps, {} outages, {} reconciles, {} retries, {} "
+      "runs with a --max-duration, {} with a window, {} lists of protected cards, {} calls for a card that "
+      "was "
+      "INVALID already\n",
       jobs, rows, processes, requests, kills, power_losses, crashes_before_requests, crashes_in_commit,
-      disk_faults, signals, clock_steps, outages, reconciles, retries, limited, windows, protections,
+      disk_faults, signals, steered, clock_steps, outages, reconciles, retries, limited, windows, protections,
       second_calls);
   text += fmt::format("  {} jobs with a canary; trips:", canaries);
   for (const auto& [cause, count] : trips) text += fmt::format(" {} {}", cause, count);
@@ -91,6 +93,7 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
       world_{seed, traces},
       chance_{seed ^ 0x9E3779B97F4A7C15ULL},
       limits_{seed ^ 0xC2B2AE3D27D4EB4FULL},
+      steering_{seed ^ 0xD1B54A32D192ED03ULL},
       platform_{world_, {}} {
   job_.name = k_job_name;
   set_time_zone("UTC");
@@ -232,6 +235,11 @@ void Job::arm() {
   } else if (luck < 73) {
     world_.signal_at_step(static_cast<std::uint64_t>(chance_.between(1, 300)));
     ++tally_.signals;
+  }
+  if (steering_.happens(0.2)) {
+    world_.steer_from_step(static_cast<std::uint64_t>(steering_.between(1, 150)),
+                           job_.limits.requests_per_second, steering_.draw());
+    ++tally_.steered;
   }
 }
 

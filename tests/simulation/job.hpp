@@ -26,8 +26,8 @@ struct Tally {
                 disk_faults = 0;
   std::uint64_t canaries = 0;                  // jobs with one
   std::map<std::string, std::uint64_t> trips;  // by cause
-  std::uint64_t signals = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0, limited = 0,
-                windows = 0, protections = 0;
+  std::uint64_t signals = 0, steered = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0,
+                limited = 0, windows = 0, protections = 0;
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<int, std::uint64_t> exit_codes;
   std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
@@ -97,7 +97,7 @@ class Job : public Watch {
   const std::uint64_t seed_;
   World world_;
   Chance chance_;
-  Chance limits_;  // of a run: apart, so that what a seed was known for before stays as it was
+  Chance limits_, steering_;  // of a run: apart, so that what a seed was known for before stays as it was
   model::Job job_;
   Platform platform_;
   Weather weather_;

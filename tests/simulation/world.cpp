@@ -63,7 +63,27 @@ void World::run(run::Runner& runner) {
       runner.stop({Errc::stopped, "SIGTERM received"});
       continue;
     }
+    if (steer_in_ > 0 && --steer_in_ == 0) {
+      steer(runner);
+      continue;
+    }
     step();
+  }
+}
+
+// Every pause ends, or the job would not.
+void World::steer(run::Runner& runner) {
+  steer_in_ = static_cast<std::uint64_t>(steering_.between(1, 120));
+  const auto order = [this, &runner](const run::Steering& steering) {
+    const auto answer = runner.steer(steering, "somebody");
+    tell("{}: {}", run::to_text(steering.command), answer.message);
+  };
+  if (steering_.happens(0.5)) {
+    order({run::Steering::pause});
+    after_in_process(steering_.between(0ms, steering_.happens(0.5) ? 3'000ms : 60'000ms),
+                     [order] { order({run::Steering::resume}); });
+  } else {
+    order({run::Steering::rate, limit_ * static_cast<double>(steering_.between(1, 10)) / 10});
   }
 }
 
@@ -84,7 +104,7 @@ void World::pass(nanoseconds duration) {
 void World::bury() {
   ++process_;
   ++alarm_;
-  crash_in_ = signal_in_ = 0;
+  crash_in_ = signal_in_ = steer_in_ = 0;
 }
 
 void World::stamp(std::uint64_t number) { fingerprint_ = (fingerprint_ ^ number) * 1099511628211ULL; }

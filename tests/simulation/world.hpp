@@ -83,6 +83,14 @@ class World : public run::Loop {
   // SIGTERM comes with the process's step number `step` from now; 0: never.
   void signal_at_step(std::uint64_t step) { signal_in_ = step; }
 
+  // Somebody pauses, resumes and changes the rate now and then, from the process's step number `step` on, up
+  // to `limit` requests/s; 0: never.
+  void steer_from_step(std::uint64_t step, double limit, std::uint64_t seed) {
+    steer_in_ = step;
+    limit_ = limit;
+    steering_ = Chance{seed};
+  }
+
   std::uint64_t steps() const { return steps_; }
 
   // --- the trace ---
@@ -107,6 +115,7 @@ class World : public run::Loop {
   };
 
   void step();
+  void steer(run::Runner& runner);
   void print(const std::string& text) const;
 
   bool traces_;
@@ -114,7 +123,9 @@ class World : public run::Loop {
   milliseconds clock_error_{0};
   std::priority_queue<Event> events_;
   std::uint64_t numbered_ = 0, process_ = 1, alarm_ = 0;
-  std::uint64_t steps_ = 0, crash_in_ = 0, signal_in_ = 0;
+  std::uint64_t steps_ = 0, crash_in_ = 0, signal_in_ = 0, steer_in_ = 0;
+  double limit_ = 0;
+  Chance steering_{0};  // apart, so that a seed without steering stays what it is
   std::function<void()> dies_;
   std::uint64_t fingerprint_ = 14695981039346656037ULL;
 };

@@ -21,6 +21,7 @@
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cardvoid/dispatch/retry.hpp>
 #include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/reason.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/model/ruling.hpp>
 #include <cardvoid/model/trip.hpp>
@@ -76,6 +77,7 @@ struct Withdraw {  // will not be sent: give the connection back, take the inten
   model::AttemptKind kind;
   int attempt;
   model::Status status;
+  bool is_kept = false;  // prepared again later: its data is still needed
 };
 struct Release {  // held in memory only, nothing under way: forget its data. No answer
   model::RowId row;
@@ -110,6 +112,13 @@ struct Snapshot {
       canary_passed = 0;  // rows that go one by one, and how many are through; 0: the pace is open
   EndpointHealth::State primary{}, backup{};
   std::uint64_t retries = 0, throttled = 0, read_backs = 0;
+  std::vector<model::ReasonToWait> reasons_to_wait{};  // whoever takes the snapshot adds them
+};
+
+// Who steered a run, and when.
+struct Steered {
+  std::string by;
+  WallTime at{};
 };
 
 class Dispatcher {
@@ -136,6 +145,20 @@ class Dispatcher {
   // A previous run's requests may still count against the limit: nothing leaves before.
   void hold(Instant until);
 
+  // --- steering, at once and for this run only ---
+  // Nothing leaves any more, neither for the first time nor again nor to read back, until resume(). What is
+  // in flight may end; what is prepared is withdrawn, so that no intent stands open meanwhile.
+  void pause(Steered by);
+  // Patience with a platform in trouble begins anew.
+  void resume(Instant now);
+  // Requests/s of each lane. At most the settings' own, which is why a higher one is never exceeded.
+  void set_rate(double requests_per_second, Steered by, Instant now);
+  const std::optional<Steered>& paused() const { return paused_; }
+  double requests_per_second() const { return requests_per_second_; }
+
+  // Why nothing leaves at present, or less than the limit allows: for `status` and the progress line.
+  std::vector<model::ReasonToWait> reasons_to_wait(Now now) const;
+
   std::vector<Notice> take_notices();
   Snapshot snapshot(Instant now) const;
   bool stopping() const { return stopped_.has_value(); }
@@ -143,6 +166,7 @@ class Dispatcher {
   const std::optional<model::Trip>& trip() const { return trip_; }
   // Rows that the canary was passed by, in this run.
   int canary_passed() const { return canary_passed_ - settings_.canary_passed; }
+  const std::optional<Error>& stopped() const { return stopped_; }
 
  private:
   enum class Phase { fresh, ready, waiting, preparing, prepared, in_flight };
@@ -237,6 +261,7 @@ class Dispatcher {
   bool is_canary_over() const { return settings_.read_back_only || canary_passed_ >= settings_.canary; }
 
   std::optional<Action> next_stopping();
+  std::optional<Action> next_put_back(Instant now);
   std::optional<Action> next_send(Instant now);
   std::optional<Action> next_prepare(Instant now);
   std::optional<Action> next_fetch();
@@ -264,6 +289,9 @@ class Dispatcher {
     Error why;
   };
   std::optional<StopLater> stop_later_;
+  std::optional<Steered> paused_;
+  std::optional<Steered> rate_set_;  // while it is not the settings' own
+  double requests_per_second_;
   std::int64_t taken_up_ = 0;
   int preparing_ = 0, in_flight_ = 0, waiting_ = 0;
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};  // of late

@@ -42,6 +42,10 @@ class EndpointHealth {
   bool distrusted(model::Endpoint endpoint) const { return circuit(endpoint).distrusted; }
   // When choose() may answer differently; Instant::max() when only an event can change it.
   Instant wake_at() const;
+  // The time before `now` shall not count against them: nothing was tried.
+  void be_patient_from(Instant now) {
+    if (down_since_) down_since_ = now;
+  }
   // Since when neither serves; nullopt while one does.
   std::optional<Instant> down_since() const { return down_since_; }
 

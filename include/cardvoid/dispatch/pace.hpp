@@ -35,11 +35,12 @@ class Pace {
   // Nothing of ours may leave before `until`: a run that follows closely on another must not add up with it.
   virtual void hold(Instant until) = 0;
 
-  // Changes our limit while running; what has been sent is not forgotten.
-  virtual void set_limit(double requests_per_second) = 0;
+  // Changes our limit while running, from the next request on; what has been sent is not forgotten.
+  virtual void set_limit(double requests_per_second, Instant now) = 0;
 
   virtual double rate(Instant now) const = 0;            // requests/s at present: below the limit after a 429
-  virtual bool paused(Instant now) const = 0;            // by a 429
+  virtual Instant paused_until() const = 0;              // by a 429
+  bool paused(Instant now) const { return now < paused_until(); }
   virtual std::size_t shared_with() const { return 0; }  // other runs that want requests of this quota
 };
 

@@ -33,11 +33,13 @@ class Pacer final : public Pace {
   // before the pause count once.
   void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) override;
   void hold(Instant until) override;
-  void set_limit(double requests_per_second) override;
+  // A pause or slow-down after a 429 stays, and the highest limit so far holds in every window, however often
+  // the limit changes.
+  void set_limit(double requests_per_second, Instant now) override;
 
   double rate(Instant now) const override;
   double limit() const { return limit_; }
-  bool paused(Instant now) const override { return now < memory_.paused_until; }
+  Instant paused_until() const override { return memory_.paused_until; }
   std::chrono::nanoseconds guard() const;
   std::chrono::nanoseconds window() const;  // with the guard
   std::chrono::nanoseconds interval(Instant now) const { return interval(rate(now)); }
@@ -46,6 +48,7 @@ class Pacer final : public Pace {
   struct Memory {
     std::deque<Instant> sent;  // the last ones, oldest first; at most one window's worth
     Instant schedule{};        // where even spacing puts the next one
+    Instant held_until{};
     Instant paused_until{};
     Instant pause_began{};
     double throttled_rate = 0;  // rate right after the last 429; 0: never throttled
@@ -56,10 +59,12 @@ class Pacer final : public Pace {
   void recall(Memory memory);
 
  private:
+  static std::size_t per_window(double limit);  // requests in one window: ceil(limit)
+  std::chrono::nanoseconds window(double limit) const;
   std::chrono::nanoseconds interval(double rate) const;
 
   double limit_;
-  std::size_t per_window_;  // requests in one window: ceil(limit)
+  double ceiling_;  // the highest limit so far
   Memory memory_;
 };
 

@@ -32,6 +32,8 @@ class RetryBudget {
   bool exhausted() const { return tokens_ <= 0; }
   // How long it has been empty, without one success.
   milliseconds exhausted_for(Instant now) const;
+  // The time before `now` shall not count: nothing was tried.
+  void be_patient_from(Instant now) { exhausted_at_ = now; }
 
  private:
   double tokens_ = 50;

@@ -13,6 +13,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/reason.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/model/ruling.hpp>
 #include <cardvoid/model/trip.hpp>
@@ -158,7 +159,12 @@ struct Pulse {
   int in_flight = 0, waiting = 0;
   std::string primary_state, backup_state;  // "closed", "open", "half_open"
   int canary = 0, canary_passed = 0;        // rows that go one by one first, and how many did; 0: over
+  std::vector<model::ReasonToWait> reasons_to_wait;
 };
+
+// As the pulse has them: a JSON array of {kind, words, since, until}; times are RFC 3339, or null.
+std::string as_json(const std::vector<model::ReasonToWait>& reasons);
+std::vector<model::ReasonToWait> reasons_from_json(std::string_view text);  // none when it is not that
 
 // Rows that are not settled as wished, by the error they show.
 struct ErrorCount {

@@ -9,7 +9,9 @@
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/steering.hpp>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +38,9 @@ class Runner {
   void begin(std::optional<Instant> hold_until);
   // Nothing new from here on; what is in flight may end. The first reason stays.
   void stop(Error why);
+  // Somebody steers the run; takes effect before it returns. `saved`, when given, is called once `status`
+  // shows it, if ever.
+  SteeringAnswer steer(const Steering& steering, const std::string& by, std::function<void()> saved = {});
   // Progress, and now and then a line for `status`; asks the wall clock whether the window is open still. A
   // few times a second.
   void beat();
@@ -44,7 +49,7 @@ class Runner {
   const std::optional<Error>& ending() const { return ending_; }  // why it ended early
   const std::optional<model::Trip>& trip() const { return dispatcher_.trip(); }
   const ledger::RunCounts& counts() const { return counts_; }
-  dispatch::Snapshot snapshot() const { return dispatcher_.snapshot(doors_.loop.now().steady); }
+  dispatch::Snapshot snapshot() const;
 
  private:
   struct Flight {
@@ -70,11 +75,13 @@ class Runner {
   void end(model::RowId row, const model::Outcome& outcome);
   void abandon(Error error);
   void heed_clocks(Now now);
-  void save_pulse(Now now);
+  void save_pulse(Now now, std::function<void()> saved = {});
+  SteeringAnswer answer(int code, std::string message) const;
 
   const Events& events_;
   const Doors doors_;
   const ledger::RunId run_;
+  const double limit_;  // requests/s: the job's
   // Used by the store's work only, which may outlive us.
   std::vector<std::shared_ptr<ledger::Cursor>> cursors_;
   dispatch::Dispatcher dispatcher_;

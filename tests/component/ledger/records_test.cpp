@@ -94,6 +94,9 @@ TEST_SUITE("component") {
     pulse.primary_state = "open", pulse.backup_state = "half_open";
     must(ledger.save_pulse(pulse));
     pulse.run = 2, pulse.paused_by_429 = true;
+    pulse.reasons_to_wait = {{"paused", "paused by \"a\"", k_now, std::nullopt},
+                             {"throttled", "429", std::nullopt, k_now + milliseconds{5}},
+                             {"other", ""}};
     must(ledger.save_pulse(pulse));
     const auto found = must(ledger.pulse());
     REQUIRE(found.has_value());
@@ -103,6 +106,7 @@ TEST_SUITE("component") {
     CHECK(found->allowed_rate == 2.5);
     CHECK(found->paused_by_429);
     CHECK(found->in_flight == 3);
+    CHECK(found->reasons_to_wait == pulse.reasons_to_wait);
     CHECK(found->waiting == 4);
     CHECK(found->primary_state == "open");
     CHECK(found->backup_state == "half_open");

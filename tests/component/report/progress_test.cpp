@@ -83,12 +83,14 @@ TEST_SUITE("component") {
   };
 
   const std::string k_clear = "\r\x1B[K";
-  constexpr dispatch::Snapshot k_quiet{};
+  const dispatch::Snapshot k_quiet{};
 
   // Many digits everywhere, so that the line is long.
   dispatch::Snapshot busy() {
     dispatch::Snapshot snapshot;
-    snapshot.in_flight = 32, snapshot.waiting = 1234, snapshot.paused_by_429 = true;
+    snapshot.in_flight = 32, snapshot.waiting = 1234;
+    snapshot.reasons_to_wait = {{"throttled", "paused by 429"},
+                                {"rate_set", "2 requests/s set by al\x1Bice"}};
     return snapshot;
   }
   const ledger::RunCounts k_many{9'876'543, 9'876'000, 321, 222};
@@ -142,7 +144,8 @@ TEST_SUITE("component") {
       if (columns <= 81)
         CHECK(display_width(line) == static_cast<std::size_t>(columns) - 1);  // none is wasted
       if (columns == 40) CHECK(line.ends_with("…"));
-      if (columns == 500) CHECK(line.find("paused by 429") != std::string::npos);
+      if (columns == 500)
+        CHECK(line.find("  paused by 429  2 requests/s set by al\\x1Bice  ") != std::string::npos);
     }
   }
 

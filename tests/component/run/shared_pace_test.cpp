@@ -169,7 +169,7 @@ TEST_SUITE("component") {
     CHECK(rig.sent[0].size() > 100);  // it may miss its moment by an interval of the faster one
     CHECK(rig.sent[0].size() <= 121);
     CHECK(rig.sent[1].size() > 4 * 105);
-    rig.runs[1]->set_limit(1);  // as `cardvoid rate` does: the other one is none the slower
+    rig.runs[1]->set_limit(1, rig.now);  // as `cardvoid rate` does: the other one is none the slower
     const auto before = rig.counts();
     rig.send_for(1min, {0, 1});
     CHECK(rig.sent[0].size() - before[0] > 55);

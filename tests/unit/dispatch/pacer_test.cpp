@@ -248,22 +248,34 @@ TEST_SUITE("unit") {
     take_until(pacer, k_start + 2s);
     const auto last = k_start + 2s;
     SUBCASE("lower") {
-      pacer.set_limit(2);
+      pacer.set_limit(2, last);
       const auto taken = take_until(pacer, last + 10s);
       CHECK(taken.front() >= last + 900ms);  // the two latest of the old pace fill the new second
       CHECK(taken.size() <= 19);
       for (std::size_t i = 2; i < taken.size(); ++i) CHECK(taken[i] - taken[i - 2] >= 1s);
     }
     SUBCASE("higher") {
-      pacer.set_limit(100);
+      pacer.set_limit(100, last);
       const auto size = take_until(pacer, last + 10s).size();
       CHECK(size >= 960);
       CHECK(size <= 1000);
     }
-    SUBCASE("lifts what a 429 imposed") {
+    SUBCASE("what a 429 imposed stays") {
       pacer.throttled(last, last, std::nullopt);
-      pacer.set_limit(50);
-      CHECK(pacer.rate(last + 1s) == 50);
+      pacer.set_limit(50, last);
+      CHECK(pacer.rate(last + 1s) == 25);
+      CHECK(pacer.next_at() >= last + 1s);
+      pacer.set_limit(10, last);
+      CHECK(pacer.rate(last + 1s) == 10);
+    }
+    SUBCASE("the next permit moves with it in both directions") {
+      pacer.set_limit(0.1, last);
+      CHECK(pacer.next_at() > last + 9s);
+      pacer.set_limit(50, last + 1s);
+      CHECK(pacer.next_at() <= last + 1s);
+      pacer.hold(last + 30s);
+      pacer.set_limit(20, last + 1s);
+      CHECK(pacer.next_at() == last + 30s);
     }
   }
 }

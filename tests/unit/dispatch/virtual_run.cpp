@@ -282,8 +282,10 @@ void VirtualRun::operator()(const action::Withdraw& withdraw) {
   must(withdraw.attempt == row.candidate.attempts && withdraw.kind == prepared_.at(withdraw.row).kind,
        "withdrew another attempt", withdraw.row);
   prepared_.erase(withdraw.row);
-  --row.candidate.attempts;
-  row.phase = Row::let_go;
+  must(withdraw.is_kept != dispatcher.stopping(), "keeps a row while stopping, or lets go of one before",
+       withdraw.row);
+  if (!withdraw.is_kept) --row.candidate.attempts;
+  row.phase = withdraw.is_kept ? Row::idle : Row::let_go;
   row.status = withdraw.status;
 }
 

@@ -1,0 +1,34 @@
+#include "take_lock.hpp"
+
+#include <fmt/format.h>
+
+#include <ctime>
+
+#include "interrupt.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+constexpr timespec k_between_looks{0, 100'000'000};
+}
+
+Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command) {
+  const auto patience = console.options().wait_lock;
+  const auto begun = read_clocks().steady;
+  for (bool has_said = false;;) {
+    auto lock = ledger::Lock::acquire(job.results.database, command);
+    if (lock || lock.error().code != Errc::stopped || patience <= milliseconds{0}) return lock;
+    const auto& held = lock.error().what;
+    if (Interrupt::has_come())
+      return Error{Errc::stopped, held + "; interrupted while waiting for it, nothing was done"};
+    if (read_clocks().steady - begun >= patience)
+      return Error{Errc::stopped,
+                   fmt::format("{}; waited for {} in vain", held, humanize_duration(patience))};
+    if (!std::exchange(has_said, true))
+      console.log(LogLevel::info,
+                  fmt::format("{}; waiting up to {} for it to end", held, humanize_duration(patience)));
+    ::nanosleep(&k_between_looks, nullptr);  // a signal ends it early
+  }
+}
+
+}  // namespace cardvoid::cli

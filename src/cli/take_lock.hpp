@@ -1,0 +1,15 @@
+#pragma once
+// The job's lock, waited for where --wait-lock says so.
+
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/model/job.hpp>
+#include <string>
+
+#include "console.hpp"
+
+namespace cardvoid::cli {
+
+// Errors: those of Lock::acquire; stopped (75) also when a signal came meanwhile. An Interrupt must be there.
+Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command);
+
+}  // namespace cardvoid::cli

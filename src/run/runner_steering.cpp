@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include <cardvoid/run/runner.hpp>
+#include <utility>
+
+// What a command from another terminal does to a run, and what it is told.
+namespace cardvoid::run {
+
+namespace {
+
+constexpr double k_least_rate = 0.001;  // as limits.requests_per_second
+
+std::string words_for_flight(int in_flight) {
+  return in_flight > 0
+             ? fmt::format("{} in flight {} being settled", in_flight, in_flight == 1 ? "is" : "are")
+             : "nothing is in flight";
+}
+
+}  // namespace
+
+SteeringAnswer Runner::answer(int code, std::string message) const {
+  SteeringAnswer told;
+  told.code = code;
+  told.message = std::move(message);
+  told.state = dispatcher_.stopping() ? "stopping" : dispatcher_.paused() ? "paused" : "running";
+  told.in_flight = dispatcher_.snapshot(doors_.loop.now().steady).in_flight;
+  told.requests_per_second = dispatcher_.requests_per_second();
+  return told;
+}
+
+SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, std::function<void()> saved) {
+  const auto now = doors_.loop.now();
+  if (finished_ || dispatcher_.stopping()) {
+    const auto why = ending_ ? ending_->what : dispatcher_.stopped() ? dispatcher_.stopped()->what : "done";
+    const bool is_wish = steering.command == Steering::stop;
+    return answer(
+        is_wish ? 0 : static_cast<int>(Errc::stopped),
+        fmt::format("the run is ending already ({}){}", why, is_wish ? "" : "; nothing was changed"));
+  }
+  const auto paused = dispatcher_.paused();
+  const auto pause_goes_on = [&] {
+    return paused ? fmt::format("; still paused by {} since {}", paused->by, format_rfc3339(paused->at)) : "";
+  };
+  std::string message;
+  switch (steering.command) {
+    case Steering::pause:
+      dispatcher_.pause({by, now.wall});
+      message = paused
+                    ? fmt::format("paused already, by {} since {}; ", paused->by, format_rfc3339(paused->at))
+                    : "paused; ";
+      message += words_for_flight(dispatcher_.snapshot(now.steady).in_flight);
+      break;
+    case Steering::resume:
+      dispatcher_.resume(now.steady);
+      message = fmt::format("{} at {:g} requests/s", paused ? "resumed" : "not paused; goes on",
+                            dispatcher_.requests_per_second());
+      break;
+    case Steering::stop:
+      dispatcher_.stop({Errc::stopped, fmt::format("stopped by {} with cardvoid stop", by)});
+      message = fmt::format("stopping; {}, then the run ends",
+                            words_for_flight(dispatcher_.snapshot(now.steady).in_flight));
+      break;
+    case Steering::rate:
+      if (steering.requests_per_second > limit_)
+        return answer(static_cast<int>(Errc::usage),
+                      fmt::format("{:g} requests/s is above the {:g} that the job allows "
+                                  "(limits.requests_per_second); nothing was changed, {:g} holds",
+                                  steering.requests_per_second, limit_, dispatcher_.requests_per_second()));
+      if (!(steering.requests_per_second >= k_least_rate))
+        return answer(
+            static_cast<int>(Errc::usage),
+            fmt::format("expected {} to {:g} requests/s; to send nothing use cardvoid pause; nothing "
+                        "was changed, {:g} holds",
+                        k_least_rate, limit_, dispatcher_.requests_per_second()));
+      dispatcher_.set_rate(steering.requests_per_second, {by, now.wall}, now.steady);
+      message = fmt::format("{:g} requests/s from now on until the run ends (the job allows {:g}){}",
+                            dispatcher_.requests_per_second(), limit_, pause_goes_on());
+      break;
+  }
+  const auto told = answer(0, message);
+  pump();
+  save_pulse(now, std::move(saved));
+  if (events_.notice)
+    events_.notice({dispatch::Notice::warning,
+                    fmt::format("cardvoid {} by {}: {}", to_text(steering.command), by, message)});
+  if (events_.progress && !finished_) events_.progress(snapshot(), counts_);
+  return told;
+}
+
+}  // namespace cardvoid::run

@@ -1,0 +1,177 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/steering.hpp>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+
+// The side of the command that steers, and the words on the wire.
+namespace cardvoid::run {
+
+namespace {
+
+constexpr Steering::Command k_commands[] = {Steering::pause, Steering::resume, Steering::stop,
+                                            Steering::rate};
+constexpr std::size_t k_longest_answer_bytes = 4096;
+
+std::optional<boost::json::object> object_in(std::string_view text) {
+  boost::system::error_code error;
+  auto parsed = boost::json::parse(text, error);
+  if (error || !parsed.is_object()) return std::nullopt;
+  return std::move(parsed.as_object());
+}
+
+std::optional<double> number_in(const boost::json::object& object, const char* name) {
+  const auto* value = object.if_contains(name);
+  if (!value || !value->is_number()) return std::nullopt;
+  return value->to_number<double>();
+}
+
+std::string text_in(const boost::json::object& object, const char* name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_string() ? std::string{value->as_string()} : std::string{};
+}
+
+// Nobody listens there. Why, as far as the lock tells.
+Error nobody_listens(const std::filesystem::path& database) {
+  const auto holder = ledger::Lock::holder(database);
+  if (!holder)
+    return {Errc::stopped,
+            fmt::format("{}: no run is under way on this job; nothing was changed", database.string())};
+  const auto who = fmt::format("cardvoid {} (pid {} on {}, since {})", holder->command, holder->pid,
+                               holder->host, format_rfc3339(holder->since));
+  if (holder->command != "run" && holder->command != "reconcile")
+    return {Errc::stopped, fmt::format("{}: {} is under way, which sends nothing; nothing was changed",
+                                       database.string(), who)};
+  return {Errc::stopped,
+          fmt::format("{}: {} takes no commands at present: it is still reading its input, asking for "
+                      "confirmation, or ending; nothing was changed; try again, or end it with kill {}",
+                      database.string(), who, holder->pid)};
+}
+
+Error another_users(const std::filesystem::path& socket) {
+  return {Errc::bad_credentials,
+          fmt::format("{}: permission denied; only the user whose run it is and root can steer it",
+                      socket.string())};
+}
+
+Error no_word(const std::filesystem::path& database, const std::string& why) {
+  return {Errc::stopped, fmt::format("{}: {}; whether it was heeded is not known: see `cardvoid status`",
+                                     database.string(), why)};
+}
+
+void set_patience(int socket, milliseconds patience) {
+  timeval time{};
+  time.tv_sec = patience.count() / 1000;
+  time.tv_usec = patience.count() % 1000 * 1000;
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+}
+
+}  // namespace
+
+std::string_view to_text(Steering::Command command) {
+  switch (command) {
+    case Steering::pause: return "pause";
+    case Steering::resume: return "resume";
+    case Steering::stop: return "stop";
+    case Steering::rate: return "rate";
+  }
+  return "";
+}
+
+std::string as_json(const Steering& steering) {
+  boost::json::object object{{"command", to_text(steering.command)}};
+  if (steering.command == Steering::rate) object["requests_per_second"] = steering.requests_per_second;
+  return boost::json::serialize(object);
+}
+
+std::string as_json(const SteeringAnswer& answer) {
+  return boost::json::serialize(boost::json::object{{"code", answer.code},
+                                                    {"state", answer.state},
+                                                    {"message", answer.message},
+                                                    {"in_flight", answer.in_flight},
+                                                    {"requests_per_second", answer.requests_per_second}});
+}
+
+std::optional<Steering> steering_from_json(std::string_view text) {
+  const auto object = object_in(text);
+  if (!object) return std::nullopt;
+  const auto word = text_in(*object, "command");
+  for (const auto command : k_commands) {
+    if (word != to_text(command)) continue;
+    Steering steering{command};
+    if (command == Steering::rate) {
+      const auto rate = number_in(*object, "requests_per_second");
+      if (!rate || !std::isfinite(*rate)) return std::nullopt;
+      steering.requests_per_second = *rate;
+    }
+    return steering;
+  }
+  return std::nullopt;
+}
+
+std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text) {
+  const auto object = object_in(text);
+  const auto code = object ? number_in(*object, "code") : std::nullopt;
+  if (!code) return std::nullopt;
+  SteeringAnswer answer;
+  answer.code = static_cast<int>(*code);
+  answer.message = text_in(*object, "message");
+  answer.state = text_in(*object, "state");
+  answer.in_flight = static_cast<int>(number_in(*object, "in_flight").value_or(0));
+  answer.requests_per_second = number_in(*object, "requests_per_second").value_or(0);
+  return answer;
+}
+
+std::filesystem::path steering_socket(const std::filesystem::path& database) {
+  return real_path(database).string() + ".sock";
+}
+
+Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steering& steering,
+                             milliseconds patience) {
+  const auto path = steering_socket(database);
+  // Through its descriptor, since an address holds 107 bytes and a path may be longer.
+  const FileDescriptor name{::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  if (!name) return errno == EACCES ? another_users(path) : nobody_listens(database);
+  struct stat facts {};
+  if (::fstat(name.get(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return nobody_listens(database);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}", name.get());
+  const FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!socket) return Error{Errc::io, fmt::format("socket: {}", std::strerror(errno))};
+  set_patience(socket.get(), patience);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EACCES || errno == EPERM) return another_users(path);
+    if (errno == EAGAIN) return no_word(database, "the run does not take the command");
+    return nobody_listens(database);  // left by a run that was killed
+  }
+  const auto request = as_json(steering) + "\n";
+  (void)::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);  // else there is no answer
+  std::string answer;
+  while (answer.size() < k_longest_answer_bytes) {
+    char block[1024];
+    const auto got = ::recv(socket.get(), block, sizeof block, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      return no_word(database, fmt::format("the run has not answered for {}", humanize_duration(patience)));
+    if (got <= 0) return no_word(database, "the run ended before it answered");
+    answer.append(block, static_cast<std::size_t>(got));
+    if (const auto end = answer.find('\n'); end != std::string::npos) {
+      if (auto read = steering_answer_from_json({answer.data(), end})) return *read;
+      break;
+    }
+  }
+  return no_word(database, "the run's answer cannot be read; is it another version of cardvoid?");
+}
+
+}  // namespace cardvoid::run

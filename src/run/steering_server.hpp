@@ -1,0 +1,62 @@
+#pragma once
+// The run's side of steering: a Unix socket whose clients are never waited for.
+
+#include <sys/types.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/run/steering.hpp>
+#include <filesystem>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+namespace cardvoid::run {
+
+// Serves on the context's thread. Whoever says nothing, too much or nonsense is dropped; of very many at once
+// the oldest are. Must outlive the last handler of the context after close().
+class SteeringServer {
+ public:
+  // Carries out a command of `by`. `saved`: `status` shows it now; may come late or never.
+  using Steer =
+      std::function<SteeringAnswer(const Steering&, const std::string& by, std::function<void()> saved)>;
+
+  SteeringServer(boost::asio::io_context& io, Steer steer);
+  SteeringServer(const SteeringServer&) = delete;
+  SteeringServer& operator=(const SteeringServer&) = delete;
+  ~SteeringServer() { close(); }
+
+  // Listens beside this database, whose lock the caller holds: a socket that is there was left by a run that
+  // was killed and is replaced. Error: io (74), with what there is to know.
+  Result<void> open(const std::filesystem::path& database);
+  // Gives the answers that are still owed, and takes the socket away. No command comes any more.
+  void close();
+
+ private:
+  struct Session;
+  using Sessions = std::list<std::shared_ptr<Session>>;
+
+  Result<void> listen(const std::filesystem::path& path);
+  void accept();
+  void begin(boost::asio::local::stream_protocol::socket socket);
+  void read(const std::shared_ptr<Session>& session);
+  void carry_out(const std::shared_ptr<Session>& session, std::string_view line);
+  void answer(const std::shared_ptr<Session>& session);
+  void drop(const std::shared_ptr<Session>& session);
+
+  boost::asio::io_context& io_;
+  Steer steer_;
+  boost::asio::local::stream_protocol::acceptor acceptor_;
+  boost::asio::steady_timer retry_;
+  Sessions sessions_;
+  FileDescriptor folder_;
+  std::string name_;  // of the socket in its folder; empty: not there
+  ino_t inode_ = 0;
+  uid_t owner_;
+  std::string owner_name_;  // looked up beforehand: a directory service may take its time
+};
+
+}  // namespace cardvoid::run

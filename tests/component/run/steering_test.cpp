@@ -1,0 +1,280 @@
+// The socket that a run is steered through, with clients of every kind.
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <future>
+#include <mutex>
+#include <ostream>
+#include <thread>
+
+#include "steering_server.hpp"
+
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace std::chrono_literals;
+  using run::Steering;
+  using run::SteeringAnswer;
+  using run::SteeringServer;
+  using std::chrono::steady_clock;
+
+  namespace {
+
+  struct Folder {
+    Folder() {
+      std::string name = "/tmp/cardvoid-steering-XXXXXX";
+      REQUIRE(::mkdtemp(name.data()) != nullptr);
+      path = name;
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::filesystem::path path;
+  };
+
+  // A server on a thread of its own, which writes down what it is asked to do.
+  class Server {
+   public:
+    explicit Server(bool saves = true) : saves_{saves} {
+      REQUIRE(server_.open(database()).has_value());
+      thread_ = std::thread{[this] { io_.run(); }};
+    }
+    ~Server() { close(); }
+    void close() {
+      if (!thread_.joinable()) return;
+      boost::asio::post(io_, [this] { server_.close(); });
+      thread_.join();
+    }
+    std::filesystem::path database() const { return folder_.path / "results.db"; }
+    std::filesystem::path socket() const { return folder_.path / "results.db.sock"; }
+    std::vector<std::string> asked() {
+      const std::lock_guard lock{mutex_};
+      return asked_;
+    }
+    Result<SteeringAnswer> steer(const Steering& steering) { return run::steer(database(), steering); }
+
+   private:
+    SteeringAnswer carry_out(const Steering& steering, const std::string& by, std::function<void()> saved) {
+      const std::lock_guard lock{mutex_};
+      asked_.push_back(std::string{run::to_text(steering.command)} + " by " + by);
+      if (saves_) boost::asio::post(io_, std::move(saved));
+      SteeringAnswer answer;
+      answer.message = "done";
+      answer.requests_per_second = steering.requests_per_second;
+      return answer;
+    }
+
+    bool saves_;
+    Folder folder_;
+    std::mutex mutex_;
+    std::vector<std::string> asked_;
+    boost::asio::io_context io_;
+    SteeringServer server_{
+        io_, [this](const Steering& steering, const std::string& by, std::function<void()> saved) {
+          return carry_out(steering, by, std::move(saved));
+        }};
+    std::thread thread_;
+  };
+
+  class Client {
+   public:
+    explicit Client(const std::filesystem::path& path) {
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+      timeval patience{10, 0};
+      ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+      REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    }
+    void say(std::string_view text) {
+      (void)::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    std::string hear() {  // until the other side hangs up
+      std::string all;
+      char block[4096];
+      for (ssize_t got; (got = ::recv(socket_.get(), block, sizeof block, 0)) > 0;)
+        all.append(block, static_cast<std::size_t>(got));
+      return all;
+    }
+
+   private:
+    FileDescriptor socket_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  };
+
+  }  // namespace
+
+  TEST_CASE("steering: commands come through with the name of who gave them") {
+    Server server;
+    for (const auto command : {Steering::pause, Steering::resume, Steering::stop}) {
+      const auto answer = server.steer({command});
+      REQUIRE(answer.has_value());
+      CHECK(answer->code == 0);
+      CHECK(answer->message == "done");
+    }
+    CHECK(server.steer({Steering::rate, 0.25})->requests_per_second == 0.25);
+    const auto asked = server.asked();
+    REQUIRE(asked.size() == 4);
+    CHECK(asked[0].starts_with("pause by "));
+    CHECK(asked[0].size() > std::string_view{"pause by "}.size());
+    CHECK(asked[3].starts_with("rate by "));
+  }
+
+  TEST_CASE("steering: what is no command is refused and changes nothing") {
+    Server server;
+    const std::string long_text(100'000, 'x');
+    for (const auto& text :
+         {std::string{"\n"}, std::string{"pause\n"}, std::string{"{}\n"}, std::string{"[1]\n"},
+          std::string{"{\"command\":\"pauses\"}\n"}, std::string{"{\"command\":5}\n"},
+          std::string{"{\"command\":\"rate\"}\n"},
+          std::string{"{\"command\":\"rate\",\"requests_per_second\":\"5\"}\n"},
+          std::string{"{\"command\":\"rate\",\"requests_per_second\":1e999}\n"}, std::string{"\xFF\0\n", 3},
+          long_text, std::string(512, '['), "{\"command\":\"pause\",\"x\":\"" + long_text}) {
+      CAPTURE(text.substr(0, 60));
+      Client client{server.socket()};
+      client.say(text);
+      const auto heard = client.hear();
+      CHECK(heard.find("\"code\":64") != std::string::npos);
+    }
+    CHECK(server.asked().empty());
+    CHECK(server.steer({Steering::pause}).has_value());
+  }
+
+  TEST_CASE("steering: a request in pieces is one request and what follows it is ignored") {
+    Server server;
+    Client client{server.socket()};
+    for (const char c : std::string_view{"{\"command\":\"pause\"}"}) client.say({&c, 1});
+    client.say("\n{\"command\":\"stop\"}\n");
+    CHECK(client.hear().find("done") != std::string::npos);
+    CHECK(server.asked().size() == 1);
+  }
+
+  TEST_CASE("steering: silent clients and those that hang up hold nobody up and are dropped") {
+    Server server;
+    std::vector<std::unique_ptr<Client>> silent;
+    for (int i = 0; i < 100; ++i) {
+      silent.push_back(std::make_unique<Client>(server.socket()));
+      if (i % 2) silent.back()->say("{\"command\":");
+      Client gone{server.socket()};
+      gone.say("{\"command\":\"pause\"");
+    }
+    const auto begun = steady_clock::now();
+    CHECK(server.steer({Steering::pause}).has_value());
+    CHECK(steady_clock::now() - begun < 1s);
+    for (const auto& client : silent) CHECK(client->hear() == "");
+    CHECK(steady_clock::now() - begun < 8s);
+    CHECK(server.asked().size() == 1);
+  }
+
+  TEST_CASE("steering: an answer does not wait for long until it is saved") {
+    Server server{false};
+    const auto begun = steady_clock::now();
+    CHECK(server.steer({Steering::pause}).has_value());
+    CHECK(steady_clock::now() - begun >= 100ms);
+    CHECK(steady_clock::now() - begun < 2s);
+  }
+
+  TEST_CASE("steering: an answer that is owed when the run ends is given") {
+    Server server{false};
+    auto answer = std::async(std::launch::async, [&] { return server.steer({Steering::stop}); });
+    while (server.asked().empty()) std::this_thread::yield();
+    server.close();
+    const auto said = answer.get();
+    REQUIRE(said.has_value());
+    CHECK(said->message == "done");
+    CHECK_FALSE(std::filesystem::exists(server.socket()));
+    const auto later = server.steer({Steering::pause});
+    REQUIRE(later.has_error());
+    CHECK(later.error().code == Errc::stopped);
+  }
+
+  TEST_CASE("steering: another user is turned away by the file's mode and by the run itself") {
+    if (::geteuid() != 0) return;  // only root can be somebody else
+    Server server;
+    std::filesystem::permissions(server.socket().parent_path(), std::filesystem::perms::all);
+    for (const bool is_open : {false, true}) {
+      CAPTURE(is_open);
+      if (is_open) std::filesystem::permissions(server.socket(), std::filesystem::perms::all);
+      const auto child = ::fork();
+      REQUIRE(child >= 0);
+      if (child == 0) {
+        if (::setuid(65'534) != 0) ::_exit(1);
+        const auto answer = server.steer({Steering::pause});
+        const auto code = answer ? answer->code : static_cast<int>(answer.error().code);
+        ::_exit(code);
+      }
+      int status = 0;
+      ::waitpid(child, &status, 0);
+      CHECK(WEXITSTATUS(status) == 77);
+    }
+    CHECK(server.asked().empty());
+  }
+
+  TEST_CASE("steering: a socket that was left is replaced and anything else in its place is not") {
+    const Folder folder;
+    const auto database = folder.path / "results.db", socket = folder.path / "results.db.sock";
+    {
+      const FileDescriptor left{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
+      REQUIRE(::bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    }
+    CHECK(run::steer(database, {Steering::pause}).error().code == Errc::stopped);
+    const auto nothing = [](const Steering&, const std::string&, const std::function<void()>&) {
+      return SteeringAnswer{};
+    };
+    const auto before = ::umask(0);
+    {
+      boost::asio::io_context io;
+      SteeringServer server{io, nothing};
+      CHECK(server.open(database).has_value());
+      struct stat facts {};
+      REQUIRE(::lstat(socket.c_str(), &facts) == 0);
+      CHECK((facts.st_mode & 07777) == 0600);  // whatever the umask
+      SUBCASE("it is taken away at the end") { server.close(); }
+      SUBCASE("unless it is another one by then") {
+        std::filesystem::remove(socket);
+        std::ofstream{socket} << "mine";
+        server.close();
+        CHECK(std::filesystem::remove(socket));
+      }
+    }
+    ::umask(before);
+    CHECK_FALSE(std::filesystem::exists(socket));
+    std::filesystem::create_symlink("elsewhere", socket);
+    boost::asio::io_context io;
+    SteeringServer server{io, nothing};
+    const auto opened = server.open(database);
+    REQUIRE(opened.has_error());
+    CHECK(opened.error().what.find("results.db.sock") != std::string::npos);
+    CHECK(std::filesystem::is_symlink(socket));
+  }
+
+  TEST_CASE("steering: the words on the wire read back as they were") {
+    const Steering rate{Steering::rate, 2.5};
+    const auto read = run::steering_from_json(run::as_json(rate));
+    REQUIRE(read.has_value());
+    CHECK(read->command == Steering::rate);
+    CHECK(read->requests_per_second == 2.5);
+    SteeringAnswer answer;
+    answer.code = 64, answer.message = "no \"such\" thing", answer.state = "paused", answer.in_flight = 3;
+    const auto told = run::steering_answer_from_json(run::as_json(answer));
+    REQUIRE(told.has_value());
+    CHECK(told->code == 64);
+    CHECK(told->message == answer.message);
+    CHECK(told->state == "paused");
+    CHECK(told->in_flight == 3);
+    CHECK_FALSE(run::steering_answer_from_json("{}").has_value());
+    CHECK_FALSE(run::steering_answer_from_json("").has_value());
+  }
+}
