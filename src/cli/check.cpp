@@ -181,13 +181,28 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
   return facts;
 }
 
+// What plan would take in: rows that the database has already are taken for those of the input.
+std::int64_t rows_to_import(const InputFacts& input, const ResultsFacts& results) {
+  return std::max<std::int64_t>(input.rows.value_or(0) - results.rows, 0);
+}
+
+Finding cap_line(const model::Job& job, const InputFacts& input, const ResultsFacts& results) {
+  const std::string subject = "max_rows";
+  const auto most = *job.safety.max_rows, sure = results.to_send,
+             likely = sure + rows_to_import(input, results);
+  const auto text =
+      fmt::format("{} rows are to be sent, safety.max_rows allows {}", grouped(likely), grouped(most));
+  if (sure > most) return fault(subject, {Errc::bad_input, text + "; run would refuse to start"});
+  // Lines that name the same card are one row, and plan alone knows.
+  return likely > most ? warning(subject, text + "; plan tells how many they are") : fine(subject, text);
+}
+
 std::string in_mebibytes(std::int64_t bytes) { return grouped((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
-// Rows that the database has already are taken for those of the input.
 Finding space_line(const model::Job& job, const InputFacts& input, const ResultsFacts& results) {
   const std::string subject = "disk space";
   if (!input.rows && results.to_send == 0) return skipped(subject, "the number of rows is not known yet");
-  const auto to_import = std::max<std::int64_t>(input.rows.value_or(0) - results.rows, 0);
+  const auto to_import = rows_to_import(input, results);
   const auto to_send = results.to_send + to_import;
   const auto space = look_at_space(job.results.database, to_import, to_send);
   if (!space) return skipped(subject, "the file system does not say what is free");
@@ -215,14 +230,11 @@ LevelWords words_for(Finding::Level level) {
   return {"?", "?"};
 }
 
-std::string page(const Findings& findings) {
-  std::size_t width = 0;
-  for (const auto& finding : findings) width = std::max(width, finding.subject.size() + 2);
-  std::string text;
-  for (const auto& finding : findings)
-    text += fmt::format("{:<6}{:<{}}{}\n", words_for(finding.level).on_page, finding.subject, width,
-                        escape_for_terminal(finding.text));
-  return text;
+constexpr int k_subject_width = 15;  // "primary clock" and two spaces
+
+std::string page_line(const Finding& finding) {
+  return fmt::format("{:<6}{:<{}}{}\n", words_for(finding.level).on_page, finding.subject, k_subject_width,
+                     escape_for_terminal(finding.text));
 }
 
 std::string json_line(const Findings& findings, int exit_code) {
@@ -249,19 +261,34 @@ int check(Console& console) {
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
   Findings findings{fine("job", job->file.string())};
+  std::size_t shown = 0;
+  bool is_written = true;
+  // At once: an endpoint that does not answer takes its time.
+  const auto show = [&] {
+    for (; shown < findings.size(); ++shown) {
+      const auto& finding = findings[shown];
+      const bool is_news = finding.level == Finding::warning || finding.level == Finding::fault;
+      if (!options.json && (is_news || !options.quiet))
+        is_written = console.answer(page_line(finding)) && is_written;
+    }
+  };
   const auto keys = look_at_keys(*job, findings);
+  show();
   const auto input = look_at_input(*job, findings);
   const auto results = look_at_results(console, *job, findings);
+  if (job->safety.max_rows) findings.push_back(cap_line(*job, input, results));
   findings.push_back(space_line(*job, input, results));
+  show();
   look_at_platform(
       *job,
       {keys ? &*keys : nullptr, results.cards.empty() ? input.cards : results.cards, results.last_sent_at},
       findings);
+  show();
 
   int exit_code = 0;
   for (const auto& finding : findings)
     if (finding.level == Finding::fault && exit_code == 0) exit_code = static_cast<int>(finding.code);
-  const bool is_written = console.answer(options.json ? json_line(findings, exit_code) : page(findings));
+  if (options.json) is_written = console.answer(json_line(findings, exit_code));
   return is_written ? exit_code : static_cast<int>(Errc::io);
 }
 

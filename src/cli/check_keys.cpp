@@ -51,8 +51,9 @@ Finding look_at_permissions(const model::Merchant& merchant) {
   return all.empty() ? skipped(subject, "no key file to look at") : fine(subject, all);
 }
 
-Finding look_at_validity(const std::string& subject, const std::string& what, WallTime from, WallTime until,
-                         const std::string& advice) {
+// `praise`: what else is right about it.
+Finding look_at_validity(const std::string& subject, const std::string& what, const std::string& praise,
+                         WallTime from, WallTime until, const std::string& advice) {
   const auto now = read_clocks().wall;
   if (until <= now)
     return fault(subject,
@@ -64,7 +65,7 @@ Finding look_at_validity(const std::string& subject, const std::string& what, Wa
   if (until - now < k_soon)
     return warning(subject, fmt::format("{} expires on {}, in {}; {}", what, date(until),
                                         days_until(until, now), advice));
-  return fine(subject, fmt::format("{}, valid until {}", what, date(until)));
+  return fine(subject, fmt::format("{}{}, valid until {}", what, praise, date(until)));
 }
 
 // `key` is null when it cannot be read.
@@ -95,8 +96,8 @@ Finding look_at_certificate(const model::Merchant& merchant, const EVP_PKEY* key
                                        "\"{}\"",
                                        merchant.serial_no, file, certificate.serial, certificate.serial)});
   auto finding =
-      look_at_validity(subject, fmt::format("{} belongs to the private key and has serial_no", file),
-                       certificate.valid_from, certificate.valid_until,
+      look_at_validity(subject, file, " belongs to the private key and has serial_no", certificate.valid_from,
+                       certificate.valid_until,
                        "have a new one issued, and then change private_key_file and serial_no together");
   const auto& number = certificate.subject;
   const bool is_number = !number.empty() && number.find_first_not_of("0123456789") == std::string::npos;
@@ -116,7 +117,7 @@ std::optional<Finding> look_at_platform_certificates(const wechatpay::PlatformKe
   if (newest == all.end()) return std::nullopt;
   return look_at_validity(
       "platform cert",
-      fmt::format("{} of {}, the newest: {}", newest->serial, all.size(), newest->file.string()),
+      fmt::format("{} (the newest of {}, {})", newest->file.string(), all.size(), newest->serial), "",
       newest->valid_from, newest->valid_until, "put WeChat Pay's new one beside it");
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/owned.hpp>
 #include <chrono>
@@ -154,6 +155,18 @@ TEST_SUITE("cli") {
     }
   }
 
+  TEST_CASE("check: with -q only what is wrong is said") {
+    const auto stage = stage_of(2);
+    const auto silent = stage.run("check", {"-q"});
+    CHECK(silent.exit_code == 0);
+    CHECK(silent.out.empty());
+    stage.sandbox->set_outage(model::Endpoint::backup, sandbox::Outage::refuse);
+    const auto ended = stage.run("check", {"-q"});
+    CHECK(ended.exit_code == 69);
+    CHECK(ended.out.starts_with("FAIL  backup "));
+    CHECK(std::count(ended.out.begin(), ended.out.end(), '\n') == 1);
+  }
+
   TEST_CASE("check: a wrong serial number is told from the certificate and by the platform") {
     const auto stage = stage_of(3);
     const auto checked = check(stage.job(), {"--set", "merchant.serial_no=5F1C72E2"});
@@ -258,6 +271,38 @@ TEST_SUITE("cli") {
     const auto old = check((stage.dir / "certificates.toml").string());
     CHECK(old.exit_code == 77);
     says(old.of("platform cert"), "fault", "has expired on");
+  }
+
+  TEST_CASE("check: a certificate of another merchant number is a warning and another key's is passed over") {
+    const auto stage = stage_of(2);
+    const auto other = check(stage.job(), {"--set", "merchant.mchid=1900000002"});
+    says(other.of("certificate"), "warning", "issued for the merchant number 1900000001");
+    // 1900009191_20180326_key.pem and its certificate beside the pair of another merchant.
+    stage.write("1900009191_20180326_key.pem", sandbox::spare_key("another merchant"));
+    const auto job = stage.job_with("\"apiclient_key.pem\"", "\"1900009191_20180326_key.pem\"");
+    says(check(job, {"--set", "merchant.serial_no=1D"}).of("certificate"), "skipped",
+         "belongs to another key");
+    const auto key = sandbox::read_any_key(sandbox::spare_key("another merchant"));
+    const auto pem =
+        sandbox::make_certificate({"1900000001", {}, false, "1D"}, key.value().get(), {}, key.value().get());
+    stage.write("1900009191_20180326_cert.pem", *pem);
+    says(check(job, {"--set", "merchant.serial_no=1D"}).of("certificate"), "ok",
+         "1900009191_20180326_cert.pem");
+    stage.write("1900009191_20180326_cert.pem", "no certificate");
+    says(check(job, {"--set", "merchant.serial_no=1D"}).of("certificate"), "warning", "not PEM");
+  }
+
+  TEST_CASE("check: more rows than max_rows allows are told before run refuses") {
+    const auto stage = stage_of(6);
+    const std::vector<std::string> four{"--set", "safety.max_rows=4"};
+    CHECK(check(stage.job(), {"--set", "safety.max_rows=6"}).exit_code == 0);
+    const auto fresh = check(stage.job(), four);
+    CHECK(fresh.exit_code == 0);
+    says(fresh.of("max_rows"), "warning", "6 rows are to be sent");
+    REQUIRE(stage.run("plan").exit_code == 0);
+    const auto planned = check(stage.job(), four);
+    CHECK(planned.exit_code == 65);
+    says(planned.of("max_rows"), "fault", "safety.max_rows allows 4");
   }
 
   TEST_CASE("check: a platform key that does not verify the answers is a fault") {
