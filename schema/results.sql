@@ -94,6 +94,17 @@ CREATE TABLE import (
   last_refused INTEGER NOT NULL             -- greatest refused_line.id; likewise
 ) STRICT;
 
+-- The last plans that `plan` showed or `run` made, each fingerprint once: what a `--confirm` that does not fit any more
+-- is compared with.
+CREATE TABLE shown_plan (
+  id          INTEGER PRIMARY KEY,
+  fingerprint TEXT NOT NULL,
+  made_at     INTEGER NOT NULL,
+  last_row    INTEGER NOT NULL,             -- greatest row.id then
+  to_send     INTEGER NOT NULL,             -- how many rows that were
+  row_ids     TEXT NOT NULL                 -- which, as ranges: "1-12400 12403-12410"
+) STRICT;
+
 -- One execution of a command that sends. ended_at and exit_code are NULL when it died.
 CREATE TABLE run (
   id          INTEGER PRIMARY KEY,

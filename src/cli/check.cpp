@@ -1,145 +1,325 @@
+#include "check.hpp"
+
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/place.hpp>
-#include <cardvoid/run/probe.hpp>
-#include <cardvoid/wechatpay/verifier.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cardvoid/run/prospect.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <vector>
 
 #include "commands.hpp"
 #include "results.hpp"
-#include "version.hpp"
+#include "space.hpp"
+#include "time_zone.hpp"
 
 namespace cardvoid::cli {
 
 namespace {
 
 using namespace std::chrono_literals;
-constexpr milliseconds k_most_clock_offset = 60s;  // signatures die at 300 s (platform.md section 3.4)
+using report::grouped;
 
-struct Finding {
-  std::string subject, text;
-  std::optional<Errc> fault;
+constexpr std::size_t k_cards_asked_for = 3;
+
+// ---- the input ----
+
+// A million rows take about a second, so most inputs are read to their end. A query that has to sort first
+// may need longer for its first row.
+constexpr auto k_reading_time = 2s, k_patience = 10s;
+constexpr int k_records_between_looks = 256;
+constexpr std::int64_t k_lines_measured = 1000;
+
+struct InputFacts {
+  std::optional<std::int64_t> rows;  // valid ones; estimated where it was not read to its end
+  std::vector<model::Card> cards;    // the first valid ones
 };
 
-Finding from(const std::string& subject, const Error& error) { return {subject, error.what, error.code}; }
+struct Reading {
+  std::int64_t rows = 0, refused = 0;
+  std::string first_cause;  // with its line
+  std::int64_t measured_bytes = 0;
+  bool is_whole = false;
+  std::int64_t lines() const { return rows + refused; }
+};
+
+Result<Reading> read_for_a_while(input::Source& source, InputFacts& facts) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + k_reading_time;
+  Reading reading;
+  for (;;) {
+    if (reading.lines() % k_records_between_looks == 0 && Clock::now() > until) return reading;
+    const auto record = source.next();
+    if (!record) return record.error();
+    if (!*record) break;
+    if (reading.lines() < k_lines_measured)
+      reading.measured_bytes += static_cast<std::int64_t>(source.raw().size()) + 2;
+    if (const auto* row = std::get_if<model::InputRow>(&**record)) {
+      if (facts.cards.size() < k_cards_asked_for) facts.cards.push_back(row->card);
+      ++reading.rows;
+    } else {
+      const auto& refused = std::get<input::Refused>(**record);
+      if (reading.refused++ == 0)
+        reading.first_cause = fmt::format("line {}: {}", refused.source_line, refused.cause);
+    }
+  }
+  reading.is_whole = true;
+  return reading;
+}
+
+// From the size of the file and the length of its first lines.
+std::int64_t estimate_rows(const model::Input& input, const Reading& reading) {
+  std::error_code unknown;
+  const auto bytes = std::filesystem::file_size(input.csv, unknown);
+  const auto measured = std::min(reading.lines(), k_lines_measured);
+  if (input.csv.empty() || unknown || measured == 0) return reading.rows;
+  return std::max(reading.rows, static_cast<std::int64_t>(bytes) * measured / reading.measured_bytes);
+}
+
+InputFacts look_at_input(const model::Job& job, Findings& findings) {
+  const std::string subject = "input";
+  InputFacts facts;
+  struct stat file {};
+  const bool is_stream =
+      job.input.csv == "-" || (!job.input.csv.empty() && ::stat(job.input.csv.c_str(), &file) == 0 &&
+                               (S_ISFIFO(file.st_mode) || S_ISCHR(file.st_mode)));
+  if (is_stream) {
+    findings.push_back(skipped(subject, (job.input.csv == "-" ? "standard input" : job.input.csv) +
+                                            ": not looked at, since it can be read only once"));
+    return facts;
+  }
+  const auto until = std::chrono::steady_clock::now() + k_patience;
+  const auto source =
+      input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
+                  {.interrupted = [until] { return std::chrono::steady_clock::now() > until; }});
+  const auto reading = source ? read_for_a_while(**source, facts) : Result<Reading>{source.error()};
+  if (!reading) {
+    findings.push_back(
+        reading.error().code == Errc::stopped
+            ? skipped(subject, fmt::format("the query has no answer within {}; plan waits longer",
+                                           humanize_duration(k_patience)))
+            : fault(subject, reading.error()));
+    return facts;
+  }
+  facts.rows = reading->is_whole ? reading->rows : estimate_rows(job.input, *reading);
+  auto text = (*source)->description();
+  text += reading->is_whole ? fmt::format(": {} rows", grouped(reading->rows))
+                            : fmt::format(": {} rows in the part that was read, all in all about {}",
+                                          grouped(reading->rows), grouped(*facts.rows));
+  if (reading->refused > 0) {
+    findings.push_back(
+        warning(subject, fmt::format("{}, {} lines refused ({}); `cardvoid plan --refused FILE` shows them",
+                                     text, grouped(reading->refused), reading->first_cause)));
+  } else if (reading->rows == 0) {
+    findings.push_back(warning(subject, text));
+  } else {
+    findings.push_back(fine(subject, text));
+  }
+  if (reading->is_whole)
+    for (const auto& remark : (*source)->remarks()) findings.push_back(warning(subject, remark));
+  return facts;
+}
+
+// ---- what must never be sent, and when nothing may be ----
+
+Finding protect_line(const model::Job& job) {
+  const std::string subject = "protect";
+  const auto list = input::open_protect_list(job.safety.protect, job.input);
+  if (!list) return fault(subject, list.error());
+  for (std::int64_t lines = 0;; ++lines) {
+    const auto line = (*list)->next();
+    if (!line) return fault(subject, line.error());
+    if (*line) continue;
+    const auto text = fmt::format("{}: {} lines", job.safety.protect.string(), grouped(lines));
+    return lines > 0 ? fine(subject, text) : warning(subject, text + ": nothing is protected");
+  }
+}
+
+Finding window_line(const model::Job& job) {
+  const std::string subject = "window";
+  if (const auto zone = use_time_zone(job); !zone) return fault(subject, zone.error());
+  const auto now = read_clocks().wall;
+  return fine(subject, run::is_open(*job.safety.window, now)
+                           ? "open now"
+                           : fmt::format("closed now; it is {} here", format_local(now)));
+}
+
+// ---- the results database ----
+
+struct ResultsFacts {
+  std::int64_t rows = 0, to_send = 0;
+  std::vector<model::Card> cards;
+  std::optional<WallTime> last_sent_at;
+};
+
+Result<std::string> read_results(ledger::Ledger& ledger, ResultsFacts& facts) {
+  if (const auto sound = ledger.verify(); !sound) return sound.error();
+  const auto totals = ledger.totals();
+  if (!totals) return totals.error();
+  auto cards = ledger.some_cards(static_cast<int>(k_cards_asked_for));
+  if (!cards) return cards.error();
+  const auto last_sent_at = ledger.last_sent_at(read_clocks().wall);
+  if (!last_sent_at) return last_sent_at.error();
+  facts = {totals->rows(), totals->to_send(), std::move(*cards), *last_sent_at};
+  auto text = fmt::format("{} rows, {} to send", grouped(totals->rows()), grouped(totals->to_send()));
+  if (totals->in_doubt() > 0) text += fmt::format(", {} in doubt", grouped(totals->in_doubt()));
+  return text;
+}
 
 // Makes nothing: a wrong path shall not become a database.
-Finding look_at_results(Console& console, const model::Job& job) {
+ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& findings) {
+  const std::string subject = "results";
   const auto& database = job.results.database;
-  if (const auto fit = ledger::check_place(database); !fit) return from("results", fit.error());
-  std::error_code ignored;
-  if (std::filesystem::exists(database, ignored)) {
-    auto ledger = open_results(console, job, ledger::Access::read_only);
-    if (!ledger) return from("results", ledger.error());
-    if (const auto sound = ledger->verify(); !sound) return from("results", sound.error());
-    if (::access(database.c_str(), W_OK) == 0) return {"results", database.string(), {}};
-    return {"results", fmt::format("{}: {}", database.string(), std::strerror(errno)), Errc::cannot_create};
-  }
-  auto folder = std::filesystem::absolute(database, ignored).parent_path();
-  while (!std::filesystem::exists(folder, ignored) && folder.has_relative_path())
-    folder = folder.parent_path();
-  if (!std::filesystem::is_directory(folder, ignored) || ::access(folder.c_str(), W_OK | X_OK) != 0)
-    return {"results", fmt::format("{}: cannot be made in {}", database.string(), folder.string()),
-            Errc::cannot_create};
-  return {"results", fmt::format("{}: not there yet; plan or run makes it", database.string()), {}};
+  ResultsFacts facts;
+  const auto find = [&]() -> Finding {
+    if (const auto fit = ledger::check_place(database); !fit) return fault(subject, fit.error());
+    std::error_code ignored;
+    if (std::filesystem::exists(database, ignored)) {
+      auto ledger = open_results(console, job, ledger::Access::read_only);
+      if (!ledger) return fault(subject, ledger.error());
+      const auto text = read_results(*ledger, facts);
+      if (!text) return fault(subject, text.error());
+      if (::access(database.c_str(), W_OK) == 0)
+        return fine(subject, fmt::format("{}: {}", database.string(), *text));
+      return fault(subject,
+                   {Errc::cannot_create, fmt::format("{}: {}", database.string(), std::strerror(errno))});
+    }
+    auto folder = std::filesystem::absolute(database, ignored).parent_path();
+    while (!std::filesystem::exists(folder, ignored) && folder.has_relative_path())
+      folder = folder.parent_path();
+    if (!std::filesystem::is_directory(folder, ignored) || ::access(folder.c_str(), W_OK | X_OK) != 0)
+      return fault(subject, {Errc::cannot_create,
+                             fmt::format("{}: cannot be made in {}", database.string(), folder.string())});
+    return fine(subject, fmt::format("{}: not there yet; plan or run makes it", database.string()));
+  };
+  findings.push_back(find());
+  if (const auto holder = ledger::Lock::holder(database))
+    findings.push_back(fine(
+        subject, fmt::format("a {} is under way: pid {} on {}", holder->command, holder->pid, holder->host)));
+  return facts;
 }
 
-// The Date header tells whole seconds, so less than one apart is no difference.
-std::string words_for_clock(milliseconds offset) {
-  if (std::chrono::abs(offset) <= 1500ms) return "agrees with ours";
-  return humanize_offset(offset);
+// What plan would take in: rows that the database has already are taken for those of the input.
+std::int64_t rows_to_import(const InputFacts& input, const ResultsFacts& results) {
+  return std::max<std::int64_t>(input.rows.value_or(0) - results.rows, 0);
 }
 
-std::vector<Finding> look(Console& console, const model::Job& job) {
-  std::vector<Finding> findings;
-  findings.push_back({"job", job.file.string(), {}});
+Finding cap_line(const model::Job& job, const InputFacts& input, const ResultsFacts& results) {
+  const std::string subject = "max_rows";
+  const auto most = *job.safety.max_rows, sure = results.to_send,
+             likely = sure + rows_to_import(input, results);
+  const auto text =
+      fmt::format("{} rows are to be sent, safety.max_rows allows {}", grouped(likely), grouped(most));
+  if (sure > most) return fault(subject, {Errc::bad_input, text + "; run would refuse to start"});
+  // Lines that name the same card are one row, and plan alone knows.
+  return likely > most ? warning(subject, text + "; plan tells how many they are") : fine(subject, text);
+}
 
-  const auto merchant = wechatpay::load_merchant_key(job.merchant);
-  findings.push_back(merchant ? Finding{"merchant key", job.merchant.private_key_file.string(), {}}
-                              : from("merchant key", merchant.error()));
-  const auto platform = wechatpay::load_platform_keys(job.platform);
-  findings.push_back(platform ? Finding{"platform key",
-                                        fmt::format("{} loaded, {} is asked for", platform->keys.size(),
-                                                    platform->request_serial),
-                                        {}}
-                              : from("platform key", platform.error()));
+std::string in_mebibytes(std::int64_t bytes) { return grouped((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
-  if (job.input.csv == "-") {
-    findings.push_back({"input", "standard input: not looked at", {}});
-  } else {
-    const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
-    findings.push_back(source ? Finding{"input", (*source)->description(), {}}
-                              : from("input", source.error()));
+Finding space_line(const model::Job& job, const InputFacts& input, const ResultsFacts& results) {
+  const std::string subject = "disk space";
+  if (!input.rows && results.to_send == 0) return skipped(subject, "the number of rows is not known yet");
+  const auto to_import = rows_to_import(input, results);
+  const auto to_send = results.to_send + to_import;
+  const auto space = look_at_space(job.results.database, to_import, to_send);
+  if (!space) return skipped(subject, "the file system does not say what is free");
+  const auto text = fmt::format("{} free; the results database grows by {} to {} for {} rows to send",
+                                in_mebibytes(space->available_bytes), in_mebibytes(space->least_bytes),
+                                in_mebibytes(space->prudent_bytes), grouped(to_send));
+  if (to_send > 0 && space->available_bytes < space->least_bytes)
+    return fault(subject, {Errc::io, text + "; free some there, or name another disk in results.database"});
+  return space->available_bytes < space->prudent_bytes ? warning(subject, text) : fine(subject, text);
+}
+
+// ---- the answer ----
+
+struct LevelWords {
+  const char *on_page, *in_json;
+};
+
+LevelWords words_for(Finding::Level level) {
+  switch (level) {
+    case Finding::fine: return {"ok", "ok"};
+    case Finding::warning: return {"WARN", "warning"};
+    case Finding::fault: return {"FAIL", "fault"};
+    case Finding::skipped: return {"skip", "skipped"};
   }
+  return {"?", "?"};
+}
 
-  findings.push_back(look_at_results(console, job));
-  if (const auto holder = ledger::Lock::holder(job.results.database))
-    findings.push_back(
-        {"results",
-         fmt::format("a {} is under way: pid {} on {}", holder->command, holder->pid, holder->host),
-         {}});
+constexpr int k_subject_width = 15;  // "primary clock" and two spaces
 
-  const auto probes = run::probe_endpoints(job, k_version);
-  if (!probes) {
-    findings.push_back(from("endpoints", probes.error()));
-    return findings;
+std::string page_line(const Finding& finding) {
+  return fmt::format("{:<6}{:<{}}{}\n", words_for(finding.level).on_page, finding.subject, k_subject_width,
+                     escape_for_terminal(finding.text));
+}
+
+std::string json_line(const Findings& findings, int exit_code) {
+  using boost::json::value;
+  boost::json::array checks;
+  for (const auto& finding : findings) {
+    const bool is_fault = finding.level == Finding::fault;
+    checks.push_back(boost::json::object{{"check", finding.subject},
+                                         {"ok", !is_fault},
+                                         {"level", words_for(finding.level).in_json},
+                                         {"text", finding.text},
+                                         {"exit_code", is_fault ? static_cast<int>(finding.code) : 0}});
   }
-  for (const auto& probe : *probes) {
-    const std::string subject{model::to_text(probe.endpoint)};
-    if (!probe.failure.empty()) {
-      findings.push_back({subject, probe.failure, Errc::unavailable});
-      continue;
-    }
-    const auto offset = probe.clock_offset.value_or(0ms);
-    findings.push_back({subject,
-                        fmt::format("{} answers in {}, its certificate is trusted", probe.address,
-                                    humanize_duration(probe.round_trip)),
-                        {}});
-    if (!probe.clock_offset) {
-      findings.push_back({subject + " clock", "no Date header: not compared", {}});
-    } else {
-      const bool wrong = std::chrono::abs(offset) > k_most_clock_offset;
-      findings.push_back(
-          {subject + " clock",
-           words_for_clock(offset) +
-               (wrong ? "; more than 1m is too much, since signatures die at 5m: set this machine's clock"
-                      : ""),
-           wrong ? std::optional{Errc::unavailable} : std::nullopt});
-    }
-  }
-  return findings;
+  return boost::json::serialize(
+             boost::json::object{{"checks", std::move(checks)}, {"exit_code", exit_code}}) +
+         "\n";
 }
 
 }  // namespace
 
-// One line for each thing looked at; the exit code is the first fault's.
+// One line for each thing looked at, whatever the others say; the exit code is the first fault's.
 int check(Console& console) {
   const auto& options = console.options();
   const auto job = job::load(options.job_file, options.overrides);
   if (!job) return console.fail(job.error());
-  const auto findings = look(console, *job);
+  Findings findings{fine("job", job->file.string())};
+  std::size_t shown = 0;
+  bool is_written = true;
+  // At once: an endpoint that does not answer takes its time.
+  const auto show = [&] {
+    for (; shown < findings.size(); ++shown) {
+      const auto& finding = findings[shown];
+      const bool is_news = finding.level == Finding::warning || finding.level == Finding::fault;
+      if (!options.json && (is_news || !options.quiet))
+        is_written = console.answer(page_line(finding)) && is_written;
+    }
+  };
+  const auto keys = look_at_keys(*job, findings);
+  show();
+  const auto input = look_at_input(*job, findings);
+  if (!job->safety.protect.empty()) findings.push_back(protect_line(*job));
+  if (job->safety.window) findings.push_back(window_line(*job));
+  const auto results = look_at_results(console, *job, findings);
+  if (job->safety.max_rows) findings.push_back(cap_line(*job, input, results));
+  findings.push_back(space_line(*job, input, results));
+  show();
+  look_at_platform(
+      *job,
+      {keys ? &*keys : nullptr, results.cards.empty() ? input.cards : results.cards, results.last_sent_at},
+      findings);
+  show();
+
   int exit_code = 0;
-  std::string text;
-  boost::json::array checks;
-  for (const auto& finding : findings) {
-    if (finding.fault && exit_code == 0) exit_code = static_cast<int>(*finding.fault);
-    text += fmt::format("{:<6}{:<16}{}\n", finding.fault ? "FAIL" : "ok", finding.subject,
-                        escape_for_terminal(finding.text));
-    checks.push_back(
-        boost::json::object{{"check", finding.subject}, {"ok", !finding.fault}, {"text", finding.text}});
-  }
-  if (options.json)
-    text =
-        boost::json::serialize(boost::json::object{{"checks", std::move(checks)}, {"exit_code", exit_code}}) +
-        "\n";
-  return console.answer(text) ? exit_code : static_cast<int>(Errc::io);
+  for (const auto& finding : findings)
+    if (finding.level == Finding::fault && exit_code == 0) exit_code = static_cast<int>(finding.code);
+  if (options.json) is_written = console.answer(json_line(findings, exit_code));
+  return is_written ? exit_code : static_cast<int>(Errc::io);
 }
 
 }  // namespace cardvoid::cli

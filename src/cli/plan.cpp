@@ -8,6 +8,7 @@
 #include "interrupt.hpp"
 #include "own_files.hpp"
 #include "results.hpp"
+#include "space.hpp"
 #include "take_lock.hpp"
 #include "time_zone.hpp"
 
@@ -17,20 +18,13 @@ namespace {
 
 constexpr std::size_t k_most_templates = 1000;
 
-// Measured: 440 bytes a row when all is done with one request each. Read-backs and retries add some 100 bytes
-// each.
-constexpr std::int64_t k_bytes_of_a_row = 1024, k_bytes_of_the_log = 64 << 20;
-
 // The disk may fill up in the days that a run takes, and then it stops: better to know before.
 void check_space(const std::filesystem::path& database, Plan& plan) {
-  std::error_code failed;
-  const auto space =
-      std::filesystem::space(std::filesystem::absolute(database, failed).parent_path(), failed);
-  const auto wanted = plan.totals.to_send() * k_bytes_of_a_row + k_bytes_of_the_log;
-  if (failed || space.available > static_cast<std::uintmax_t>(wanted)) return;
+  const auto space = look_at_space(database, 0, plan.totals.to_send());
+  if (!space || space->available_bytes > space->prudent_bytes) return;
   plan.imported.remarks.push_back(
       fmt::format("the results database may grow by {} MiB in the run, and its disk has {} MiB left",
-                  wanted >> 20, space.available >> 20));
+                  space->prudent_bytes >> 20, space->available_bytes >> 20));
 }
 
 Result<void> write_answer(Console& console, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
@@ -74,6 +68,8 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   auto fingerprint = ledger.fingerprint();
   if (!fingerprint) return fingerprint.error();
   plan.fingerprint = std::move(*fingerprint);
+  if (const auto noted = ledger.remember_plan(plan.fingerprint, read_clocks().wall); !noted)
+    return noted.error();
   const bool each_brand = job.limits.per == model::QuotaPer::brand;
   plan.needed = time_needed(each_brand ? plan.survey.most_to_send_of_a_brand : plan.totals.to_send(),
                             job.limits.requests_per_second);

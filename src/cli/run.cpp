@@ -12,6 +12,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "confirm.hpp"
 #include "interrupt.hpp"
 #include "next_steps.hpp"
 #include "plan.hpp"
@@ -54,11 +55,7 @@ Result<void> confirm_by_fingerprint(const Options& o, const Plan& plan, ledger::
   const auto is_rest = ledger.is_rest_of_confirmed(wanted);
   if (!is_rest) return is_rest.error();
   if (*is_rest) return {};
-  return Error{
-      Errc::bad_input,
-      fmt::format("the plan is not the one that was confirmed: --confirm says {}, the plan's fingerprint is "
-                  "{} ({} rows to send); look at `cardvoid plan` again. Nothing was sent",
-                  o.confirm, plan.fingerprint, plan.totals.to_send())};
+  return another_plan(o.confirm, plan, ledger);
 }
 
 Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {

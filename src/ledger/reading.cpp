@@ -123,6 +123,24 @@ Result<std::vector<RowInDoubt>> Ledger::rows_in_doubt(int most) {
   });
 }
 
+Result<std::vector<model::Card>> Ledger::some_cards(int most) {
+  return state_->guarded([&] {
+    std::vector<model::Card> cards;
+    for (const std::string_view condition : {"status = 'pending' AND NOT conflict", "TRUE"}) {
+      sqlite::Statement s{state_->db,
+                          fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND "
+                                      "id <= (SELECT max(last_row) FROM import) ORDER BY id LIMIT ?1",
+                                      condition)};
+      s.bind(most);
+      while (s.step())
+        cards.push_back({std::string{s.text(0)}, std::string{s.text(1)}, std::string{s.text(2)},
+                         std::string{s.text(3)}, std::string{s.text(4)}});
+      if (!cards.empty()) break;
+    }
+    return cards;
+  });
+}
+
 Result<std::vector<RefusedCause>> Ledger::refused_causes() {
   return state_->guarded([&] {
     std::vector<RefusedCause> causes;

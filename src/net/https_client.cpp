@@ -19,6 +19,7 @@ Connection::~Connection() = default;
 Connection::Connection(std::shared_ptr<Pool> pool, std::unique_ptr<TlsConnection> tls)
     : pool_{std::move(pool)}, tls_{std::move(tls)} {}
 
+Peer Connection::peer() const { return tls_ ? tls_->peer() : Peer{}; }
 bool Connection::is_usable() const { return tls_ && tls_->is_quiet(); }
 
 // Not a coroutine: what it needs moves over at the call, so the handle may go while the exchange runs.
@@ -71,6 +72,21 @@ asio::awaitable<HttpsClient::Connected> HttpsClient::connect_with(std::shared_pt
   auto failure = co_await connection->open(*pool, found.addresses, deadline);
   if (failure) co_return std::move(*failure);
   co_return Connection{std::move(pool), std::move(connection)};
+}
+
+asio::awaitable<Lookup> HttpsClient::look_up(std::size_t endpoint) { return look_up_with(pool_, endpoint); }
+
+asio::awaitable<Lookup> HttpsClient::look_up_with(std::shared_ptr<Pool> pool, std::size_t endpoint) {
+  const auto deadline = std::chrono::steady_clock::now() + pool->settings.connect_timeout;
+  const auto& to = pool->endpoints.at(endpoint);
+  const auto found = co_await to.lookup->resolve(deadline);
+  Lookup lookup;
+  lookup.name = to.proxy ? to.proxy->where.host : to.where.host;
+  lookup.is_of_proxy = to.proxy.has_value();
+  lookup.failure = found.failure;
+  for (const auto& each : found.addresses) lookup.addresses.push_back(each.address().to_string());
+  lookup.is_address = to.lookup->is_literal();
+  co_return lookup;
 }
 
 void throw_exception_from_error(const ConnectFailure& failure, const boost::source_location&) {

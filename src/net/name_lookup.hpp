@@ -37,6 +37,8 @@ class NameLookup : public std::enable_shared_from_this<NameLookup> {
   // Failure when there are none, at the deadline, or after close().
   boost::asio::awaitable<Found> resolve(Instant deadline);
 
+  bool is_literal() const { return !literal_.empty(); }  // an address: there is no name to look up
+
   // Those who wait are told at once; a lookup under way is left to end by itself and its answer is dropped.
   void close();
 

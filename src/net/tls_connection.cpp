@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
+#include <ctime>
 #include <sstream>
 
 #include "answer_reader.hpp"
@@ -95,6 +96,21 @@ std::string words_for_proxy(const ProxyServer& proxy, const error_code& error, s
     return name + " gives an answer to CONNECT that is not HTTP";
   if (line[9] == '2') return {};
   return fmt::format("{} refuses the tunnel: {}", name, line.substr(9));
+}
+
+std::string issuer_of(const X509* certificate) {
+  const auto* const name = X509_get_issuer_name(certificate);
+  for (const int part : {NID_commonName, NID_organizationName}) {
+    const int at = X509_NAME_get_index_by_NID(name, part, -1);
+    if (at < 0) continue;
+    unsigned char* text = nullptr;
+    const int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    if (size < 0) continue;
+    std::string issuer{reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
+    OPENSSL_free(text);
+    return issuer;
+  }
+  return {};
 }
 
 ConnectFailure failure(ConnectFailure::Kind kind, const std::string& name, std::string_view why) {
@@ -184,6 +200,20 @@ bool TlsConnection::is_quiet() {
   error_code error;
   stream_.read_some(asio::buffer(&unasked, 1), error);
   return error == asio::error::would_block;
+}
+
+Peer TlsConnection::peer() const {
+  Peer peer;
+  // Asio's handle is not const, what is asked of it is.
+  auto* const ssl = const_cast<TlsConnection*>(this)->stream_.native_handle();
+  peer.protocol = SSL_get_version(ssl);
+  const auto* const certificate = SSL_get0_peer_certificate(ssl);
+  if (!certificate) return peer;
+  peer.issuer = issuer_of(certificate);
+  std::tm until{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) == 1)
+    peer.valid_until = WallTime{std::chrono::seconds{::timegm(&until)}};
+  return peer;
 }
 
 void TlsConnection::close() { stream_.next_layer().close(); }

@@ -32,6 +32,8 @@ class TlsConnection
   // meanwhile. Not while an operation is under way.
   bool is_quiet();
 
+  Peer peer() const;
+
   // Operations under way end with an error.
   void close();
 

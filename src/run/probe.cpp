@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cardvoid/net/https_client.hpp>
 #include <cardvoid/run/probe.hpp>
 
 #include "endpoints.hpp"
+#include "outcome_of.hpp"
+#include "platform.hpp"
 
 namespace cardvoid::run {
 
@@ -13,23 +16,32 @@ namespace {
 
 namespace asio = boost::asio;
 
+milliseconds since(Instant begun) {
+  return std::chrono::duration_cast<milliseconds>(read_clocks().steady - begun);
+}
+
 asio::awaitable<void> ask(net::HttpsClient& client, std::size_t index, std::string request,
                           milliseconds timeout, Probe& probe) {
+  const auto asked = read_clocks().steady;
+  probe.lookup = co_await client.look_up(index);
+  probe.lookup_time = since(asked);
+  if (!probe.lookup.failure.empty()) co_return;
   auto connected = co_await client.connect(index, true);
   if (!connected) {
     probe.failure = connected.error().what;
     co_return;
   }
   auto connection = std::move(*connected);
-  const auto begun = read_clocks();
-  const auto answer = co_await connection.exchange(request, begun.steady + timeout);
-  const auto now = read_clocks();
-  probe.round_trip = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
+  probe.peer = connection.peer();
+  const auto begun = read_clocks().steady;
+  const auto answer = co_await connection.exchange(request, begun + timeout);
+  probe.round_trip = since(begun);
   if (answer.reach != net::Exchange::answered) {
-    probe.failure = "no answer: " + answer.reason;
+    probe.failure = fmt::format("{}: no answer: {}", probe.address, answer.reason);
     co_return;
   }
-  if (const auto date = parse_http_date(answer.header("Date"))) probe.clock_offset = *date - now.wall;
+  if (const auto date = parse_http_date(answer.header("Date")))
+    probe.clock_offset = *date - read_clocks().wall;
 }
 
 }  // namespace
@@ -50,12 +62,46 @@ Result<std::vector<Probe>> probe_endpoints(const model::Job& job, const std::str
                    [](const std::exception_ptr& error) {
                      if (error) std::rethrow_exception(error);
                    });
-    io.run();
-    io.restart();
   }
+  io.run();
+  io.restart();
   (*client)->close();
   io.run();
   return probes;
+}
+
+Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model::Card& card,
+                           model::Endpoint endpoint, const std::string& version) {
+  constexpr model::RowId k_the_one = 0;
+  asio::io_context io{1};
+  const auto platform = Platform::create(io, job, keys, version);
+  if (!platform) return platform.error();
+  ReadBack result;
+  std::optional<Error> failed;
+  bool is_done = false;
+  Instant begun{};
+  const auto answered = [&](Result<Reply> reply) {
+    is_done = true;
+    if (!reply) return void(failed = reply.error());
+    result.round_trip = since(begun);
+    result.verdict = reply->verdict;
+    result.outcome = outcome_of(*reply, model::AttemptKind::read_back, card);
+  };
+  const auto connected = [&](const std::optional<net::ConnectFailure>& failure) {
+    is_done = failure.has_value();
+    if (failure) return void(result.outcome = outcome_of(*failure));
+    begun = read_clocks().steady;
+    (*platform)->send(
+        k_the_one, model::AttemptKind::read_back, card, [] {}, answered);
+  };
+  (*platform)->connect(k_the_one, endpoint, true, connected);
+  // Signing happens on threads that the loop does not know of.
+  const auto busy = asio::make_work_guard(io);
+  while (!is_done && io.run_one() > 0) {
+  }
+  (*platform)->close();
+  if (failed) return *failed;
+  return result;
 }
 
 }  // namespace cardvoid::run

@@ -17,6 +17,7 @@ struct ServerSettings {
   std::uint16_t primary_port = 0, backup_port = 0;
   milliseconds idle_limit{8'000};
   std::string certificate_pem, key_pem;
+  milliseconds clock_offset{0};
 };
 
 // Thread-safe once started.

@@ -28,6 +28,7 @@ struct Service {
   boost::asio::thread_pool& signing;  // RSA takes longer than everything else together
   boost::asio::ssl::context& tls;
   milliseconds idle_limit;
+  milliseconds clock_offset;  // of the platform's clock to this machine's
 };
 
 // Everything here runs on the thread of the socket's executor.

@@ -68,12 +68,34 @@ Result<PlatformKeys> load_platform_keys(const model::Platform& platform) {
       if (!certificate) return failed(with_context(certificate.error(), file.string()));
       if (certificate->valid_from > latest)
         latest = certificate->valid_from, loaded.request_serial = certificate->serial;
+      loaded.certificates.push_back(
+          {file, certificate->serial, certificate->valid_from, certificate->valid_until});
       keys.emplace(certificate->serial, share(std::move(certificate->key)));
     }
   }
   if (keys.empty())
     return Error{Errc::bad_job, "[platform] names neither public_key_file nor certificates_dir"};
   return loaded;
+}
+
+Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model::Merchant& merchant) {
+  const auto& key_file = merchant.private_key_file;
+  const auto folder = key_file.parent_path();
+  auto named_alike = key_file.filename().string();
+  if (const auto at = named_alike.rfind("key"); at != std::string::npos) named_alike.replace(at, 3, "cert");
+  std::error_code ignored;
+  for (const auto& file : {key_file, folder / named_alike, folder / "apiclient_cert.pem"}) {
+    if (!fs::exists(file, ignored)) continue;
+    auto pem = read_key_file(file);
+    if (!pem) return pem.error();
+    const Wiped wiped{*pem};
+    if (file == key_file && pem->find("CERTIFICATE-----") == std::string::npos) continue;
+    auto certificate = read_certificate(*pem);
+    if (!certificate) return with_context(certificate.error(), file.string());
+    return MerchantCertificate{file, std::move(*certificate),
+                               file == key_file || file == folder / named_alike};
+  }
+  return std::optional<MerchantCertificate>{};
 }
 
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant) {

@@ -93,6 +93,25 @@ std::optional<Error> find_weakness(const EVP_PKEY* key) {
   return std::nullopt;
 }
 
+std::optional<WallTime> read_time(const ASN1_TIME* time) {
+  std::tm fields{};
+  if (ASN1_TIME_to_tm(time, &fields) != 1) return std::nullopt;
+  return WallTime{std::chrono::seconds{::timegm(&fields)}};
+}
+
+// Empty when it has none.
+std::string common_name(const X509* certificate) {
+  const auto* const name = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  unsigned char* text = nullptr;
+  const int size =
+      at < 0 ? -1 : ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+  if (size < 0) return {};
+  std::string found{reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
+  OPENSSL_free(text);
+  return found;
+}
+
 // A flipped character in a PEM file often still reads as a key, one whose signatures are all wrong.
 bool is_consistent(EVP_PKEY* key) {
   const Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context{EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr)};
@@ -152,7 +171,7 @@ Result<PublicKey> read_public_key(std::string_view pem) {
 
 Result<Certificate> read_certificate(std::string_view pem) {
   const auto block = find_block(pem, "CERTIFICATE");
-  if (!block) return not_there(pem, "a certificate of WeChat Pay");
+  if (!block) return not_there(pem, "a certificate");
   const auto bio = reading(block->text);
   const Owned<X509, X509_free> certificate{bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)
                                                : nullptr};
@@ -166,11 +185,11 @@ Result<Certificate> read_certificate(std::string_view pem) {
   if (!hex) return garbled("the certificate's serial number");
   std::string serial{hex};
   OPENSSL_free(hex);
-  std::tm from{};
-  if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate.get()), &from) != 1)
-    return garbled("the certificate's validity");
-  const auto valid_from = WallTime{std::chrono::seconds{::timegm(&from)}};
-  return Certificate{std::move(serial), std::move(key), valid_from};
+  const auto valid_from = read_time(X509_get0_notBefore(certificate.get()));
+  const auto valid_until = read_time(X509_get0_notAfter(certificate.get()));
+  if (!valid_from || !valid_until) return garbled("the certificate's validity");
+  return Certificate{std::move(serial), common_name(certificate.get()), std::move(key), *valid_from,
+                     *valid_until};
 }
 
 }  // namespace cardvoid::wechatpay

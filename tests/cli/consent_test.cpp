@@ -66,6 +66,79 @@ TEST_SUITE("cli") {
     CHECK(right.exit_code == 1);
   }
 
+  TEST_CASE("consent: a plan that changed since its fingerprint was given is shown with what changed") {
+    const auto stage = stage_of_twelve();
+    const auto digits = fingerprint(stage).substr(0, 10);
+    // Two are settled, one contradicts the plan, three come in.
+    REQUIRE(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
+    auto members = plain_members(15);
+    const auto at = members.find("oPlain0005");
+    members.replace(at, 10, "oOther0005");
+    stage.write("members.csv", members);
+    const auto before = stage.sandbox->counters().invalidate_requests;
+    const auto ended = stage.run("run", {"--confirm", digits});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 65);
+    CHECK(ended.err.find("--confirm " + digits + " was the plan of ") != std::string::npos);
+    CHECK(ended.err.find("(12 rows to send)") != std::string::npos);
+    CHECK(ended.err.find("(12 rows to send):") != std::string::npos);  // 12 + 3 - 2 - 1
+    CHECK(ended.err.find("3 rows more: added to the input since: line 14 code ****, line 15 code ****, line "
+                         "16 code ****\n") != std::string::npos);
+    CHECK(ended.err.find("2 rows less: invalidated since\n") != std::string::npos);
+    CHECK(ended.err.find("1 row less: the input names another openid or reason now: line 7 code ****\n") !=
+          std::string::npos);
+    CHECK(ended.err.find("Nothing was sent") != std::string::npos);
+    CHECK(ended.err.find("oPlain") == std::string::npos);
+    CHECK(ended.err.find("card00") == std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == before);
+    // The fingerprint that was named instead is a plan of its own, and fits.
+    const auto word = ended.err.find("the plan's fingerprint is ");
+    REQUIRE(word != std::string::npos);
+    CHECK(stage.run("run", {"--confirm", ended.err.substr(word + 26, 16)}).exit_code == 1);
+  }
+
+  TEST_CASE("consent: a fingerprint that was never shown here is said to be unknown") {
+    const auto stage = stage_of_twelve();
+    const auto ended = stage.run("run", {"--confirm", "0123456789abcdef"});
+    CHECK(ended.exit_code == 65);
+    CHECK(ended.err.find("is none of the last plans") != std::string::npos);
+    CHECK(ended.err.find("12 rows to send") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("consent: the end of input on a terminal is no consent and a plan of no rows needs none") {
+    const auto stage = stage_of_twelve();
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    for (const char* typed : {"\x04", "\n", "11\n", "012\n", "12 rows\n"}) {
+      Program program{stage.words("run", {}), terminal};
+      program.wait_for_words("number of cards (12)");
+      program.type(typed);
+      const auto ended = program.wait();
+      CAPTURE(ended.out);
+      CHECK(ended.exit_code == 64);
+      CHECK(ended.out.find("not confirmed; nothing was sent") != std::string::npos);
+    }
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    REQUIRE(stage.run("run", {"--yes"}).exit_code == 0);
+    Program program{stage.words("run", {}), terminal};
+    const auto ended = program.wait();
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.out.find("Type the number") == std::string::npos);
+  }
+
+  TEST_CASE("consent: safety.acknowledge is required and stands in the runs view") {
+    const auto stage = stage_of_twelve();
+    const auto without = outside::run({"run", stage.job_with("acknowledge = ", "# acknowledge = "), "--yes"});
+    CHECK(without.exit_code == 78);
+    CHECK(without.err.find("safety.acknowledge") != std::string::npos);
+    const auto empty = stage.run("run", {"--yes", "--set", "safety.acknowledge=' '"});
+    CHECK(empty.exit_code == 78);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    REQUIRE(stage.run("run", {"--yes", "--set", "safety.acknowledge=OPS-1234"}).exit_code == 0);
+    CHECK(stage.ask_results("SELECT acknowledge FROM runs") == std::vector<Line>{{"OPS-1234"}});
+  }
+
   TEST_CASE("consent: the fingerprint depends on the rows and not on their order") {
     const auto stage = stage_of_twelve();
     const auto plan = fingerprint(stage);

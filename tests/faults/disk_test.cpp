@@ -201,6 +201,27 @@ TEST_SUITE("faults") {
     CHECK(ended.err.find("sandbox.db.lock: cannot create the lock file: No space left") != std::string::npos);
   }
 
+  TEST_CASE("check says before a run that the disk has no room for the plan") {
+    const auto disk = SmallDisk::mount(2000);
+    if (!disk) {
+      MESSAGE(k_no_mount);
+      return;
+    }
+    const Job job{2000, 0ms, disk.get()};
+    const auto roomy = job.run("check");
+    INFO(roomy.out);
+    CHECK(roomy.exit_code == 0);
+    CHECK(roomy.out.find("WARN  disk space") !=
+          std::string::npos);  // enough for the rows, not for all of the log
+    disk->leave(100);
+    const auto ended = job.run("check");
+    INFO(ended.out);
+    CHECK(ended.exit_code == 74);
+    CHECK(ended.out.find("FAIL  disk space") != std::string::npos);
+    CHECK(ended.out.find("2,000 rows to send") != std::string::npos);
+    CHECK(ended.out.find("results.database") != std::string::npos);
+  }
+
   TEST_CASE("a write-ahead log that can be written no more stops the sending") {
     const Job job{200, 50ms};
     Program program{job.words("run")};

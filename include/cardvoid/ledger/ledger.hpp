@@ -165,6 +165,22 @@ struct Pulse {
 // As the pulse has them: a JSON array of {kind, words, since, until}; times are RFC 3339, or null.
 std::string as_json(const std::vector<model::ReasonToWait>& reasons);
 std::vector<model::ReasonToWait> reasons_from_json(std::string_view text);  // none when it is not that
+// An earlier plan against what is to be sent now.
+struct PlanChange {
+  std::string fingerprint;
+  WallTime made_at{};
+  std::int64_t to_send = 0;  // then
+  // To be sent now and not then: rows that came in since, and rows that were here.
+  std::int64_t added = 0, returned = 0;
+  // To be sent then and not now, by what became of them.
+  std::int64_t invalidated = 0, rejected = 0, held = 0, conflicts = 0, is_protected = 0;
+  struct Row {
+    std::string code;
+    std::int64_t source_line = 0;  // of the import that brought it
+  };
+  std::vector<Row> rows_added, rows_returned, rows_in_conflict;  // of each at most three
+  std::int64_t gone() const { return invalidated + rejected + held + conflicts + is_protected; }
+};
 
 // Rows that are not settled as wished, by the error they show.
 struct ErrorCount {
@@ -255,6 +271,8 @@ class Ledger {
   Result<void> verify();
   Result<Totals> totals();
   Result<std::vector<RowInDoubt>> rows_in_doubt(int most);  // held ones first, those in flight last
+  // Some rows as the platform knows them, pending ones if there are any. For `check`.
+  Result<std::vector<model::Card>> some_cards(int most);
   Result<std::vector<RefusedCause>> refused_causes();
   Result<void> each_refused(const std::function<void(const RefusedLine&)>& visit);  // in the input's order
   Result<std::vector<RunRecord>> last_runs(int count);
@@ -273,6 +291,9 @@ class Ledger {
   // When the latest request of any run may have left: `now` when the last run died, nullopt when there was
   // none.
   Result<std::optional<WallTime>> last_sent_at(WallTime now);
+  // What has changed since the latest plan whose fingerprint begins with these digits; nullopt when no such
+  // one is on record.
+  Result<std::optional<PlanChange>> change_since(std::string_view fingerprint_digits);
   // Did an earlier run begin with this confirmed plan, and is everything still to send a part of it?
   Result<bool> is_rest_of_confirmed(std::string_view fingerprint_digits);
   // How many rows of this very plan have passed the canary, over all runs. A plan that rows were added to is
@@ -297,6 +318,10 @@ class Ledger {
 
   // The input turned out untrustworthy: nothing of it is kept.
   Result<void> abandon_import();
+
+  // Puts what is to be sent now on record under its fingerprint, for change_since(); the last eight plans are
+  // kept. One transaction.
+  Result<void> remember_plan(std::string_view fingerprint, WallTime now);
 
   // --- retrying ---
   // Rejected rows, and unresolved ones that a read-back has found not INVALID since, become pending again; no

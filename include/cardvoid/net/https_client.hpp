@@ -46,6 +46,22 @@ struct HttpsSettings {
   std::size_t body_limit_bytes = 1 << 20;
 };
 
+// What the other end of a connection has shown of itself. For `check`.
+struct Peer {
+  std::string protocol;                 // "TLSv1.3"
+  std::string issuer;                   // of its certificate: common name, else organisation; UTF-8
+  std::optional<WallTime> valid_until;  // its certificate
+};
+
+// What resolving a name came to. For `check`.
+struct Lookup {
+  std::string name;                    // that was looked up: the endpoint's, or its proxy's
+  bool is_address = false;             // there was nothing to look up
+  bool is_of_proxy = false;            // then the proxy resolves the endpoint's name
+  std::vector<std::string> addresses;  // without ports
+  std::string failure;                 // in words, when there are none
+};
+
 // A connection held for one exchange. Movable; dropping it without a complete exchange closes it.
 class Connection {
  public:
@@ -58,6 +74,9 @@ class Connection {
   // False when the peer has closed it (or sent something unasked) while it waited: get another one. Costs one
   // recv.
   bool is_usable() const;
+
+  // Empty when there is no connection.
+  Peer peer() const;
 
   // Writes `request` (whole and ready, not a HEAD) and reads the answer, all of it before `deadline`. Accepts
   // only an answer whose end is known from its own framing. The handle is empty from the call on; afterwards
@@ -88,6 +107,10 @@ class HttpsClient {
   // `fresh`: never a kept one.
   boost::asio::awaitable<Connected> connect(std::size_t endpoint, bool fresh);
 
+  // Resolves the name that connect() would; a connect() within a second uses the same answer. Takes at most
+  // connect_timeout.
+  boost::asio::awaitable<Lookup> look_up(std::size_t endpoint);
+
   // Closes kept connections, cancels what waits; exchanges under way end as lost. For the end of a run.
   void close();
 
@@ -95,6 +118,7 @@ class HttpsClient {
   explicit HttpsClient(std::shared_ptr<Pool> pool);
   static boost::asio::awaitable<Connected> connect_with(std::shared_ptr<Pool> pool, std::size_t endpoint,
                                                         bool fresh);
+  static boost::asio::awaitable<Lookup> look_up_with(std::shared_ptr<Pool> pool, std::size_t endpoint);
   std::shared_ptr<Pool> pool_;
 };
 

@@ -28,9 +28,10 @@ Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passp
 Result<PublicKey> read_public_key(std::string_view pem);
 
 struct Certificate {
-  std::string serial;  // hex, upper case, as in Wechatpay-Serial
+  std::string serial;   // hex, upper case, as in Wechatpay-Serial
+  std::string subject;  // its common name, UTF-8: the merchant's number in a merchant's certificate
   PublicKey key;
-  WallTime valid_from{};
+  WallTime valid_from{}, valid_until{};
 };
 Result<Certificate> read_certificate(std::string_view pem);
 

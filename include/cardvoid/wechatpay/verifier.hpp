@@ -4,8 +4,10 @@
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/wechatpay/keys.hpp>
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,17 +56,36 @@ class Verifier {
   std::unique_ptr<State> state_;
 };
 
+// A certificate that a key came from.
+struct CertificateFile {
+  std::filesystem::path file;
+  std::string serial;
+  WallTime valid_from{}, valid_until{};
+};
+
 struct PlatformKeys {
   Verifier::Keys keys;
   // For the header Wechatpay-Serial of our requests, which decides what signs the answers (platform.md
   // section 4.2): the public key's id, or the serial of the certificate that became valid last.
   std::string request_serial;
+  std::vector<CertificateFile> certificates = {};  // of certificates_dir, by name; for `check`
 };
 
 // The keys the job names: the public key under its id, every *.pem certificate of certificates_dir under its
 // serial. Reads files. Errors: no_input (not there), bad_credentials (unreadable, or not such a key), bad_job
 // (neither is named; the job file's check comes first).
 Result<PlatformKeys> load_platform_keys(const model::Platform& platform);
+
+// The certificate that WeChat Pay handed out together with the merchant's key, when it is at hand.
+struct MerchantCertificate {
+  std::filesystem::path file;
+  Certificate certificate;
+  bool is_named_after_key = false;  // surely meant to be this key's, and not another merchant's
+};
+
+// Looks beside the private key: in its own file, then for the key's name with "cert" in place of "key", then
+// for apiclient_cert.pem. nullopt: none of these. Error (bad_credentials): it is there and cannot be read.
+Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model::Merchant& merchant);
 
 // The job's private key. Reads files. Errors as above; a line end after the passphrase is not part of it.
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant);

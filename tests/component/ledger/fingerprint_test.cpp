@@ -143,6 +143,83 @@ TEST_SUITE("component") {
     CHECK(must(ledger.is_rest_of_confirmed(second)));
   }
 
+  TEST_CASE("shown plan: what changed since is told row by row") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5"), card("6")});
+    settle(ledger, "6", Status::rejected);
+    const auto plan = must(ledger.fingerprint());
+    must(ledger.remember_plan(plan, k_now));
+    const auto none = must(ledger.change_since(plan.substr(0, 8)));
+    REQUIRE(none);
+    CHECK(none->to_send == 5);
+    CHECK(none->made_at == k_now);
+    CHECK(none->added + none->returned + none->gone() == 0);
+
+    settle(ledger, "1", Status::invalidated);
+    settle(ledger, "2", Status::rejected);
+    settle(ledger, "3", Status::unresolved, true);
+    ledger::Choice six;
+    six.codes = {"6"};
+    REQUIRE(must(ledger.put_back(six)).retried == 1);
+    import(ledger, {card("1"), card("2"), card("3"), card("4", "oB"), card("5"), card("6"), card("7")});
+    const auto change = must(ledger.change_since(plan));
+    REQUIRE(change);
+    CHECK(change->fingerprint == plan);
+    CHECK(change->added == 1);
+    CHECK(change->rows_added.at(0).code == "7");
+    CHECK(change->rows_added.at(0).source_line == 8);
+    CHECK(change->returned == 1);
+    CHECK(change->rows_returned.at(0).code == "6");
+    CHECK(change->invalidated == 1);
+    CHECK(change->rejected == 1);
+    CHECK(change->held == 1);
+    CHECK(change->conflicts == 1);
+    CHECK(change->rows_in_conflict.at(0).code == "4");
+    CHECK(change->to_send + change->added + change->returned - change->gone() ==
+          must(ledger.totals()).to_send());
+  }
+
+  TEST_CASE("shown plan: rows with gaps between them are remembered exactly and eight plans are kept") {
+    const Books books;
+    auto ledger = books.open();
+    std::vector<model::Card> cards;
+    for (int i = 1; i <= 30; ++i) cards.push_back(card(std::to_string(i)));
+    import(ledger, cards);
+    for (const char* code : {"1", "7", "8", "15", "30"}) settle(ledger, code, Status::invalidated);
+    const auto first = must(ledger.fingerprint());
+    must(ledger.remember_plan(first, k_now));
+    CHECK(books.ask("SELECT row_ids FROM shown_plan") == "2-6 9-14 16-29");
+    for (const char* code : {"2", "14", "20"}) settle(ledger, code, Status::invalidated);
+    auto change = must(ledger.change_since(first));
+    REQUIRE(change);
+    CHECK(change->invalidated == 3);
+    CHECK(change->added + change->returned == 0);
+    must(ledger.remember_plan(must(ledger.fingerprint()), k_now));
+    CHECK(books.ask("SELECT row_ids FROM shown_plan WHERE id = 2") == "3-6 9-13 16-19 21-29");
+
+    must(ledger.remember_plan(first, k_now + milliseconds{1}));  // again: the latest counts
+    CHECK(books.ask("SELECT count(*) FROM shown_plan") == "2");
+    for (int i = 0; i < 7; ++i) must(ledger.remember_plan(fmt::format("{:08}", i), k_now));
+    CHECK(books.ask("SELECT count(*) FROM shown_plan") == "8");
+    CHECK(must(ledger.change_since(first)));
+    must(ledger.remember_plan("0000000a", k_now));
+    CHECK_FALSE(must(ledger.change_since(first)));
+    CHECK_FALSE(must(ledger.change_since("ffffffff")));
+  }
+
+  TEST_CASE("shown plan: of no rows at all") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {});
+    must(ledger.remember_plan("00000000", k_now));
+    import(ledger, {card("1")});
+    const auto change = must(ledger.change_since("00000000"));
+    REQUIRE(change);
+    CHECK(change->to_send == 0);
+    CHECK(change->added == 1);
+  }
+
   TEST_CASE("confirmed plan: a row that was in conflict then is no part of the rest") {
     const Books books;
     auto ledger = books.open();

@@ -51,6 +51,41 @@ TEST_SUITE("component") {
     }
   }
 
+  TEST_CASE("connect: what the server has shown of itself can be asked") {
+    Server server{answer_each, {.max_version = TLS1_2_VERSION}};
+    Rig rig{server};
+    const auto peer = rig.connect().peer();
+    CHECK(peer.protocol == "TLSv1.2");
+    CHECK_FALSE(peer.issuer.empty());
+    REQUIRE(peer.valid_until.has_value());
+    CHECK(*peer.valid_until > read_clocks().wall);
+    CHECK(Connection{}.peer().protocol.empty());
+  }
+
+  TEST_CASE("connect: a name is looked up by itself and an address needs no look-up") {
+    Server server{answer_each};
+    Rig named{server};
+    const auto by_name = await(named.io, named.client->look_up(0));
+    CHECK(by_name.name == "localhost");
+    CHECK_FALSE(by_name.is_address);
+    CHECK_FALSE(by_name.addresses.empty());
+    CHECK(by_name.failure.empty());
+    Rig literal{server, [](HttpsSettings& settings) { settings.endpoints[0].host = "127.0.0.1"; }};
+    const auto by_address = await(literal.io, literal.client->look_up(0));
+    CHECK(by_address.is_address);
+    CHECK(by_address.addresses == std::vector<std::string>{"127.0.0.1"});
+    Rig unknown{server, [](HttpsSettings& settings) { settings.endpoints[0].host = "nonexistent.invalid"; }};
+    const auto none = await(unknown.io, unknown.client->look_up(0));
+    CHECK(none.addresses.empty());
+    CHECK_FALSE(none.failure.empty());
+    Rig proxied{server, [](HttpsSettings& settings) {
+                  settings.proxies = {net::ProxyServer{{"127.0.0.1", 1}, {}}};
+                }};
+    const auto of_proxy = await(proxied.io, proxied.client->look_up(0));
+    CHECK(of_proxy.is_of_proxy);
+    CHECK(of_proxy.name == "127.0.0.1");
+  }
+
   TEST_CASE("connect: SNI carries the name and is left out for an address") {
     const auto tell_name = [](Peer& peer) {
       peer.read_request();

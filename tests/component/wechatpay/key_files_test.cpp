@@ -66,6 +66,35 @@ TEST_SUITE("component") {
     check_error(load_merchant_key(merchant), Errc::no_input, "absent");
   }
 
+  TEST_CASE_FIXTURE(Folder, "merchant certificate: it is found in the key file or beside it") {
+    const auto key = key_tools::make_rsa_key();
+    const auto serial_beside = [&](const std::string& key_file) {
+      model::Merchant merchant;
+      merchant.private_key_file = path / key_file;
+      const auto found = find_merchant_certificate(merchant);
+      REQUIRE(found.has_value());
+      return *found ? (*found)->certificate.serial + ((*found)->is_named_after_key ? "" : " of somebody")
+                    : "none";
+    };
+    const auto key_pem = key_tools::private_pem(key.get());
+    put("apiclient_key.pem", key_pem);
+    put("other_key.pem", key_pem);
+    CHECK(serial_beside("apiclient_key.pem") == "none");
+    put("apiclient_cert.pem", key_tools::certificate_pem(key.get(), "AA01"));
+    CHECK(serial_beside("apiclient_key.pem") == "AA01");
+    CHECK(serial_beside("other_key.pem") == "AA01 of somebody");
+    put("other_cert.pem", key_tools::certificate_pem(key.get(), "BB02"));
+    CHECK(serial_beside("other_key.pem") == "BB02");
+    put("both.pem", key_pem + key_tools::certificate_pem(key.get(), "CC03"));
+    CHECK(serial_beside("both.pem") == "CC03");
+
+    put("apiclient_cert.pem", key_tools::public_pem(key.get()));
+    model::Merchant merchant;
+    merchant.private_key_file = path / "apiclient_key.pem";
+    check_error(find_merchant_certificate(merchant), Errc::bad_credentials,
+                "apiclient_cert.pem: it holds a public key");
+  }
+
   TEST_CASE_FIXTURE(Folder, "platform keys: the public key stands under its id") {
     const auto key = key_tools::make_rsa_key();
     model::Platform platform;
@@ -102,6 +131,12 @@ TEST_SUITE("component") {
     REQUIRE(loaded->keys.size() == 2);
     CHECK(EVP_PKEY_eq(loaded->keys.at("AA01").get(), new_key.get()) == 1);
     CHECK(EVP_PKEY_eq(loaded->keys.at("BB02").get(), old_key.get()) == 1);
+    REQUIRE(loaded->certificates.size() == 2);
+    CHECK(loaded->certificates[1].file == path / "b.pem");
+    CHECK(loaded->certificates[1].serial == "BB02");
+    const auto now = read_clocks().wall;
+    CHECK(loaded->certificates[1].valid_from < now);
+    CHECK(loaded->certificates[1].valid_until > now);
 
     put("broken.pem", key_tools::public_pem(old_key.get()));
     check_error(load_platform_keys(platform), Errc::bad_credentials, "broken.pem: it holds a public key");

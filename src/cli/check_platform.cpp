@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/dispatch/pacer.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/probe.hpp>
+#include <cardvoid/run/shared_pace.hpp>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "check.hpp"
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr milliseconds k_most_clock_offset = 60s;  // signatures die at 300 s (platform.md section 3.4)
+constexpr milliseconds k_longest_wait_for_the_pace = 5s;
+
+// ---- the endpoints ----
+
+// The Date header tells whole seconds, so less than one apart is no difference.
+std::string words_for_clock(milliseconds offset) {
+  if (std::chrono::abs(offset) <= 1500ms) return "agrees with ours";
+  return humanize_offset(offset);
+}
+
+Finding name_line(const std::string& subject, const run::Probe& probe) {
+  const auto& lookup = probe.lookup;
+  const auto name = (lookup.is_of_proxy ? "proxy " : "") + lookup.name;
+  if (!lookup.failure.empty())
+    return fault(subject,
+                 {Errc::unavailable, fmt::format("the name {} does not resolve: {}", name, lookup.failure)});
+  if (lookup.is_address) return fine(subject, fmt::format("{} is an address: no name to resolve", name));
+  return fine(subject,
+              fmt::format("{} has {} address{} ({}{}), found in {}", name, lookup.addresses.size(),
+                          lookup.addresses.size() == 1 ? "" : "es", lookup.addresses.front(),
+                          lookup.addresses.size() == 1 ? "" : ", …", humanize_duration(probe.lookup_time)));
+}
+
+Finding connection_line(const std::string& subject, const run::Probe& probe) {
+  if (!probe.lookup.failure.empty()) return skipped(subject, "not tried: its name does not resolve");
+  if (!probe.failure.empty()) return fault(subject, {Errc::unavailable, probe.failure});
+  const auto& peer = probe.peer;
+  auto text =
+      fmt::format("{} answers in {} over {}, its certificate is trusted (by {}", probe.address,
+                  humanize_duration(probe.round_trip), peer.protocol,
+                  escape_for_terminal(peer.issuer.empty() ? "an issuer without a name" : peer.issuer));
+  if (peer.valid_until) text += ", until " + format_rfc3339(*peer.valid_until).substr(0, 10);
+  text += ")";
+  // Theirs to renew; a proxy that makes certificates of its own is the operator's.
+  const bool ends_soon = peer.valid_until && *peer.valid_until - read_clocks().wall < 24h;
+  return ends_soon ? warning(subject, text + "; it expires within a day") : fine(subject, text);
+}
+
+Finding clock_line(const std::string& subject, const run::Probe& probe) {
+  if (!probe.is_reachable()) return skipped(subject, "not compared: no answer");
+  if (!probe.clock_offset) return skipped(subject, "not compared: no Date header");
+  const auto offset = *probe.clock_offset;
+  if (std::chrono::abs(offset) <= k_most_clock_offset) return fine(subject, words_for_clock(offset));
+  return fault(subject, {Errc::unavailable,
+                         words_for_clock(offset) +
+                             "; more than 1m is too much, since signatures die at 5m: set this machine's "
+                             "clock"});
+}
+
+// ---- one read-back ----
+
+std::string said(const model::Outcome& outcome) {
+  const auto status = outcome.http_status == 0 ? std::string{} : fmt::format("HTTP {} ", outcome.http_status);
+  return fmt::format("{}{}{}{}{}", status, outcome.error_code,
+                     outcome.error_message.empty() ? "" : fmt::format(" \"{}\"", outcome.error_message),
+                     outcome.request_id.empty() ? "" : ", Request-ID ", outcome.request_id);
+}
+
+struct Asked {
+  const model::Card& card;
+  model::Endpoint endpoint;
+  run::ReadBack answer;
+};
+
+// nullopt: it proves too little, ask again – another endpoint or card.
+std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
+  using enum model::OutcomeKind;
+  const auto& outcome = asked.answer.outcome;
+  const auto refuse = [&](Errc code, const std::string& why) {
+    return fault(subject,
+                 {code, fmt::format("{}: {}: {}", model::to_text(asked.endpoint), why, said(outcome))});
+  };
+  switch (outcome.kind) {
+    case confirmed:
+    case not_invalid:
+      return fine(subject,
+                  fmt::format("{}: our signature is accepted and the answer's verifies; code {} is {}",
+                              model::to_text(asked.endpoint), mask(asked.card.code), outcome.card_state));
+    case refused:
+      if (asked.answer.verdict != wechatpay::Verdict::verified) return std::nullopt;
+      return fine(subject, fmt::format("{}: our signature is accepted and the answer's verifies; code {}: {}",
+                                       model::to_text(asked.endpoint), mask(asked.card.code), said(outcome)));
+    case wrong_card:
+    case unreadable:
+      return refuse(Errc::unavailable, "a verified answer that is not about the card asked for");
+    case unverified:
+    case distrusted:
+      return refuse(Errc::bad_credentials,
+                    "the answer's signature does not verify; check platform.public_key_id and "
+                    "public_key_file, or certificates_dir");
+    case clock_refused: return refuse(Errc::bad_credentials, "our signature is refused for its time");
+    case credentials_refused: return refuse(Errc::bad_credentials, "our credentials are refused");
+    case setup_refused:
+      return refuse(Errc::bad_job,
+                    "the platform does not know the query call; check endpoints and merchant.api");
+    case throttled: return refuse(Errc::unavailable, "the platform's limit is reached, nothing is proven");
+    case unknown_answer: return refuse(Errc::unavailable, "an answer that no table knows");
+    case probe_signature:
+    case accepted:
+    case system_error:
+    case gateway_error:
+    case lost:
+    case stale_connection:
+    case connection_closed:
+    case not_sent:
+    case bad_certificate: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// When several questions were asked and none proved enough.
+Finding sum_up(const std::string& subject, const Asked& last, std::size_t asked) {
+  const auto& outcome = last.answer.outcome;
+  if (outcome.kind == model::OutcomeKind::refused)
+    return warning(
+        subject, fmt::format("our signature is accepted, and the platform refuses the first {} it was asked "
+                             "for, unsigned: {}; is it the right list, brand_id and card_id?",
+                             asked == 1 ? "card" : fmt::format("{} cards", asked), said(outcome)));
+  if (outcome.kind == model::OutcomeKind::probe_signature)
+    return warning(subject,
+                   "our signature is accepted; the platform answers with its deliberate wrong signatures, "
+                   "which prove nothing of its key: run check again");
+  return fault(subject, {Errc::unavailable, fmt::format("{}: nothing is proven: {}",
+                                                        model::to_text(last.endpoint), said(outcome))});
+}
+
+// Requests of ours count against the platform's limit, of whatever kind, and other runs' beside ours.
+class Pace {
+ public:
+  Pace(const model::Job& job, const model::Card& card, std::optional<WallTime> last_sent_at) {
+    const auto now = read_clocks();
+    const bool is_per_brand = job.limits.per == model::QuotaPer::brand;
+    auto paces = run::shared_paces(job, {is_per_brand ? std::optional{card.brand_id} : std::nullopt},
+                                   now.steady, [](const std::string&) {});
+    const dispatch::Pacer alone{job.limits.requests_per_second};
+    is_shared_ = !paces.empty();
+    pace_ = is_shared_ ? std::move(paces.front()) : std::make_unique<dispatch::Pacer>(alone);
+    if (last_sent_at)  // in the future when the clock was set back since
+      pace_->hold(now.steady + alone.window() - std::max(now.wall - *last_sent_at, milliseconds{0}));
+  }
+  milliseconds wait() const {
+    return std::chrono::ceil<milliseconds>(
+        std::max(pace_->next_at() - read_clocks().steady, Instant::duration{0}));
+  }
+  void take() {
+    do std::this_thread::sleep_for(wait());
+    while (!pace_->take(read_clocks().steady));
+  }
+  // Whoever comes next and knows nothing of us shall find a gap behind the last one.
+  void leave() const {
+    if (!is_shared_) std::this_thread::sleep_for(std::min(wait(), k_longest_wait_for_the_pace));
+  }
+
+ private:
+  std::unique_ptr<dispatch::Pace> pace_;
+  bool is_shared_ = false;
+};
+
+Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
+                          const std::vector<model::Endpoint>& reachable) {
+  const std::string subject = "read-back";
+  if (!matter.keys) return skipped(subject, "not asked for: a key cannot be used");
+  if (reachable.empty()) return skipped(subject, "not asked for: no endpoint answers");
+  if (matter.cards.empty()) return skipped(subject, "not asked for: neither results nor input has a row yet");
+  const auto is_busy = [&] { return ledger::Lock::holder(job.results.database); };
+  Pace pace{job, matter.cards.front(), matter.last_sent_at};
+  std::optional<Asked> last;
+  std::size_t asked = 0;
+  for (const auto& card : matter.cards) {
+    ++asked;
+    for (const auto endpoint : reachable) {
+      if (const auto holder = is_busy())
+        return skipped(subject,
+                       fmt::format("not asked for: a {} is under way and has the platform's limit to "
+                                   "itself",
+                                   holder->command));
+      if (const auto wait = pace.wait(); wait > k_longest_wait_for_the_pace)
+        return skipped(subject,
+                       fmt::format("not asked for: limits.requests_per_second allows the next request "
+                                   "in {}",
+                                   humanize_duration(wait)));
+      pace.take();
+      auto answer = run::read_back(job, *matter.keys, card, endpoint, k_version);
+      if (!answer) return fault(subject, answer.error());
+      last.emplace(Asked{card, endpoint, std::move(*answer)});
+      if (auto finding = judge(subject, *last)) {
+        pace.leave();
+        return *std::move(finding);
+      }
+      // Its word on this card; another card may prove more.
+      if (last->answer.outcome.kind == model::OutcomeKind::refused ||
+          last->answer.outcome.kind == model::OutcomeKind::probe_signature)
+        break;
+    }
+  }
+  pace.leave();
+  return sum_up(subject, *last, asked);
+}
+
+}  // namespace
+
+void look_at_platform(const model::Job& job, const ReadBackMatter& matter, Findings& findings) {
+  const auto probes = run::probe_endpoints(job, k_version);
+  if (!probes) {
+    findings.push_back(fault("endpoints", probes.error()));
+    return;
+  }
+  std::vector<model::Endpoint> reachable;
+  for (const auto& probe : *probes) {
+    const std::string subject{model::to_text(probe.endpoint)};
+    findings.push_back(name_line(subject + " name", probe));
+    findings.push_back(connection_line(subject, probe));
+    findings.push_back(clock_line(subject + " clock", probe));
+    if (probe.is_reachable()) reachable.push_back(probe.endpoint);
+  }
+  findings.push_back(look_at_read_back(job, matter, reachable));
+}
+
+}  // namespace cardvoid::cli

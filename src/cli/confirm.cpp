@@ -1,0 +1,68 @@
+#include "confirm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cctype>
+
+namespace cardvoid::cli {
+
+namespace {
+
+using report::grouped;
+
+std::string rows(std::int64_t count) { return count == 1 ? "1 row" : grouped(count) + " rows"; }
+
+// " (lines: 7 code ****0042, …)"
+std::string examples(std::int64_t count, const std::vector<ledger::PlanChange::Row>& some) {
+  std::string text;
+  for (const auto& row : some)
+    text += fmt::format("{}line {} code {}", text.empty() ? "" : ", ", row.source_line, mask(row.code));
+  if (text.empty()) return {};
+  return fmt::format(": {}{}", text, count > static_cast<std::int64_t>(some.size()) ? ", …" : "");
+}
+
+std::string differences(const ledger::PlanChange& change) {
+  std::string text;
+  const auto say = [&](std::int64_t count, const std::string& what,
+                       const std::vector<ledger::PlanChange::Row>& some = {}) {
+    if (count > 0) text += fmt::format("\n  {} {}{}", rows(count), what, examples(count, some));
+  };
+  say(change.added, "more: added to the input since", change.rows_added);
+  say(change.returned, "more: put back by `cardvoid retry`, or no longer in conflict or protected",
+      change.rows_returned);
+  say(change.invalidated, "less: invalidated since");
+  say(change.rejected, "less: rejected since");
+  say(change.held, "less: held since, for contradictory or unknown answers");
+  say(change.is_protected, "less: safety.protect names them now");
+  say(change.conflicts, "less: the input names another openid or reason now", change.rows_in_conflict);
+  return text;
+}
+
+}  // namespace
+
+Error another_plan(const std::string& digits, const Plan& plan, ledger::Ledger& ledger) {
+  std::string wanted = digits;
+  std::transform(wanted.begin(), wanted.end(), wanted.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto change = ledger.change_since(wanted);
+  if (!change) return change.error();
+  const auto now =
+      fmt::format("the plan's fingerprint is {} ({} to send)", plan.fingerprint, rows(plan.totals.to_send()));
+  if (!*change)
+    return {
+        Errc::bad_input,
+        fmt::format("the plan is not the one that was confirmed: --confirm {} is none of the last plans made "
+                    "for this results database; {}; look at `cardvoid plan` again. Nothing was sent",
+                    digits, now)};
+  return {
+      Errc::bad_input,
+      fmt::format("the plan is not the one that was confirmed: --confirm {} was the plan of {} ({} to send); "
+                  "now {}:{}\nlook at `cardvoid plan` again. Nothing was sent",
+                  digits, format_rfc3339((*change)->made_at), rows((*change)->to_send), now,
+                  differences(**change))};
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,37 @@
+#include "space.hpp"
+
+#include <sys/statvfs.h>
+
+#include <cardvoid/base/file.hpp>
+#include <system_error>
+
+namespace cardvoid::cli {
+
+namespace {
+
+// Growth = rows to import x k_import + rows to send x k_send, and the write-ahead log beside it.
+// Measured with 20,000 rows: imported, 213 bytes each for the sandbox's members (lines of 103 bytes, twice
+// that and the index), 72 for the shortest lines there can be (13 bytes); sent with one request each, 224
+// more. Read-backs and retries add some 100 each; long texts and what an import sorts aside are in the rest.
+constexpr std::int64_t k_import_least = 70, k_send_least = 200;
+constexpr std::int64_t k_import_prudent = 512, k_send_prudent = 1024;
+constexpr std::int64_t k_log = 64 << 20;  // its journal_size_limit
+
+}  // namespace
+
+std::optional<Space> look_at_space(const std::filesystem::path& database, std::int64_t rows_to_import,
+                                   std::int64_t rows_to_send) {
+  std::error_code ignored;
+  auto folder = real_path(database).parent_path();
+  while (!std::filesystem::exists(folder, ignored) && folder.has_relative_path())
+    folder = folder.parent_path();
+  struct statvfs disk {};
+  if (::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
+  Space space;
+  space.available_bytes = static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize);
+  space.least_bytes = rows_to_import * k_import_least + rows_to_send * k_send_least;
+  space.prudent_bytes = rows_to_import * k_import_prudent + rows_to_send * k_send_prudent + k_log;
+  return space;
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,21 @@
+#pragma once
+// Will the results database find room on its disk?
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace cardvoid::cli {
+
+struct Space {
+  std::int64_t available_bytes = 0;
+  std::int64_t least_bytes = 0;    // what it surely grows by
+  std::int64_t prudent_bytes = 0;  // with read-backs, retries, long texts and the write-ahead log
+};
+
+// For so many rows that are to be imported, and so many to be sent, those among them. nullopt: the disk does
+// not say what is free.
+std::optional<Space> look_at_space(const std::filesystem::path& database, std::int64_t rows_to_import,
+                                   std::int64_t rows_to_send);
+
+}  // namespace cardvoid::cli
