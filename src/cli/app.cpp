@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "commands.hpp"
+#include "service_manager.hpp"
 
 namespace cardvoid::cli {
 
@@ -49,6 +50,7 @@ int dispatch_command(Console& console) {
 
 int run(int argc, const char* const* argv) {
   harden_process();
+  ServiceManager::get();
   Options unread;
   Console before_parsing{unread};
   try {
@@ -56,7 +58,9 @@ int run(int argc, const char* const* argv) {
     if (!parsed) return before_parsing.fail(parsed.error());
     Console console{parsed->options};
     if (parsed->text) return console.answer(*parsed->text) ? 0 : static_cast<int>(Errc::io);
-    return dispatch_command(console);
+    const int exit_code = dispatch_command(console);
+    if (exit_code != 0) console.say_held_back();
+    return exit_code;
   } catch (const std::exception& bug) {
     return before_parsing.fail(
         {Errc::internal, fmt::format("internal error: {}; please report this", bug.what())});

@@ -36,6 +36,8 @@ Dispatcher::Dispatcher(Settings settings)
       health_{settings.endpoints} {}
 
 Action Dispatcher::next(Instant now) {
+  if (const auto paced = std::exchange(paced_, std::nullopt))
+    held_by_pace_ += std::max<std::chrono::nanoseconds>(std::min(now, paced->to) - paced->from, 0ns);
   if (stopped_) {
     if (auto action = next_stopping()) return *action;
     return action::Wait{Instant::max()};
@@ -58,7 +60,20 @@ Action Dispatcher::next(Instant now) {
           fmt::format("the limit of {} rows for this run is reached", settings_.row_limit.value_or(0))});
     return next(now);
   }
+  if (const auto until = paced_until(now)) paced_ = Span{now, *until};
   return action::Wait{wake_at(now)};
+}
+
+// Until when the limit alone keeps a lane from sending a row that it has; nullopt: it does not.
+std::optional<Instant> Dispatcher::paced_until(Instant now) const {
+  if (in_flight_ >= settings_.max_in_flight || !health_.choose(now, std::nullopt)) return std::nullopt;
+  std::optional<Instant> until;
+  for (const auto& lane : lanes_) {
+    const bool has_row = !lane.prepared.empty() || !lane.read_backs.empty() || !lane.resends.empty() ||
+                         (!lane.fresh.empty() && may_start_fresh(lane, now));
+    if (has_row && lane.pacer.next_at() > now) until = std::max(until.value_or(now), lane.pacer.next_at());
+  }
+  return until;
 }
 
 // Takes back what is prepared, lets go of what only waits, and ends when nothing is under way.
@@ -333,6 +348,9 @@ Snapshot Dispatcher::snapshot(Instant now) const {
   s.retries = retries_;
   s.throttled = throttled_;
   s.read_backs = read_backs_;
+  s.held_by_pace = held_by_pace_;
+  if (paced_)
+    s.held_by_pace += std::max<std::chrono::nanoseconds>(std::min(now, paced_->to) - paced_->from, 0ns);
   return s;
 }
 

@@ -76,6 +76,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (const auto closed = doors.store.close(); !closed) return failed(closed.error());
 
   Report report;
+  report.run = *run;
   report.stopped = runner.ending();
   report.counts = runner.counts();
   report.last = runner.snapshot();

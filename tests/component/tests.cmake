@@ -16,5 +16,7 @@ cardvoid_test(component ledger TIMEOUT 60 SOURCES ledger/broken_import_test.cpp 
 target_include_directories(component_ledger PRIVATE ${PROJECT_SOURCE_DIR}/src/ledger)  # the filter of a first import
 cardvoid_test(component run SOURCES run/journal_test.cpp DEPENDS cardvoid_run)
 cardvoid_test(component report SOURCES report/export_test.cpp report/progress_test.cpp report/standing_test.cpp
-  report/summary_test.cpp
+  report/summary_test.cpp report/metrics_test.cpp
   DEPENDS cardvoid_report Boost::json)
+cardvoid_test(component cli SOURCES cli/finish_hook_test.cpp DEPENDS cardvoid_cli fmt::fmt)
+target_include_directories(component_cli PRIVATE ${PROJECT_SOURCE_DIR}/src/cli)  # with a shorter patience

@@ -98,6 +98,7 @@ struct Snapshot {
   bool paused_by_429 = false;
   EndpointHealth::State primary{}, backup{};
   std::uint64_t retries = 0, throttled = 0, read_backs = 0;
+  std::chrono::nanoseconds held_by_pace{0};  // while a row was at hand and only the limit kept it
 };
 
 class Dispatcher {
@@ -208,6 +209,7 @@ class Dispatcher {
   std::optional<Action> next_prepare(Instant now);
   std::optional<Action> next_fetch();
   Instant wake_at(Instant now) const;
+  std::optional<Instant> paced_until(Instant now) const;
   void promote_due(Instant now);
   std::chrono::nanoseconds prepare_lead() const;
   bool has_room(const LaneState& lane) const;
@@ -232,6 +234,11 @@ class Dispatcher {
   int contradictory_rows_ = 0;
   bool proven_ = false;  // our credentials and theirs have worked once in this run
   std::uint64_t retries_ = 0, throttled_ = 0, read_backs_ = 0;
+  std::chrono::nanoseconds held_by_pace_{0};
+  struct Span {
+    Instant from, to;
+  };
+  std::optional<Span> paced_;  // the wait under way, as far as the limit is its reason
   std::vector<Notice> notices_;
 };
 
