@@ -7,6 +7,7 @@
 #include <cardvoid/cli/app.hpp>
 #include <csignal>
 #include <exception>
+#include <string_view>
 
 #include "commands.hpp"
 #include "service_manager.hpp"
@@ -48,10 +49,23 @@ int dispatch_command(Console& console) {
 
 }  // namespace
 
+namespace {
+// For the words about a command line that cannot be read.
+bool wants_json_log(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word{argv[i]};
+    if (word == "--log-format=json") return true;
+    if (word == "--log-format" && i + 1 < argc) return std::string_view{argv[i + 1]} == "json";
+  }
+  return false;
+}
+}  // namespace
+
 int run(int argc, const char* const* argv) {
   harden_process();
   ServiceManager::get();
   Options unread;
+  unread.log_json = wants_json_log(argc, argv);
   Console before_parsing{unread};
   try {
     const auto parsed = parse(argc, argv);

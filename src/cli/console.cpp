@@ -64,8 +64,7 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
                : escape_for_terminal(text);
   }
   const std::lock_guard lock{mutex_};
-  if (level == LogLevel::warning && options_.quiet && options_.log_level == LogLevel::info &&
-      !::isatty(STDERR_FILENO)) {
+  if (level == LogLevel::warning && holds_back_) {
     if (held_back_.size() < k_most_held_back)
       held_back_.push_back(std::move(line));
     else
@@ -73,6 +72,11 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
     return;
   }
   print(line);
+}
+
+void Console::hold_warnings_back() {
+  const std::lock_guard lock{mutex_};
+  holds_back_ = options_.quiet && options_.log_level == LogLevel::info && !::isatty(STDERR_FILENO);
 }
 
 void Console::say_held_back() {

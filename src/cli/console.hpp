@@ -24,8 +24,9 @@ class Console {
   bool answer(std::string_view text);
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
-  // -q without a terminal: warnings are held back, since what ends well shall be silent. fail() says them
-  // first; so does this.
+  // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
+  // only, or before an error, since a run that ends well shall be silent.
+  void hold_warnings_back();
   void say_held_back();
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
   // The progress display that log lines must not run into; null takes it away.
@@ -37,6 +38,7 @@ class Console {
   const Options& options_;
   std::mutex mutex_;  // guards what follows, and keeps lines whole
   report::Progress* progress_ = nullptr;
+  bool holds_back_ = false;
   std::vector<std::string> held_back_;
   std::size_t dropped_ = 0;
   std::string last_error_;

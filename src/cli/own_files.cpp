@@ -22,7 +22,9 @@ Result<void> refuse_own_files(const char* flag, const fs::path& output, const mo
       {"private key", job.merchant.private_key_file},
       {"passphrase file", job.merchant.passphrase_file},
       {"platform key", job.platform.public_key_file},
-      {"ca_file", job.endpoints.ca_file}};
+      {"ca_file", job.endpoints.ca_file},
+      {"metrics file", job.results.metrics_file},
+      {"program of results.on_finish", job.results.on_finish}};
   for (const auto& [what, file] : own)
     if (!file.empty() && is_same_file(output, file))
       return Error{Errc::usage, fmt::format("{} {}: that is the job's {}; name another file", flag,

@@ -37,8 +37,8 @@ void Reporter::load(ledger::Ledger& ledger) {
 
 void Reporter::begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress) {
   auto& manager = ServiceManager::get();
-  manager.ready();
   if (!job_.results.metrics_file.empty()) load(ledger);
+  manager.ready();  // from here on the watchdog counts
   events.progress = [this, &manager, &progress, others = std::move(events.progress)](
                         const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
     if (others) others(snapshot, counts);
@@ -91,7 +91,7 @@ int Reporter::finish(int exit_code) {
     }
     if (metrics_) {
       if (ending_) metrics_->set_totals(ending_->standing.totals);
-      write_metrics(metrics_->at_end(exit_code, read_clocks().wall));
+      write_metrics(metrics_->at_end(console_.options().command, exit_code, read_clocks().wall));
     }
     manager.stopping();
     if (!job_.results.on_finish.empty() && check_hook(job_.results.on_finish))

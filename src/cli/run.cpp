@@ -244,6 +244,7 @@ int carry_out(Console& console, const model::Job* job, Reporter& reporter) {
 
 int run_job(Console& console) {
   const auto& options = console.options();
+  console.hold_warnings_back();
   const Interrupt interrupt;  // but while the run itself heeds signals
   if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
   const auto job = job::load(options.job_file, options.overrides);

@@ -161,10 +161,10 @@ std::string Metrics::while_running(const dispatch::Snapshot& snapshot, Instant n
   return text(&snapshot, rate(now));
 }
 
-std::string Metrics::at_end(int exit_code, WallTime now) {
+std::string Metrics::at_end(std::string_view command, int exit_code, WallTime now) {
   last_run_ = now;
   last_exit_code_ = exit_code;
-  if (exit_code == 0) last_success_ = now;
+  if (exit_code == 0 && command == "run") last_success_ = now;  // a reconcile that found no doubt is none
   return text(nullptr, 0);
 }
 

@@ -74,7 +74,7 @@ TEST_SUITE("cli") {
     settings.faults = {{system_error, 0.1}, {reset_applied, 0.1}, {throttle, 0.05}};
     const Stage stage{
         settings,
-        {{"members.csv", plain_members(60) + "unknown,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n,,,\r\n"},
+        {{"members.csv", plain_members(60) + "unknown,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\ncard0000,t,,\r\n"},
          {"cards.csv", "brand_id,card_id,code,openid,state,invalid_time\r\n" + [] {
             std::string cards;
             for (int i = 0; i < 60; ++i)
@@ -141,6 +141,10 @@ TEST_SUITE("cli") {
     CHECK(stopped.at(k_in_progress) == 0);
     CHECK(stopped.at("cardvoid_rows{job=sandbox,status=invalidated}") ==
           stage.count("status = 'invalidated'"));
+
+    CHECK(stage.run("reconcile", with_metrics()).exit_code == 0);
+    CHECK(samples(stage).at(k_exit_code) == 0);
+    CHECK_FALSE(samples(stage).contains(k_success));  // nothing in doubt is not everything done
 
     CHECK(stage.run("run", with_metrics({"--yes"})).exit_code == 0);
     const auto done = samples(stage);

@@ -92,7 +92,7 @@ TEST_SUITE("cli") {
     // again.
     for (int again = 0; again < 4; ++again)
       for (const char* format : {"text", "json"}) {
-        keep(stage.run("run", verbose(format, {"--yes", "--progress", "plain"})));
+        keep(stage.run("run", verbose(format, {"--yes", "--limit", "12", "--progress", "plain"})));
         everything += stage.read("m.prom");
       }
     for (const char* format : {"text", "json"}) {

@@ -70,6 +70,9 @@ TEST_SUITE("cli") {
       rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     }
     CHECK(lines >= 1);
+    const auto wrong = outside::run({"run", "--no-such-flag", "--log-format", "json"});
+    CHECK(wrong.exit_code == 64);
+    CHECK(boost::json::parse(wrong.err).as_object().at("level") == "error");
   }
 
   TEST_CASE("streams: -q is silent when all is well") {
@@ -111,7 +114,8 @@ TEST_SUITE("cli") {
     CHECK(well.out.empty());
     CHECK(well.err.empty());
 
-    stage.write("members.csv", plain_members(5) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n,,,\r\n");
+    stage.write("members.csv",
+                plain_members(5) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\ncard0000,t,,\r\n");
     const auto ended = stage.run("run", {"--yes", "-q"});
     CHECK(ended.exit_code == 1);
     CHECK(ended.out.empty());

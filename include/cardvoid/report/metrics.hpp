@@ -41,7 +41,7 @@ class Metrics {
 
   // --- it has ended, or could not begin ---
   void set_totals(const ledger::Totals& totals) { totals_ = totals; }
-  std::string at_end(int exit_code, WallTime now);
+  std::string at_end(std::string_view command, int exit_code, WallTime now);
 
  private:
   // Upper bounds of the durations; what takes longer than all of them has a place of its own.

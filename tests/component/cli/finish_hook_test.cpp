@@ -1,6 +1,7 @@
 // The program of results.on_finish, misbehaving. Its patience is shorter here than a run's.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -20,8 +20,8 @@ TEST_SUITE("component") {
     dispatch::Snapshot snapshot;
     snapshot.held_by_pace = 90s;
     first.note(snapshot);
-    first.at_end(0, k_now);
-    const auto failed = first.at_end(77, k_now + 1h);
+    first.at_end("run", 0, k_now);
+    const auto failed = first.at_end("run", 77, k_now + 1h);
     CHECK(has(failed, "cardvoid_rate_limit_wait_seconds_total{job=\"gold\"} 90.000"));
 
     report::Metrics second{"gold", 5};
@@ -36,7 +36,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("metrics: another job's file and a damaged one are as none") {
     report::Metrics other{"silver", 5};
-    const auto earlier = other.at_end(0, k_now);
+    const auto earlier = other.at_end("run", 0, k_now);
     for (const auto& text :
          {earlier, std::string{"\ncardvoid_last_success_timestamp_seconds{job=\"gold\"} nan\n"},
           std::string{"\ncardvoid_last_success_timestamp_seconds{job=\"gold\"} 1e300\n"},
@@ -44,7 +44,7 @@ TEST_SUITE("component") {
           std::string{"\ncardvoid_last_success_timestamp_seconds{job=\"gold\"} "}}) {
       report::Metrics metrics{"gold", 5};
       metrics.carry_over(text);
-      const auto now = metrics.at_end(69, k_now);
+      const auto now = metrics.at_end("run", 69, k_now);
       CHECK(now.find("last_success") == std::string::npos);
       CHECK(has(now, "cardvoid_rate_limit_wait_seconds_total{job=\"gold\"} 0.000"));
     }
@@ -59,7 +59,7 @@ TEST_SUITE("component") {
       attempt.outcome.error_code = "CODE_" + std::to_string(status);
       metrics.count(attempt);
     }
-    const auto text = metrics.at_end(69, k_now);
+    const auto text = metrics.at_end("run", 69, k_now);
     CHECK(text.find("CODE_") == std::string::npos);
   }
 
