@@ -57,6 +57,7 @@ std::string summary_line(const Ending& ending) {
   const auto& t = ending.standing.totals;
   auto text = fmt::format("cardvoid {} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job,
                           ending.exit_code, grouped(t.invalidated), grouped(t.rows()));
+  if (t.already > 0) text += fmt::format(" ({} of them before us)", grouped(t.already));
   const auto say = [&](std::int64_t count, const char* words) {
     if (count > 0) text += fmt::format(", {} {}", grouped(count), words);
   };

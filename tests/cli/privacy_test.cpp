@@ -61,8 +61,8 @@ TEST_SUITE("cli") {
     members += fmt::format("{0},pbLatjvWOibDc5-TBnbUk1pD12o0,{1},other reason\r\n", code(5), openid(91));
     auto settings = sandbox::plain_settings();
     using enum sandbox::Fault;
-    settings.faults = {{system_error, 0.1}, {reset_applied, 0.1}, {wrong_card, 0.03}, {bad_signature, 0.02},
-                       {gateway, 0.1},      {throttle, 0.03},     {not_invalid, 0.02}};
+    settings.faults = {{system_error, 0.1},   {reset_applied, 0.1}, {wrong_card, 0.03},
+                       {bad_signature, 0.02}, {gateway, 0.1},       {throttle, 0.03}};
     settings.repeats_requests = true;
     const Stage stage{settings, {{"members.csv", members}, {"cards.csv", cards}}};
 
@@ -84,19 +84,18 @@ TEST_SUITE("cli") {
                                      "--set",        "results.metrics_file=m.prom",
                                      "--set",        "results.on_finish=hook.sh",
                                      "--set",        "merchant.private_key_file=locked.pem",
-                                     "--set",        "merchant.passphrase_file=pass.txt"};
+                                     "--set",        "merchant.passphrase_file=pass.txt",
+                                     "--set",        "limits.requests_per_second=100"};
       flags.insert(flags.end(), more.begin(), more.end());
       return flags;
     };
-    // Again and again: what stops a run is told in other words than what goes on, and what is held comes
-    // again.
-    for (int again = 0; again < 4; ++again)
-      for (const char* format : {"text", "json"}) {
-        keep(stage.run("run", verbose(format, {"--yes", "--limit", "12", "--progress", "plain"})));
-        everything += stage.read("m.prom");
-      }
+    // What stops a run is told in other words than what goes on, and what is in doubt comes again.
     for (const char* format : {"text", "json"}) {
-      keep(stage.run("reconcile", verbose(format, {"--json", "--progress", "json"})));
+      keep(stage.run("run", verbose(format, {"--yes", "--limit", "40", "--progress", "plain"})));
+      everything += stage.read("m.prom");
+    }
+    keep(stage.run("reconcile", verbose("json", {"--json", "--progress", "json"})));
+    for (const char* format : {"text", "json"}) {
       keep(stage.run("run", verbose(format, {"--yes", "--set", "merchant.serial_no=ABCDEF0123"})));
       stage.write("wrong.txt", "wrong passphrase\n");
       keep(stage.run("run", verbose(format, {"--yes", "--set", "merchant.passphrase_file=wrong.txt"})));
