@@ -119,6 +119,25 @@ Result<void> write_private_file(const std::filesystem::path& path, std::string_v
   return file->finish();
 }
 
+Result<void> write_public_file(const std::filesystem::path& path, std::string_view content) {
+  // Hidden and of another ending, so that nobody takes it for the file.
+  const auto beside = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
+  FileDescriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
+  if (!file) return failure(Errc::io, beside, "create it");
+  bool done = ::fchmod(file.get(), 0644) == 0;  // whatever the umask is
+  while (done && !content.empty()) {
+    const auto put = ::write(file.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    done = put > 0;
+    if (done) content.remove_prefix(static_cast<std::size_t>(put));
+  }
+  done = done && ::rename(beside.c_str(), path.c_str()) == 0;
+  if (done) return {};
+  const auto error = failure(Errc::io, path, "write it");
+  ::unlink(beside.c_str());
+  return error;
+}
+
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   if (this != &other) {
     if (fd_ >= 0) ::close(fd_);

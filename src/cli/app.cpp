@@ -7,8 +7,10 @@
 #include <cardvoid/cli/app.hpp>
 #include <csignal>
 #include <exception>
+#include <string_view>
 
 #include "commands.hpp"
+#include "service_manager.hpp"
 
 namespace cardvoid::cli {
 
@@ -48,16 +50,32 @@ int dispatch_command(Console& console) {
 
 }  // namespace
 
+namespace {
+// For the words about a command line that cannot be read.
+bool wants_json_log(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word{argv[i]};
+    if (word == "--log-format=json") return true;
+    if (word == "--log-format" && i + 1 < argc) return std::string_view{argv[i + 1]} == "json";
+  }
+  return false;
+}
+}  // namespace
+
 int run(int argc, const char* const* argv) {
   harden_process();
+  ServiceManager::get();
   Options unread;
+  unread.log_json = wants_json_log(argc, argv);
   Console before_parsing{unread};
   try {
     const auto parsed = parse(argc, argv);
     if (!parsed) return before_parsing.fail(parsed.error());
     Console console{parsed->options};
     if (parsed->text) return console.answer(*parsed->text) ? 0 : static_cast<int>(Errc::io);
-    return dispatch_command(console);
+    const int exit_code = dispatch_command(console);
+    if (exit_code != 0) console.say_held_back();
+    return exit_code;
   } catch (const std::exception& bug) {
     return before_parsing.fail(
         {Errc::internal, fmt::format("internal error: {}; please report this", bug.what())});

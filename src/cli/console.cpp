@@ -1,14 +1,18 @@
 #include "console.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cstdio>
+#include <utility>
 
 namespace cardvoid::cli {
 
 namespace {
+
+constexpr std::size_t k_most_held_back = 100;
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
@@ -23,6 +27,8 @@ std::string_view name_of(LogLevel level) {
 }  // namespace
 
 int Console::fail(const Error& error) {
+  say_held_back();
+  last_error_ = error.what;
   for (std::string_view rest = error.what; !rest.empty();) {
     const auto line = rest.substr(0, rest.find('\n'));
     log(LogLevel::error, line);
@@ -40,15 +46,17 @@ void Console::attach(report::Progress* progress) {
   progress_ = progress;
 }
 
-void Console::log(LogLevel level, std::string_view text) {
+void Console::log(LogLevel level, std::string_view text, const boost::json::object& fields) {
   if (level > options_.log_level ||
       (options_.quiet && level >= LogLevel::info && options_.log_level < LogLevel::debug))
     return;
   std::string line;
   if (options_.log_json) {
-    line = boost::json::serialize(boost::json::object{{"time", format_rfc3339(read_clocks().wall)},
-                                                      {"level", name_of(level)},
-                                                      {"message", escape_for_terminal(text)}});
+    boost::json::object object{{"time", format_rfc3339(read_clocks().wall)},
+                               {"level", name_of(level)},
+                               {"message", escape_for_terminal(text)}};
+    for (const auto& field : fields) object.insert(field);
+    line = boost::json::serialize(object);
   } else {
     line = level <= LogLevel::warning
                ? fmt::format("cardvoid: {}{}", level == LogLevel::warning ? "warning: " : "",
@@ -56,6 +64,33 @@ void Console::log(LogLevel level, std::string_view text) {
                : escape_for_terminal(text);
   }
   const std::lock_guard lock{mutex_};
+  if (level == LogLevel::warning && holds_back_) {
+    if (held_back_.size() < k_most_held_back)
+      held_back_.push_back(std::move(line));
+    else
+      ++dropped_;
+    return;
+  }
+  print(line);
+}
+
+void Console::hold_warnings_back() {
+  const std::lock_guard lock{mutex_};
+  holds_back_ = options_.quiet && options_.log_level == LogLevel::info && !::isatty(STDERR_FILENO);
+}
+
+void Console::say_held_back() {
+  std::size_t dropped = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& line : std::exchange(held_back_, {})) print(line);
+    dropped = std::exchange(dropped_, 0);
+  }
+  if (dropped > 0) log(LogLevel::error, fmt::format("{} further warnings are left out", dropped));
+}
+
+// With the lock held.
+void Console::print(const std::string& line) {
   if (progress_)
     progress_->say(line);
   else

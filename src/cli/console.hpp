@@ -1,12 +1,14 @@
 #pragma once
 // Where words go: the answer to standard output, everything else to standard error. log() is thread-safe.
 
+#include <boost/json/object.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "options.hpp"
 
@@ -20,15 +22,26 @@ class Console {
   int fail(const Error& error);
   // A part of the command's answer. Returns false when standard output cannot take it.
   bool answer(std::string_view text);
-  void log(LogLevel level, std::string_view text);
+  // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
+  void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
+  // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
+  // only, or before an error, since a run that ends well shall be silent.
+  void hold_warnings_back();
+  void say_held_back();
+  const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
   // The progress display that log lines must not run into; null takes it away.
   void attach(report::Progress* progress);
   const Options& options() const { return options_; }
 
  private:
+  void print(const std::string& line);
   const Options& options_;
   std::mutex mutex_;  // guards what follows, and keeps lines whole
   report::Progress* progress_ = nullptr;
+  bool holds_back_ = false;
+  std::vector<std::string> held_back_;
+  std::size_t dropped_ = 0;
+  std::string last_error_;
 };
 
 }  // namespace cardvoid::cli

@@ -252,7 +252,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   choice(app, "--log-format", "text or json", "FORMAT", o.log_json, {{"text", false}, {"json", true}});
   app.add_flag("--json", o.json, "The command's answer as JSON on standard output");
   app.add_flag("--no-color", no_color, "No colours (there are none at present)");
-  app.add_flag("-q,--quiet", o.quiet, "No progress and no summary; errors only");
+  app.add_flag("-q,--quiet", o.quiet, "No progress, and no word when all is well");
 
   const auto command = [&](const char* name, const char* description, const char* example,
                            const char* more = "") {

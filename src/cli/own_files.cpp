@@ -24,7 +24,9 @@ Result<void> refuse_own_files(const char* flag, const fs::path& output, const mo
       {"passphrase file", job.merchant.passphrase_file},
       {"platform key", job.platform.public_key_file},
       {"ca_file", job.endpoints.ca_file},
-      {"list of protected cards", job.safety.protect}};
+      {"list of protected cards", job.safety.protect},
+      {"metrics file", job.results.metrics_file},
+      {"program of results.on_finish", job.results.on_finish}};
   for (const auto& [what, file] : own)
     if (!file.empty() && is_same_file(output, file))
       return Error{Errc::usage, fmt::format("{} {}: that is the job's {}; name another file", flag,

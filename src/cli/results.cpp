@@ -5,6 +5,7 @@
 #include <cardvoid/sqlite/connection.hpp>
 
 #include "interrupt.hpp"
+#include "service_manager.hpp"
 
 namespace cardvoid::cli {
 
@@ -18,6 +19,7 @@ ledger::Waiting waiting(Console& console, const model::Job& job) {
   const auto next = std::make_shared<milliseconds>(k_first_word);
   const auto file = job.results.database.string();
   return {[&console, file, next](milliseconds waited) {
+            ServiceManager::get().alive();  // it waits as long as it takes, and does not hang
             if (waited >= *next) {
               console.log(LogLevel::warning,
                           *next == k_first_word

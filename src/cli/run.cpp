@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/window.hpp>
@@ -16,6 +17,7 @@
 #include "interrupt.hpp"
 #include "next_steps.hpp"
 #include "plan.hpp"
+#include "reporter.hpp"
 #include "results.hpp"
 #include "take_lock.hpp"
 #include "time_zone.hpp"
@@ -121,16 +123,52 @@ std::string attempt_line(const ledger::Attempt& attempt, const model::Card& card
                      o.request_id.empty() ? "-" : o.request_id);
 }
 
-}  // namespace
+boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::Card& card) {
+  using boost::json::value;
+  const auto& o = attempt.outcome;
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? value() : value(text); };
+  return {{"row_id", attempt.row},
+          {"code", mask(card.code)},
+          {"attempt", attempt.n},
+          {"run_id", attempt.run},
+          {"kind", model::to_text(attempt.kind)},
+          {"endpoint", model::to_text(attempt.endpoint)},
+          {"http_status", o.http_status == 0 ? value() : value(o.http_status)},
+          {"outcome", model::to_text(o.kind)},
+          {"error_code", text_or_null(escape_for_terminal(o.error_code))},
+          {"latency_ms", static_cast<double>(attempt.latency.count()) / 1000},
+          {"request_id", text_or_null(escape_for_terminal(o.request_id))}};
+}
 
-int run_job(Console& console) {
+// Nobody follows where no stream is a terminal, under cron or a service manager: then progress is silent
+// unless it was asked for.
+report::ProgressMode progress_mode(const Options& options) {
+  if (options.quiet) return report::ProgressMode::none;
+  const bool is_followed = ::isatty(STDIN_FILENO) || ::isatty(STDOUT_FILENO) || ::isatty(STDERR_FILENO);
+  if (options.progress == report::ProgressMode::automatic && !is_followed) return report::ProgressMode::none;
+  return options.progress;
+}
+
+// On a terminal the whole summary. Elsewhere a success is one line, and trouble is told in full; with -q a
+// success is silent and trouble one line.
+void say_summary(Console& console, const report::Ending& ending) {
   const auto& options = console.options();
-  const Interrupt interrupt;  // but while the run itself heeds signals
-  if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
-  const auto job = job::load(options.job_file, options.overrides);
-  if (!job) return console.fail(job.error());
-  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
+  if (options.json) {
+    console.answer(report::summary_json(ending));
+  } else if (options.quiet) {
+    if (ending.exit_code == 0) return;
+    auto line = report::summary_line(ending);
+    line.pop_back();
+    console.say_held_back();
+    console.log(LogLevel::error, line);
+  } else {
+    const bool is_short = ending.exit_code == 0 && !::isatty(STDOUT_FILENO);
+    console.answer(is_short ? report::summary_line(ending) : report::summary_text(ending));
+  }
+}
 
+int carry_out(Console& console, const model::Job* job, Reporter& reporter) {
+  const auto& options = console.options();
   run::Keys keys;
   auto merchant = wechatpay::load_merchant_key(job->merchant);
   if (!merchant) return console.fail(merchant.error());
@@ -143,7 +181,7 @@ int run_job(Console& console) {
   if (reconcile)
     if (const auto there = require_results(*job); !there) return console.fail(there.error());
   const auto lock = take_lock(console, *job, options.command);
-  if (!lock) return console.fail(lock.error());
+  if (!lock) return reporter.stand_aside(console.fail(lock.error()));
   auto ledger = open_results(console, *job, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
 
@@ -180,7 +218,7 @@ int run_job(Console& console) {
 
   if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
 
-  report::Progress progress{options.quiet ? report::ProgressMode::none : options.progress, stderr, to_send};
+  report::Progress progress{progress_mode(options), stderr, to_send};
   console.attach(&progress);
   run::Events events;
   events.notice = [&](const dispatch::Notice& notice) {
@@ -191,7 +229,7 @@ int run_job(Console& console) {
   };
   if (options.log_level == LogLevel::debug)
     events.attempt = [&](const ledger::Attempt& attempt, const model::Card& card) {
-      console.log(LogLevel::debug, attempt_line(attempt, card));
+      console.log(LogLevel::debug, attempt_line(attempt, card), attempt_fields(attempt, card));
     };
   events.interrupted = [&](int in_flight) {
     console.log(LogLevel::warning,
@@ -201,6 +239,8 @@ int run_job(Console& console) {
   };
   events.is_stop_wanted = Interrupt::has_come;
 
+  reporter.begin(*ledger, events, progress);
+
   auto report = run::execute(*job, keys, *ledger, order, events);
   progress.finish();
   console.attach(nullptr);
@@ -208,6 +248,8 @@ int run_job(Console& console) {
   // Without examples when the database cannot be read any more: what is known shall be said.
   auto in_doubt = ledger->rows_in_doubt(report->totals.in_doubt() > 0 ? report::k_rows_in_doubt_shown : 0);
   report::Ending ending;
+  ending.job = job->name, ending.command = options.command;
+  ending.run = report->run;
   ending.standing.totals = report->totals;
   if (in_doubt) ending.standing.in_doubt = std::move(*in_doubt);
   ending.counts = report->counts;
@@ -217,16 +259,29 @@ int run_job(Console& console) {
   ending.exit_code = report->exit_code;
   if (report->stopped) ending.stopped = report->stopped->what;
   ending.trip = report->trip;
-  if (options.json)
-    console.answer(report::summary_json(ending));
-  else if (!options.quiet)
-    console.answer(report::summary_text(ending));
+  reporter.keep(ending);
+  say_summary(console, ending);
   if (report->stopped && report->exit_code == static_cast<int>(report->stopped->code) &&
       report->stopped->code != Errc::stopped) {
     if (report->trip) report->stopped->what += next_steps(options, report->totals);
     return console.fail(*report->stopped);
   }
   return report->exit_code;
+}
+
+}  // namespace
+
+int run_job(Console& console) {
+  const auto& options = console.options();
+  console.hold_warnings_back();
+  const Interrupt interrupt;  // but while the run itself heeds signals
+  if (const auto consent = require_consent(options); !consent) return console.fail(consent.error());
+  const auto job = job::load(options.job_file, options.overrides);
+  if (!job) return console.fail(job.error());
+  Reporter reporter{console, *job};
+  if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(console.fail(zone.error()));
+  if (const auto ready = reporter.check(); !ready) return reporter.finish(console.fail(ready.error()));
+  return reporter.finish(carry_out(console, &*job, reporter));
 }
 
 }  // namespace cardvoid::cli

@@ -45,6 +45,8 @@ Dispatcher::Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> pac
 
 Action Dispatcher::next(Instant now) {
   if (stop_later_ && now >= stop_later_->at) stop(stop_later_->why);
+  if (const auto paced = std::exchange(paced_, std::nullopt))
+    held_by_pace_ += std::max<std::chrono::nanoseconds>(std::min(now, paced->to) - paced->from, 0ns);
   if (stopped_) {
     if (auto action = next_stopping()) return *action;
     return action::Wait{Instant::max()};
@@ -70,7 +72,21 @@ Action Dispatcher::next(Instant now) {
           fmt::format("the limit of {} rows for this run is reached", settings_.row_limit.value_or(0))});
     return next(now);
   }
+  if (const auto until = paced_until(now)) paced_ = Span{now, *until};
   return action::Wait{wake_at(now)};
+}
+
+// Until when the limit alone keeps a lane from sending a row that it has; nullopt: it does not.
+std::optional<Instant> Dispatcher::paced_until(Instant now) const {
+  if (paused_ || in_flight_ >= settings_.max_in_flight || !health_.choose(now, std::nullopt))
+    return std::nullopt;
+  std::optional<Instant> until;
+  for (Lane index = 0; index < lanes_.size(); ++index) {
+    const auto& lane = lanes_[index];
+    const bool has_row = !lane.prepared.empty() || next_row(index, now);
+    if (has_row && lane.pace->next_at() > now) until = std::max(until.value_or(now), lane.pace->next_at());
+  }
+  return until;
 }
 
 // Takes back what is prepared, lets go of what only waits, and ends when nothing is under way.
@@ -407,6 +423,9 @@ Snapshot Dispatcher::snapshot(Instant now) const {
   s.retries = retries_;
   s.throttled = throttled_;
   s.read_backs = read_backs_;
+  s.held_by_pace = held_by_pace_;
+  if (paced_)
+    s.held_by_pace += std::max<std::chrono::nanoseconds>(std::min(now, paced_->to) - paced_->from, 0ns);
   return s;
 }
 

@@ -275,9 +275,14 @@ const auto k_keys = std::to_array<Key>({
     {"results.store_response", Type::text, R"("none")",
      [](const Typed& v, Job&) { return v.text == "full" ? later : stored_if(v.text == "none"); }, false,
      "leave it out or set \"none\""},
-    {"results.metrics_file", Type::path, k_a_file, not_yet, false, k_leave_out},
+    {"results.metrics_file", Type::path, "the path of a file whose name ends in \".prom\": node_exporter reads no other",
+     [](const Typed& v, Job& job) {
+       job.results.metrics_file = v.path;
+       return stored_if(v.path.extension() == ".prom");
+     }},
     {"results.report_file", Type::path, k_a_file, not_yet, false, k_leave_out},
-    {"results.on_finish", Type::text, "a program to start", not_yet, false, k_leave_out},
+    {"results.on_finish", Type::path, "the path of a program, without arguments",
+     [](const Typed& v, Job& job) { return store_path(job.results.on_finish, v); }},
 });
 
 }  // namespace

@@ -227,6 +227,7 @@ class CrossCheck {
     check_platform();
     check_input();
     check_files();
+    check_metrics_file();
     if (job_.limits.backoff_base > job_.limits.backoff_cap)
       refuse("limits.backoff_base", fmt::format("\"{}\" is longer than limits.backoff_cap, \"{}\"",
                                                 format_duration(job_.limits.backoff_base),
@@ -315,6 +316,24 @@ class CrossCheck {
         return refuse(key, fmt::format("\"{}\" has its {} where the results database is ({}); name two "
                                        "different files",
                                        input.string(), suffix, name_of_results()));
+  }
+
+  // It is replaced every few seconds.
+  void check_metrics_file() {
+    const auto& metrics = job_.results.metrics_file;
+    if (metrics.empty()) return;
+    const std::pair<const char*, std::filesystem::path> own[] = {
+        {"the results database", job_.results.database},
+        {"the input", job_.input.csv},
+        {"the input", job_.input.sqlite},
+        {"the private key", job_.merchant.private_key_file},
+        {"the platform's key", job_.platform.public_key_file},
+        {"the program of results.on_finish", job_.results.on_finish},
+        {"the job file", job_.file}};
+    for (const auto& [what, file] : own)
+      if (!file.empty() && is_same_file(metrics, file))
+        return refuse("results.metrics_file",
+                      fmt::format("\"{}\" is {}; name another file", metrics.string(), what));
   }
 
   std::string name_of_results() const {

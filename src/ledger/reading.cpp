@@ -205,6 +205,38 @@ Result<std::optional<Pulse>> Ledger::pulse() {
   });
 }
 
+Result<std::optional<WallTime>> Ledger::last_success() {
+  return state_->guarded([&]() -> std::optional<WallTime> {
+    // "run --accept-damage" is one too.
+    sqlite::Statement s{state_->db,
+                        "SELECT max(ended_at) FROM run WHERE exit_code = 0 AND command GLOB 'run*'"};
+    s.bind();
+    if (!s.step() || s.is_null(0)) return std::nullopt;
+    return from_ms(s.int64(0));
+  });
+}
+
+Result<void> Ledger::each_request(const std::function<void(const EndedRequest&)>& visit) {
+  return state_->guarded([&] {
+    // Counted by the caller: GROUP BY would sort every row.
+    sqlite::Statement s{
+        state_->db,
+        "SELECT kind = 'read_back', endpoint = 'backup', sent, http_status, outcome, latency_us "
+        "FROM attempt WHERE outcome IS NOT NULL AND outcome <> 'withdrawn'"};
+    s.bind();
+    while (s.step()) {
+      EndedRequest request;
+      if (s.int64(0)) request.kind = model::AttemptKind::read_back;
+      if (s.int64(1)) request.endpoint = model::Endpoint::backup;
+      request.sent = s.int64(2) != 0;
+      request.http_status = static_cast<unsigned>(s.int64(3));
+      request.outcome = s.text(4);
+      request.latency = std::chrono::microseconds{s.int64(5)};
+      visit(request);
+    }
+  });
+}
+
 Result<std::vector<ErrorCount>> Ledger::errors(int most) {
   return state_->guarded([&] {
     std::vector<ErrorCount> errors;

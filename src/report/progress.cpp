@@ -53,8 +53,27 @@ std::string summary_text(const Ending& ending) {
   return text;
 }
 
+std::string summary_line(const Ending& ending) {
+  const auto& t = ending.standing.totals;
+  auto text = fmt::format("cardvoid {} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job,
+                          ending.exit_code, grouped(t.invalidated), grouped(t.rows()));
+  if (t.already > 0) text += fmt::format(" ({} of them before us)", grouped(t.already));
+  const auto say = [&](std::int64_t count, const char* words) {
+    if (count > 0) text += fmt::format(", {} {}", grouped(count), words);
+  };
+  say(t.rejected, "rejected");
+  say(t.in_doubt(), "in doubt");
+  say(t.pending - t.conflicts, "pending");
+  say(t.conflicts, "in conflict with the input");
+  say(t.refused, "input lines refused");
+  text +=
+      fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
+  if (!ending.stopped.empty()) text += fmt::format("; stopped: {}", escape_for_terminal(ending.stopped));
+  return text + "\n";
+}
+
 std::string summary_json(const Ending& ending) {
-  boost::json::object object;
+  boost::json::object object{{"job", ending.job}, {"command", ending.command}, {"run_id", ending.run}};
   add_standing(object, ending.standing);
   object["run"] =
       boost::json::object{{"sent", ending.counts.sent},           {"confirmed", ending.counts.confirmed},

@@ -109,6 +109,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (const auto closed = doors.store.close(); !closed) return failed(closed.error());
 
   Report report;
+  report.run = *run;
   report.stopped = runner.ending();
   report.trip = runner.trip();
   report.counts = runner.counts();

@@ -100,7 +100,9 @@ bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
         dispatcher_.offer(fetch.lane, *rows, static_cast<int>(rows->size()) < fetch.count, doors_.loop.now());
         for (auto& row : *rows) {
           const auto id = row.id;
-          flights_[id].row = std::move(row);
+          auto& flight = flights_[id];
+          flight.standing = {row.status, row.held};
+          flight.row = std::move(row);
         }
         pump();
       });
@@ -119,6 +121,7 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   flight.durable = prepare.kind == AttemptKind::read_back;  // a query changes nothing: no intent
   if (!flight.durable) {
     const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall};
+    move(flight, {model::Status::in_flight, flight.standing.held});
     doors_.store.submit([intent](ledger::Ledger& ledger) { return ledger.open_attempt(intent); },
                         [this, id] {
                           flights_.at(id).durable = true;
@@ -133,6 +136,11 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
                              check_prepared(id);
                            });
   return true;
+}
+
+void Runner::move(Flight& flight, model::Standing to) {
+  const auto before = std::exchange(flight.standing, to);
+  if (events_.moved) events_.moved(before, to);
 }
 
 void Runner::check_prepared(RowId row) {
@@ -182,6 +190,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   attempt.finished_at = now.wall;
   attempt.latency = std::chrono::duration_cast<std::chrono::microseconds>(now.steady - flight.started.steady);
   attempt.outcome = outcome;
+  move(flight, {ruling.status, ruling.held});
   if (sent) ++requests_;
   if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
   // One of the canary stands as invalidated before its proof has come.
@@ -205,10 +214,13 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
 }
 
 bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
-  if (withdraw.kind == AttemptKind::invalidate)
+  if (withdraw.kind == AttemptKind::invalidate) {
+    auto& flight = flights_.at(withdraw.row);
+    move(flight, {withdraw.status, flight.standing.held});
     doors_.store.submit([withdraw](ledger::Ledger& ledger) {
       return ledger.withdraw_attempt(withdraw.row, withdraw.attempt, withdraw.status);
     });
+  }
   doors_.transport.release(withdraw.row);
   if (!withdraw.is_kept) flights_.erase(withdraw.row);
   return true;

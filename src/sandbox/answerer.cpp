@@ -44,8 +44,8 @@ std::string Answerer::render(const Reaction& reaction, WallTime now, bool keep_a
     bytes += fmt::format(
         "Cache-Control: no-cache, must-revalidate\r\nX-Content-Type-Options: nosniff\r\nContent-Language: "
         "zh-CN\r\n"
-        "Request-ID: 08{:016X}{:012X}-{}\r\n",
-        id, mix(id) >> 16, reaction.internal);
+        "Request-ID: 08{:016X}{:012X}-{}{}\r\n",
+        id, mix(id) >> 16, reaction.internal, reaction.repeated);
   }
   if (reaction.signing != Signing::none) bytes += signature_headers(reaction, now);
   bytes += "\r\n";

@@ -47,6 +47,15 @@ Reaction of_kind(Reaction::Kind kind) {
   return reaction;
 }
 
+// What platforms and gateways do at their worst: the error's words, or its page, repeat the request.
+void repeat(const Call& call, Reaction& reaction) {
+  reaction.repeated = " openid=" + call.openid + " code=" + call.code;
+  if (reaction.status < 300) return;
+  constexpr std::string_view message = "\"message\":\"";
+  const auto at = reaction.body.find(message);
+  reaction.body.insert(at == std::string::npos ? 0 : at + message.size(), reaction.repeated);
+}
+
 // The faults that keep a request from the platform.
 std::optional<Reaction> before_applying(Fault fault) {
   switch (fault) {
@@ -112,6 +121,7 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
       already_invalid_{settings.already_invalid},
       fault_read_backs_{settings.fault_read_backs},
       read_back_lag_{settings.read_back_lag},
+      repeats_requests_{settings.repeats_requests},
       on_seen_{settings.on_seen},
       gate_{std::move(merchant_key), std::move(serial_no)},
       world_{std::move(world)},
@@ -169,6 +179,7 @@ Reaction Simulator::decide(const Incoming& in, const Now& now) {
     return refuse(call.error());
   }
   auto reaction = serve(*call, now.wall);
+  if (repeats_requests_ && reaction.kind == Reaction::answer) repeat(*call, reaction);
   reaction.api = route.api;
   return reaction;
 }

@@ -31,7 +31,8 @@ struct Reaction {
   std::uint32_t internal = 0;  // behind the last '-' of Request-ID
   Signing signing = Signing::none;
   model::Api api = model::Api::partner;
-  milliseconds delay{0};  // from the request's arrival to the first byte of the answer
+  std::string repeated = {};  // of the request; part of the body already, and goes into Request-ID too
+  milliseconds delay{0};      // from the request's arrival to the first byte of the answer
 };
 
 class Simulator {
@@ -67,6 +68,7 @@ class Simulator {
   const AlreadyInvalid already_invalid_;
   const bool fault_read_backs_;
   const milliseconds read_back_lag_;
+  const bool repeats_requests_;
   const std::function<void(const Seen&)> on_seen_;
   mutable std::mutex mutex_;  // guards everything below
   Gate gate_;

@@ -198,7 +198,7 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
 
   const auto body = read_body(answer.body);
   if (!body.card && body.error)
-    return explain(outcome, OutcomeKind::unreadable, body.error->code,
+    return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
                    without_personal_data(body.error->message, asked));
   if (!body.card)
     return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
@@ -209,13 +209,14 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
   if (card.user_card_code != asked.code || card.card_id != asked.card_id)
     return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD",
                    fmt::format("the answer is about another card: code {} of template {}",
-                               mask(card.user_card_code), card.card_id));
+                               mask(card.user_card_code), without_personal_data(card.card_id, asked)));
   outcome.card_state = card.user_card_state;
   outcome.invalid_time = card.invalid_time;
   outcome.kind = card.user_card_state == "INVALID" ? OutcomeKind::confirmed : OutcomeKind::not_invalid;
   if (outcome.kind == OutcomeKind::not_invalid && kind == model::AttemptKind::invalidate)
     explain(outcome, OutcomeKind::not_invalid, "NOT_INVALID",
-            fmt::format("HTTP {}, yet the card is {}", answer.status, card.user_card_state));
+            fmt::format("HTTP {}, yet the card is {}", answer.status,
+                        without_personal_data(card.user_card_state, asked)));
 }
 
 void classify_failure(Outcome& outcome, const Answer& answer, const model::Card& card) {
@@ -228,7 +229,8 @@ void classify_failure(Outcome& outcome, const Answer& answer, const model::Card&
   const auto code = body.error ? body.error->code : std::string{};
   const auto message = body.error ? body.error->message : std::string{};
   const auto kind = look_up(answer.status, code, message);
-  if (body.error) return explain(outcome, kind, code, without_personal_data(message, card));
+  if (body.error)
+    return explain(outcome, kind, without_personal_data(code, card), without_personal_data(message, card));
   explain(outcome, kind, fmt::format("HTTP_{}", answer.status),
           describe_body(answer.status, body, without_personal_data(answer.body, card)));
 }
@@ -238,7 +240,7 @@ void classify_failure(Outcome& outcome, const Answer& answer, const model::Card&
 Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Card& card) {
   Outcome outcome;
   outcome.http_status = answer.status;
-  outcome.request_id = printable(answer.headers.request_id, k_request_id_bytes);
+  outcome.request_id = printable(without_personal_data(answer.headers.request_id, card), k_request_id_bytes);
   outcome.retry_after = read_retry_after(answer.headers);
   outcome.server_time = read_server_time(answer);
   if (answer.status >= 200 && answer.status < 300)

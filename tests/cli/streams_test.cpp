@@ -70,6 +70,9 @@ TEST_SUITE("cli") {
       rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     }
     CHECK(lines >= 1);
+    const auto wrong = outside::run({"run", "--no-such-flag", "--log-format", "json"});
+    CHECK(wrong.exit_code == 64);
+    CHECK(boost::json::parse(wrong.err).as_object().at("level") == "error");
   }
 
   TEST_CASE("streams: -q is silent when all is well") {
@@ -78,6 +81,54 @@ TEST_SUITE("cli") {
     CHECK(ended.exit_code == 0);
     CHECK(ended.out.empty());
     CHECK(ended.err.empty());
+  }
+
+  TEST_CASE("streams: without a terminal a success is one line and trouble is told in full") {
+    const auto stage = stage_of(5);
+    const auto early = stage.run("run", {"--yes", "--limit", "2"});
+    CHECK(early.exit_code == 75);
+    CHECK(early.out.find("5 rows in the job\n") != std::string::npos);
+    CHECK(early.out.find("\nstopped: ") != std::string::npos);
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 0);
+    CHECK(
+        ended.out.starts_with("cardvoid run sandbox: exit 0, 5 of 5 cards invalidated; this run sent 3 in "));
+    CHECK(ended.out.find('\n') == ended.out.size() - 1);
+    CHECK(ended.err.empty());
+  }
+
+  TEST_CASE("streams: on a terminal a success shows the whole summary") {
+    const auto stage = stage_of(3);
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    const auto ended = Program{stage.words("run", {"--yes"}), terminal}.wait();
+    CHECK(ended.out.find("3 rows in the job") != std::string::npos);
+    CHECK(ended.out.find("this run: 3 invalidations sent") != std::string::npos);
+  }
+
+  TEST_CASE("streams: -q keeps warnings back until there is trouble and tells that in a line") {
+    const auto stage = stage_of(5);
+    stage.sandbox->set_outage(model::Endpoint::primary, sandbox::Outage::refuse);
+    const auto well = stage.run("run", {"--yes", "-q"});  // on the backup alone
+    CHECK(well.exit_code == 0);
+    CHECK(well.out.empty());
+    CHECK(well.err.empty());
+
+    stage.write("members.csv",
+                plain_members(5) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\ncard0000,t,,\r\n");
+    const auto ended = stage.run("run", {"--yes", "-q"});
+    CHECK(ended.exit_code == 1);
+    CHECK(ended.out.empty());
+    const auto warning = ended.err.find("cardvoid: warning: 1 input lines are refused");
+    const auto line = ended.err.find(
+        "cardvoid: cardvoid run sandbox: exit 1, 5 of 6 cards invalidated, 1 rejected, 1 input lines "
+        "refused; ");
+    CHECK(warning != std::string::npos);
+    CHECK(line != std::string::npos);
+    CHECK(warning < line);
+    const auto stopped = stage.run("run", {"--yes", "-q", "--set", "merchant.private_key_file=no.pem"});
+    CHECK(stopped.exit_code == 66);
+    CHECK(stopped.err.find("no.pem") != std::string::npos);
   }
 
   TEST_CASE("streams: the summary adds up to the rows of the job") {

@@ -43,6 +43,10 @@ class PrivateFile {
 // The same in one call.
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content);
 
+// A file that everybody may read (0644), replaced in one step: for other programs, never for personal data.
+// Not synced: after a power failure it may be the old one. Error: io (74); the old file stays.
+Result<void> write_public_file(const std::filesystem::path& path, std::string_view content);
+
 // Owns a POSIX file descriptor; closes it at the end.
 class FileDescriptor {
  public:

@@ -112,6 +112,7 @@ struct Snapshot {
       canary_passed = 0;  // rows that go one by one, and how many are through; 0: the pace is open
   EndpointHealth::State primary{}, backup{};
   std::uint64_t retries = 0, throttled = 0, read_backs = 0;
+  std::chrono::nanoseconds held_by_pace{0};            // while a row was at hand and only the limit kept it
   std::vector<model::ReasonToWait> reasons_to_wait{};  // whoever takes the snapshot adds them
 };
 
@@ -269,6 +270,7 @@ class Dispatcher {
   std::optional<model::RowId> next_row_of_canary(Lane lane, Instant now) const;
   std::deque<model::RowId>& queue_of(const Task& task);
   Instant wake_at(Instant now) const;
+  std::optional<Instant> paced_until(Instant now) const;
   void promote_due(Instant now);
   std::chrono::nanoseconds prepare_lead() const;
   bool has_room(const LaneState& lane) const;
@@ -305,6 +307,11 @@ class Dispatcher {
   int canary_passed_ = 0;                   // in earlier runs too
   bool proven_ = false;                     // our credentials and theirs have worked once in this run
   std::uint64_t retries_ = 0, throttled_ = 0, read_backs_ = 0;
+  std::chrono::nanoseconds held_by_pace_{0};
+  struct Span {
+    Instant from, to;
+  };
+  std::optional<Span> paced_;  // the wait under way, as far as the limit is its reason
   std::vector<Notice> notices_;
 };
 

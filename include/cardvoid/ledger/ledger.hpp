@@ -188,6 +188,16 @@ struct ErrorCount {
   std::int64_t count = 0;
 };
 
+// A request of any run, that ended. Text is valid during the visit.
+struct EndedRequest {
+  model::AttemptKind kind = model::AttemptKind::invalidate;
+  model::Endpoint endpoint = model::Endpoint::primary;
+  bool sent = true;  // false: surely not one byte left
+  unsigned http_status = 0;
+  std::string_view outcome;  // of model::to_text(OutcomeKind)
+  std::chrono::microseconds latency{0};
+};
+
 // The intent to send an invalidation. Its row becomes in_flight.
 struct Intent {
   model::RowId row = 0;
@@ -279,6 +289,10 @@ class Ledger {
   Result<std::optional<Pulse>> pulse();
   Result<std::vector<ErrorCount>> errors(int most);  // the most frequent ones first
   Result<Survey> survey(std::size_t most_templates);
+  // When a `run` ended with exit code 0 last; nullopt: none did.
+  Result<std::optional<WallTime>> last_success();
+  // Every request on record that ended, in no order: reads the whole table (about 0.4 s for a million).
+  Result<void> each_request(const std::function<void(const EndedRequest&)>& visit);
   // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
   Result<std::string> fingerprint();
   Result<std::vector<std::string>> brands();

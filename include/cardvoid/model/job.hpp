@@ -102,6 +102,8 @@ struct Safety {
 struct Results {
   std::filesystem::path database;
   StoreResponse store_response = StoreResponse::none;
+  std::filesystem::path metrics_file;  // empty: none
+  std::filesystem::path on_finish;     // a program; empty: none
 };
 
 struct Job {

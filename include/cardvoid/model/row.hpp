@@ -38,6 +38,12 @@ enum class Status {
 std::string_view to_text(Status status);
 std::optional<Status> status_from_text(std::string_view text);
 
+// How the results show a row.
+struct Standing {
+  Status status = Status::pending;
+  bool held = false;  // unresolved, and only `retry` may have it sent again
+};
+
 // How an `invalidated` row came to be known as INVALID.
 enum class SettledBy {
   answer,     // a verified answer to our invalidation

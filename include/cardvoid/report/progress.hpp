@@ -16,6 +16,8 @@ enum class ProgressMode { automatic, live, plain, json, none };
 
 // A run as a whole, for the last word.
 struct Ending {
+  std::string job, command;
+  ledger::RunId run = 0;
   Standing standing;
   ledger::RunCounts counts;
   dispatch::Snapshot last;
@@ -35,6 +37,8 @@ std::string count_line(std::string_view label, int label_columns, std::int64_t c
 
 // The lines of the summary; every row of the job is in exactly one of its counts.
 std::string summary_text(const Ending& ending);
+// The same in one line that needs no other around it, for logs and cron's mail.
+std::string summary_line(const Ending& ending);
 std::string summary_json(const Ending& ending);
 
 // One live line on a terminal, one plain line each 30 s elsewhere.
@@ -47,12 +51,13 @@ class Progress {
   void update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now);
   // Prints a line of its own, above the live line. `text` is made safe for a terminal.
   void say(std::string_view text);
+  // How it stands at this moment, in one line.
+  std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) const;
   // Takes the live line away; says the last state as JSON.
   void finish();
 
  private:
   bool is_due(Instant now);  // of a line each 30 s; then the next one is due 30 s later
-  std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) const;
 
   std::mutex mutex_;  // guards all that follows
   ProgressMode mode_;

@@ -21,6 +21,8 @@ struct Events {
   std::function<void(const dispatch::Snapshot&, const ledger::RunCounts&)> progress;
   // Every request that ended, for the log.
   std::function<void(const ledger::Attempt&, const model::Card&)> attempt;
+  // The results show another status, or held mark, for a row from the next commit on.
+  std::function<void(model::Standing before, model::Standing after)> moved;
   // The first SIGINT or SIGTERM: what is in flight is being settled.
   std::function<void(int in_flight)> interrupted;
   // Asked once, when sending is about to begin: did a signal come before the run heeded them?
@@ -46,6 +48,7 @@ struct Report {
   std::optional<Error> stopped;     // why it ended early
   std::optional<model::Trip> trip;  // where it stopped itself
   ledger::Totals totals;            // after the run
+  ledger::RunId run = 0;
   ledger::RunCounts counts;
   dispatch::Snapshot last;
   std::uint64_t commits = 0;

@@ -76,6 +76,7 @@ struct Settings {
   AlreadyInvalid already_invalid = AlreadyInvalid::ok_original_time;
   bool fault_read_backs = false;   // draw faults for read-backs too
   milliseconds read_back_lag{0};   // so long after its invalidation a read-back still finds a card EFFECTIVE
+  bool repeats_requests = false;   // errors and Request-ID repeat the openid and code that they are about
   milliseconds idle_limit{8'000};  // an idle connection is closed after this (platform.md section 7)
   milliseconds clock_offset{0};    // the platform's clock is so far ahead of this machine's
   std::function<void(const Seen&)> on_seen;  // called for one at a time; must not call the sandbox

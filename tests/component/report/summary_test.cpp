@@ -68,6 +68,17 @@ TEST_SUITE("component") {
     CHECK(text.ends_with("\nstopped: SIGINT\\x1B[2J\n"));
   }
 
+  TEST_CASE("summary: in one line it needs no other around it") {
+    auto run = interrupted_run();
+    run.job = "gold", run.command = "run";
+    const auto text = report::summary_line(run);
+    CHECK(text.starts_with(
+        "cardvoid run gold: exit 75, 30,000 of 1,034,520 cards invalidated (90 of them before us), "));
+    CHECK(text.find(", 520 in doubt, ") != std::string::npos);
+    CHECK(text.ends_with("; this run sent 35,000 in 1h 30m; stopped: SIGINT\\x1B[2J\n"));
+    CHECK(text.find('\n') == text.size() - 1);
+  }
+
   TEST_CASE("summary: what there was none of is not explained") {
     report::Ending ending;
     ending.standing.totals.invalidated = 2;

@@ -61,6 +61,29 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("dispatcher: the time that only the limit takes is counted and no other") {
+    const auto share_held = [](VirtualRun& run) {
+      run.run();
+      const std::chrono::duration<double> held = run.dispatcher.snapshot(run.now.steady).held_by_pace;
+      return held / run.elapsed();
+    };
+    VirtualRun paced{{}};
+    paced.given_rows(300);
+    CHECK(share_held(paced) > 0.9);
+
+    Settings few_at_once;
+    few_at_once.max_in_flight = 1;
+    VirtualRun busy{few_at_once};  // each answer takes five times as long as the pace would have it wait
+    busy.latency = 1000ms;
+    busy.given_rows(100);
+    CHECK(share_held(busy) < 0.1);
+
+    VirtualRun failing{{}};
+    failing.connecting = [](const Request&) { return OutcomeKind::not_sent; };
+    failing.given_rows(10);
+    CHECK(share_held(failing) < 0.1);
+  }
+
   TEST_CASE("dispatcher: as many rows are prepared as their commits and handshakes take") {
     for (const auto takes : {1ms, 600ms}) {
       VirtualRun run{{}};

@@ -189,9 +189,7 @@ TEST_SUITE("unit") {
     };
     for (const auto& later : std::to_array<Later>({
              {"results", "store_response = \"full\"", "leave it out or set \"none\""},
-             {"results", "metrics_file = \"m\"", "leave it out"},
              {"results", "report_file = \"r\"", "leave it out"},
-             {"results", "on_finish = \"n\"", "leave it out"},
          })) {
       const std::string line = later.line;
       CAPTURE(line);
@@ -208,6 +206,17 @@ TEST_SUITE("unit") {
     CHECK(message(with("canary = 0\n")) == "");
     CHECK(message(with("max_failure_rate = 1.01\n")).find("expected a number above 0") != std::string::npos);
     CHECK(message(with("max_failure_rate = 1\n")) == "");
+  }
+
+  TEST_CASE(
+      "fault: a metrics file that node_exporter would not read or that is a file of the job is refused") {
+    CHECK(message(with("[results]\nmetrics_file = \"m.txt\"\n"))
+              .find("results.metrics_file: expected the path of a file whose name ends in \".prom\"") !=
+          std::string::npos);
+    CHECK(message(with("[results]\nmetrics_file = \"m.prom\"\n")) == "");
+    CHECK(message(with("[results]\ndatabase = \"a.prom\"\nmetrics_file = \"../jobs/a.prom\"\n"))
+              .find("results.metrics_file: \"jobs/a.prom\" is the results database; name another file") !=
+          std::string::npos);
   }
 
   TEST_CASE("fault: all of them are named in the order of their lines") {

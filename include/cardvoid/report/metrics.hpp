@@ -1,0 +1,73 @@
+#pragma once
+// What a job tells a monitoring system: Prometheus' text format, for node_exporter's textfile collector
+// (prometheus.io/docs/instrumenting/exposition_formats/). docs/operating.md has the table. No personal data.
+//
+// Counters go over all runs of the job, so that they never go down: what the results database has on record,
+// and what the run under way adds. Not thread-safe.
+
+#include <array>
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/model/row.hpp>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace cardvoid::report {
+
+class Metrics {
+ public:
+  // `limit`: requests/s that the job allows itself.
+  Metrics(std::string job, double limit);
+
+  // Takes over what an earlier metrics file knows and the results database does not: runs that could not
+  // begin, and the time waited for the limit. Anything else is as no file.
+  void carry_over(std::string_view earlier_file);
+  // What the results say now, before a run begins. Reads every attempt. Errors: the ledger's.
+  Result<void> load(ledger::Ledger& ledger);
+
+  // --- a run goes on ---
+  void count(const ledger::Attempt& attempt);
+  void move(model::Standing before, model::Standing after);
+  void note(const dispatch::Snapshot& snapshot);  // now and then, and at its end
+  std::string while_running(const dispatch::Snapshot& snapshot, Instant now);
+
+  // --- it has ended, or could not begin ---
+  void set_totals(const ledger::Totals& totals) { totals_ = totals; }
+  std::string at_end(std::string_view command, int exit_code, WallTime now);
+
+ private:
+  // Upper bounds of the durations; what takes longer than all of them has a place of its own.
+  static constexpr std::array k_bounds{0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0};
+  struct Durations {
+    std::array<std::uint64_t, k_bounds.size() + 1> counts{};
+    double sum = 0;
+  };
+  using Where = std::pair<model::Endpoint, model::AttemptKind>;
+
+  void count(const ledger::EndedRequest& request);
+  double rate(Instant now);
+  std::string text(const dispatch::Snapshot* running, double rate) const;
+
+  std::string job_;
+  double limit_;
+  std::optional<ledger::Totals> totals_;
+  std::optional<WallTime> last_success_, last_run_;
+  std::optional<int> last_exit_code_;
+  bool has_attempts_ = false;
+  std::map<std::tuple<model::Endpoint, model::AttemptKind, std::string>, std::uint64_t> attempts_;
+  std::map<Where, Durations> durations_;
+  double paced_before_ = 0;  // seconds, in earlier runs
+  double paced_now_ = 0;
+  std::uint64_t requests_ = 0;                             // of this run
+  std::deque<std::pair<Instant, std::uint64_t>> sent_at_;  // how many there were when, over the last minute
+};
+
+}  // namespace cardvoid::report

@@ -1,0 +1,118 @@
+#include "reporter.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/ledger/lock.hpp>
+
+#include "finish_hook.hpp"
+#include "service_manager.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+using namespace std::chrono_literals;
+constexpr auto k_metrics_interval = 15s, k_status_interval = 5s;
+constexpr std::size_t k_largest_metrics = 1 << 20;
+}  // namespace
+
+Result<void> Reporter::check() const {
+  return job_.results.on_finish.empty() ? Result<void>{} : check_hook(job_.results.on_finish);
+}
+
+int Reporter::stand_aside(int exit_code) {
+  stands_aside_ = true;
+  return exit_code;
+}
+
+// Read once: while a run lasts, the ledger is its journal's.
+void Reporter::load(ledger::Ledger& ledger) {
+  const auto& file = job_.results.metrics_file;
+  metrics_.emplace(job_.name, job_.limits.requests_per_second);
+  if (const auto earlier = read_file(file, k_largest_metrics, Errc::no_input)) metrics_->carry_over(*earlier);
+  if (const auto loaded = metrics_->load(ledger); !loaded)
+    console_.log(LogLevel::warning, fmt::format("{}: {}", file.string(), loaded.error().what));
+}
+
+void Reporter::begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress) {
+  auto& manager = ServiceManager::get();
+  if (!job_.results.metrics_file.empty()) load(ledger);
+  manager.ready();  // from here on the watchdog counts
+  events.progress = [this, &manager, &progress, others = std::move(events.progress)](
+                        const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
+    if (others) others(snapshot, counts);
+    manager.alive();
+    const auto now = std::chrono::steady_clock::now();
+    if (manager.is_there() && now >= next_status_) {
+      next_status_ = now + k_status_interval;
+      manager.status(progress.line(snapshot, counts, now));
+    }
+    if (metrics_) metrics_->note(snapshot);
+    if (metrics_ && now >= next_metrics_) {
+      next_metrics_ = now + k_metrics_interval;
+      write_metrics(metrics_->while_running(snapshot, now));
+    }
+  };
+  events.interrupted = [&manager, others = std::move(events.interrupted)](int in_flight) {
+    manager.stopping();
+    if (others) others(in_flight);
+  };
+  if (!metrics_) return;
+  events.attempt = [this, others = std::move(events.attempt)](const ledger::Attempt& attempt,
+                                                              const model::Card& card) {
+    metrics_->count(attempt);
+    if (others) others(attempt, card);
+  };
+  events.moved = [this](model::Standing before, model::Standing after) { metrics_->move(before, after); };
+}
+
+// Once: at 55 hours, one line every 15 s would bury everything else.
+void Reporter::write_metrics(const std::string& text) {
+  const auto written = write_public_file(job_.results.metrics_file, text);
+  if (written || std::exchange(has_warned_, true)) return;
+  console_.log(LogLevel::warning,
+               fmt::format("results.metrics_file: {}; the run goes on without", written.error().what));
+}
+
+int Reporter::finish(int exit_code) {
+  auto& manager = ServiceManager::get();
+  if (exit_code != static_cast<int>(Errc::usage) && !stands_aside_) {
+    // A run that has the job writes its own: one that could not even begin leaves that alone.
+    if (!job_.results.metrics_file.empty() && !metrics_ && !ledger::Lock::holder(job_.results.database)) {
+      auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
+      if (ledger) {
+        load(*ledger);
+      } else {
+        metrics_.emplace(job_.name, job_.limits.requests_per_second);
+        if (const auto earlier = read_file(job_.results.metrics_file, k_largest_metrics, Errc::no_input))
+          metrics_->carry_over(*earlier);
+      }
+    }
+    if (metrics_) {
+      if (ending_) metrics_->set_totals(ending_->standing.totals);
+      write_metrics(metrics_->at_end(console_.options().command, exit_code, read_clocks().wall));
+    }
+    manager.stopping();
+    if (!job_.results.on_finish.empty() && check_hook(job_.results.on_finish))
+      run_hook(console_, job_.results.on_finish, job_.file.parent_path(), summary(exit_code), exit_code);
+  }
+  // Where systemd waits for READY=1, an end without it is a failure whatever SuccessExitStatus= says.
+  if (exit_code == 0 || exit_code == static_cast<int>(Errc::stopped)) manager.ready();
+  manager.status(fmt::format("ended with exit code {}", exit_code));
+  return exit_code;
+}
+
+std::string Reporter::summary(int exit_code) const {
+  if (ending_) return report::summary_json(*ending_);
+  const auto& error = console_.last_error();
+  return boost::json::serialize(boost::json::object{
+             {"job", job_.name},
+             {"command", console_.options().command},
+             {"run_id", nullptr},
+             {"stopped", error.empty() ? boost::json::value() : boost::json::value(error)},
+             {"exit_code", exit_code}}) +
+         "\n";
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,44 @@
+#pragma once
+// Who is told about a run beside the one who started it: the metrics file, the service manager, and at the
+// end the program of results.on_finish. None of them can make a run fail.
+
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/report/metrics.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cardvoid/run/execute.hpp>
+#include <optional>
+#include <string>
+
+#include "console.hpp"
+
+namespace cardvoid::cli {
+
+// One run or reconcile, from the job file's having been read to its end. Console and job must outlive it.
+class Reporter {
+ public:
+  Reporter(Console& console, const model::Job& job) : console_{console}, job_{job} {}
+
+  // Can they be told at all? Errors: no_input (66), bad_job (78).
+  Result<void> check() const;
+  // The run is not ours: another process holds the job and does the telling. Returns `exit_code`.
+  int stand_aside(int exit_code);
+  // Sending is about to begin with what the ledger holds. `progress` must live as long as `events` are used.
+  void begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress);
+  void keep(const report::Ending& ending) { ending_ = ending; }
+  // The last word, and the exit code once more. Nobody is told of a mistake in the command line.
+  int finish(int exit_code);
+
+ private:
+  void load(ledger::Ledger& ledger);
+  void write_metrics(const std::string& text);
+  std::string summary(int exit_code) const;
+
+  Console& console_;
+  const model::Job& job_;
+  bool stands_aside_ = false, has_warned_ = false;
+  std::optional<report::Metrics> metrics_;
+  std::optional<report::Ending> ending_;
+  Instant next_metrics_{}, next_status_{};
+};
+
+}  // namespace cardvoid::cli

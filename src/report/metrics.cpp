@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/report/metrics.hpp>
+#include <charconv>
+#include <cmath>
+
+namespace cardvoid::report {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto k_rate_span = 60s;
+
+// In the text format a value of a label has these three escaped.
+std::string label_value(std::string_view value) {
+  std::string text{'"'};
+  for (const char c : value) {
+    if (c == '\n') {
+      text += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text += '"';
+}
+
+double seconds(WallTime time) { return static_cast<double>(time.time_since_epoch().count()) / 1000; }
+
+// The HTTP status, or our word for what is no answer or does not count as one. A few dozen values at the
+// most, whatever a server sends.
+std::string code_of(const ledger::EndedRequest& request) {
+  const auto status = request.http_status;
+  const bool is_word = status < 100 || request.outcome == "distrusted" ||
+                       (status < 300 && request.outcome != "confirmed" && request.outcome != "accepted");
+  if (is_word) return std::string{request.outcome};
+  return status < 600 ? std::to_string(status) : "other";
+}
+
+// One family: its HELP and TYPE, then its samples.
+class Family {
+ public:
+  Family(std::string& text, std::string_view name, std::string_view type, std::string_view help,
+         std::string_view job)
+      : text_{text}, name_{name}, job_{job} {
+    text_ += fmt::format("# HELP cardvoid_{0} {2}\n# TYPE cardvoid_{0} {1}\n", name, type, help);
+  }
+  // `labels`: none, or ",name=\"value\"…".
+  template <class Number>
+  Family& add(Number value, std::string_view labels = {}, std::string_view suffix = {}) {
+    text_ += fmt::format("cardvoid_{}{}{{job={}{}}} {}\n", name_, suffix, job_, labels, value);
+    return *this;
+  }
+
+ private:
+  std::string& text_;
+  std::string_view name_, job_;
+};
+
+// The value of a sample of ours, from a file that we wrote.
+std::optional<double> find_sample(std::string_view file, const std::string& series) {
+  const auto start = "\n" + series + " ";
+  const auto at = file.find(start);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto* begin = file.data() + at + start.size();
+  double value = 0;
+  const auto [end, error] = std::from_chars(begin, file.data() + file.size(), value);
+  // A time of the year 9999 and beyond is none.
+  if (error != std::errc{} || !std::isfinite(value) || value < 0 || value > 2.5e11) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+Metrics::Metrics(std::string job, double limit) : job_{std::move(job)}, limit_{limit} {}
+
+void Metrics::carry_over(std::string_view file) {
+  const auto sample = [&](std::string_view name) {
+    return find_sample(file, fmt::format("cardvoid_{}{{job={}}}", name, label_value(job_)));
+  };
+  const auto time = [&](std::string_view name) -> std::optional<WallTime> {
+    const auto value = sample(name);
+    if (!value) return std::nullopt;
+    return WallTime{milliseconds{std::llround(*value * 1000)}};
+  };
+  last_success_ = std::max(last_success_, time("last_success_timestamp_seconds"));
+  if (const auto run = time("last_run_timestamp_seconds"); run > last_run_)
+    if (const auto code = sample("last_run_exit_code")) {
+      last_run_ = run;
+      last_exit_code_ = static_cast<int>(std::min(*code, 255.0));
+    }
+  paced_before_ = sample("rate_limit_wait_seconds_total").value_or(0);
+}
+
+Result<void> Metrics::load(ledger::Ledger& ledger) {
+  const auto totals = ledger.totals();
+  if (!totals) return totals.error();
+  const auto success = ledger.last_success();
+  if (!success) return success.error();
+  const auto runs = ledger.last_runs(1);
+  if (!runs) return runs.error();
+  const auto read = ledger.each_request([this](const ledger::EndedRequest& request) { count(request); });
+  if (!read) return read.error();
+  totals_ = *totals;
+  has_attempts_ = true;
+  last_success_ = std::max(last_success_, *success);
+  if (!runs->empty() && runs->front().ended_at > last_run_ && runs->front().exit_code) {
+    last_run_ = runs->front().ended_at;
+    last_exit_code_ = runs->front().exit_code;
+  }
+  return {};
+}
+
+void Metrics::count(const ledger::EndedRequest& request) {
+  ++attempts_[{request.endpoint, request.kind, code_of(request)}];
+  if (!request.sent) return;
+  auto& durations = durations_[{request.endpoint, request.kind}];
+  const auto took = std::chrono::duration<double>{request.latency}.count();
+  const auto bound = std::lower_bound(k_bounds.begin(), k_bounds.end(), took);
+  ++durations.counts[static_cast<std::size_t>(bound - k_bounds.begin())];
+  durations.sum += took;
+}
+
+void Metrics::count(const ledger::Attempt& attempt) {
+  const auto& outcome = attempt.outcome;
+  count({attempt.kind, attempt.endpoint, attempt.sent, outcome.http_status, model::to_text(outcome.kind),
+         attempt.latency});
+  if (attempt.sent) ++requests_;
+}
+
+void Metrics::move(model::Standing before, model::Standing after) {
+  if (!totals_) return;
+  const auto count_of = [this](model::Status status) -> std::int64_t& {
+    switch (status) {
+      case model::Status::in_flight: return totals_->in_flight;
+      case model::Status::invalidated: return totals_->invalidated;
+      case model::Status::rejected: return totals_->rejected;
+      case model::Status::unresolved: return totals_->unresolved;
+      case model::Status::pending: break;
+    }
+    return totals_->pending;
+  };
+  --count_of(before.status), ++count_of(after.status);
+  totals_->held += int{after.held} - int{before.held};
+}
+
+double Metrics::rate(Instant now) {
+  sent_at_.emplace_back(now, requests_);
+  while (sent_at_.size() > 2 && now - sent_at_[1].first > k_rate_span) sent_at_.pop_front();
+  const std::chrono::duration<double> span = now - sent_at_.front().first;
+  return span.count() > 0 ? static_cast<double>(requests_ - sent_at_.front().second) / span.count() : 0;
+}
+
+void Metrics::note(const dispatch::Snapshot& snapshot) {
+  paced_now_ = std::chrono::duration<double>{snapshot.held_by_pace}.count();
+}
+
+std::string Metrics::while_running(const dispatch::Snapshot& snapshot, Instant now) {
+  note(snapshot);
+  return text(&snapshot, rate(now));
+}
+
+std::string Metrics::at_end(std::string_view command, int exit_code, WallTime now) {
+  last_run_ = now;
+  last_exit_code_ = exit_code;
+  if (exit_code == 0 && command == "run") last_success_ = now;  // a reconcile that found no doubt is none
+  return text(nullptr, 0);
+}
+
+std::string Metrics::text(const dispatch::Snapshot* running, double rate) const {
+  const auto job = label_value(job_);
+  std::string text = "# Written by cardvoid.\n";
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help) {
+    return Family{text, name, type, help, job};
+  };
+  if (last_success_)
+    family("last_success_timestamp_seconds", "gauge",
+           "When a run ended last with every card confirmed invalid (exit code 0).")
+        .add(fmt::format("{:.3f}", seconds(*last_success_)));
+  if (last_run_)
+    family("last_run_timestamp_seconds", "gauge", "When the last run ended, or could not begin.")
+        .add(fmt::format("{:.3f}", seconds(*last_run_)));
+  if (last_exit_code_) family("last_run_exit_code", "gauge", "Its exit code.").add(*last_exit_code_);
+  family("run_in_progress", "gauge", "1 while a run is under way, rewritten every 15 s; else 0.")
+      .add(running ? 1 : 0);
+
+  if (totals_) {
+    auto rows = family("rows", "gauge", "Cards of the job by status.");
+    const std::pair<const char*, std::int64_t> counts[] = {{"pending", totals_->pending},
+                                                           {"in_flight", totals_->in_flight},
+                                                           {"invalidated", totals_->invalidated},
+                                                           {"rejected", totals_->rejected},
+                                                           {"unresolved", totals_->unresolved}};
+    for (const auto& [status, count] : counts) rows.add(count, fmt::format(",status=\"{}\"", status));
+    family("to_send_rows", "gauge", "Cards still to send.").add(totals_->to_send());
+    family("in_doubt_rows", "gauge",
+           "Cards that a request of ours may have changed, with no verified answer yet.")
+        .add(totals_->in_doubt());
+    family("held_rows", "gauge", "Cards in doubt that wait for a decision: `cardvoid retry`.")
+        .add(totals_->held);
+    family("refused_lines", "gauge", "Lines of the latest input that are no cards.").add(totals_->refused);
+  }
+
+  if (has_attempts_) {
+    auto attempts =
+        family("attempts_total", "counter",
+               "Requests that ended, over all runs: by HTTP status, or by a word where none counts.");
+    std::uint64_t throttled = 0;
+    for (const auto& [key, count] : attempts_) {
+      const auto& [endpoint, kind, code] = key;
+      attempts.add(count, fmt::format(",endpoint=\"{}\",kind=\"{}\",code={}", model::to_text(endpoint),
+                                      model::to_text(kind), label_value(code)));
+      if (code == "429") throttled += count;
+    }
+    family("throttled_total", "counter", "Answers with HTTP status 429, over all runs.").add(throttled);
+    auto durations = family("request_duration_seconds", "histogram",
+                            "From the first byte sent until the answer was read or given up, over all runs.");
+    for (const auto& [where, found] : durations_) {
+      const auto labels = fmt::format(",endpoint=\"{}\",kind=\"{}\"", model::to_text(where.first),
+                                      model::to_text(where.second));
+      std::uint64_t up_to_here = 0;
+      for (std::size_t i = 0; i < k_bounds.size(); ++i) {
+        up_to_here += found.counts[i];
+        durations.add(up_to_here, fmt::format("{},le=\"{}\"", labels, k_bounds[i]), "_bucket");
+      }
+      up_to_here += found.counts.back();
+      durations.add(up_to_here, labels + ",le=\"+Inf\"", "_bucket");
+      durations.add(fmt::format("{:.6f}", found.sum), labels, "_sum");
+      durations.add(up_to_here, labels, "_count");
+    }
+  }
+  family("rate_limit_wait_seconds_total", "counter",
+         "Time in which a card was at hand and only the limit kept it, over all runs.")
+      .add(fmt::format("{:.3f}", paced_before_ + paced_now_));
+  family("rate_requests_per_second", "gauge", "Requests of the last minute; 0 when no run is under way.")
+      .add(fmt::format("{:.3f}", rate));
+  family("limit_requests_per_second", "gauge", "Allowed at present: below the job's limit after a 429.")
+      .add(running ? running->rate : limit_);
+  if (running) {
+    using State = dispatch::EndpointHealth::State;
+    auto serves =
+        family("endpoint_serves", "gauge", "1: requests go there; 0: it has failed and waits for a probe.");
+    serves.add(running->primary == State::closed ? 1 : 0, ",endpoint=\"primary\"");
+    serves.add(running->backup == State::closed ? 1 : 0, ",endpoint=\"backup\"");
+    family("in_flight_requests", "gauge", "Sent and not answered.").add(running->in_flight);
+    family("waiting_rows", "gauge", "Cards that wait to be tried again.").add(running->waiting);
+  }
+  return text;
+}
+
+}  // namespace cardvoid::report

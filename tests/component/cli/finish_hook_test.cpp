@@ -1,0 +1,106 @@
+// The program of results.on_finish, misbehaving. Its patience is shorter here than a run's.
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cardvoid/base/file.hpp>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <ostream>
+
+#include "finish_hook.hpp"
+
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace std::chrono_literals;
+
+  namespace {
+
+  // A folder with a hook in it; what the console said goes to a file there.
+  class Place {
+   public:
+    explicit Place(const std::string& script) {
+      char name[] = "/tmp/cardvoid_hook_XXXXXX";
+      REQUIRE(::mkdtemp(name));
+      dir = name;
+      REQUIRE(write_private_file(dir / "hook.sh", script).has_value());
+      ::chmod((dir / "hook.sh").c_str(), 0700);
+      std::signal(SIGPIPE, SIG_IGN);  // as the program has it
+    }
+    ~Place() { std::filesystem::remove_all(dir); }
+
+    std::string run(std::string_view summary, milliseconds patience = 20s) {
+      std::fflush(stderr);
+      const FileDescriptor kept{::dup(2)};
+      {
+        const FileDescriptor log{
+            ::open((dir / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+        ::dup2(log.get(), 2);
+      }
+      cli::Options options;
+      cli::Console console{options};
+      cli::run_hook(console, dir / "hook.sh", dir, summary, 75, patience);
+      ::dup2(kept.get(), 2);
+      return read("log");
+    }
+    std::string read(const char* name) const {
+      return read_file(dir / name, 1 << 26, Errc::no_input).value();
+    }
+
+    std::filesystem::path dir;
+  };
+
+  }  // namespace
+
+  TEST_CASE("on_finish: gets its summary whole and in its folder and its words become log lines") {
+    Place place{"#!/bin/sh\ncat >got; echo said; echo \"exit $CARDVOID_EXIT_CODE\" >&2; printf unended\n"};
+    const std::string summary(300'000, 'x');  // more than a pipe holds
+    const auto log = place.run(summary);
+    CHECK(place.read("got") == summary);
+    CHECK(log == "on_finish: said\non_finish: exit 75\non_finish: unended\n");
+  }
+
+  TEST_CASE("on_finish: one that does not read is no broken pipe to us") {
+    Place place{"#!/bin/sh\nexec 0<&-\nexit 0\n"};
+    CHECK(place.run(std::string(300'000, 'x')) == "");
+  }
+
+  TEST_CASE("on_finish: one that hangs is ended with what it has started") {
+    Place place{"#!/bin/sh\ntrap '' TERM\nsleep 300 &\necho $! >child\nwait\nsleep 300\n"};
+    const auto begun = std::chrono::steady_clock::now();
+    const auto log = place.run("{}", 300ms);
+    CHECK(std::chrono::steady_clock::now() - begun < 15s);
+    CHECK(log.find("did not end within 300ms and was ended") != std::string::npos);
+    const auto child = std::stoi(place.read("child"));
+    // Gone, or a zombie that nobody has waited for yet.
+    const auto state = read_file(fmt::format("/proc/{}/stat", child), 4096, Errc::no_input);
+    CHECK((!state || state->find(") Z ") != std::string::npos));
+  }
+
+  TEST_CASE("on_finish: one that leaves somebody behind who holds its output is not waited for") {
+    Place place{"#!/bin/sh\nsleep 30 &\necho $! >child\necho done\n"};
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(place.run("{}") == "on_finish: done\n");
+    CHECK(std::chrono::steady_clock::now() - begun < 10s);
+    ::kill(std::stoi(place.read("child")), SIGKILL);
+  }
+
+  TEST_CASE("on_finish: one that fails is a warning that says how") {
+    CHECK(Place{"#!/bin/sh\nexit 3\n"}.run("{}").find("ended with exit code 3; the job's exit code stays") !=
+          std::string::npos);
+    CHECK(Place{"#!/bin/sh\nkill -9 $$\n"}.run("{}").find("was ended by SIGKILL") != std::string::npos);
+    CHECK(Place{"echo no interpreter\n"}.run("{}").find("#!/bin/sh?") != std::string::npos);
+    CHECK(Place{"#!/no/such/shell\n"}.run("{}").find("cannot be started: No such file") != std::string::npos);
+  }
+
+  TEST_CASE("on_finish: what it writes without end is cut into lines") {
+    Place place{"#!/bin/sh\nhead -c 5000 /dev/zero | tr '\\0' a\n"};
+    const auto log = place.run("{}");
+    CHECK(log.size() > 5000);
+    CHECK(log.find(std::string(2001, 'a')) == std::string::npos);
+  }
+}
