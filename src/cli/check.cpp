@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "finish_hook.hpp"
 #include "results.hpp"
 #include "space.hpp"
 #include "time_zone.hpp"
@@ -242,6 +243,23 @@ Finding space_line(const model::Job& job, const InputFacts& input, const Results
   return space->available_bytes < space->prudent_bytes ? warning(subject, text) : fine(subject, text);
 }
 
+// ---- who is told ----
+
+Finding hook_line(const model::Job& job) {
+  const std::string subject = "on_finish";
+  const auto& program = job.results.on_finish;
+  if (const auto ready = check_hook(program); !ready) return fault(subject, ready.error());
+  return fine(subject, program.string());
+}
+
+Finding metrics_line(const model::Job& job) {
+  const std::string subject = "metrics_file";
+  const auto& file = job.results.metrics_file;
+  const auto folder = std::filesystem::absolute(file).parent_path();
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return fine(subject, file.string());
+  return warning(subject, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
+}
+
 // ---- the answer ----
 
 struct LevelWords {
@@ -308,6 +326,8 @@ int check(Console& console) {
   const auto results = look_at_results(console, *job, findings);
   if (job->safety.max_rows) findings.push_back(cap_line(*job, input, results));
   findings.push_back(space_line(*job, input, results));
+  if (!job->results.metrics_file.empty()) findings.push_back(metrics_line(*job));
+  if (!job->results.on_finish.empty()) findings.push_back(hook_line(*job));
   show();
   look_at_platform(
       *job,

@@ -415,7 +415,6 @@ Snapshot Dispatcher::snapshot(Instant now) const {
   for (const auto& lane : lanes_) {
     s.rate += lane.pace->rate(now);
     s.paused_by_429 = s.paused_by_429 || lane.pace->paused(now);
-    s.shared_with = std::max(s.shared_with, lane.pace->shared_with());
   }
   if (!is_canary_over()) s.canary = settings_.canary, s.canary_passed = canary_passed_;
   s.primary = health_.state(model::Endpoint::primary);

@@ -43,6 +43,11 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
   if (budget_.exhausted())
     reasons.push_back({"platform_errors", "hardly any new row, since the platform answers with errors",
                        now.wall - budget_.exhausted_for(now.steady)});
+  std::size_t others = 0;
+  for (const auto& lane : lanes_) others = std::max(others, lane.pace->shared_with());
+  if (others > 0)
+    reasons.push_back(
+        {"shared", fmt::format("shares the limit with {} other run{}", others, others == 1 ? "" : "s")});
   if (rate_set_)
     reasons.push_back({"rate_set",
                        fmt::format("{:g} requests/s set by {}", requests_per_second_, rate_set_->by),

@@ -33,6 +33,8 @@ constexpr std::chrono::nanoseconds k_most_head_start = 5ms, k_least_head_start =
 // The lock is held for microseconds. Somebody may be suspended while holding it: then others look again.
 constexpr int k_lock_tries = 50;
 constexpr auto k_look_again = 1ms;
+// Requests that have left later than this have left in another boot.
+constexpr auto k_most_early = 1s;
 // A memory that puts the next request later than this is no memory.
 constexpr auto k_most_ahead = 24h;
 constexpr std::size_t k_most_sent = 1'000'000, k_participants = 16;
@@ -160,7 +162,8 @@ SharedPace::SharedPace(Settings settings, FileDescriptor file, Instant now)
       own_{settings_.requests_per_second},
       all_{settings_.requests_per_second},
       participants_(k_participants),
-      last_now_{now} {}
+      last_now_{now},
+      boot_id_{as_stored(settings_.boot_id)} {}
 
 SharedPace::~SharedPace() {
   if (!file_) return;
@@ -267,10 +270,20 @@ bool SharedPace::read(Instant now) {
                        size >= sizeof stored + stored.sent * sizeof(std::int64_t) &&
                        as_instant(stored.schedule) < now + k_most_ahead &&
                        as_instant(stored.held_until) < now + k_most_ahead;
-  const bool is_of_this_boot = is_ours && stored.boot_id == as_stored(settings_.boot_id);
+  // Where /proc is hidden, as from a sandboxed service, the times themselves must tell.
+  const bool may_be_of_this_boot = stored.boot_id == as_stored(settings_.boot_id) ||
+                                   stored.boot_id == as_stored({}) || settings_.boot_id.empty();
   participants_.assign(k_participants, {});
   dispatch::Pacer::Memory memory;
-  if (is_of_this_boot) {
+  const auto time_at = [&](std::size_t i) {
+    std::int64_t at = 0;
+    std::memcpy(&at, buffer_.data() + sizeof stored + i * sizeof at, sizeof at);
+    return as_instant(at);
+  };
+  const bool is_past = stored.sent == 0 || !is_ours || time_at(stored.sent - 1) < now + k_most_early;
+  boot_id_ = as_stored(settings_.boot_id);
+  if (is_ours && may_be_of_this_boot && is_past) {
+    if (settings_.boot_id.empty()) boot_id_ = stored.boot_id;
     for (std::size_t i = 0; i < k_participants; ++i) {
       const auto& from = stored.participants[i];
       participants_[i] = {from.id, from.limit, as_instant(from.seen), as_instant(from.taken),
@@ -283,11 +296,7 @@ bool SharedPace::read(Instant now) {
     memory.throttled_rate = stored.throttled_rate;
     memory.mean_ns = stored.mean_ns, memory.deviation_ns = stored.deviation_ns;
     memory.measured = stored.measured != 0;
-    for (std::size_t i = 0; i < stored.sent; ++i) {
-      std::int64_t at = 0;
-      std::memcpy(&at, buffer_.data() + sizeof stored + i * sizeof at, sizeof at);
-      memory.sent.push_back(as_instant(at));
-    }
+    for (std::size_t i = 0; i < stored.sent; ++i) memory.sent.push_back(time_at(i));
   } else if (size > 0 && !is_ours) {
     memory.schedule = now + own_.window();  // whatever was sent lately is unknown
   }
@@ -317,7 +326,7 @@ bool SharedPace::write() {
   Stored stored{};
   const auto& memory = all_.memory();
   stored.magic = k_magic;
-  stored.boot_id = as_stored(settings_.boot_id);
+  stored.boot_id = boot_id_;
   stored.schedule = as_number(memory.schedule);
   stored.held_until = as_number(memory.held_until);
   stored.paused_until = as_number(memory.paused_until);
@@ -373,7 +382,7 @@ std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
   };
   const auto folder = state_folder();
   if (!folder) return unshared(folder.error().what), std::move(paces);
-  std::string boot_id = "unknown";
+  std::string boot_id;
   if (auto text = read_file("/proc/sys/kernel/random/boot_id", 100, Errc::io)) boot_id = std::move(*text);
   std::random_device random;
   for (const auto& brand : brands) {

@@ -107,7 +107,6 @@ struct Snapshot {
   int waiting = 0;    // for their back-off to end
   double rate = 0;    // allowed at present, requests/s, over all lanes
   bool paused_by_429 = false;
-  std::size_t shared_with = 0;  // other runs that want requests of the same quotas
   int canary = 0,
       canary_passed = 0;  // rows that go one by one, and how many are through; 0: the pace is open
   EndpointHealth::State primary{}, backup{};

@@ -8,6 +8,7 @@
 // still counts.
 
 #include <algorithm>
+#include <array>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
@@ -39,8 +40,9 @@ class SharedPace final : public dispatch::Pace {
   struct Settings {
     std::filesystem::path file;      // made when missing, 0600, and its folders
     double requests_per_second = 5;  // this run's
-    std::string boot_id;             // of the steady clock: what another boot left means nothing
-    std::uint64_t participant = 0;   // random, other than those of other runs
+    // Of the steady clock, at most 40 characters: what another boot left means nothing. Empty: not known.
+    std::string boot_id;
+    std::uint64_t participant = 0;                 // random, other than those of other runs
     std::function<void(const std::string&)> warn;  // called once, when the file cannot be used any more:
                                                    // from then on this run is paced by itself
   };
@@ -95,6 +97,7 @@ class SharedPace final : public dispatch::Pace {
   std::vector<std::function<void(dispatch::Pacer&)>> untold_;
   Instant look_again_{};  // the file was locked
   Instant last_now_;
+  std::array<char, 40> boot_id_;
   std::vector<char> buffer_;
 };
 

@@ -197,6 +197,17 @@ TEST_SUITE("component") {
     CHECK(rig.begin(0.01, "another boot").next_at() <= rig.now);
   }
 
+  TEST_CASE("shared pace: where the boot is not known the times tell") {
+    Rig rig;
+    rig.begin(0.01);
+    rig.send_for(1s, {0});
+    CHECK(rig.begin(0.01, "").next_at() > rig.now + 90s);  // a sandboxed service beside a plain run
+    CHECK(rig.begin(0.01).next_at() > rig.now + 90s);
+    rig.runs.clear();
+    rig.now -= 4h;  // the machine was started anew
+    CHECK(rig.begin(0.01, "").next_at() <= rig.now);
+  }
+
   TEST_CASE("shared pace: a file that holds something else costs one window and no more") {
     Rig rig;
     std::filesystem::create_directories(rig.file.parent_path());
