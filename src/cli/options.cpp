@@ -324,7 +324,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   with_job(command("stop", "Ends the run under way: nothing new is sent, what is in flight is settled",
                    "cardvoid stop gold.toml", k_steer_help));
   std::string rate;
-  with_job(command("rate", "Sets the pace of the run under way, up to what its job allows",
+  with_job(command("rate", "Sets the pace of the run under way, until it ends",
                    "cardvoid rate gold.toml 2.5", k_steer_help))
       ->add_option("N", rate, "Requests/s, may be fractional")
       ->required();

@@ -20,11 +20,10 @@ void Dispatcher::resume(Instant now) {
 }
 
 void Dispatcher::set_rate(double requests_per_second, Steered by, Instant now) {
-  const auto rate = std::min(requests_per_second, settings_.requests_per_second);
-  requests_per_second_ = rate;
-  for (auto& lane : lanes_) lane.pace->set_limit(rate, now);
+  requests_per_second_ = requests_per_second;
+  for (auto& lane : lanes_) lane.pace->set_limit(requests_per_second, now);
   rate_set_.reset();
-  if (rate < settings_.requests_per_second) rate_set_ = std::move(by);
+  if (requests_per_second != settings_.requests_per_second) rate_set_ = std::move(by);
 }
 
 std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {

@@ -8,7 +8,7 @@ namespace cardvoid::run {
 
 namespace {
 
-constexpr double k_least_rate = 0.001;  // as limits.requests_per_second
+constexpr double k_least_rate = 0.001, k_most_rate = 10'000;  // as limits.requests_per_second
 
 std::string words_for_flight(int in_flight) {
   return in_flight > 0
@@ -61,20 +61,17 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, st
                             words_for_flight(dispatcher_.snapshot(now.steady).in_flight));
       break;
     case Steering::rate:
-      if (steering.requests_per_second > limit_)
+      if (!(steering.requests_per_second >= k_least_rate && steering.requests_per_second <= k_most_rate))
         return answer(static_cast<int>(Errc::usage),
-                      fmt::format("{:g} requests/s is above the {:g} that the job allows "
-                                  "(limits.requests_per_second); nothing was changed, {:g} holds",
-                                  steering.requests_per_second, limit_, dispatcher_.requests_per_second()));
-      if (!(steering.requests_per_second >= k_least_rate))
-        return answer(
-            static_cast<int>(Errc::usage),
-            fmt::format("expected {} to {:g} requests/s; to send nothing use cardvoid pause; nothing "
-                        "was changed, {:g} holds",
-                        k_least_rate, limit_, dispatcher_.requests_per_second()));
+                      fmt::format("expected {} to {} requests/s; to send nothing use cardvoid pause; nothing "
+                                  "was changed, {:g} holds",
+                                  k_least_rate, k_most_rate, dispatcher_.requests_per_second()));
       dispatcher_.set_rate(steering.requests_per_second, {by, now.wall}, now.steady);
-      message = fmt::format("{:g} requests/s from now on until the run ends (the job allows {:g}){}",
-                            dispatcher_.requests_per_second(), limit_, pause_goes_on());
+      message =
+          fmt::format("{:g} requests/s from now on until the run ends (the job says {:g}{}){}",
+                      dispatcher_.requests_per_second(), limit_,
+                      steering.requests_per_second > limit_ ? ": above it the platform may answer 429" : "",
+                      pause_goes_on());
       break;
   }
   const auto told = answer(0, message);

@@ -242,7 +242,7 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
   if (good) {
     for (const auto& each : std::exchange(untold_, {})) each(all_);
     auto& mine = self();
-    mine.limit = settings_.requests_per_second;
+    mine.limit = own_limit();
     mine.seen = last_now_;
     change(mine);
     good = write();
@@ -307,7 +307,7 @@ bool SharedPace::read(Instant now) {
 }
 
 void SharedPace::count_others(Instant now) {
-  greatest_limit_ = settings_.requests_per_second;
+  greatest_limit_ = own_limit();
   present_ = wanting_ = 0, turn_ = 0;
   const auto my_last = self().taken;
   for (const auto& other : participants_) {

@@ -151,7 +151,7 @@ class Dispatcher {
   void pause(Steered by);
   // Patience with a platform in trouble begins anew.
   void resume(Instant now);
-  // Requests/s of each lane. At most the settings' own, which is why a higher one is never exceeded.
+  // Requests/s of each lane, above the settings' own too: whoever says so knows of a higher limit.
   void set_rate(double requests_per_second, Steered by, Instant now);
   const std::optional<Steered>& paused() const { return paused_; }
   double requests_per_second() const { return requests_per_second_; }

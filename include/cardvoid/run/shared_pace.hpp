@@ -83,6 +83,8 @@ class SharedPace final : public dispatch::Pace {
   bool write();
   void count_others(Instant now);
   Participant& self();
+  // One that was steered to less still has the others go up to what its job says.
+  double own_limit() const { return std::max(settings_.requests_per_second, own_.limit()); }
   std::chrono::nanoseconds head_start() const;
   void give_up(const std::string& why);
 

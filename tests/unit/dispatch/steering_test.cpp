@@ -214,13 +214,18 @@ TEST_SUITE("unit") {
     CHECK(run.elapsed() < 5s);
   }
 
-  TEST_CASE("steering: a rate above the settings' own is cut to it") {
-    VirtualRun run{{}};
-    run.given_rows(50);
-    run.dispatcher.set_rate(500, alice(run), run.now.steady);
-    CHECK(run.dispatcher.requests_per_second() == 5);
-    CHECK(kinds(run).empty());
-    CHECK_FALSE(run.run().stopped);  // and checks the pace
+  TEST_CASE("steering: a rate above the settings' own holds and is said") {
+    Settings settings;
+    settings.requests_per_second = 5;
+    settings.max_in_flight = 100;
+    VirtualRun run{settings};
+    run.highest_rate = 50;
+    run.given_rows(500);
+    run.dispatcher.set_rate(50, alice(run), run.now.steady);
+    CHECK(run.dispatcher.requests_per_second() == 50);
+    CHECK(kinds(run) == Kinds{"rate_set"});
+    CHECK_FALSE(run.run().stopped);
+    CHECK(run.elapsed() < 20s);
   }
 
   TEST_CASE("steering: however rates and pauses alternate the platform never sees more than its limit") {

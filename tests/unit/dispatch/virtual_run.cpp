@@ -317,7 +317,8 @@ void VirtualRun::check_canary(const action::Prepare& prepare) const {
 
 // At most ceil(R) requests reach the platform in any second, for each lane.
 void VirtualRun::check_pace() const {
-  const auto most = static_cast<std::size_t>(std::ceil(settings_.requests_per_second));
+  const auto most =
+      static_cast<std::size_t>(std::ceil(std::max(settings_.requests_per_second, highest_rate)));
   std::map<Lane, std::vector<Instant>> arrivals;
   for (const auto& sent : sends)
     if (sent.outcome != connection_closed) arrivals[sent.lane].push_back(sent.arrived);

@@ -100,6 +100,7 @@ class VirtualRun {
 
   // --- to look at afterwards, or during ---
   Dispatcher dispatcher;
+  double highest_rate = 0;  // that it was steered to
   std::map<RowId, Row> rows;
   std::vector<Sent> sends;
   std::vector<Notice> notices;
