@@ -198,15 +198,16 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   if (confirmed != std::exchange(flight.confirmed, confirmed)) counts_.confirmed += confirmed ? 1 : -1;
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
   if (ruling.finished && ruling.status == model::Status::unresolved) ++counts_.unresolved;
-  auto trip = dispatcher_.trip();
-  counts_.canary = trip ? 0 : dispatcher_.canary_passed();
-  if (std::exchange(tripped_, trip.has_value())) trip.reset();  // is on record
+  counts_.canary = dispatcher_.trip() ? 0 : dispatcher_.canary_passed();
   if (events_.attempt) events_.attempt(attempt, flight.row.card);
+  // Before the row that caused it: a crash in between shall not forget that the next run needs a canary.
+  if (dispatcher_.trip() && !std::exchange(tripped_, true))
+    doors_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {
+      return ledger.save_trip(run, trip);
+    });
   doors_.store.submit(
-      [attempt, ruling, run = run_, counts = counts_, trip](ledger::Ledger& ledger) -> Result<void> {
+      [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
-        if (trip)
-          if (const auto saved = ledger.save_trip(run, *trip); !saved) return saved;
         return ledger.save_counts(run, counts);
       });
   if (ruling.finished) flights_.erase(row);
