@@ -27,19 +27,18 @@ namespace cardvoid::cli {
 
 namespace {
 
-constexpr std::size_t k_least_fingerprint_digits = 8;
+constexpr std::size_t k_least_fingerprint_digits = 8, k_fingerprint_digits = 64;
 
 // Before anything is read or written: without a terminal to ask on, the command line must say yes.
 Result<void> require_consent(const Options& o) {
   if (o.command == "reconcile" || o.yes) return {};
   if (!o.confirm.empty()) {
-    if (o.confirm.size() < k_least_fingerprint_digits ||
+    if (o.confirm.size() < k_least_fingerprint_digits || o.confirm.size() > k_fingerprint_digits ||
         o.confirm.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
       return Error{
           Errc::usage,
-          fmt::format(
-              "--confirm {}: expected at least {} digits of the fingerprint that `cardvoid plan` prints",
-              o.confirm, k_least_fingerprint_digits)};
+          fmt::format("--confirm {}: expected {} to {} digits of the fingerprint that `cardvoid plan` prints",
+                      o.confirm, k_least_fingerprint_digits, k_fingerprint_digits)};
     return {};
   }
   if (::isatty(STDIN_FILENO)) return {};
