@@ -28,11 +28,11 @@ std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
 
 std::string words_for_end(const Plan& plan, const model::Job& job) {
   if (plan.totals.to_send() == 0) return {};
-  const auto hours =
-      job.safety.window ? fmt::format(" in the window {}", dispatch::to_text(*job.safety.window)) : "";
   const auto end = end_of(plan, job);
-  return end ? fmt::format(", until {} if it began now{}", format_local(*end), hours)
-             : fmt::format(", more than a year{}", hours);
+  if (!job.safety.window) return fmt::format(", until {} if it began now", format_local(*end));
+  return fmt::format(", {} in every window {} from now on",
+                     end ? "until " + format_local(*end) : "more than a year",
+                     dispatch::to_text(*job.safety.window));
 }
 
 std::string cause_line(const ledger::RefusedCause& cause) {

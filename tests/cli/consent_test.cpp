@@ -150,6 +150,19 @@ TEST_SUITE("cli") {
     CHECK(ended.out.find("Type the number") == std::string::npos);
   }
 
+  TEST_CASE("consent: the question is on the terminal also when standard error goes to a file") {
+    const auto stage = stage_of_twelve();
+    stage.write("errors", "");
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    terminal.error_to = (stage.dir / "errors").string();
+    Program program{stage.words("run", {}), terminal};
+    program.wait_for_words("number of cards (12)");
+    program.type("12\n");
+    CHECK(program.wait().exit_code == 0);
+    CHECK(stage.read("errors").find("number of cards (12)") != std::string::npos);
+  }
+
   TEST_CASE("consent: safety.acknowledge is required and stands in the runs view") {
     const auto stage = stage_of_twelve();
     const auto without = outside::run({"run", stage.job_with("acknowledge = ", "# acknowledge = "), "--yes"});

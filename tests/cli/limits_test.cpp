@@ -205,7 +205,7 @@ TEST_SUITE("cli") {
     const auto opens = window.substr(window.find('"') + 1, 3);
     const auto plan = stage.run("plan", {"--set", window, "--set", "safety.timezone=UTC"});
     CHECK(plan.exit_code == 0);
-    CHECK(has(plan.out, " " + opens + "00 +0000 if it began now in the window " + opens + "00-"));
+    CHECK(has(plan.out, " " + opens + "00 +0000 in every window " + opens + "00-"));
     const auto answer = stage.run("plan", {"--json", "--set", window, "--set", "safety.timezone=UTC"});
     const auto at = answer.out.find("\"would_end_at\":\"");
     REQUIRE(at != std::string::npos);
