@@ -305,7 +305,11 @@ std::string json_line(const Findings& findings, int exit_code) {
 int check(Console& console) {
   const auto& options = console.options();
   const auto job = job::load(options.job_file, options.overrides);
-  if (!job) return console.fail(job.error());
+  if (!job) {
+    const int code = console.fail(job.error());
+    if (options.json) (void)console.answer(json_line({fault("job", job.error())}, code));
+    return code;
+  }
   Findings findings{fine("job", job->file.string())};
   std::size_t shown = 0;
   bool is_written = true;

@@ -38,6 +38,12 @@ std::string differences(const ledger::PlanChange& change) {
   say(change.held, "less: held since, for contradictory or unknown answers");
   say(change.is_protected, "less: safety.protect names them now");
   say(change.conflicts, "less: the input names another openid or reason now", change.rows_in_conflict);
+  // Why then is it not just carried on with?
+  if (change.added + change.returned == 0)
+    text +=
+        "\n  no row is new; the rest of a plan needs no other word only where a run began with its "
+        "--confirm, "
+        "and since then neither `cardvoid retry` nor the end of a conflict or a protection put rows back";
   return text;
 }
 

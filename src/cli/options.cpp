@@ -197,6 +197,17 @@ CLI::Validator expect(const char* what, bool (*fits)(double)) {
           ""};
 }
 
+// CLI11 would take what is too large for the greatest number there is: no limit at all.
+CLI::Validator whole_number_of_rows() {
+  return {[](const std::string& text) {
+            std::int64_t number = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+            const bool good = error == std::errc{} && end == text.data() + text.size() && number >= 1;
+            return good ? std::string{} : "expected a whole number of rows, 1 or more";
+          },
+          ""};
+}
+
 // An option that takes one of a few words.
 template <class T>
 void choice(CLI::App& app, const char* name, const char* description, const char* type, T& into,
@@ -281,7 +292,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
           ->type_name("FINGERPRINT");
   run->add_flag("--yes", o.yes, "Send without asking")->excludes(confirm);
   run->add_option("--limit", o.limit, "Take up at most N rows in this run")
-      ->check(expect("expected 1 or more", [](double number) { return number >= 1; }))
+      ->check(whole_number_of_rows())
       ->type_name("N");
   run->add_flag("--dry-run", o.dry_run, "Same as plan");
   for (auto* importing : {planning, run})

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <ctime>
+#include <optional>
 
 #include "plan.hpp"
 
@@ -17,16 +19,21 @@ using report::grouped;
 
 constexpr std::size_t k_most_templates_in_text = 20;
 
-// "2026-11-25 14:02 CST", in the time zone of this machine.
-std::string local_time(WallTime time) {
-  const auto seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm local{};
-  char text[64];
-  ::localtime_r(&seconds, &local);
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &local)};
+// If it began as soon as the window lets it; nullopt: not within a year.
+std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
+  const auto now = plan.imported.finished_at;
+  if (!job.safety.window) return now + plan.needed;
+  return dispatch::Window{*job.safety.window, local_minute}.end_of(now, plan.needed);
 }
 
-WallTime end_of(const Plan& plan) { return plan.imported.finished_at + plan.needed; }
+std::string words_for_end(const Plan& plan, const model::Job& job) {
+  if (plan.totals.to_send() == 0) return {};
+  const auto end = end_of(plan, job);
+  if (!job.safety.window) return fmt::format(", until {} if it began now", format_local(*end));
+  return fmt::format(", {} in every window {} from now on",
+                     end ? "until " + format_local(*end) : "more than a year",
+                     dispatch::to_text(*job.safety.window));
+}
 
 std::string cause_line(const ledger::RefusedCause& cause) {
   auto text = fmt::format("  {:>16}  {} (line{}", grouped(cause.count), cause.cause,
@@ -150,8 +157,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
     text += fmt::format("  openid {} has at least {} of the cards\n", mask(openid), grouped(cards));
   text +=
       fmt::format("to send {} at {:g} requests/s: {}{}\n", grouped(t.to_send()),
-                  job.limits.requests_per_second, humanize_duration(plan.needed),
-                  t.to_send() > 0 ? fmt::format(", until {} if it began now", local_time(end_of(plan))) : "");
+                  job.limits.requests_per_second, humanize_duration(plan.needed), words_for_end(plan, job));
   if (const auto most = job.safety.max_rows; most && t.to_send() > *most)
     text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*most));
   return text + fmt::format("fingerprint {}\n", plan.fingerprint);
@@ -159,6 +165,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
 
 std::string plan_json(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
+  const auto end = end_of(plan, job);
   return boost::json::serialize(
       boost::json::object{{"job", job.name},
                           {"source", plan.imported.source},
@@ -190,7 +197,7 @@ std::string plan_json(const Plan& plan, const model::Job& job) {
                           {"frequent_openids", as_array(plan.survey.frequent_openids)},
                           {"requests_per_second", job.limits.requests_per_second},
                           {"seconds_needed", plan.needed.count() / 1000},
-                          {"would_end_at", format_rfc3339(end_of(plan))},
+                          {"would_end_at", end ? boost::json::value(format_rfc3339(*end)) : nullptr},
                           {"fingerprint", plan.fingerprint}});
 }
 

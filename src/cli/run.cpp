@@ -27,19 +27,18 @@ namespace cardvoid::cli {
 
 namespace {
 
-constexpr std::size_t k_least_fingerprint_digits = 8;
+constexpr std::size_t k_least_fingerprint_digits = 8, k_fingerprint_digits = 64;
 
 // Before anything is read or written: without a terminal to ask on, the command line must say yes.
 Result<void> require_consent(const Options& o) {
   if (o.command == "reconcile" || o.yes) return {};
   if (!o.confirm.empty()) {
-    if (o.confirm.size() < k_least_fingerprint_digits ||
+    if (o.confirm.size() < k_least_fingerprint_digits || o.confirm.size() > k_fingerprint_digits ||
         o.confirm.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
       return Error{
           Errc::usage,
-          fmt::format(
-              "--confirm {}: expected at least {} digits of the fingerprint that `cardvoid plan` prints",
-              o.confirm, k_least_fingerprint_digits)};
+          fmt::format("--confirm {}: expected {} to {} digits of the fingerprint that `cardvoid plan` prints",
+                      o.confirm, k_least_fingerprint_digits, k_fingerprint_digits)};
     return {};
   }
   if (::isatty(STDIN_FILENO)) return {};
@@ -60,6 +59,16 @@ Result<void> confirm_by_fingerprint(const Options& o, const Plan& plan, ledger::
   return another_plan(o.confirm, plan, ledger);
 }
 
+// Also where standard error goes to a file: who does not see the question would take the run for a slow one.
+void ask(const std::string& question) {
+  put(stderr, question);
+  if (::isatty(STDERR_FILENO)) return;
+  if (std::FILE* const terminal = std::fopen("/dev/tty", "we")) {
+    put(terminal, question);
+    std::fclose(terminal);
+  }
+}
+
 Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
   if (job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows)
     return Error{Errc::bad_input,
@@ -67,8 +76,8 @@ Result<void> confirm(const Options& o, const Plan& plan, const model::Job& job, 
                              plan.totals.to_send(), *job.safety.max_rows)};
   if (o.yes || plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
-  put(stderr, fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
-                          plan_text(plan, job), plan.totals.to_send()));
+  ask(fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
+                  plan_text(plan, job), plan.totals.to_send()));
   std::string typed;
   if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
   if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};

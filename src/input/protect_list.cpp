@@ -18,6 +18,14 @@ constexpr std::array<std::string_view, 4> k_columns{"code", "card_id", "openid",
 constexpr std::string_view k_wanted =
     "expected a header with at least one of code, card_id, openid and brand_id";
 
+// "Open ID" and "openId" are "openid": whoever writes so means our column.
+std::string as_meant(std::string_view name) {
+  std::string text;
+  for (const char c : name)
+    if (c != ' ' && c != '_' && c != '-') text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
 using Indices = std::array<std::optional<std::size_t>, k_columns.size()>;
 
 class Protections final : public ProtectList {
@@ -87,6 +95,13 @@ class Protections final : public ProtectList {
         indices[column] = at;
       }
     }
+    // Other columns are of no matter; but what was meant for one of ours would protect nobody.
+    for (std::size_t at = 0; at < names.size(); ++at)
+      for (const auto column : k_columns)
+        if (as_meant(names[at]) == as_meant(column) &&
+            std::find(indices.begin(), indices.end(), std::optional{at}) == indices.end())
+          return Error{Errc::bad_input, fmt::format("the column \"{}\" would be ignored; did you mean {}?",
+                                                    names[at], column)};
     return indices;
   }
 

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 // Before that a run's own pace is a guess.
 constexpr std::int64_t k_least_settled = 100;
 constexpr milliseconds k_least_elapsed = 10s;
+constexpr std::size_t k_most_templates = 1000;  // told apart where the limit is each brand's
 
 std::string host_name() {
   char name[256] = "";
@@ -49,15 +50,19 @@ int standing_after(const Order& order, const ledger::Totals& totals) {
 }
 
 // What a soft stop leaves, and how long that takes at the pace that this run had.
-std::string words_for_rest(const model::Job& job, const Order& order, const Report& report, std::size_t lanes,
-                           WallTime now) {
+std::string words_for_rest(const model::Job& job, const Order& order, const Report& report,
+                           ledger::Ledger& ledger, WallTime now) {
   const auto& counts = report.counts;
   const auto left = order.read_back_only ? report.totals.in_doubt() : report.totals.to_send();
   if (left == 0) return {};
-  auto pace = job.limits.requests_per_second * static_cast<double>(lanes);
+  auto pace = job.limits.requests_per_second;
+  if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
+    // The brand that has most left ends last, and the others do not speed it up.
+    if (const auto survey = ledger.survey(k_most_templates); survey && survey->most_to_send_of_a_brand > 0)
+      pace *= static_cast<double>(left) / static_cast<double>(survey->most_to_send_of_a_brand);
   const auto settled = counts.confirmed + counts.rejected;
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
-    pace = static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count());
+    pace = std::min(pace, static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count()));
   Rest rest{left, pace, milliseconds{static_cast<std::int64_t>(static_cast<double>(left) / pace * 1000)}};
   const auto window = order.read_back_only ? std::nullopt : job.safety.window;
   return "; " + words_for(rest, window, now);
@@ -94,7 +99,6 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
       ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
                         job.safety.acknowledge, order.fingerprint, order.confirmed});
   if (!run) return failed(run.error());
-  const auto lanes = cursors.size();
   const auto passed = ledger.canary_passed();
   if (!passed) return failed(passed.error());
   Runner runner{job,
@@ -122,10 +126,11 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   const bool is_soft = report.stopped && (report.stopped->code == Errc::stopped || report.trip);
   const bool early = report.stopped && (!is_soft || standing == static_cast<int>(Errc::stopped));
   report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;
+  if (is_soft && !early && !report.trip) report.stopped.reset();
   const auto now = doors.loop.now();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
   if (report.stopped && report.stopped->code == Errc::stopped)
-    report.stopped->what += words_for_rest(job, order, report, lanes, now.wall);
+    report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
   const auto closed =
       ledger.end_run(*run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());

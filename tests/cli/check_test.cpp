@@ -427,6 +427,22 @@ TEST_SUITE("cli") {
     says(stream.of("read-back"), "skipped", "neither results nor input has a row");
   }
 
+  TEST_CASE("check: a wrong job file is the one check that --json tells") {
+    const auto stage = stage_of(2);
+    const auto job = stage.job_with("acknowledge = ", "aknowledge = ");
+    const auto ended = outside::run({"check", job, "--json"});
+    CHECK(ended.exit_code == 78);
+    const auto answer = boost::json::parse(ended.out).as_object();
+    CHECK(answer.at("exit_code") == 78);
+    const auto& found = answer.at("checks").as_array();
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].at("check") == "job");
+    CHECK(found[0].at("ok") == false);
+    CHECK(found[0].at("text").as_string().find("did you mean \"acknowledge\"") != std::string::npos);
+    CHECK(ended.err.find("aknowledge") != std::string::npos);
+    CHECK(outside::run({"check", job}).out.empty());
+  }
+
   TEST_CASE("check: no openid and no card code in full is shown") {
     const auto stage = stage_of(8);
     stage.write("members.csv", plain_members(8) + "card0001,pbLatjvWOibDc5-TBnbUk1pD12o0,,\r\n");

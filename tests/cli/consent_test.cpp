@@ -103,7 +103,30 @@ TEST_SUITE("cli") {
     CHECK(ended.exit_code == 65);
     CHECK(ended.err.find("is none of the last plans") != std::string::npos);
     CHECK(ended.err.find("12 rows to send") != std::string::npos);
+    // No fingerprint at all: seven digits and sixty-five.
+    const auto plan = fingerprint(stage);
+    for (const auto& digits : {plan.substr(0, 7), plan + "0", plan.substr(0, 8) + "g", std::string{" "}}) {
+      const auto no_digits = stage.run("run", {"--confirm", digits});
+      CHECK(no_digits.exit_code == 64);
+      CHECK(no_digits.err.find("expected 8 to 64 digits") != std::string::npos);
+    }
+    CHECK(stage.run("run", {"--confirm", plan, "--yes"}).exit_code == 64);
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("consent: a plan that only shrank says why it is not carried on with") {
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(2)}}};
+    stage.write("members.csv",
+                plain_members(2) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlainUnknown_M2pxb1Q9zN,\r\n");
+    const auto digits = fingerprint(stage).substr(0, 8);
+    REQUIRE(stage.run("run", {"--confirm", digits}).exit_code == 1);
+    REQUIRE(stage.run("retry", {"--status", "rejected"}).exit_code == 0);
+    const auto before = stage.sandbox->counters().invalidate_requests;
+    const auto ended = stage.run("run", {"--confirm", digits});
+    CHECK(ended.exit_code == 65);
+    CHECK(ended.err.find("2 rows less: invalidated since\n") != std::string::npos);
+    CHECK(ended.err.find("neither `cardvoid retry` nor ") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == before);
   }
 
   TEST_CASE("consent: the end of input on a terminal is no consent and a plan of no rows needs none") {
@@ -125,6 +148,19 @@ TEST_SUITE("cli") {
     const auto ended = program.wait();
     CHECK(ended.exit_code == 0);
     CHECK(ended.out.find("Type the number") == std::string::npos);
+  }
+
+  TEST_CASE("consent: the question is on the terminal also when standard error goes to a file") {
+    const auto stage = stage_of_twelve();
+    stage.write("errors", "");
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    terminal.error_to = (stage.dir / "errors").string();
+    Program program{stage.words("run", {}), terminal};
+    program.wait_for_words("number of cards (12)");
+    program.type("12\n");
+    CHECK(program.wait().exit_code == 0);
+    CHECK(stage.read("errors").find("number of cards (12)") != std::string::npos);
   }
 
   TEST_CASE("consent: safety.acknowledge is required and stands in the runs view") {

@@ -166,4 +166,49 @@ TEST_SUITE("cli") {
               "stopped: the limit of 5 rows for this run is reached; 7 rows are left; at 50 requests/s "
               "that needs 140ms more, until 2"));
   }
+
+  TEST_CASE("limit: only a whole number of rows is one and too large a number is not all of them") {
+    const auto stage = stage_of(3);
+    for (const auto* wrong : {"0", "-1", "1.5", "1e3", "+1", "3 ", "all", "", "99999999999999999999"}) {
+      CAPTURE(wrong);
+      const auto ended = stage.run("run", {"--yes", std::string{"--limit="} + wrong});
+      CHECK(ended.exit_code == 64);
+      CHECK(has(ended.err, "--limit"));
+    }
+    CHECK(sent(stage) == 0);
+  }
+
+  TEST_CASE("limit: one that leaves nothing has not stopped the run") {
+    const auto stage = stage_of(3);
+    const auto ended = stage.run("run", {"--yes", "--limit", "3", "--json"});
+    CHECK(ended.exit_code == 0);
+    CHECK(has(ended.out, "\"stopped\":null"));
+    CHECK(has(stage.run("status").out, "exit 0, done"));
+  }
+
+  TEST_CASE("limit: where each brand has a limit of its own the greatest rest says how long it takes") {
+    std::string members = "brand_id,code,card_id,openid\n";
+    for (int i = 0; i < 10; ++i)
+      members += fmt::format("{0},code{1},pTemplate{0},oMember{1}\n", i < 2 ? 1003 : 1004, i);
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", members}}};
+    // Both of the first brand; the other one has eight left.
+    const auto ended = stage.run("run", {"--yes", "--limit", "2", "--set", "limits.per=brand", "--set",
+                                         "limits.requests_per_second=4"});
+    CAPTURE(ended.out);
+    CHECK(ended.exit_code == 75);
+    CHECK(has(ended.out, "8 rows are left; at 4 requests/s that needs 2s more"));
+  }
+
+  TEST_CASE("window: plan says when all would be done within it") {
+    const auto stage = stage_of(12);
+    const auto window = window_in_hours(2, 3);
+    const auto opens = window.substr(window.find('"') + 1, 3);
+    const auto plan = stage.run("plan", {"--set", window, "--set", "safety.timezone=UTC"});
+    CHECK(plan.exit_code == 0);
+    CHECK(has(plan.out, " " + opens + "00 +0000 in every window " + opens + "00-"));
+    const auto answer = stage.run("plan", {"--json", "--set", window, "--set", "safety.timezone=UTC"});
+    const auto at = answer.out.find("\"would_end_at\":\"");
+    REQUIRE(at != std::string::npos);
+    CHECK(has(answer.out.substr(at, 40), "T" + opens + "00:0"));
+  }
 }

@@ -62,11 +62,26 @@ TEST_SUITE("unit") {
   TEST_CASE("protect list: without any of our columns it is no list") {
     const std::string expected = "expected a header with at least one of code, card_id, openid and brand_id";
     CHECK(protections("") == "protect.csv: empty; " + expected);
-    CHECK(protections("open_id,name\noA,b\n") == "protect.csv:1: " + expected);
+    CHECK(protections("member,name\noA,b\n") == "protect.csv:1: " + expected);
     CHECK(protections("oA\noB\n") == "protect.csv:1: " + expected);
     CHECK(protections("openid,openid\noA,oB\n") == "protect.csv:1: the column openid is there twice");
     CHECK(protections("code;openid,brand_id\n").find("separated by commas or by semicolons") !=
           std::string::npos);
+  }
+
+  TEST_CASE("protect list: a column that is written otherwise than ours is not passed over") {
+    for (const auto& [header, column] :
+         {std::pair{"code,openId", "\"openId\" would be ignored; did you mean openid?"},
+          std::pair{"Code;openid", "\"Code\" would be ignored; did you mean code?"},
+          std::pair{"code,open_id,name", "\"open_id\" would be ignored; did you mean openid?"},
+          std::pair{"code\tCard ID", "\"Card ID\" would be ignored; did you mean card_id?"},
+          std::pair{"BRAND-ID", "\"BRAND-ID\" would be ignored; did you mean brand_id?"}})
+      CHECK(protections(std::string{header} + "\n7,8\n") ==
+            "protect.csv:1: the column " + std::string{column});
+    model::Input input;
+    input.columns["openid"] = "Open ID";
+    CHECK(protections("code,Open ID\n,oA\n", input) == "//oA/");
+    CHECK(protections("code,opened\n7,x\n") == "7///");
   }
 
   TEST_CASE("protect list: a line that would protect nothing is a mistake with its line") {
