@@ -100,8 +100,12 @@ Result<void> Metrics::load(ledger::Ledger& ledger) {
   if (!success) return success.error();
   const auto runs = ledger.last_runs(1);
   if (!runs) return runs.error();
-  const auto read = ledger.each_request([this](const ledger::EndedRequest& request) { count(request); });
+  Metrics on_record{job_, limit_};  // so that what cannot be read to its end changes nothing
+  const auto read =
+      ledger.each_request([&](const ledger::EndedRequest& request) { on_record.count(request); });
   if (!read) return read.error();
+  attempts_ = std::move(on_record.attempts_);
+  durations_ = std::move(on_record.durations_);
   totals_ = *totals;
   has_attempts_ = true;
   last_success_ = std::max(last_success_, *success);

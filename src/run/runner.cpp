@@ -202,13 +202,16 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   counts_.canary = trip ? 0 : dispatcher_.canary_passed();
   if (std::exchange(tripped_, trip.has_value())) trip.reset();  // is on record
   if (events_.attempt) events_.attempt(attempt, flight.row.card);
+  std::function<void()> committed;
+  if (events_.recorded) committed = [this, attempt] { events_.recorded(attempt); };
   doors_.store.submit(
       [attempt, ruling, run = run_, counts = counts_, trip](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
         if (trip)
           if (const auto saved = ledger.save_trip(run, *trip); !saved) return saved;
         return ledger.save_counts(run, counts);
-      });
+      },
+      std::move(committed));
   if (ruling.finished) flights_.erase(row);
   pump();
 }
