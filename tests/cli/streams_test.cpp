@@ -146,8 +146,8 @@ TEST_SUITE("cli") {
     CHECK(line != std::string::npos);
     CHECK(warning < line);
 
-    const auto refused =
-        stage.run("run", {"--yes", "-q", "--results", "other.db", "--set", "merchant.serial_no=ABCDEF0123"});
+    const auto refused = stage.run("run", {"--yes", "-q", "--results", (stage.dir / "other.db").string(),
+                                           "--set", "merchant.serial_no=ABCDEF0123"});
     CHECK(refused.exit_code == 77);
     CHECK(refused.err.find("cardvoid: run sandbox: exit 77, 0 of 6 cards invalidated") != std::string::npos);
     const auto why = refused.err.find("the platform refuses our credentials");
