@@ -239,7 +239,8 @@ std::string Metrics::text(const dispatch::Snapshot* running, double rate) const 
       .add(fmt::format("{:.3f}", paced_before_ + paced_now_));
   family("rate_requests_per_second", "gauge", "Requests of the last minute; 0 when no run is under way.")
       .add(fmt::format("{:.3f}", rate));
-  family("limit_requests_per_second", "gauge", "Allowed at present: below the job's limit after a 429.")
+  family("limit_requests_per_second", "gauge",
+         "Allowed at present: other than the job's limit after a 429 or `cardvoid rate`.")
       .add(running ? running->rate : limit_);
   if (running) {
     using State = dispatch::EndpointHealth::State;
