@@ -77,8 +77,7 @@ int run(int argc, const char* const* argv) {
     if (exit_code != 0) console.say_held_back();
     return exit_code;
   } catch (const std::exception& bug) {
-    return before_parsing.fail(
-        {Errc::internal, fmt::format("internal error: {}; please report this", bug.what())});
+    return before_parsing.fail(internal_error(bug));
   }
 }
 

@@ -26,6 +26,10 @@ std::string_view name_of(LogLevel level) {
 
 }  // namespace
 
+Error internal_error(const std::exception& bug) {
+  return {Errc::internal, fmt::format("internal error: {}; please report this", bug.what())};
+}
+
 int Console::fail(const Error& error) {
   say_held_back();
   last_error_ = error.what;

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +14,9 @@
 #include "options.hpp"
 
 namespace cardvoid::cli {
+
+// Of what was thrown and should not have been.
+Error internal_error(const std::exception& bug);
 
 class Console {
  public:

@@ -27,6 +27,8 @@ using namespace std::chrono_literals;
 constexpr auto k_beat = 250ms;
 constexpr auto k_grace = 5s;  // between SIGTERM and SIGKILL
 constexpr std::size_t k_longest_line = 2000;
+constexpr int k_most_lines = 100;  // a program that never falls silent shall not fill a disk
+constexpr int k_most_reads = 16;   // at a time: as much as a pipe holds, then the clock is looked at again
 
 struct Pipe {
   FileDescriptor read, write;
@@ -62,6 +64,7 @@ class Hook {
   pid_t pid_ = -1;
   FileDescriptor to_, from_, life_;
   std::string words_;
+  int lines_ = 0;
 };
 
 // posix_spawn, since it goes without copying us and reports why a program cannot be started.
@@ -121,7 +124,7 @@ void Hook::feed(std::string_view& left) {
 
 void Hook::listen() {
   char buffer[4096];
-  while (from_) {
+  for (int i = 0; from_ && i < k_most_reads; ++i) {
     const auto got = ::read(from_.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return;
@@ -140,7 +143,8 @@ void Hook::say_lines(bool is_end) {
     const bool is_whole = length != std::string::npos;
     if (!is_whole && words_.size() < k_longest_line && !(is_end && !words_.empty())) return;
     length = std::min({length, words_.size(), k_longest_line});
-    console_.log(LogLevel::info, fmt::format("on_finish: {}", std::string_view{words_}.substr(0, length)));
+    if (lines_++ < k_most_lines)
+      console_.log(LogLevel::info, fmt::format("on_finish: {}", std::string_view{words_}.substr(0, length)));
     words_.erase(0, length + (length < words_.size() && words_[length] == '\n'));
   }
 }
@@ -174,6 +178,8 @@ void Hook::attend(std::string_view summary, milliseconds patience) {
   }
   listen();  // what it said last; what it has started may go on speaking, to nobody
   say_lines(true);
+  if (lines_ > k_most_lines)
+    console_.log(LogLevel::info, fmt::format("on_finish: {} more lines are left out", lines_ - k_most_lines));
   if (ended_by_us) {
     ::kill(-pid_, SIGKILL);  // what did not heed SIGTERM
     return warn(Interrupt::has_come()

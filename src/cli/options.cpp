@@ -22,7 +22,8 @@ constexpr auto k_main_help =
     "Invalidates WeChat Pay brand membership cards in bulk.\n\n"
     "Example:  cardvoid check gold.toml && cardvoid plan gold.toml && cardvoid run gold.toml\n"
     "Exit codes: 0 all done, 1 some rows rejected or refused, 64 usage, 65 input, 66 no such file,\n"
-    "69 platform unavailable, 73/74 results database, 75 work is left, 77 credentials, 78 job file.";
+    "69 platform unavailable or the run stopped itself, 70 a bug of ours, 73/74 results database,\n"
+    "75 work is left, 77 credentials, 78 job file. docs/operating.md says what to do on each.";
 
 constexpr auto k_retry_help =
     "Filters combine: a row must pass all that are given, and at least one must be.\n"
@@ -36,8 +37,21 @@ constexpr auto k_retry_help =
 constexpr auto k_steer_help =
     "Acts at once on the run that is under way on this job, and only on that: a rerun is neither paused nor\n"
     "slower. Only the run's own user and root may.\n"
-    "Exit codes: 0 the run has done it, 64 it may not be so fast, 75 no run is under way or it does not\n"
-    "answer, 77 it is another user's.\n";
+    "Exit codes: 0 the run has done it, 75 no run is under way or it does not answer, 77 it is another\n"
+    "user's; of rate also 64, no number from 0.001 to 10000.\n";
+
+constexpr auto k_check_help =
+    "One line for each check: ok, WARN, FAIL or skip. One card is read back to prove keys and rights.\n"
+    "Exit codes: 0 nothing fails, else that of the first FAIL (docs/operating.md has a table).\n";
+
+constexpr auto k_run_help =
+    "Without --confirm or --yes it asks, and wants the number of cards typed; without a terminal it "
+    "refuses.\n"
+    "The same command carries on after any interruption. `cardvoid pause`, `resume`, `rate` and `stop` "
+    "steer\n"
+    "it from another terminal; the first Ctrl-C settles what is in flight, the second leaves at once.\n"
+    "Exit codes: 0 every card is confirmed invalid, 1 done, but some were rejected or refused, 69 the\n"
+    "platform is down, or canary or breaker stopped it, 75 stopped early: run it again.\n";
 
 constexpr auto k_export_help =
     "The column settled_by says how an invalidated row came to be known as INVALID:\n"
@@ -276,8 +290,9 @@ Result<Parsed> parse(int argc, const char* const* argv) {
     return sub;
   };
   with_job(command(
-      "check", "Validates job, keys, input header, results database, and both endpoints. Invalidates nothing",
-      "cardvoid check gold.toml"));
+      "check",
+      "Validates job, keys, input, results database, disk, clock and both endpoints. Invalidates nothing",
+      "cardvoid check gold.toml", k_check_help));
   auto* planning = with_job(command("plan", "Imports the input and shows what a run would do. Sends nothing",
                                     "cardvoid plan gold.toml"));
   planning->add_flag("--diff", o.diff, "List what the input adds, changes and lacks since the last import");
@@ -286,7 +301,7 @@ Result<Parsed> parse(int argc, const char* const* argv) {
                    "Write the refused lines to FILE (0600), in the input's own columns plus the cause")
       ->type_name("FILE");
   auto* run = with_job(command("run", "Plans, then sends. Resumes whatever is left",
-                               "cardvoid run gold.toml --confirm 3f9c2a1e"));
+                               "cardvoid run gold.toml --confirm 3f9c2a1e", k_run_help));
   auto* confirm =
       run->add_option("--confirm", o.confirm, "Fingerprint of the plan, at least 8 digits: send exactly that")
           ->type_name("FINGERPRINT");
@@ -335,8 +350,8 @@ Result<Parsed> parse(int argc, const char* const* argv) {
   with_job(command("stop", "Ends the run under way: nothing new is sent, what is in flight is settled",
                    "cardvoid stop gold.toml", k_steer_help));
   std::string rate;
-  with_job(command("rate", "Sets the pace of the run under way, until it ends",
-                   "cardvoid rate gold.toml 2.5", k_steer_help))
+  with_job(command("rate", "Sets the pace of the run under way, until it ends", "cardvoid rate gold.toml 2.5",
+                   k_steer_help))
       ->add_option("N", rate, "Requests/s, may be fractional")
       ->required();
   with_job(command("status", "Totals, rate, time left, endpoints, errors, and the last runs",
@@ -347,8 +362,10 @@ Result<Parsed> parse(int argc, const char* const* argv) {
                        "cardvoid export gold.toml --status rejected -o rejected.csv", k_export_help));
   choice(*exporting, "--format", "csv or jsonl", "FORMAT", o.format,
          {{"csv", ExportFormat::csv}, {"jsonl", ExportFormat::jsonl}});
-  exporting->add_option("--status", o.status, "Only rows with this status")
-      ->check(CLI::IsMember({"pending", "in_flight", "invalidated", "rejected", "unresolved"}))
+  exporting
+      ->add_option("--status", o.status, "Only pending, in_flight, invalidated, rejected or unresolved rows")
+      ->check(CLI::Validator{CLI::IsMember({"pending", "in_flight", "invalidated", "rejected", "unresolved"})}
+                  .description(""))
       ->type_name("S");
   exporting->add_option("-o,--output", o.output, "File to write (0600); default standard output")
       ->type_name("FILE");
@@ -390,9 +407,10 @@ Result<Parsed> parse(int argc, const char* const* argv) {
     return parsed;
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
-    // The first word that is no flag; CLI11 hands out what is left in reverse.
-    for (int i = 1; chosen.empty() && i < argc; ++i)
-      if (argv[i][0] != '-') return unknown_command(argv[i], app);
+    // The first word that is neither a flag nor a flag's value.
+    if (chosen.empty() && dynamic_cast<const CLI::ExtrasError*>(&error))
+      for (const auto& word : app.remaining())
+        if (!word.starts_with('-')) return unknown_command(word, app);
     return Error{Errc::usage, fmt::format("{}; see `cardvoid {}--help`", escape_for_terminal(error.what()),
                                           chosen.empty() ? "" : chosen.front()->get_name() + " ")};
   }

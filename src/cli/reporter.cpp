@@ -59,12 +59,15 @@ void Reporter::begin(ledger::Ledger& ledger, run::Events& events, report::Progre
     if (others) others(in_flight);
   };
   if (!metrics_) return;
-  events.attempt = [this, others = std::move(events.attempt)](const ledger::Attempt& attempt,
-                                                              const model::Card& card) {
-    metrics_->count(attempt);
-    if (others) others(attempt, card);
-  };
+  events.recorded = [this](const ledger::Attempt& attempt) { metrics_->count(attempt); };
   events.moved = [this](model::Standing before, model::Standing after) { metrics_->move(before, after); };
+}
+
+void Reporter::keep(const report::Ending& ending, ledger::Ledger& ledger) {
+  ending_ = ending;
+  if (!metrics_) return;
+  metrics_->set_totals(ending.standing.totals);
+  (void)metrics_->load(ledger);  // where it cannot be read any more, what was counted stands
 }
 
 // Once: at 55 hours, one line every 15 s would bury everything else.
@@ -89,10 +92,7 @@ int Reporter::finish(int exit_code) {
           metrics_->carry_over(*earlier);
       }
     }
-    if (metrics_) {
-      if (ending_) metrics_->set_totals(ending_->standing.totals);
-      write_metrics(metrics_->at_end(console_.options().command, exit_code, read_clocks().wall));
-    }
+    if (metrics_) write_metrics(metrics_->at_end(console_.options().command, exit_code, read_clocks().wall));
     manager.stopping();
     if (!job_.results.on_finish.empty() && check_hook(job_.results.on_finish))
       run_hook(console_, job_.results.on_finish, job_.file.parent_path(), summary(exit_code), exit_code);

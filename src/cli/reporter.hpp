@@ -24,7 +24,8 @@ class Reporter {
   int stand_aside(int exit_code);
   // Sending is about to begin with what the ledger holds. `progress` must live as long as `events` are used.
   void begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress);
-  void keep(const report::Ending& ending) { ending_ = ending; }
+  // How it ended, and what the ledger holds now.
+  void keep(const report::Ending& ending, ledger::Ledger& ledger);
   // The last word, and the exit code once more. Nobody is told of a mistake in the command line.
   int finish(int exit_code);
 

@@ -154,25 +154,28 @@ boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::
 report::ProgressMode progress_mode(const Options& options) {
   if (options.quiet) return report::ProgressMode::none;
   const bool is_followed = ::isatty(STDIN_FILENO) || ::isatty(STDOUT_FILENO) || ::isatty(STDERR_FILENO);
-  if (options.progress == report::ProgressMode::automatic && !is_followed) return report::ProgressMode::none;
+  if (options.progress != report::ProgressMode::automatic) return options.progress;
+  if (!is_followed) return report::ProgressMode::none;
+  // A file of JSON Lines is one to its end.
+  if (options.log_json && !::isatty(STDERR_FILENO)) return report::ProgressMode::json;
   return options.progress;
 }
 
 // On a terminal the whole summary. Elsewhere a success is one line, and trouble is told in full; with -q a
-// success is silent and trouble one line.
-void say_summary(Console& console, const report::Ending& ending) {
+// success is silent and trouble one line, behind which a failure says why in lines of its own.
+void say_summary(Console& console, report::Ending ending, bool is_failure) {
   const auto& options = console.options();
   if (options.json) {
     console.answer(report::summary_json(ending));
   } else if (options.quiet) {
     if (ending.exit_code == 0) return;
-    auto line = report::summary_line(ending);
-    line.pop_back();
+    if (is_failure) ending.stopped.clear();
     console.say_held_back();
-    console.log(LogLevel::error, line);
+    console.log(LogLevel::error, report::summary_line(ending));
   } else {
     const bool is_short = ending.exit_code == 0 && !::isatty(STDOUT_FILENO);
-    console.answer(is_short ? report::summary_line(ending) : report::summary_text(ending));
+    console.answer(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
+                            : report::summary_text(ending));
   }
 }
 
@@ -268,14 +271,25 @@ int carry_out(Console& console, const model::Job* job, Reporter& reporter) {
   ending.exit_code = report->exit_code;
   if (report->stopped) ending.stopped = report->stopped->what;
   ending.trip = report->trip;
-  reporter.keep(ending);
-  say_summary(console, ending);
-  if (report->stopped && report->exit_code == static_cast<int>(report->stopped->code) &&
-      report->stopped->code != Errc::stopped) {
+  reporter.keep(ending, *ledger);
+  const bool is_failure = report->stopped && report->stopped->code != Errc::stopped &&
+                          report->exit_code == static_cast<int>(report->stopped->code);
+  say_summary(console, ending, is_failure);
+  if (is_failure) {
     if (report->trip) report->stopped->what += next_steps(options, report->totals);
     return console.fail(*report->stopped);
   }
   return report->exit_code;
+}
+
+// A bug of ours is told of like any other end.
+int carry_out_or_report(Console& console, const model::Job& job, Reporter& reporter) {
+  try {
+    return carry_out(console, &job, reporter);
+  } catch (const std::exception& bug) {
+    console.attach(nullptr);  // the display went with what was thrown through
+    return console.fail(internal_error(bug));
+  }
 }
 
 }  // namespace
@@ -290,7 +304,7 @@ int run_job(Console& console) {
   Reporter reporter{console, *job};
   if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(console.fail(zone.error()));
   if (const auto ready = reporter.check(); !ready) return reporter.finish(console.fail(ready.error()));
-  return reporter.finish(carry_out(console, &*job, reporter));
+  return reporter.finish(carry_out_or_report(console, *job, reporter));
 }
 
 }  // namespace cardvoid::cli

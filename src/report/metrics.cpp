@@ -100,8 +100,12 @@ Result<void> Metrics::load(ledger::Ledger& ledger) {
   if (!success) return success.error();
   const auto runs = ledger.last_runs(1);
   if (!runs) return runs.error();
-  const auto read = ledger.each_request([this](const ledger::EndedRequest& request) { count(request); });
+  Metrics on_record{job_, limit_};  // so that what cannot be read to its end changes nothing
+  const auto read =
+      ledger.each_request([&](const ledger::EndedRequest& request) { on_record.count(request); });
   if (!read) return read.error();
+  attempts_ = std::move(on_record.attempts_);
+  durations_ = std::move(on_record.durations_);
   totals_ = *totals;
   has_attempts_ = true;
   last_success_ = std::max(last_success_, *success);
@@ -235,7 +239,8 @@ std::string Metrics::text(const dispatch::Snapshot* running, double rate) const 
       .add(fmt::format("{:.3f}", paced_before_ + paced_now_));
   family("rate_requests_per_second", "gauge", "Requests of the last minute; 0 when no run is under way.")
       .add(fmt::format("{:.3f}", rate));
-  family("limit_requests_per_second", "gauge", "Allowed at present: below the job's limit after a 429.")
+  family("limit_requests_per_second", "gauge",
+         "Allowed at present: other than the job's limit after a 429 or `cardvoid rate`.")
       .add(running ? running->rate : limit_);
   if (running) {
     using State = dispatch::EndpointHealth::State;

@@ -55,7 +55,7 @@ std::string summary_text(const Ending& ending) {
 
 std::string summary_line(const Ending& ending) {
   const auto& t = ending.standing.totals;
-  auto text = fmt::format("cardvoid {} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job,
+  auto text = fmt::format("{} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job,
                           ending.exit_code, grouped(t.invalidated), grouped(t.rows()));
   if (t.already > 0) text += fmt::format(" ({} of them before us)", grouped(t.already));
   const auto say = [&](std::int64_t count, const char* words) {
@@ -69,7 +69,7 @@ std::string summary_line(const Ending& ending) {
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
   if (!ending.stopped.empty()) text += fmt::format("; stopped: {}", escape_for_terminal(ending.stopped));
-  return text + "\n";
+  return text;
 }
 
 std::string summary_json(const Ending& ending) {

@@ -205,11 +205,14 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
     doors_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {
       return ledger.save_trip(run, trip);
     });
+  std::function<void()> committed;
+  if (events_.recorded) committed = [this, attempt] { events_.recorded(attempt); };
   doors_.store.submit(
       [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
         return ledger.save_counts(run, counts);
-      });
+      },
+      std::move(committed));
   if (ruling.finished) flights_.erase(row);
   pump();
 }

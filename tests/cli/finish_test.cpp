@@ -109,6 +109,27 @@ TEST_SUITE("cli") {
     CHECK(ended.err.find("ended with exit code 9") != std::string::npos);
   }
 
+  TEST_CASE("on_finish: a bug of ours is told of like any other end and the metrics do not say running") {
+    const auto stage = stage_of(2);
+    write_hook(stage, "#!/usr/bin/tee got.json\n");  // a shell wants more descriptors
+    Circumstances circumstances;
+    circumstances.open_files_limit = 10;  // too few for the loop, which throws
+    const auto ended = Program{stage.words("run", with_hook({"--yes", "-q", "--log-format", "json", "--set",
+                                                             "results.metrics_file=m.prom"})),
+                               circumstances}
+                           .wait();
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 70);
+    CHECK(boost::json::parse(ended.err.substr(0, ended.err.find('\n')))
+              .at("message")
+              .as_string()
+              .find("please report") != std::string::npos);
+    CHECK(got(stage).at("exit_code") == 70);
+    const auto metrics = stage.read("m.prom");
+    CHECK(metrics.find("cardvoid_last_run_exit_code{job=\"sandbox\"} 70\n") != std::string::npos);
+    CHECK(metrics.find("cardvoid_run_in_progress{job=\"sandbox\"} 0\n") != std::string::npos);
+  }
+
   TEST_CASE("on_finish: one that is missing or must not be executed is found before anything is sent") {
     const auto stage = stage_of(2);
     const auto missing = stage.run("run", with_hook({"--yes"}));

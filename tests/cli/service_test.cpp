@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cardvoid/sqlite/connection.hpp>
 #include <csignal>
 #include <cstring>
 #include <ostream>
@@ -49,6 +50,7 @@ TEST_SUITE("cli") {
       }
       return heard_;
     }
+    void forget() { heard_.clear(); }
     bool has(std::string_view words) const { return index(words) < heard_.size(); }
     std::size_t index(std::string_view words) const {
       return static_cast<std::size_t>(
@@ -119,6 +121,34 @@ TEST_SUITE("cli") {
     CHECK(program.wait().exit_code == 0);
     const auto heard = manager.all();
     CHECK(std::count(heard.begin(), heard.end(), "WATCHDOG=1") >= 4);  // 2.5 s at 0.3 s each, some slack
+  }
+
+  TEST_CASE("service: the watchdog is told while a run is paused and while its database is locked") {
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(200)}}};
+    Manager manager{(stage.dir / "notify").string()};
+    Program program{stage.words("run", {"--yes", "--set", "limits.requests_per_second=20"}),
+                    manager.circumstances()};
+    stage.wait_until("status = 'invalidated'", 1);
+    // One more from now on, three times: not what was said before.
+    const auto is_told = [&](const char* while_it) {
+      CAPTURE(while_it);
+      for (int i = 0; i < 3; ++i) {
+        manager.all();
+        manager.forget();
+        manager.wait_for("WATCHDOG=1");
+      }
+    };
+    REQUIRE(stage.run("pause").exit_code == 0);
+    is_told("paused");
+    REQUIRE(stage.run("resume").exit_code == 0);
+    sqlite::Connection other{stage.database(), sqlite::Mode::read_write};
+    other.on_busy([](milliseconds waited) { return waited < 10s; });
+    other.execute("BEGIN IMMEDIATE");
+    is_told("locked");
+    program.send_signal(SIGTERM);
+    is_told("locked and ending");
+    other.execute("COMMIT");
+    CHECK(program.wait().exit_code == 75);
   }
 
   TEST_CASE("service: an end that counts as success was ready and a failed start was not") {

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <ostream>
+#include <sstream>
 
 #include "outside/stage.hpp"
 
@@ -75,6 +76,24 @@ TEST_SUITE("cli") {
     CHECK(boost::json::parse(wrong.err).as_object().at("level") == "error");
   }
 
+  TEST_CASE("streams: a file of JSON lines stays one when somebody follows on a terminal") {
+    const auto stage = stage_of(3);
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    terminal.error_to = stage.dir / "log.jsonl";
+    stage.write("log.jsonl", "");
+    CHECK(Program{stage.words("run", {"--yes", "--log-format", "json"}), terminal}.wait().exit_code == 0);
+    std::istringstream lines{stage.read("log.jsonl")};
+    int progress = 0;
+    for (std::string line; std::getline(lines, line);) {
+      boost::system::error_code error;
+      const auto value = boost::json::parse(line, error);
+      REQUIRE_MESSAGE(!error, line);
+      progress += value.as_object().contains("type");
+    }
+    CHECK(progress > 0);
+  }
+
   TEST_CASE("streams: -q is silent when all is well") {
     const auto stage = stage_of(5);
     const auto ended = stage.run("run", {"--yes", "-q"});
@@ -121,11 +140,20 @@ TEST_SUITE("cli") {
     CHECK(ended.out.empty());
     const auto warning = ended.err.find("cardvoid: warning: 1 input lines are refused");
     const auto line = ended.err.find(
-        "cardvoid: cardvoid run sandbox: exit 1, 5 of 6 cards invalidated, 1 rejected, 1 input lines "
+        "cardvoid: run sandbox: exit 1, 5 of 6 cards invalidated, 1 rejected, 1 input lines "
         "refused; ");
     CHECK(warning != std::string::npos);
     CHECK(line != std::string::npos);
     CHECK(warning < line);
+
+    const auto refused = stage.run("run", {"--yes", "-q", "--results", (stage.dir / "other.db").string(),
+                                           "--set", "merchant.serial_no=ABCDEF0123"});
+    CHECK(refused.exit_code == 77);
+    CHECK(refused.err.find("cardvoid: run sandbox: exit 77, 0 of 6 cards invalidated") != std::string::npos);
+    const auto why = refused.err.find("the platform refuses our credentials");
+    CHECK(why != std::string::npos);
+    CHECK(refused.err.find("the platform refuses our credentials", why + 1) == std::string::npos);
+
     const auto stopped = stage.run("run", {"--yes", "-q", "--set", "merchant.private_key_file=no.pem"});
     CHECK(stopped.exit_code == 66);
     CHECK(stopped.err.find("no.pem") != std::string::npos);

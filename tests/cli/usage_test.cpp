@@ -54,6 +54,8 @@ TEST_SUITE("cli") {
     says({}, "cardvoid --help");
     says({"frobnicate", "job.toml"}, "frobnicate");
     says({"rnu", "job.toml"}, "did you mean run?");
+    says({"--log-format", "text", "--results", "x.db", "rnu", "job.toml"},
+         "no command rnu; did you mean run?");
     says({"run"}, "JOB is required");
     says({"plan", "job.toml", "--frob"}, "--frob");
     says({"run", "job.toml", "--limit", "0"}, "--limit");

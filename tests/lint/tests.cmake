@@ -13,3 +13,6 @@ set_tests_properties("lint/co_await braces" "lint/co_await braces: the script se
 add_test(NAME "lint/guarantees" COMMAND ${CMAKE_CURRENT_LIST_DIR}/guarantees.sh ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/guarantees: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/guarantees.sh --self-test)
 set_tests_properties("lint/guarantees" "lint/guarantees: the script sees what it must" PROPERTIES LABELS lint)
+add_test(NAME "lint/metrics" COMMAND ${CMAKE_CURRENT_LIST_DIR}/metrics.sh ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/metrics: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/metrics.sh --self-test)
+set_tests_properties("lint/metrics" "lint/metrics: the script sees what it must" PROPERTIES LABELS lint)

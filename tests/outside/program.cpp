@@ -106,6 +106,8 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
   const auto error_to = circumstances.error_to;
   const rlimit file_size{circumstances.file_size_limit_bytes.value_or(RLIM_INFINITY),
                          circumstances.file_size_limit_bytes.value_or(RLIM_INFINITY)};
+  const auto most_files = circumstances.open_files_limit.value_or(RLIM_INFINITY);
+  const rlimit open_files{most_files, most_files};
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error{"fork"};
   if (pid_ == 0) {  // only async-signal-safe calls from here
@@ -117,6 +119,7 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
     ::close_range(3, ~0U, 0);  // Asio's sockets would be inherited, and a sandbox could not stop listening
     ::signal(SIGPIPE, SIG_DFL);
     if (file_size.rlim_cur != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &file_size);
+    if (most_files != RLIM_INFINITY) ::setrlimit(RLIMIT_NOFILE, &open_files);
     if (!folder.empty() && ::chdir(folder.c_str()) != 0) ::_exit(126);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);

@@ -33,6 +33,7 @@ struct Circumstances {
   std::map<std::string, std::string> environment;  // added to ours
   std::filesystem::path folder;                    // to start in; empty: ours
   std::optional<std::uint64_t> file_size_limit_bytes;  // no file may grow beyond it, as under a quota
+  std::optional<std::uint64_t> open_files_limit;
   bool on_terminal = false;  // all three streams are a terminal of 100 columns; what it shows is `out`
 };
 

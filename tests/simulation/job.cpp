@@ -338,6 +338,7 @@ int Job::work(Command command) {
   draw_window();
   run::Events events;
   events.notice = [&](const dispatch::Notice& notice) { world_.tell("! {}", notice.text); };
+  events.recorded = [this](const ledger::Attempt&) { ++told_; };
   const run::Doors doors{world_, network, store, [this] { return world_.chance.draw(); }};
   const auto report = run::execute(job_, *ledger, order, events, doors);
   observer_.reset();

@@ -107,6 +107,7 @@ class Job : public Watch {
   std::map<std::string, std::deque<Instant>> departures_;  // by quota
   int proven_ = 0;                   // rows that the canary was passed by at most, of the plan as it is
   bool tripped_ = false;             // the last process
+  std::int64_t told_ = 0;            // requests that processes called on record
   std::set<std::string> protected_;  // codes, by the list of the latest import
   bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;
   std::unique_ptr<Observer> observer_;

@@ -108,6 +108,12 @@ void Job::check_results(bool at_the_end) {
       if (!check.step() || check.text(0) != "ok") fail("the database is damaged");
       check.reset();
     }
+    sqlite::Statement requests{
+        db, "SELECT count(*) FROM attempt WHERE outcome IS NOT NULL AND outcome <> 'withdrawn'"};
+    requests.bind();
+    requests.step();
+    if (requests.int64(0) < told_) fail("a request was told of as on record and is not");
+    requests.reset();
     sqlite::Statement rows{
         db,
         "SELECT code, status, coalesce(invalid_time, ''), coalesce(settled_by, ''), held, (SELECT count(*) "

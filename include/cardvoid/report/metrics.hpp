@@ -30,11 +30,11 @@ class Metrics {
   // Takes over what an earlier metrics file knows and the results database does not: runs that could not
   // begin, and the time waited for the limit. Anything else is as no file.
   void carry_over(std::string_view earlier_file);
-  // What the results say now, before a run begins. Reads every attempt. Errors: the ledger's.
+  // What the results say now, before a run begins and after it. Reads every attempt. Errors: the ledger's.
   Result<void> load(ledger::Ledger& ledger);
 
   // --- a run goes on ---
-  void count(const ledger::Attempt& attempt);
+  void count(const ledger::Attempt& attempt);  // that is on record: a counter never takes back
   void move(model::Standing before, model::Standing after);
   void note(const dispatch::Snapshot& snapshot);  // now and then, and at its end
   std::string while_running(const dispatch::Snapshot& snapshot, Instant now);

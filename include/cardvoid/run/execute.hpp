@@ -21,6 +21,9 @@ struct Events {
   std::function<void(const dispatch::Snapshot&, const ledger::RunCounts&)> progress;
   // Every request that ended, for the log.
   std::function<void(const ledger::Attempt&, const model::Card&)> attempt;
+  // Every request that ended, once it is on record: what is told of it then never has to be taken back.
+  // Those of a run's last commit may be missing.
+  std::function<void(const ledger::Attempt&)> recorded;
   // The results show another status, or held mark, for a row from the next commit on.
   std::function<void(model::Standing before, model::Standing after)> moved;
   // The first SIGINT or SIGTERM: what is in flight is being settled.

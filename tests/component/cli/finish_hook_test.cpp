@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cardvoid/base/file.hpp>
 #include <chrono>
 #include <csignal>
@@ -87,6 +88,22 @@ TEST_SUITE("component") {
     CHECK(place.run("{}") == "on_finish: done\n");
     CHECK(std::chrono::steady_clock::now() - begun < 10s);
     ::kill(std::stoi(place.read("child")), SIGKILL);
+  }
+
+  TEST_CASE("on_finish: one that never falls silent is ended in time and fills no disk") {
+    Place place{"#!/bin/sh\nexec yes\n"};
+    auto begun = std::chrono::steady_clock::now();
+    const auto log = place.run("{}", 300ms);
+    CHECK(std::chrono::steady_clock::now() - begun < 10s);
+    CHECK(std::count(log.begin(), log.end(), '\n') < 110);
+    CHECK(log.find(" more lines are left out") != std::string::npos);
+    CHECK(log.find("did not end within 300ms and was ended") != std::string::npos);
+
+    Place leaves{"#!/bin/sh\nyes &\necho $! >child\n"};
+    begun = std::chrono::steady_clock::now();
+    leaves.run("{}");
+    CHECK(std::chrono::steady_clock::now() - begun < 10s);
+    ::kill(std::stoi(leaves.read("child")), SIGKILL);
   }
 
   TEST_CASE("on_finish: one that fails is a warning that says how") {
