@@ -64,6 +64,7 @@ class Protections final : public ProtectList {
     const auto found = records_.next();
     if (!found) return found.error();
     if (!*found) return at_the_end();
+    has_lines_ = true;
     const auto& fields = records_.fields();
     if (fields.size() != names_)
       return wrong(
@@ -127,6 +128,10 @@ class Protections final : public ProtectList {
 
   Result<std::optional<model::Protection>> at_the_end() const {
     const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed();
+    if (!has_lines_)  // one that was cut short, perhaps, and then everybody would be sent
+      return Error{Errc::bad_input, fmt::format("{}: has a header and no line, so it would protect nothing; "
+                                                "leave safety.protect out if that is meant",
+                                                records_.lines().name())};
     if (destroyed.empty()) return std::optional<model::Protection>{};
     return Error{
         Errc::bad_input,
@@ -137,7 +142,7 @@ class Protections final : public ProtectList {
   }
 
   RecordReader records_;
-  bool unwraps_, accepts_damage_;
+  bool unwraps_, accepts_damage_, has_lines_ = false;
   Indices indices_;
   std::size_t names_ = 0;
   std::array<std::int64_t, k_wrappers> unwrapped_{};

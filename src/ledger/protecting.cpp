@@ -44,16 +44,23 @@ Result<std::int64_t> Ledger::protect(const Protections& next) {
     if (!next) return;
     db.execute(k_create_table);
     db.execute("BEGIN");  // of the temporary database
-    sqlite::Statement add{db, "INSERT OR IGNORE INTO temp.protection VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+    sqlite::Statement insert{db, "INSERT OR IGNORE INTO temp.protection VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+    const auto add = [&insert](const model::Protection& p) {
+      const std::string* const parts[] = {&p.code, &p.openid, &p.card_id, &p.brand_id};
+      int key_column = 0;
+      while (key_column < 3 && parts[key_column]->empty()) ++key_column;
+      insert.bind(key_column, *parts[key_column], p.code, p.openid, p.card_id, p.brand_id).run();
+    };
     for (;; ++count) {
       const auto protection = next();
       if (!protection) unreadable = protection.error();
       if (!protection || !*protection) break;
-      const auto& p = **protection;
-      const std::string* const parts[] = {&p.code, &p.openid, &p.card_id, &p.brand_id};
-      int key_column = 0;
-      while (key_column < 3 && parts[key_column]->empty()) ++key_column;
-      add.bind(key_column, *parts[key_column], p.code, p.openid, p.card_id, p.brand_id).run();
+      auto p = **protection;
+      if (!p.code.empty() && !p.openid.empty()) {  // the card and the member: rather too many than too few
+        add({.code = p.code, .card_id = p.card_id, .openid = {}, .brand_id = p.brand_id});
+        p.code.clear();
+      }
+      add(p);
     }
     db.execute("COMMIT");
     if (!unreadable) state_->is_named_by_protections = condition(db);

@@ -75,9 +75,6 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
   auto imported = import_from(**source, ledger, interrupted);
   if (!imported) return imported;
   imported->protections = *protected_by;
-  if (*protected_by == 0)
-    imported->remarks.push_back(fmt::format("safety.protect: {} names no card, so nothing is protected",
-                                            job.safety.protect.string()));
   return imported;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
-// safety.protect: cards that must never be sent, as a CSV file. A line protects the cards that match all the
-// columns it fills. Strict where the input is patient: a line that cannot match would protect nobody, and
-// nobody would notice.
+// safety.protect: cards that must never be sent, as a CSV file (model::Protection). Strict where the input is
+// patient: a line that cannot match would protect nobody, and nobody would notice.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/input/source.hpp>

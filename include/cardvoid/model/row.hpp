@@ -65,7 +65,8 @@ struct Candidate {
   bool is_protected = false;      // read back when in doubt, and never sent
 };
 
-// Cards that must never be sent: those that hold all of it. Empty: whatever it is; at least one is filled.
+// Cards that must never be sent: those with this code, and those of this member; of this template and brand.
+// Empty: whatever it is; at least one is filled.
 struct Protection {
   std::string code, card_id, openid, brand_id;
 };

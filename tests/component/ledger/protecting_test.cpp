@@ -62,7 +62,7 @@ TEST_SUITE("component") {
     CHECK(fetched(ledger) == Codes{"1", "3"});
   }
 
-  TEST_CASE("protect: a line protects what matches all that it fills") {
+  TEST_CASE("protect: a line protects its card and its member on the template that it names") {
     const auto cards = std::vector<model::Card>{{"1", "pA", "10", "oA", ""},
                                                 {"1", "pB", "10", "oB", ""},
                                                 {"2", "pA", "20", "oA", ""},
@@ -85,7 +85,9 @@ TEST_SUITE("component") {
     CHECK(left({{"", "", "oA", "2"}}) == "1 2 4 ");
     CHECK(left({{"", "pA", "", ""}}) == "2 4 ");
     CHECK(left({{"", "", "", "2"}}) == "1 2 ");
-    CHECK(left({{"10", "pA", "oB", ""}}) == "1 2 3 4 ");
+    CHECK(left({{"10", "", "oC", ""}}) == "3 ");
+    CHECK(left({{"20", "", "oB", ""}}) == "1 4 ");
+    CHECK(left({{"10", "pA", "oB", ""}}) == "2 3 4 ");
     CHECK(left({{"10", "pA", "oA", "1"}, {"", "", "oC", ""}, {"", "", "oC", ""}, {"x", "", "", ""}}) ==
           "2 3 ");
   }

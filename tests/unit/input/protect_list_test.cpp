@@ -54,9 +54,12 @@ TEST_SUITE("unit") {
     CHECK(protections("code,会员卡号\n7,8\n", input) == "protect.csv:1: the column code is there twice");
   }
 
-  TEST_CASE("protect list: a header alone protects nothing and is no mistake") {
-    CHECK(protections("openid\n") == "");
-    CHECK(protections("openid,code") == "");
+  TEST_CASE("protect list: a header alone would protect nothing and is refused") {
+    const std::string refusal =
+        "protect.csv: has a header and no line, so it would protect nothing; leave "
+        "safety.protect out if that is meant";
+    CHECK(protections("openid\n") == refusal);
+    CHECK(protections("openid,code") == refusal);
   }
 
   TEST_CASE("protect list: without any of our columns it is no list") {
