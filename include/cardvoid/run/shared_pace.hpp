@@ -98,6 +98,7 @@ class SharedPace final : public dispatch::Pace {
   int turn_ = 0;                           // how many of them go first
   std::vector<std::function<void(dispatch::Pacer&)>> untold_;
   Instant look_again_{};  // the file was locked
+  std::optional<Instant> locked_since_;
   Instant last_now_;
   std::array<char, 40> boot_id_;
   std::vector<char> buffer_;
