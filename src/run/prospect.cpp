@@ -11,9 +11,10 @@ bool is_open(const model::DailyWindow& window, WallTime now) {
 }
 
 std::string words_for(const Rest& rest, const std::optional<model::DailyWindow>& hours, WallTime now) {
-  auto text =
-      fmt::format("{} {} left; at {:.3g} requests/s that needs {} more", fmt::group_digits(rest.rows),
-                  rest.rows == 1 ? "row is" : "rows are", rest.per_second, humanize_duration(rest.needed));
+  const auto pace =
+      rest.per_second < 100 ? fmt::format("{:.3g}", rest.per_second) : fmt::format("{:.0f}", rest.per_second);
+  auto text = fmt::format("{} {} left; at {} requests/s that needs {} more", fmt::group_digits(rest.rows),
+                          rest.rows == 1 ? "row is" : "rows are", pace, humanize_duration(rest.needed));
   const dispatch::Window window{hours.value_or(model::DailyWindow{0, 24 * 60}), local_minute};
   const auto end = window.end_of(now, rest.needed);
   if (window.is_open(now)) {
