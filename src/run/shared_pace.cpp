@@ -212,6 +212,12 @@ bool SharedPace::take(Instant now) {
   return taken;
 }
 
+// The others learn of it with the next look into the file.
+void SharedPace::set_limit(double requests_per_second, Instant now) {
+  own_.set_limit(requests_per_second, now);
+  all_.set_limit(std::max(greatest_limit_, own_limit()), now);
+}
+
 void SharedPace::left(Instant permit, Instant at) {
   own_.left(permit, at);
   tell(at, [permit, at](dispatch::Pacer& all) { all.left(permit, at); });
@@ -318,7 +324,7 @@ bool SharedPace::read(Instant now) {
   }
   count_others(now);
   all_ = dispatch::Pacer{greatest_limit_};
-  all_.recall(std::move(memory));
+  all_.recall(std::move(memory), now);
   return true;
 }
 

@@ -176,6 +176,24 @@ TEST_SUITE("component") {
     CHECK(rig.sent[1].size() - before[1] > 55);
   }
 
+  TEST_CASE("shared pace: a slow run that was steered up or has left holds nobody to its pace") {
+    Rig rig;
+    auto& slow = rig.begin(0.01);
+    rig.send_for(1s, {0});
+    REQUIRE(rig.sent[0].size() == 1);
+    CHECK(slow.next_at() > rig.now + 90s);
+    slow.set_limit(5, rig.now);  // as `cardvoid rate` does
+    CHECK(slow.next_at() < rig.now + 200ms);
+    rig.send_for(10s, {0});
+    CHECK(rig.sent[0].size() > 45);
+    slow.set_limit(0.01, rig.now);
+    rig.send_for(1s, {0});
+    CHECK(rig.begin(5).next_at() < rig.now + 1s);
+    rig.send_for(10s, {1});
+    CHECK(rig.sent[1].size() > 40);
+    CHECK(rig.most_in_any(1s) <= 5);
+  }
+
   TEST_CASE("shared pace: a 429 to one run slows all of them") {
     Rig rig;
     rig.begin(5), rig.begin(5);
