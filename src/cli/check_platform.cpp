@@ -202,8 +202,7 @@ Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
                        fmt::format("not asked for: limits.requests_per_second allows the next request "
                                    "in {}",
                                    humanize_duration(wait)));
-      pace.take();
-      auto answer = run::read_back(job, *matter.keys, card, endpoint, k_version);
+      auto answer = run::read_back(job, *matter.keys, card, endpoint, k_version, [&pace] { pace.take(); });
       if (!answer) return fault(subject, answer.error());
       last.emplace(Asked{card, endpoint, std::move(*answer)});
       if (auto finding = judge(subject, *last)) {

@@ -183,7 +183,11 @@ Result<void> read_rate(std::string& text, Options& options) {
     text = job;
   }
   const auto rate = number(text);
-  if (!rate || *rate <= 0)
+  if (!rate)
+    return Error{Errc::usage,
+                 fmt::format("rate {} {}: expected a job file and requests/s, a number above 0 such as 2.5",
+                             escape_for_terminal(options.job_file.string()), escape_for_terminal(text))};
+  if (*rate <= 0)
     return Error{Errc::usage,
                  fmt::format("rate {}: expected requests/s, a number above 0 such as 2.5; to send "
                              "nothing use `cardvoid pause`",

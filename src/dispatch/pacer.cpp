@@ -32,8 +32,10 @@ void Pacer::set_limit(double requests_per_second, Instant now) {
   if (!memory_.sent.empty()) memory_.schedule = memory_.sent.back() + interval(rate(now));
 }
 
-void Pacer::recall(Memory memory) {
+void Pacer::recall(Memory memory, Instant now) {
   memory_ = std::move(memory);
+  if (!memory_.sent.empty())
+    memory_.schedule = std::min(memory_.schedule, memory_.sent.back() + interval(rate(now)));
   while (memory_.sent.size() > per_window(ceiling_)) memory_.sent.pop_front();
 }
 

@@ -58,6 +58,9 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
                  fmt::format("{}: cannot create the lock file: {}", path.string(), std::strerror(errno))};
   auto lock = whole_file();
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES)
+      return Error{Errc::cannot_create,
+                   fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
     const auto holder = read_holder(file.get());
     if (holder.pid == 0)
       return Error{Errc::stopped, fmt::format("{}: another process holds this job, and {} does not say which",

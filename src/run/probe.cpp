@@ -71,7 +71,8 @@ Result<std::vector<Probe>> probe_endpoints(const model::Job& job, const std::str
 }
 
 Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model::Card& card,
-                           model::Endpoint endpoint, const std::string& version) {
+                           model::Endpoint endpoint, const std::string& version,
+                           const std::function<void()>& wait_for_permit) {
   constexpr model::RowId k_the_one = 0;
   asio::io_context io{1};
   const auto platform = Platform::create(io, job, keys, version);
@@ -90,6 +91,7 @@ Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model:
   const auto connected = [&](const std::optional<net::ConnectFailure>& failure) {
     is_done = failure.has_value();
     if (failure) return void(result.outcome = outcome_of(*failure));
+    wait_for_permit();
     begun = read_clocks().steady;
     (*platform)->send(
         k_the_one, model::AttemptKind::read_back, card, [] {}, answered);

@@ -30,9 +30,10 @@ constexpr auto k_forgotten_after = 10s;
 constexpr auto k_grace = 50ms;
 // The next in turn has so long a head start; at high rates a twentieth of the interval.
 constexpr std::chrono::nanoseconds k_most_head_start = 5ms, k_least_head_start = 100us;
-// The lock is held for microseconds. Somebody may be suspended while holding it: then others look again.
+// The lock is held for microseconds. Somebody may be suspended while holding it: then others look again, and
+// when that lasts they leave him with the file and meet at a new one.
 constexpr int k_lock_tries = 50;
-constexpr auto k_look_again = 1ms;
+constexpr milliseconds k_look_again = 1ms, k_lock_patience = 1s;
 // Requests that have left later than this have left in another boot.
 constexpr auto k_most_early = 1s;
 // A memory that puts the next request later than this is no memory.
@@ -81,6 +82,12 @@ Result<FileDescriptor> open_file(const fs::path& path) {
                fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
 }
 
+// Still this very file, and not one that others have made since.
+bool is_at(const fs::path& path, const struct stat& file) {
+  struct stat found {};
+  return ::lstat(path.c_str(), &found) == 0 && found.st_dev == file.st_dev && found.st_ino == file.st_ino;
+}
+
 enum class Locking { done, busy, failed };
 
 Locking set_lock(int fd, short type) {
@@ -97,11 +104,12 @@ Locking set_lock(int fd, short type) {
 
 // As far as nobody holds one of them now.
 void remove_unused(const fs::path& folder) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator{folder, ignored}) {
-    if (entry.path().extension() != k_suffix || !entry.is_regular_file(ignored)) continue;
-    const auto age = fs::file_time_type::clock::now() - entry.last_write_time(ignored);
-    if (!ignored && age > k_unused_after) fs::remove(entry.path(), ignored);
+  std::error_code ended, ignored;
+  for (fs::directory_iterator entry{folder, ended}; !ended && entry != fs::directory_iterator{};
+       entry.increment(ended)) {
+    if (entry->path().extension() != k_suffix || !entry->is_regular_file(ignored)) continue;
+    const auto age = fs::file_time_type::clock::now() - entry->last_write_time(ignored);
+    if (!ignored && age > k_unused_after) fs::remove(entry->path(), ignored);
   }
 }
 
@@ -204,14 +212,21 @@ bool SharedPace::take(Instant now) {
   return taken;
 }
 
+// The others learn of it with the next look into the file.
+void SharedPace::set_limit(double requests_per_second, Instant now) {
+  own_.set_limit(requests_per_second, now);
+  all_.set_limit(std::max(greatest_limit_, own_limit()), now);
+}
+
 void SharedPace::left(Instant permit, Instant at) {
   own_.left(permit, at);
   tell(at, [permit, at](dispatch::Pacer& all) { all.left(permit, at); });
 }
 
+// Not worth a look of its own.
 void SharedPace::observe(std::chrono::nanoseconds round_trip) {
   own_.observe(round_trip);
-  tell(last_now_, [round_trip](dispatch::Pacer& all) { all.observe(round_trip); });
+  if (file_) untold_.push_back([round_trip](dispatch::Pacer& all) { all.observe(round_trip); });
 }
 
 void SharedPace::throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) {
@@ -228,16 +243,23 @@ void SharedPace::tell(Instant now, std::function<void(dispatch::Pacer&)> what) {
 
 bool SharedPace::update(Instant now, const std::function<void(Participant&)>& change) {
   last_now_ = std::max(last_now_, now);
-  // Somebody may have removed it: then the others meet at a new one.
+  // Somebody may have removed it: then the others meet at a new one, which knows nothing of what was sent.
   struct stat state {};
   if (::fstat(file_.get(), &state) == 0 && state.st_nlink == 0) {
     auto again = open_file(settings_.file);
     if (!again) return give_up(again.error().what), false;
     file_ = std::move(*again);
+    own_.hold(last_now_ + own_.window());
   }
   const auto locking = set_lock(file_.get(), F_WRLCK);
   if (locking == Locking::failed) return give_up(std::strerror(errno)), false;
-  if (locking == Locking::busy) return false;
+  if (locking == Locking::busy) {
+    if (!locked_since_) locked_since_ = last_now_;
+    if (last_now_ - *locked_since_ >= k_lock_patience && is_at(settings_.file, state))
+      ::unlink(settings_.file.c_str());
+    return false;
+  }
+  locked_since_.reset();
   bool good = read(last_now_);
   if (good) {
     for (const auto& each : std::exchange(untold_, {})) each(all_);
@@ -302,7 +324,7 @@ bool SharedPace::read(Instant now) {
   }
   count_others(now);
   all_ = dispatch::Pacer{greatest_limit_};
-  all_.recall(std::move(memory));
+  all_.recall(std::move(memory), now);
   return true;
 }
 
@@ -366,6 +388,7 @@ SharedPace::Participant& SharedPace::self() {
 
 void SharedPace::give_up(const std::string& why) {
   file_ = {};
+  untold_.clear();
   present_ = wanting_ = 0, turn_ = 0;
   if (settings_.warn) settings_.warn(fmt::format("{}: {}", settings_.file.string(), why));
 }

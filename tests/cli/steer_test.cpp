@@ -208,6 +208,7 @@ TEST_SUITE("cli") {
       CHECK_FALSE(refused.err.empty());
     }
     CHECK(stage.run("rate").exit_code == 64);
+    CHECK(stage.run("rate", {"nan"}).err.find("rate " + stage.job() + " nan: expected") != std::string::npos);
     const auto above = stage.run("rate", {"41"});
     CHECK(above.exit_code == 0);
     CHECK(above.out.find("the job says 40: above it the platform may answer 429") != std::string::npos);

@@ -56,7 +56,8 @@ class Pacer final : public Pace {
     bool measured = false;
   };
   const Memory& memory() const { return memory_; }
-  void recall(Memory memory);
+  // Of a pacer that may have had another limit: its spacing counts only as far as it is no wider than ours.
+  void recall(Memory memory, Instant now);
 
  private:
   static std::size_t per_window(double limit);  // requests in one window: ceil(limit)

@@ -10,6 +10,7 @@
 #include <cardvoid/net/https_client.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,8 +40,10 @@ struct ReadBack {
 };
 
 // Asks an endpoint for one card, signed, verified and classified as in a run. The pace is the caller's to
-// keep. Error: the trust roots cannot be loaded, or signing fails.
+// keep: `wait_for_permit` is called once there is a connection, right before the request is signed and sent.
+// Error: the trust roots cannot be loaded, or signing fails.
 Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model::Card& card,
-                           model::Endpoint endpoint, const std::string& version);
+                           model::Endpoint endpoint, const std::string& version,
+                           const std::function<void()>& wait_for_permit);
 
 }  // namespace cardvoid::run

@@ -59,9 +59,7 @@ class SharedPace final : public dispatch::Pace {
   void observe(std::chrono::nanoseconds round_trip) override;
   void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) override;
   void hold(Instant until) override { own_.hold(until); }
-  void set_limit(double requests_per_second, Instant now) override {
-    own_.set_limit(requests_per_second, now);
-  }
+  void set_limit(double requests_per_second, Instant now) override;
   double rate(Instant now) const override { return std::min(own_.rate(now), all_.rate(now)); }
   Instant paused_until() const override { return std::max(own_.paused_until(), all_.paused_until()); }
   std::size_t shared_with() const override { return present_; }
@@ -98,6 +96,7 @@ class SharedPace final : public dispatch::Pace {
   int turn_ = 0;                           // how many of them go first
   std::vector<std::function<void(dispatch::Pacer&)>> untold_;
   Instant look_again_{};  // the file was locked
+  std::optional<Instant> locked_since_;
   Instant last_now_;
   std::array<char, 40> boot_id_;
   std::vector<char> buffer_;

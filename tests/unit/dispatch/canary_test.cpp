@@ -307,6 +307,29 @@ TEST_SUITE("unit") {
     CHECK(run.count(Status::pending) == 9);
   }
 
+  TEST_CASE("canary: whenever a pause or a lower rate comes each card is proven before the next one begins") {
+    for (auto when = 0ms; when <= 4s; when += 37ms) {
+      CAPTURE(when.count());
+      auto settings = with_canary(3);
+      settings.requests_per_second = 2;
+      VirtualRun run{settings};
+      run.connect = 300ms;  // so that something is prepared most of the time
+      run.given_rows(8);
+      run.at(when, [&] {
+        run.dispatcher.set_rate(0.1, {"alice", run.now.wall}, run.now.steady);
+        run.dispatcher.pause({"alice", run.now.wall});
+      });
+      run.at(1h, [&] {
+        run.dispatcher.set_rate(2, {"alice", run.now.wall}, run.now.steady);
+        run.dispatcher.resume(run.now.steady);
+      });
+      CHECK_FALSE(run.run().stopped);
+      CHECK(run.count(Status::invalidated) == 8);
+      for (RowId row = 1; row <= 3; ++row) CHECK(run.story(row) == k_proven);
+      CHECK(run.dispatcher.canary_passed() == 3);
+    }
+  }
+
   TEST_CASE("canary: a card that fails while the run stops weighs more than the stop") {
     VirtualRun run{with_canary(3)};
     run.given_rows(10);
