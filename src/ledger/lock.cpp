@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cerrno>
 #include <cstring>
@@ -69,11 +70,9 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
                                             database.string(), holder.command, holder.pid, holder.host,
                                             format_rfc3339(holder.since))};
   }
-  char host[256] = "";
-  ::gethostname(host, sizeof host - 1);
   const auto text =
       boost::json::serialize(boost::json::object{{"pid", static_cast<int>(::getpid())},
-                                                 {"host", host},
+                                                 {"host", host_name()},
                                                  {"command", command},
                                                  {"since", format_rfc3339(read_clocks().wall)}});
   if (::ftruncate(file.get(), 0) != 0 ||

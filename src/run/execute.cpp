@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/prospect.hpp>
@@ -22,17 +23,9 @@ constexpr std::int64_t k_least_settled = 100;
 constexpr milliseconds k_least_elapsed = 10s;
 constexpr std::size_t k_most_templates = 1000;  // told apart where the limit is each brand's
 
-std::string host_name() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
-}  // namespace
-
-namespace {
 // Spelled out: a Report can be made of an Error too, so the compiler would not know which is meant.
 Result<Report> failed(const Error& error) { return {boost::system::in_place_error, error}; }
+
 }  // namespace
 
 int exit_code_for(const ledger::Totals& totals) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/shared_pace.hpp>
 #include <cctype>
@@ -67,12 +68,6 @@ std::array<char, 40> as_stored(const std::string& boot_id) {
   std::array<char, 40> stored{};
   std::copy_n(boot_id.begin(), std::min(boot_id.size(), stored.size()), stored.begin());
   return stored;
-}
-
-std::string host_name() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
 }
 
 Result<FileDescriptor> open_file(const fs::path& path) {
