@@ -61,14 +61,14 @@ TEST_SUITE("cli") {
     says({"run", "job.toml", "--limit", "0"}, "--limit");
     says({"run", "job.toml", "--limit", "many"}, "--limit");
     says({"run", "job.toml", "--yes", "--confirm", "12345678"}, "--confirm");
-    says({"run", "job.toml", "--confirm", "1234567"}, "at least 8 digits");
+    says({"run", "job.toml", "--confirm", "1234567"}, "8 to 64 digits");
     const Stage stage;
     says({"plan", stage.job(), "--set", "limits"}, "section.key=value");
     says({"plan", "job.toml", "--progress", "loud"}, "--progress");
     says({"export", "job.toml", "--status", "done"}, "--status");
     says({"sandbox", "--dir", "x", "--rate", "-1"}, "expected 0 or more");
     says({"sandbox", "--dir", "x", "--rate", "fast"}, "expected 0 or more");
-    says({"run", "job.toml", "--limit", "-3"}, "expected 1 or more");
+    says({"run", "job.toml", "--limit", "-3"}, "a whole number of rows, 1 or more");
     says({"sandbox", "--dir", "x", "--fault", "gremlins=0.1"}, "gremlins");
     says({"sandbox", "--dir", "x", "--primary", "0.0.0.0:1"}, "loopback");
   }

@@ -38,8 +38,8 @@ class Pace {
   // Changes our limit while running, from the next request on; what has been sent is not forgotten.
   virtual void set_limit(double requests_per_second, Instant now) = 0;
 
-  virtual double rate(Instant now) const = 0;            // requests/s at present: below the limit after a 429
-  virtual Instant paused_until() const = 0;              // by a 429
+  virtual double rate(Instant now) const = 0;  // requests/s at present: below the limit after a 429
+  virtual Instant paused_until() const = 0;    // by a 429
   bool paused(Instant now) const { return now < paused_until(); }
   virtual std::size_t shared_with() const { return 0; }  // other runs that want requests of this quota
 };
