@@ -201,6 +201,7 @@ TEST_SUITE("cli") {
     CHECK(steady_clock::now() - raised < 5s);  // 40 s at the lower rate
     CHECK_FALSE(reason(stage, "rate_set").has_value());
 
+    CHECK(stage.run("rate", {"0.5"}).exit_code == 0);  // so that it lasts
     for (const std::string wrong : {"10001", "0", "-1", "x", "1e-9", "nan", "inf", "1e999"}) {
       CAPTURE(wrong);
       const auto refused = stage.run("rate", {wrong});
