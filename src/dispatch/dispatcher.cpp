@@ -309,7 +309,7 @@ void Dispatcher::offer(Lane index, const std::vector<model::Candidate>& rows, bo
     task.held = candidate.held;
     task.code = mask(candidate.card.code);
     task.is_protected = candidate.is_protected;
-    task.doubt = candidate.status != Status::pending;
+    task.doubt = task.left_in_doubt = candidate.status != Status::pending;
     if (task.doubt) {
       // That run may have been killed just now, or its clock have been ahead of what ours shows.
       const auto sent_at = candidate.has_open_attempt ? now.wall : candidate.last_sent_at.value_or(now.wall);

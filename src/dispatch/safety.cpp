@@ -29,6 +29,9 @@ void Dispatcher::judge_end(RowId row, const Task& task, const model::Outcome& ou
              fmt::format("canary: {} of {} cards are invalidated and were read back as INVALID; "
                          "the pace opens",
                          canary_passed_, settings_.canary));
+    } else if (ruling.status == Status::rejected && task.left_in_doubt) {
+      // A run that its breaker stopped leaves such rows: refused, and not read back any more. They are known
+      // to be bad, and the next row takes their place.
     } else if (failed || (invalidated && !already)) {
       fail_canary(row, task, outcome, ruling);
     }

@@ -187,6 +187,7 @@ int Job::live(Command command) {
   for (auto& card : platform_.cards()) {
     card.posts_counted = card.gets_counted = 0;
     card.is_open = false;
+    card.gets_at_start = card.gets_left;
   }
   if (command == Command::reconcile) ++tally_.reconciles;
   if (command == Command::retry) ++tally_.retries;

@@ -34,11 +34,12 @@ struct Card {
   bool invalidated_by_us = false;    // first
   std::set<std::string> times_said;  // in any answer
   // As it went over the wire, whatever the process knows of it:
-  int posts_left = 0, posts_applied = 0, gets_left = 0;
+  int posts_left = 0, posts_applied = 0, gets_left = 0, gets_at_start = 0;
   // What the process was told, by an answer that it can trust:
   bool was_proven = false, was_refused = false;
   bool is_doubtful = false;  // an invalidation left it open, and no read-back since then
   bool is_open = false;      // an invalidation left, in this process, and no read-back has said INVALID since
+  bool was_read_first = false;  // in this process: an earlier one had left it in doubt
   // Of this process, as far as they count against limits.max_attempts:
   int posts_counted = 0, gets_counted = 0;
 

@@ -103,6 +103,7 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
   const bool began_in_doubt = card.is_doubtful;
   if (kind == AttemptKind::invalidate) {
     ++card.posts_left;
+    if (!card.is_open) card.was_read_first = card.gets_left > card.gets_at_start;
     card.is_open = true;
     card.is_doubtful = true;
   } else {

@@ -61,7 +61,10 @@ void Job::check_canary(const Card& card) {
 }
 
 // One that was INVALID before us counts for nothing, and needs no read-back where its time tells.
-bool Job::is_settled_without_proof(const Card& card) { return card.was_proven && !card.invalidated_by_us; }
+// And what an earlier process left may be rejected now.
+bool Job::is_settled_without_proof(const Card& card) {
+  return (card.was_proven && !card.invalidated_by_us) || (card.was_read_first && !card.is_invalid());
+}
 
 void Job::is_read_back(const Card& card) {
   if (card.is_open) ++proven_;

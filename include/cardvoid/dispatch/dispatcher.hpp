@@ -178,14 +178,15 @@ class Dispatcher {
     model::Endpoint endpoint = model::Endpoint::primary;
     std::optional<model::Endpoint> avoid;  // where it failed last
     bool fresh_connection = false;
-    bool held = false;          // read back, and no more
-    bool is_protected = false;  // likewise, and nothing was sent when that says so
-    bool doubt = false;         // an invalidation may have been executed without our knowing
-    bool signed_again = false;  // after a complaint about the time
-    bool called_done = false;   // a verified 2xx to our last invalidation, that did not say INVALID
-    int attempt = 0;            // journalled so far
-    int invalidations = 0;      // in this run, that may count against max_attempts
-    int read_backs = 0;         // without a usable answer, in a row
+    bool held = false;           // read back, and no more
+    bool is_protected = false;   // likewise, and nothing was sent when that says so
+    bool doubt = false;          // an invalidation may have been executed without our knowing
+    bool left_in_doubt = false;  // by an earlier run
+    bool signed_again = false;   // after a complaint about the time
+    bool called_done = false;    // a verified 2xx to our last invalidation, that did not say INVALID
+    int attempt = 0;             // journalled so far
+    int invalidations = 0;       // in this run, that may count against max_attempts
+    int read_backs = 0;          // without a usable answer, in a row
     int wrong_cards = 0;
     int contradictions = 0;  // called done, and a read-back long enough afterwards does not say INVALID
     Instant started{};       // of the attempt under way

@@ -215,6 +215,26 @@ TEST_SUITE("unit") {
     CHECK(run.story(1) == k_plain);
   }
 
+  TEST_CASE("canary: what an earlier run left in doubt and is rejected neither fails it nor counts") {
+    VirtualRun run{with_canary(2)};
+    run.given_rows(4);
+    run.given_rows(3, Status::in_flight, 1);
+    for (RowId row = 5; row <= 7; ++row) run.cards.refused.insert(row);
+    CHECK_FALSE(run.run().stopped);
+    CHECK(run.count(Status::rejected) == 3);
+    CHECK(run.story(1) == k_proven);
+    CHECK(run.story(2) == k_proven);
+    CHECK(run.story(3) == k_plain);
+
+    VirtualRun fresh{with_canary(2)};
+    fresh.given_rows(4);
+    fresh.given_rows(1, Status::in_flight, 1);
+    fresh.cards.refused = {1, 5};
+    const auto finished = fresh.run();
+    REQUIRE(finished.stopped);
+    CHECK(finished.stopped->what.find("row 1 ") != std::string::npos);
+  }
+
   TEST_CASE("canary: held rows are read back and neither fail it nor count") {
     VirtualRun run{with_canary(2)};
     run.given_rows(5);
