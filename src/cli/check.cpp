@@ -194,9 +194,7 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
       return fault(subject,
                    {Errc::cannot_create, fmt::format("{}: {}", database.string(), std::strerror(errno))});
     }
-    auto folder = std::filesystem::absolute(database, ignored).parent_path();
-    while (!std::filesystem::exists(folder, ignored) && folder.has_relative_path())
-      folder = folder.parent_path();
+    const auto folder = ledger::nearest_folder(std::filesystem::absolute(database, ignored).parent_path());
     if (!std::filesystem::is_directory(folder, ignored) || ::access(folder.c_str(), W_OK | X_OK) != 0)
       return fault(subject, {Errc::cannot_create,
                              fmt::format("{}: cannot be made in {}", database.string(), folder.string())});

@@ -26,18 +26,25 @@ int Reporter::stand_aside(int exit_code) {
   return exit_code;
 }
 
+void Reporter::carry_over() {
+  metrics_.emplace(job_.name, job_.limits.requests_per_second);
+  if (const auto earlier = read_file(job_.results.metrics_file, k_largest_metrics, Errc::no_input))
+    metrics_->carry_over(*earlier);
+}
+
 // Read once: while a run lasts, the ledger is its journal's.
 void Reporter::load(ledger::Ledger& ledger) {
-  const auto& file = job_.results.metrics_file;
-  metrics_.emplace(job_.name, job_.limits.requests_per_second);
-  if (const auto earlier = read_file(file, k_largest_metrics, Errc::no_input)) metrics_->carry_over(*earlier);
   if (const auto loaded = metrics_->load(ledger); !loaded)
-    console_.log(LogLevel::warning, fmt::format("{}: {}", file.string(), loaded.error().what));
+    console_.log(LogLevel::warning,
+                 fmt::format("{}: {}", job_.results.metrics_file.string(), loaded.error().what));
 }
 
 void Reporter::begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress) {
   auto& manager = ServiceManager::get();
-  if (!job_.results.metrics_file.empty()) load(ledger);
+  if (!job_.results.metrics_file.empty()) {
+    carry_over();
+    load(ledger);
+  }
   manager.ready();  // from here on the watchdog counts
   events.progress = [this, &manager, &progress, others = std::move(events.progress)](
                         const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
@@ -83,14 +90,9 @@ int Reporter::finish(int exit_code) {
   if (exit_code != static_cast<int>(Errc::usage) && !stands_aside_) {
     // A run that has the job writes its own: one that could not even begin leaves that alone.
     if (!job_.results.metrics_file.empty() && !metrics_ && !ledger::Lock::holder(job_.results.database)) {
+      carry_over();
       auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
-      if (ledger) {
-        load(*ledger);
-      } else {
-        metrics_.emplace(job_.name, job_.limits.requests_per_second);
-        if (const auto earlier = read_file(job_.results.metrics_file, k_largest_metrics, Errc::no_input))
-          metrics_->carry_over(*earlier);
-      }
+      if (ledger) load(*ledger);
     }
     if (metrics_) write_metrics(metrics_->at_end(console_.options().command, exit_code, read_clocks().wall));
     manager.stopping();

@@ -30,6 +30,7 @@ class Reporter {
   int finish(int exit_code);
 
  private:
+  void carry_over();
   void load(ledger::Ledger& ledger);
   void write_metrics(const std::string& text);
   std::string summary(int exit_code) const;

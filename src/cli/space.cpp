@@ -3,7 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <cardvoid/base/file.hpp>
-#include <system_error>
+#include <cardvoid/ledger/place.hpp>
 
 namespace cardvoid::cli {
 
@@ -21,10 +21,7 @@ constexpr std::int64_t k_log = 64 << 20;  // its journal_size_limit
 
 std::optional<Space> look_at_space(const std::filesystem::path& database, std::int64_t rows_to_import,
                                    std::int64_t rows_to_send) {
-  std::error_code ignored;
-  auto folder = real_path(database).parent_path();
-  while (!std::filesystem::exists(folder, ignored) && folder.has_relative_path())
-    folder = folder.parent_path();
+  const auto folder = ledger::nearest_folder(real_path(database).parent_path());
   struct statvfs disk {};
   if (::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
   Space space;

@@ -26,6 +26,12 @@ std::string_view network_file_system(long type) {
   }
 }
 
+fs::path nearest_folder(fs::path folder) {
+  std::error_code ignored;
+  while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
+}
+
 namespace {
 
 // With all that is missing above it; each for its owner alone.
@@ -39,9 +45,7 @@ bool make_private(const fs::path& folder) {
 }  // namespace
 
 Result<void> check_place(const fs::path& database) {
-  auto folder = real_path(database).parent_path();
-  std::error_code error;
-  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
+  const auto folder = nearest_folder(real_path(database).parent_path());
   struct statfs where {};
   if (::statfs(folder.c_str(), &where) == 0)
     if (const auto name = network_file_system(where.f_type); !name.empty())

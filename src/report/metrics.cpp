@@ -9,9 +9,6 @@ namespace cardvoid::report {
 
 namespace {
 
-using namespace std::chrono_literals;
-constexpr auto k_rate_span = 60s;
-
 // In the text format a value of a label has these three escaped.
 std::string label_value(std::string_view value) {
   std::string text{'"'};
@@ -149,20 +146,13 @@ void Metrics::move(model::Standing before, model::Standing after) {
   totals_->held += int{after.held} - int{before.held};
 }
 
-double Metrics::rate(Instant now) {
-  sent_at_.emplace_back(now, requests_);
-  while (sent_at_.size() > 2 && now - sent_at_[1].first > k_rate_span) sent_at_.pop_front();
-  const std::chrono::duration<double> span = now - sent_at_.front().first;
-  return span.count() > 0 ? static_cast<double>(requests_ - sent_at_.front().second) / span.count() : 0;
-}
-
 void Metrics::note(const dispatch::Snapshot& snapshot) {
   paced_now_ = std::chrono::duration<double>{snapshot.held_by_pace}.count();
 }
 
 std::string Metrics::while_running(const dispatch::Snapshot& snapshot, Instant now) {
   note(snapshot);
-  return text(&snapshot, rate(now));
+  return text(&snapshot, rate_.note(now, requests_));
 }
 
 std::string Metrics::at_end(std::string_view command, int exit_code, WallTime now) {

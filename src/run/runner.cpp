@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using model::AttemptKind;
 using model::RowId;
 
-constexpr auto k_pulse_interval = 2s, k_rate_span = 60s;
+constexpr auto k_pulse_interval = 2s;
 // The two clocks drift; that one was set, or that the machine slept, is more than that.
 constexpr auto k_most_drift = 1s;
 
@@ -303,13 +303,10 @@ dispatch::Snapshot Runner::snapshot() const {
 void Runner::save_pulse(Now now, std::function<void()> saved) {
   next_pulse_ = now.steady + k_pulse_interval;
   const auto state = snapshot();
-  sent_at_.emplace_back(now.steady, requests_);
-  while (sent_at_.size() > 2 && now.steady - sent_at_[1].first > k_rate_span) sent_at_.pop_front();
-  const std::chrono::duration<double> span = now.steady - sent_at_.front().first;
   ledger::Pulse pulse;
   pulse.run = run_;
   pulse.at = now.wall;
-  if (span.count() > 0) pulse.rate = static_cast<double>(requests_ - sent_at_.front().second) / span.count();
+  pulse.rate = rate_.note(now.steady, requests_);
   pulse.allowed_rate = state.rate;
   pulse.paused_by_429 = state.paused_by_429;
   pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <type_traits>
 #include <utility>
 
 namespace cardvoid::run {
@@ -39,30 +40,12 @@ constexpr milliseconds k_look_again = 1ms, k_lock_patience = 1s;
 constexpr auto k_most_early = 1s;
 // A memory that puts the next request later than this is no memory.
 constexpr auto k_most_ahead = 24h;
-constexpr std::size_t k_most_sent = 1'000'000, k_participants = 16;
+constexpr std::size_t k_most_sent = 1'000'000;
 // Files of quotas that nobody has used for so long are removed; a sandbox leaves one for every port.
 constexpr auto k_unused_after = 7 * 24h;
 constexpr std::string_view k_suffix = ".pace";
 
-// The file, in this machine's own byte order: it never leaves it.
-struct StoredParticipant {
-  std::uint64_t id;
-  double limit;
-  std::int64_t seen, taken, wants_until;
-};
-struct Stored {
-  std::array<char, 8> magic;
-  std::array<char, 40> boot_id;
-  std::int64_t schedule, held_until, paused_until, pause_began;
-  double throttled_rate, mean_ns, deviation_ns;
-  std::int64_t measured;
-  std::array<StoredParticipant, k_participants> participants;
-  std::uint64_t sent;  // so many times follow
-};
 constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '1', '\n'};
-
-std::int64_t as_number(Instant at) { return at.time_since_epoch().count(); }
-Instant as_instant(std::int64_t number) { return Instant{Instant::duration{number}}; }
 
 std::array<char, 40> as_stored(const std::string& boot_id) {
   std::array<char, 40> stored{};
@@ -109,6 +92,17 @@ void remove_unused(const fs::path& folder) {
 }
 
 }  // namespace
+
+// The file, in this machine's own byte order: it never leaves it.
+struct SharedPace::Stored {
+  std::array<char, 8> magic;
+  std::array<char, 40> boot_id;
+  Instant schedule, held_until, paused_until, pause_began;
+  double throttled_rate, mean_ns, deviation_ns;
+  std::int64_t measured;
+  Participants participants;
+  std::uint64_t sent;  // so many instants follow
+};
 
 Result<fs::path> state_folder() {
   // The specification: a relative path is invalid and to be ignored.
@@ -164,7 +158,6 @@ SharedPace::SharedPace(Settings settings, FileDescriptor file, Instant now)
       file_{std::move(file)},
       own_{settings_.requests_per_second},
       all_{settings_.requests_per_second},
-      participants_(k_participants),
       last_now_{now},
       boot_id_{as_stored(settings_.boot_id)} {}
 
@@ -273,43 +266,39 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
 bool SharedPace::read(Instant now) {
   ssize_t got = 0;
   for (;;) {
-    buffer_.resize(std::max(buffer_.capacity(), sizeof(Stored) + 64 * sizeof(std::int64_t)));
+    buffer_.resize(std::max(buffer_.capacity(), sizeof(Stored) + 64 * sizeof(Instant)));
     got = ::pread(file_.get(), buffer_.data(), buffer_.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return false;
     if (static_cast<std::size_t>(got) < buffer_.size()) break;
     buffer_.resize(buffer_.size() * 2);
   }
+  static_assert(std::is_trivially_copyable_v<Stored>);
   Stored stored{};
   const auto size = static_cast<std::size_t>(got);
   if (size >= sizeof stored) std::memcpy(&stored, buffer_.data(), sizeof stored);
   const bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
-                       size >= sizeof stored + stored.sent * sizeof(std::int64_t) &&
-                       as_instant(stored.schedule) < now + k_most_ahead &&
-                       as_instant(stored.held_until) < now + k_most_ahead;
+                       size >= sizeof stored + stored.sent * sizeof(Instant) &&
+                       stored.schedule < now + k_most_ahead && stored.held_until < now + k_most_ahead;
   // Where /proc is hidden, as from a sandboxed service, the times themselves must tell.
   const bool may_be_of_this_boot = stored.boot_id == as_stored(settings_.boot_id) ||
                                    stored.boot_id == as_stored({}) || settings_.boot_id.empty();
-  participants_.assign(k_participants, {});
+  participants_ = {};
   dispatch::Pacer::Memory memory;
   const auto time_at = [&](std::size_t i) {
-    std::int64_t at = 0;
+    Instant at;
     std::memcpy(&at, buffer_.data() + sizeof stored + i * sizeof at, sizeof at);
-    return as_instant(at);
+    return at;
   };
   const bool is_past = stored.sent == 0 || !is_ours || time_at(stored.sent - 1) < now + k_most_early;
   boot_id_ = as_stored(settings_.boot_id);
   if (is_ours && may_be_of_this_boot && is_past) {
     if (settings_.boot_id.empty()) boot_id_ = stored.boot_id;
-    for (std::size_t i = 0; i < k_participants; ++i) {
-      const auto& from = stored.participants[i];
-      participants_[i] = {from.id, from.limit, as_instant(from.seen), as_instant(from.taken),
-                          as_instant(from.wants_until)};
-    }
-    memory.schedule = as_instant(stored.schedule);
-    memory.held_until = as_instant(stored.held_until);
-    memory.paused_until = as_instant(stored.paused_until);
-    memory.pause_began = as_instant(stored.pause_began);
+    participants_ = stored.participants;
+    memory.schedule = stored.schedule;
+    memory.held_until = stored.held_until;
+    memory.paused_until = stored.paused_until;
+    memory.pause_began = stored.pause_began;
     memory.throttled_rate = stored.throttled_rate;
     memory.mean_ns = stored.mean_ns, memory.deviation_ns = stored.deviation_ns;
     memory.measured = stored.measured != 0;
@@ -344,26 +333,21 @@ bool SharedPace::write() {
   const auto& memory = all_.memory();
   stored.magic = k_magic;
   stored.boot_id = boot_id_;
-  stored.schedule = as_number(memory.schedule);
-  stored.held_until = as_number(memory.held_until);
-  stored.paused_until = as_number(memory.paused_until);
-  stored.pause_began = as_number(memory.pause_began);
+  stored.schedule = memory.schedule;
+  stored.held_until = memory.held_until;
+  stored.paused_until = memory.paused_until;
+  stored.pause_began = memory.pause_began;
   stored.throttled_rate = memory.throttled_rate;
   stored.mean_ns = memory.mean_ns, stored.deviation_ns = memory.deviation_ns;
   stored.measured = memory.measured ? 1 : 0;
-  for (std::size_t i = 0; i < k_participants; ++i) {
-    const auto& from = participants_[i];
-    stored.participants[i] = {from.id, from.limit, as_number(from.seen), as_number(from.taken),
-                              as_number(from.wants_until)};
-  }
+  stored.participants = participants_;
   stored.sent = memory.sent.size();
-  buffer_.resize(sizeof stored + memory.sent.size() * sizeof(std::int64_t));
+  buffer_.resize(sizeof stored + memory.sent.size() * sizeof(Instant));
   std::memcpy(buffer_.data(), &stored, sizeof stored);
   auto* to = buffer_.data() + sizeof stored;
   for (const auto at : memory.sent) {
-    const auto number = as_number(at);
-    std::memcpy(to, &number, sizeof number);
-    to += sizeof number;
+    std::memcpy(to, &at, sizeof at);
+    to += sizeof at;
   }
   const auto put = ::pwrite(file_.get(), buffer_.data(), buffer_.size(), 0);
   if (put >= 0 && static_cast<std::size_t>(put) < buffer_.size()) errno = ENOSPC;

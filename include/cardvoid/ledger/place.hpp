@@ -15,6 +15,9 @@ Result<void> check_place(const std::filesystem::path& database);
 // Makes the folder (0700) when it is missing, and checks the place. Error: cannot_create (73).
 Result<void> prepare_folder(const std::filesystem::path& database);
 
+// This folder, or the nearest one above it that is there.
+std::filesystem::path nearest_folder(std::filesystem::path folder);
+
 // The name of a network file system by statfs(2)'s f_type; empty for any other.
 std::string_view network_file_system(long type);
 

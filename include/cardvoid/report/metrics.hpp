@@ -9,10 +9,10 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -53,7 +53,6 @@ class Metrics {
   using Where = std::pair<model::Endpoint, model::AttemptKind>;
 
   void count(const ledger::EndedRequest& request);
-  double rate(Instant now);
   std::string text(const dispatch::Snapshot* running, double rate) const;
 
   std::string job_;
@@ -66,8 +65,8 @@ class Metrics {
   std::map<Where, Durations> durations_;
   double paced_before_ = 0;  // seconds, in earlier runs
   double paced_now_ = 0;
-  std::uint64_t requests_ = 0;                             // of this run
-  std::deque<std::pair<Instant, std::uint64_t>> sent_at_;  // how many there were when, over the last minute
+  std::uint64_t requests_ = 0;  // of this run
+  dispatch::RateMeter rate_;
 };
 
 }  // namespace cardvoid::report

@@ -4,13 +4,13 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/steering.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -94,8 +94,8 @@ class Runner {
   nanoseconds clocks_apart_{0};  // when that was found out
   std::unordered_map<model::RowId, Flight> flights_;
   ledger::RunCounts counts_;
-  std::uint64_t requests_ = 0;                             // of both kinds
-  std::deque<std::pair<Instant, std::uint64_t>> sent_at_;  // how many there were when, over the last minute
+  std::uint64_t requests_ = 0;  // of both kinds
+  dispatch::RateMeter rate_;
   Instant next_pulse_{};
   std::optional<Error> ending_;
   bool pumping_ = false, finished_ = false, abandoned_ = false;

@@ -71,6 +71,8 @@ class SharedPace final : public dispatch::Pace {
     Instant seen{}, taken{};  // when it looked in and had a permit last
     Instant wants_until{};    // it comes for one until then
   };
+  using Participants = std::array<Participant, 16>;
+  struct Stored;
 
   SharedPace(Settings settings, FileDescriptor file, Instant now);
   // Looks into the file, does `change`, and writes it back. False: somebody else holds the lock just now, or
@@ -90,7 +92,7 @@ class SharedPace final : public dispatch::Pace {
   FileDescriptor file_;  // none: we are paced by ourselves
   dispatch::Pacer own_;
   dispatch::Pacer all_;  // as of the last look into the file
-  std::vector<Participant> participants_;
+  Participants participants_;
   double greatest_limit_ = 0;
   std::size_t present_ = 0, wanting_ = 0;  // others
   int turn_ = 0;                           // how many of them go first

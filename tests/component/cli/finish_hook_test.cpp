@@ -26,8 +26,8 @@ TEST_SUITE("component") {
   class Place {
    public:
     explicit Place(const std::string& script) {
-      char name[] = "/tmp/cardvoid_hook_XXXXXX";
-      REQUIRE(::mkdtemp(name));
+      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-hook-XXXXXX").string();
+      REQUIRE(::mkdtemp(name.data()) != nullptr);
       dir = name;
       REQUIRE(write_private_file(dir / "hook.sh", script).has_value());
       ::chmod((dir / "hook.sh").c_str(), 0700);

@@ -32,7 +32,7 @@ TEST_SUITE("component") {
 
   struct Folder {
     Folder() {
-      std::string name = "/tmp/cardvoid-steering-XXXXXX";
+      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-steering-XXXXXX").string();
       REQUIRE(::mkdtemp(name.data()) != nullptr);
       path = name;
     }
