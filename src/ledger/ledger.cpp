@@ -51,8 +51,7 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
     condition = fmt::format(
         "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run)) AND "
         "NOT ?3 AND ((status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NOT NULL) OR "
-        "({} "
-        "AND {}))",
+        "({} AND {}))",
         k_in_doubt, k_stopped_a_run);
   return {
       db,
@@ -468,8 +467,7 @@ Result<void> Ledger::save_pulse(const Pulse& pulse) {
         state_->db,
         "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, paused_by_429, in_flight, "
         "waiting, primary_state, backup_state, canary, canary_passed, reasons_to_wait) VALUES (1, ?1, ?2, "
-        "?3, "
-        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"}
+        "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"}
         .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, int{pulse.paused_by_429},
               pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state, pulse.canary,
               pulse.canary_passed, as_json(pulse.reasons_to_wait))

@@ -75,11 +75,10 @@ Result<Totals> Ledger::totals() {
         "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected'), "
         "count(*) FILTER (WHERE status = 'unresolved'), count(*) FILTER (WHERE held), "
         "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), (SELECT count(*) FROM "
-        "refused), "
-        "count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = 'read_back'), "
+        "refused), count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = "
+        "'read_back'), "
         "count(*) FILTER (WHERE protected AND status = 'pending'), count(*) FILTER (WHERE protected AND "
-        "status "
-        "IN ('in_flight', 'unresolved') AND NOT held), count(*) FILTER (WHERE protected AND status = "
+        "status IN ('in_flight', 'unresolved') AND NOT held), count(*) FILTER (WHERE protected AND status = "
         "'invalidated') "
         "FROM row WHERE id <= (SELECT max(last_row) FROM import)"};
     s.bind();

@@ -63,7 +63,8 @@ std::string summary_line(const Ending& ending) {
   };
   say(t.rejected, "rejected");
   say(t.in_doubt(), "in doubt");
-  say(t.pending - t.conflicts, "pending");
+  say(t.pending - t.conflicts - t.protected_pending, "pending");
+  say(t.protected_pending, "protected");
   say(t.conflicts, "in conflict with the input");
   say(t.refused, "input lines refused");
   text +=

@@ -79,6 +79,14 @@ TEST_SUITE("component") {
     CHECK(text.find('\n') == std::string::npos);
   }
 
+  TEST_CASE("summary: on one line protected cards are told apart from those that are still to send") {
+    report::Ending ending;
+    ending.standing.totals.pending = 7;
+    ending.standing.totals.protected_pending = 3;
+    const auto text = report::summary_line(ending);
+    CHECK(text.find(", 4 pending, 3 protected; ") != std::string::npos);
+  }
+
   TEST_CASE("summary: what there was none of is not explained") {
     report::Ending ending;
     ending.standing.totals.invalidated = 2;
