@@ -5,6 +5,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/limits.hpp>
 #include <cardvoid/run/probe.hpp>
 #include <cardvoid/run/shared_pace.hpp>
 #include <chrono>
@@ -155,11 +156,10 @@ class Pace {
     const bool is_per_brand = job.limits.per == model::QuotaPer::brand;
     auto paces = run::shared_paces(job, {is_per_brand ? std::optional{card.brand_id} : std::nullopt},
                                    now.steady, [](const std::string&) {});
-    const dispatch::Pacer alone{job.limits.requests_per_second};
     is_shared_ = !paces.empty();
-    pace_ = is_shared_ ? std::move(paces.front()) : std::make_unique<dispatch::Pacer>(alone);
-    if (last_sent_at)  // in the future when the clock was set back since
-      pace_->hold(now.steady + alone.window() - std::max(now.wall - *last_sent_at, milliseconds{0}));
+    pace_ = is_shared_ ? std::move(paces.front())
+                       : std::make_unique<dispatch::Pacer>(job.limits.requests_per_second);
+    if (const auto hold = run::hold_after_earlier_run(job.limits, last_sent_at, now)) pace_->hold(*hold);
   }
   milliseconds wait() const {
     return std::chrono::ceil<milliseconds>(

@@ -39,16 +39,8 @@ bool is_all_digits(std::string_view text) {
 
 }  // namespace
 
-std::optional<Wrapper> find_wrapper(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  if (text.back() == '\t') return Wrapper::tabs;
-  if (text.size() >= 3 && text.starts_with("=\"") && text.back() == '"') return Wrapper::formula;
-  if ((text.front() == '\'' || text.front() == '`') && is_all_digits(text.substr(1))) return Wrapper::mark;
-  return std::nullopt;
-}
-
 std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone) {
-  while (const auto wrapper = find_wrapper(text)) {
+  while (const auto wrapper = model::find_wrapper(text)) {
     switch (*wrapper) {
       case Wrapper::formula: {
         const auto inside = text.substr(2, text.size() - 3);

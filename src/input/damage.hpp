@@ -3,6 +3,7 @@
 // gone, which nobody can bring back.
 
 #include <array>
+#include <cardvoid/model/card_rules.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,12 +11,8 @@
 
 namespace cardvoid::input {
 
-// What people put around a value so that a spreadsheet does not take it for a number.
-enum class Wrapper { formula, mark, tabs };  // ="0123" · '0123 or `0123 · 0123 with a tab behind
-constexpr std::size_t k_wrappers = 3;
-
-// The outermost one. A mark is none unless all the rest are digits: 'a/b is a code like any other.
-std::optional<Wrapper> find_wrapper(std::string_view text);
+using model::k_wrappers;
+using model::Wrapper;
 
 // `text` without its wrappers; adds to `undone` how many of each there were.
 std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone);

@@ -111,7 +111,7 @@ class Protections final : public ProtectList {
     if (line.code.empty() && line.card_id.empty() && line.openid.empty() && line.brand_id.empty())
       return "fills none of the columns, so it would protect nothing";
     const auto filled = [](const std::string& text) { return text.empty() ? std::string{"x"} : text; };
-    return find_fault(
+    return model::find_fault(
         {filled(line.brand_id), filled(line.card_id), filled(line.code), filled(line.openid), {}});
   }
 

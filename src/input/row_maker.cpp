@@ -196,7 +196,7 @@ std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::in
   fill(card.reason, reason);
   if (brand_is_fixed_ && card.brand_id != defaults_[brand_id])
     return "brand_id: not the merchant's own, and the brand API reaches no other brand's cards";
-  return find_fault(card);
+  return model::find_fault(card);
 }
 
 std::string RowMaker::sample(std::span<const std::string_view> fields, std::int64_t line) const {

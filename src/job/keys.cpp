@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/local_time.hpp>
-#include <cardvoid/base/text.hpp>
+#include <cardvoid/model/card_rules.hpp>
 
 #include "endpoint.hpp"
 #include "proxy.hpp"
@@ -29,7 +29,7 @@ bool consists_of(std::string_view text, std::size_t longest, Test test) {
 
 Verdict store_identifier(std::string& into, const std::string& text) {
   into = text;
-  return stored_if(consists_of(text, 32, is_visible));
+  return stored_if(model::fault_of_identifier(text).empty());
 }
 
 Verdict store_text(std::string& into, const std::string& text) {
@@ -78,15 +78,9 @@ Verdict store_serial(std::string& into, const std::string& text) {
   return stored_if(consists_of(text, 64, is_hex));
 }
 
-// The rules of platform.md section 1.1 for invalid_reason; rows are held to the same ones (input).
 Verdict store_reason(std::string& into, const std::string& text) {
   into = text;
-  if (text.empty() || count_characters(text) > 32) return unexpected;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto c = next_code_point(text, at);
-    if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c > 0xFFFF) return unexpected;
-  }
-  return stored;
+  return stored_if(!text.empty() && model::fault_of_reason(text).empty());
 }
 
 Verdict store_encoding(model::Encoding& into, const std::string& text) {
@@ -211,13 +205,13 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_identifier(job.defaults.brand_id, v.text); }},
     {"defaults.card_id", Type::text, k_an_identifier,
      [](const Typed& v, Job& job) { return store_identifier(job.defaults.card_id, v.text); }},
-    {"defaults.reason", Type::text, "1 to 32 characters without line breaks or emoji",
+    {"defaults.reason", Type::text, "1 to 32 characters without line breaks or emoji and not only spaces",
      [](const Typed& v, Job& job) { return store_reason(job.defaults.reason, v.text); }},
 
     {"limits.requests_per_second", Type::number, "a number from 0.001 to 10000",
      [](const Typed& v, Job& job) {
        job.limits.requests_per_second = v.number;
-       return stored_if(v.number >= 0.001 && v.number <= 10'000);
+       return stored_if(model::is_allowed_rate(v.number));
      }},
     {"limits.per", Type::text, R"("merchant" or "brand")",
      [](const Typed& v, Job& job) {

@@ -4,6 +4,7 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/job/load.hpp>
+#include <cardvoid/model/own_files.hpp>
 #include <set>
 #include <tuple>
 
@@ -227,7 +228,6 @@ class CrossCheck {
     check_platform();
     check_input();
     check_files();
-    check_metrics_file();
     if (job_.limits.backoff_base > job_.limits.backoff_cap)
       refuse("limits.backoff_base", fmt::format("\"{}\" is longer than limits.backoff_cap, \"{}\"",
                                                 format_duration(job_.limits.backoff_base),
@@ -300,40 +300,30 @@ class CrossCheck {
                              earlier->first));
   }
 
-  // The results database would be made where the input should be, or the input read while it is written.
+  // The results database must not be made where something else of the job is, and the metrics file, which is
+  // replaced every few seconds, must not replace anything else of it.
   void check_files() {
-    const bool is_csv = !job_.input.csv.empty();
-    if (is_csv == !job_.input.sqlite.empty() || job_.input.csv == "-") return;
-    const std::filesystem::path input = is_csv ? std::filesystem::path{job_.input.csv} : job_.input.sqlite;
-    const std::string_view key = is_csv ? "input.csv" : "input.sqlite";
-    for (const auto* suffix : {"", "-wal", "-shm", "-journal", ".lock"})
-      if (is_same_file(input, real_path(job_.results.database).string() + suffix))
-        return refuse(key, fmt::format("\"{}\" is {}the results database ({}); name two different files",
-                                       input.string(), *suffix ? "a part of " : "", name_of_results()));
-    if (is_csv) return;
-    for (const auto* suffix : {"-wal", "-shm", "-journal"})
-      if (is_same_file(job_.results.database, real_path(input).string() + suffix))
-        return refuse(key, fmt::format("\"{}\" has its {} where the results database is ({}); name two "
-                                       "different files",
-                                       input.string(), suffix, name_of_results()));
+    constexpr std::string_view k_results = "results.database", k_metrics = "results.metrics_file";
+    const auto own = model::own_files(job_);
+    for (const auto& written : own)
+      for (const auto& other : own) {
+        if (other.key == written.key || !other.is_at(written.real)) continue;
+        if (written.key == k_results) return refuse_results_at(other, written);
+        if (written.key == k_metrics && other.key != k_results)
+          return refuse(k_metrics, fmt::format("\"{}\" is the job's {}; name another file",
+                                               written.path.string(), other.what));
+      }
   }
 
-  // It is replaced every few seconds.
-  void check_metrics_file() {
-    const auto& metrics = job_.results.metrics_file;
-    if (metrics.empty()) return;
-    const std::pair<const char*, std::filesystem::path> own[] = {
-        {"the results database", job_.results.database},
-        {"the input", job_.input.csv},
-        {"the input", job_.input.sqlite},
-        {"the private key", job_.merchant.private_key_file},
-        {"the platform's key", job_.platform.public_key_file},
-        {"the program of results.on_finish", job_.results.on_finish},
-        {"the job file", job_.file}};
-    for (const auto& [what, file] : own)
-      if (!file.empty() && is_same_file(metrics, file))
-        return refuse("results.metrics_file",
-                      fmt::format("\"{}\" is {}; name another file", metrics.string(), what));
+  void refuse_results_at(const model::OwnFile& other, const model::OwnFile& results) {
+    using enum model::OwnFile::Kind;
+    const auto name =
+        fmt::format("\"{}\"{}", other.path.string(),
+                    other.kind == companion ? fmt::format(", part of the {},", other.what) : "");
+    refuse(other.key.empty() ? results.key : other.key,
+           fmt::format("{} is {}the results database ({}); name two different files",
+                       other.key.empty() ? "the job file" : name,
+                       results.kind == companion ? "a part of " : "", name_of_results()));
   }
 
   std::string name_of_results() const {

@@ -5,6 +5,7 @@
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
+#include <cardvoid/run/limits.hpp>
 #include <cardvoid/run/prospect.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
@@ -48,15 +49,16 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   const auto& counts = report.counts;
   const auto left = order.read_back_only ? report.totals.in_doubt() : report.totals.to_send();
   if (left == 0) return {};
-  auto pace = job.limits.requests_per_second;
+  Remaining remaining{left};
   if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
-    // The brand that has most left ends last, and the others do not speed it up.
-    if (const auto survey = ledger.survey(k_most_templates); survey && survey->most_to_send_of_a_brand > 0)
-      pace *= static_cast<double>(left) / static_cast<double>(survey->most_to_send_of_a_brand);
+    if (const auto survey = ledger.survey(k_most_templates))
+      remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
+  std::optional<double> measured;
   const auto settled = counts.confirmed + counts.rejected;
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
-    pace = std::min(pace, static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count()));
-  Rest rest{left, pace, milliseconds{static_cast<std::int64_t>(static_cast<double>(left) / pace * 1000)}};
+    measured = static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count());
+  const Rest rest{left, expected_rate(job.limits, remaining, measured),
+                  time_needed(job.limits, remaining, measured)};
   const auto window = order.read_back_only ? std::nullopt : job.safety.window;
   return "; " + words_for(rest, window, now);
 }
@@ -80,13 +82,9 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   }
   if (cursors.empty()) cursors.push_back({std::nullopt, order.read_back_only});
 
-  // What an earlier run sent may still count: begin one window later than that.
   const auto last = ledger.last_sent_at(begun.wall);
   if (!last) return failed(last.error());
-  std::optional<Instant> hold;
-  if (*last)  // in the future when the clock was set back since
-    hold = begun.steady + dispatch::Pacer{job.limits.requests_per_second}.window() -
-           std::max(begun.wall - **last, milliseconds{0});
+  const auto hold = hold_after_earlier_run(job.limits, *last, begun);
 
   const auto run =
       ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,

@@ -40,7 +40,7 @@ Platform::Platform(asio::io_context& io, const model::Job& job, const Keys& keys
       verifier_{keys.platform.keys},
       signers_{std::max(1u, std::thread::hardware_concurrency())} {
   identity_.api = job.merchant.api;
-  identity_.signer_id = job.merchant.api == model::Api::brand ? job.merchant.brand_id : job.merchant.mchid;
+  identity_.signer_id = job.merchant.signer_id();
   identity_.serial_no = job.merchant.serial_no;
   identity_.wechatpay_serial = keys.platform.request_serial;
   identity_.user_agent = "cardvoid/" + version + " (Linux) Boost.Beast";

@@ -8,8 +8,6 @@ namespace cardvoid::run {
 
 namespace {
 
-constexpr double k_least_rate = 0.001, k_most_rate = 10'000;  // as limits.requests_per_second
-
 std::string words_for_flight(int in_flight) {
   return in_flight > 0
              ? fmt::format("{} in flight {} being settled", in_flight, in_flight == 1 ? "is" : "are")
@@ -61,11 +59,12 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, st
                             words_for_flight(dispatcher_.snapshot(now.steady).in_flight));
       break;
     case Steering::rate:
-      if (!(steering.requests_per_second >= k_least_rate && steering.requests_per_second <= k_most_rate))
-        return answer(static_cast<int>(Errc::usage),
-                      fmt::format("expected {} to {} requests/s; to send nothing use cardvoid pause; nothing "
-                                  "was changed, {:g} holds",
-                                  k_least_rate, k_most_rate, dispatcher_.requests_per_second()));
+      if (!model::is_allowed_rate(steering.requests_per_second))
+        return answer(
+            static_cast<int>(Errc::usage),
+            fmt::format("expected {} to {} requests/s; to send nothing use cardvoid pause; nothing "
+                        "was changed, {:g} holds",
+                        model::k_least_rate, model::k_greatest_rate, dispatcher_.requests_per_second()));
       dispatcher_.set_rate(steering.requests_per_second, {by, now.wall}, now.steady);
       message =
           fmt::format("{:g} requests/s from now on until the run ends (the job says {:g}{}){}",

@@ -119,13 +119,12 @@ Result<fs::path> state_folder() {
 }
 
 std::string pace_file_name(const model::Job& job, const std::optional<std::string>& brand) {
-  const auto& signer = job.merchant.api == model::Api::partner ? job.merchant.mchid : job.merchant.brand_id;
   auto first = job.endpoints.primary.text(), second = job.endpoints.backup.text();
   for (auto* host : {&first, &second})  // host names know no case
     for (auto& c : *host) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (second < first) std::swap(first, second);
-  auto name =
-      fmt::format("{}{}@{}+{}@{}", signer, brand ? "-brand-" + *brand : "", first, second, host_name());
+  auto name = fmt::format("{}{}@{}+{}@{}", job.merchant.signer_id(), brand ? "-brand-" + *brand : "", first,
+                          second, host_name());
   for (auto& c : name)
     if (c == '/' || static_cast<unsigned char>(c) <= ' ') c = '_';
   constexpr std::size_t k_longest = 200;  // of the 255 bytes of a file name

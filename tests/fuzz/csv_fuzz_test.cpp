@@ -49,7 +49,7 @@ TEST_SUITE("fuzz") {
     const auto lines = static_cast<std::int64_t>(std::count(text.begin(), text.end(), '\n')) + 1;
     std::int64_t before = 1;  // the header's
     for (const auto& row : read.rows) {
-      CHECK(find_fault(row.card) == "");
+      CHECK(model::find_fault(row.card) == "");
       CHECK(row.source_line > before);
       CHECK(row.source_line <= lines);
       before = row.source_line;

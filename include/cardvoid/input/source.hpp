@@ -90,8 +90,4 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
                                      model::Api api, const std::string& brand_of_merchant,
                                      const Patience& patience = {});
 
-// Checks one row against platform.md section 1.1. Returns the cause when it is to be refused, else empty
-// text.
-std::string find_fault(const model::Card& card);
-
 }  // namespace cardvoid::input

@@ -23,6 +23,9 @@ struct Merchant {
   std::string serial_no;
   std::filesystem::path private_key_file;
   std::filesystem::path passphrase_file;  // empty: the key is not encrypted
+
+  // The account whose key signs, and whose quota the requests count against (docs/platform.md section 3).
+  const std::string& signer_id() const { return api == Api::brand ? brand_id : mchid; }
 };
 
 struct Platform {
@@ -68,6 +71,12 @@ struct Input {
 struct Defaults {  // for rows that leave them out
   std::string brand_id, card_id, reason;
 };
+
+// What limits.requests_per_second and `cardvoid rate` allow. schema/job.schema.json repeats it.
+constexpr double k_least_rate = 0.001, k_greatest_rate = 10'000;  // requests/s
+constexpr bool is_allowed_rate(double requests_per_second) {      // false for NaN
+  return requests_per_second >= k_least_rate && requests_per_second <= k_greatest_rate;
+}
 
 struct Limits {
   double requests_per_second = 5;

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cardvoid/model/card_rules.hpp>
 #include <ostream>
 
 #include "job_text.hpp"
@@ -116,6 +117,31 @@ TEST_SUITE("unit") {
     CHECK(reason("再见😀") != "");
     CHECK(reason("a\\nb") != "");
     CHECK(reason("") != "");
+    CHECK(reason("   ").starts_with("jobs/gold.toml:14:10: defaults.reason: expected 1 to 32 characters"));
+    CHECK(reason("a\\uFFFDb") != "");
+  }
+
+  // Else the job loads, and every row that takes the default is refused.
+  TEST_CASE("fault: a default is refused exactly where a row that says the same is") {
+    const auto is_refused = [](const std::string& key, const std::string& text) {
+      return message(k_right, {"defaults." + key + "=\"" + text + '"'}) != "";
+    };
+    model::Card right{"1004", "card", "code", "openid", ""};
+    for (const std::string text : {"x", "'123", "`9", "=\\\"12\\\"", "'a", "1 2", " ", "   ", "　", "é",
+                                   "再见", "再见😀", "\xEF\xBF\xBD", "\xC2\xA0",
+                                   "12345678901234567890123456789012", "123456789012345678901234567890123"}) {
+      CAPTURE(text);
+      const auto value = text == "=\\\"12\\\"" ? "=\"12\"" : text;
+      auto card = right;
+      card.card_id = value;
+      CHECK(is_refused("card_id", text) == !model::find_fault(card).empty());
+      card = right;
+      card.brand_id = value;
+      CHECK(is_refused("brand_id", text) == !model::find_fault(card).empty());
+      card = right;
+      card.reason = value;
+      CHECK(is_refused("reason", text) == !model::find_fault(card).empty());
+    }
   }
 
   TEST_CASE("fault: endpoints are https with a host and nothing behind it") {
@@ -215,8 +241,16 @@ TEST_SUITE("unit") {
           std::string::npos);
     CHECK(message(with("[results]\nmetrics_file = \"m.prom\"\n")) == "");
     CHECK(message(with("[results]\ndatabase = \"a.prom\"\nmetrics_file = \"../jobs/a.prom\"\n"))
-              .find("results.metrics_file: \"jobs/a.prom\" is the results database; name another file") !=
-          std::string::npos);
+              .find("results.metrics_file: \"jobs/a.prom\" is the results database (results.database "
+                    "\"jobs/a.prom\"); name two different files") != std::string::npos);
+    // Every file that the job reads, not only some of them.
+    for (const auto* key :
+         {"merchant.private_key_file", "merchant.passphrase_file", "platform.public_key_file",
+          "endpoints.ca_file", "safety.protect", "input.csv", "results.on_finish"}) {
+      CAPTURE(key);
+      const auto found = message(k_right, {std::string{key} + "=a.prom", "results.metrics_file=a.prom"});
+      CHECK(found.find("results.metrics_file: \"jobs/a.prom\" is the job's ") != std::string::npos);
+    }
   }
 
   TEST_CASE("fault: all of them are named in the order of their lines") {
@@ -286,6 +320,15 @@ TEST_SUITE("unit") {
           "--set input.csv: \"jobs/x.db-journal\" is a part of the results database (results.database "
           "\"jobs/x.db\"); "
           "name two different files");
+    for (const auto* suffix : {"-wal", "-shm", "-journal", ".lock", ".sock"}) {
+      CAPTURE(suffix);
+      const auto found = message(k_right, {"results.database=x.db", std::string{"input.csv=x.db"} + suffix});
+      CHECK(found.find("is a part of the results database") != std::string::npos);
+    }
+    CHECK(message(k_right, {"results.database=x.db", "safety.protect=x.db"})
+              .starts_with("--set safety.protect: \"jobs/x.db\" is the results database"));
+    CHECK(message(k_right, {"results.database=gold.toml"})
+              .find("results.database: the job file is the results database") != std::string::npos);
     const auto job = parse(with(""), "jobs/gold.toml", {{}, "jobs/members.csv"});
     REQUIRE(job.has_error());
     CHECK(job.error().code == Errc::bad_job);

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include <tuple>
 
 #include "job_text.hpp"
+#include "keys.hpp"
 
 TEST_SUITE("unit") {
   using namespace cardvoid;
@@ -66,6 +68,10 @@ TEST_SUITE("unit") {
     const auto& described = find("limits");
     CHECK(described.at("requests_per_second").at("default").to_number<double>() ==
           limits.requests_per_second);
+    CHECK(described.at("requests_per_second").at("minimum").to_number<double>() == model::k_least_rate);
+    CHECK(described.at("requests_per_second").at("maximum").to_number<double>() == model::k_greatest_rate);
+    CHECK(job::find_key("limits.requests_per_second")->expected ==
+          fmt::format("a number from {:g} to {:g}", model::k_least_rate, model::k_greatest_rate));
     CHECK(described.at("max_in_flight").at("default") == limits.max_in_flight);
     CHECK(described.at("max_attempts").at("default") == limits.max_attempts);
     CHECK(described.at("failover_after").at("default") == limits.failover_after);

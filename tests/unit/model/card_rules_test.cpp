@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
 
-#include <cardvoid/input/source.hpp>
+#include <cardvoid/model/card_rules.hpp>
 #include <ostream>
 
 TEST_SUITE("unit") {
   using namespace cardvoid;
-  using input::find_fault;
+  using model::find_fault;
 
   namespace {
 

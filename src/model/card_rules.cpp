@@ -1,14 +1,14 @@
+#include <algorithm>
 #include <cardvoid/base/text.hpp>
-#include <cardvoid/input/source.hpp>
-#include <string_view>
+#include <cardvoid/model/card_rules.hpp>
 
-#include "damage.hpp"
-
-namespace cardvoid::input {
+namespace cardvoid::model {
 
 namespace {
 
 enum class Spaces { none, inside };
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_visible(char c) { return c >= 0x21 && c <= 0x7E; }
 
@@ -75,6 +75,21 @@ std::string_view fault_of_code(std::string_view code) {
   return fault_of_identifier(code, 32, Spaces::inside);
 }
 
+}  // namespace
+
+std::optional<Wrapper> find_wrapper(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  if (text.back() == '\t') return Wrapper::tabs;
+  if (text.size() >= 3 && text.starts_with("=\"") && text.back() == '"') return Wrapper::formula;
+  const bool is_marked = text.size() >= 2 && (text.front() == '\'' || text.front() == '`');
+  if (is_marked && std::all_of(text.begin() + 1, text.end(), is_digit)) return Wrapper::mark;
+  return std::nullopt;
+}
+
+std::string_view fault_of_identifier(std::string_view text) {
+  return fault_of_identifier(text, 32, Spaces::none);
+}
+
 std::string_view fault_of_reason(std::string_view reason) {
   if (find_invalid_utf8(reason)) return "not valid UTF-8";
   std::size_t characters = 0;
@@ -88,21 +103,17 @@ std::string_view fault_of_reason(std::string_view reason) {
   return characters > 32 ? "longer than 32 characters" : std::string_view{};
 }
 
-}  // namespace
-
-std::string find_fault(const model::Card& card) {
+std::string find_fault(const Card& card) {
   const auto named = [](std::string_view column, std::string_view fault) {
     return std::string{column} + ": " + std::string{fault};
   };
   if (const auto fault = fault_of_code(card.code); !fault.empty()) return named("code", fault);
-  if (const auto fault = fault_of_identifier(card.brand_id, 32, Spaces::none); !fault.empty())
-    return named("brand_id", fault);
-  if (const auto fault = fault_of_identifier(card.card_id, 32, Spaces::none); !fault.empty())
-    return named("card_id", fault);
+  if (const auto fault = fault_of_identifier(card.brand_id); !fault.empty()) return named("brand_id", fault);
+  if (const auto fault = fault_of_identifier(card.card_id); !fault.empty()) return named("card_id", fault);
   if (const auto fault = fault_of_identifier(card.openid, 128, Spaces::none); !fault.empty())
     return named("openid", fault);
   if (const auto fault = fault_of_reason(card.reason); !fault.empty()) return named("reason", fault);
   return {};
 }
 
-}  // namespace cardvoid::input
+}  // namespace cardvoid::model

@@ -1,0 +1,30 @@
+#pragma once
+// What the fields of a card may hold (docs/platform.md section 1.1): the one rule for lines of the input, for
+// [defaults] of the job file and for the list of protected cards. Pure.
+
+#include <cardvoid/model/row.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::model {
+
+// What people put around a value so that a spreadsheet does not take it for a number.
+enum class Wrapper { formula, mark, tabs };  // ="0123" · '0123 or `0123 · 0123 with a tab behind
+constexpr std::size_t k_wrappers = 3;
+
+// The outermost one. A leading ' or ` counts only when all the rest are digits: 'a/b is a code like any
+// other.
+std::optional<Wrapper> find_wrapper(std::string_view text);
+
+// brand_id and card_id: 1 to 32 printable ASCII characters without spaces. Empty text: nothing is wrong.
+std::string_view fault_of_identifier(std::string_view text);
+
+// invalid_reason: at most 32 characters of UTF-8, one line, nothing beyond the Basic Multilingual Plane, not
+// only spaces. An empty reason is allowed: it is left out of the request. Empty text: nothing is wrong.
+std::string_view fault_of_reason(std::string_view reason);
+
+// Checks a whole card. The first fault as "card_id: empty"; empty text: nothing is wrong.
+std::string find_fault(const Card& card);
+
+}  // namespace cardvoid::model
