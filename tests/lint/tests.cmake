@@ -16,3 +16,11 @@ set_tests_properties("lint/guarantees" "lint/guarantees: the script sees what it
 add_test(NAME "lint/metrics" COMMAND ${CMAKE_CURRENT_LIST_DIR}/metrics.sh ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/metrics: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/metrics.sh --self-test)
 set_tests_properties("lint/metrics" "lint/metrics: the script sees what it must" PROPERTIES LABELS lint)
+
+set(CARDVOID_SHORT_FUNCTIONS  # folders that are held to it
+  src/base src/model src/job src/input src/run src/wechatpay src/net src/sandbox src/sqlite include)
+add_test(NAME "lint/function length" COMMAND ${CMAKE_CURRENT_LIST_DIR}/function_length.py ${CARDVOID_SHORT_FUNCTIONS}
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/function length: the script sees what it must"
+  COMMAND ${CMAKE_CURRENT_LIST_DIR}/function_length.py --self-test)
+set_tests_properties("lint/function length" "lint/function length: the script sees what it must" PROPERTIES LABELS lint)
