@@ -3,6 +3,8 @@
 //   simulate 20000            seeds 1 to 20000
 //   simulate 5000-9999        these seeds
 //   simulate --seed 1234      one seed, with every step
+//   simulate --fingerprints 1-20000  a line for each seed: equal lines, equal behaviour
+//   (scripts/fingerprints)
 
 #include <fmt/format.h>
 
@@ -25,25 +27,23 @@ bool read_number(std::string_view text, std::uint64_t& number) {
 }
 
 int usage() {
-  fmt::print(stderr, "usage: simulate COUNT | FROM-TO | --seed SEED\n");
+  fmt::print(stderr, "usage: simulate COUNT | FROM-TO | --seed SEED | --fingerprints FROM-TO\n");
   return 64;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string_view> words{argv + 1, argv + argc};
+  std::vector<std::string_view> words{argv + 1, argv + argc};
   std::uint64_t from = 1, to = 0;
   const bool one = words.size() == 2 && words[0] == "--seed";
-  if (one) {
-    if (!read_number(words[1], from)) return usage();
-    to = from;
-  } else {
-    if (words.size() != 1) return usage();
-    const auto dash = words[0].find('-');
-    if (dash != std::string_view::npos && !read_number(words[0].substr(0, dash), from)) return usage();
-    if (!read_number(words[0].substr(dash == std::string_view::npos ? 0 : dash + 1), to)) return usage();
-  }
+  const bool prints = words.size() == 2 && words[0] == "--fingerprints";
+  if (one || prints) words.erase(words.begin());
+  if (words.size() != 1) return usage();
+  const auto dash = words[0].find('-');
+  if (dash != std::string_view::npos && !read_number(words[0].substr(0, dash), from)) return usage();
+  if (!read_number(words[0].substr(dash == std::string_view::npos ? 0 : dash + 1), to)) return usage();
+  if (one) from = to;
   if (to < from) return usage();
   Disk disk{"simulation", from};
   disk.become_default();
@@ -54,11 +54,12 @@ int main(int argc, char** argv) {
     try {
       job.run();
       tally.add(job.tally());
+      if (prints) fmt::print("{} {:016x}\n", seed, job.fingerprint());
     } catch (const std::exception& violation) {
       ++failures;
       fmt::print("seed {}: {}\n  replay: {} --seed {}\n", seed, violation.what(), argv[0], seed);
     }
   }
-  fmt::print("{}", tally.text());
+  if (!prints) fmt::print("{}", tally.text());
   return failures == 0 ? 0 : 1;
 }

@@ -14,6 +14,7 @@ using model::RowId;
 void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
   const auto index = static_cast<std::size_t>(&card - platform_.cards().data());
   world_.stamp(index * 2 + (kind == AttemptKind::invalidate));
+  world_.stamp(static_cast<std::uint64_t>(world_.instant().time_since_epoch().count()));
   if (index >= imported_) fail("a request for a card that is not in the plan", &card);
 
   // Never more than the limit in any window, over processes and crashes too.
@@ -120,7 +121,8 @@ void Job::check_results(bool at_the_end) {
     sqlite::Statement rows{
         db,
         "SELECT code, status, coalesce(invalid_time, ''), coalesce(settled_by, ''), held, (SELECT count(*) "
-        "FROM attempt WHERE row_id = row.id AND kind = 'invalidate' AND sent) FROM row WHERE id <= (SELECT "
+        "FROM attempt WHERE row_id = row.id AND kind = 'invalidate' AND sent), coalesce(error_code, ''), "
+        "coalesce(endpoint, '') FROM row WHERE id <= (SELECT "
         "max(last_row) FROM import)"};
     rows.bind();
     std::size_t count = 0;
@@ -131,6 +133,8 @@ void Job::check_results(bool at_the_end) {
       seen.insert(code);
       const ResultRow now{std::string{rows.text(1)}, std::string{rows.text(2)}, std::string{rows.text(3)},
                           rows.int64(4) != 0, rows.int64(5)};
+      for (const int column : {1, 2, 3, 6, 7}) world_.stamp(rows.text(column));
+      world_.stamp(static_cast<std::uint64_t>(now.posts_on_record * 2 + now.held));
       const auto& card = platform_.cards().at(static_cast<std::size_t>(std::stoi(code)) - 100);
       check_row(card, now, at_the_end);
       if (const auto before = results_.find(code); before != results_.end()) {

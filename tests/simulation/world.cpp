@@ -109,6 +109,11 @@ void World::bury() {
 
 void World::stamp(std::uint64_t number) { fingerprint_ = (fingerprint_ ^ number) * 1099511628211ULL; }
 
+void World::stamp(std::string_view text) {
+  for (const char c : text) stamp(static_cast<unsigned char>(c));
+  stamp(text.size());
+}
+
 void World::print(const std::string& text) const {
   const std::chrono::duration<double> since = now_ - k_start;
   std::fputs(fmt::format("{:12.3f}s  {}\n", since.count(), text).c_str(), stdout);

@@ -13,6 +13,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cardvoid::simulation {
@@ -99,9 +100,10 @@ class World : public run::Loop {
   void tell(fmt::format_string<Args...> format, Args&&... args) {
     if (traces_) print(fmt::format(format, std::forward<Args>(args)...));
   }
-  // Of everything that was told or happened: equal seeds, equal numbers.
+  // Of every request and its time, every exit code and every row's result: equal behaviour, equal numbers.
   std::uint64_t fingerprint() const { return fingerprint_; }
   void stamp(std::uint64_t number);
+  void stamp(std::string_view text);
 
  private:
   struct Event {
