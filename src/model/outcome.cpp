@@ -67,4 +67,12 @@ bool leaves_doubt(OutcomeKind kind) {
   return true;
 }
 
+std::string describe(const std::string& why, const Outcome& outcome) {
+  auto text = why + (outcome.http_status ? ": HTTP " + std::to_string(outcome.http_status) : ": no answer");
+  if (!outcome.error_code.empty()) text += " " + outcome.error_code;
+  if (!outcome.error_message.empty()) text += ", \"" + outcome.error_message + "\"";
+  if (!outcome.request_id.empty()) text += " (Request-ID " + outcome.request_id + ")";
+  return text;
+}
+
 }  // namespace cardvoid::model

@@ -26,14 +26,14 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
   settings.requests_per_second = job.limits.requests_per_second;
   settings.lanes = lanes;
   settings.max_in_flight = job.limits.max_in_flight;
-  settings.request_timeout = job.limits.request_timeout;
-  settings.retry = {job.limits.backoff_base, job.limits.backoff_cap, job.limits.max_attempts};
+  settings.card.request_timeout = job.limits.request_timeout;
+  settings.card.retry = {job.limits.backoff_base, job.limits.backoff_cap, job.limits.max_attempts};
   settings.endpoints = {job.limits.failover_after, job.limits.failover_cooldown};
   settings.row_limit = order.row_limit;
-  settings.read_back_only = order.read_back_only;
-  settings.canary = job.safety.canary;
-  settings.canary_passed = canary_passed;
-  settings.max_failure_rate = job.safety.max_failure_rate;
+  settings.safety.read_back_only = order.read_back_only;
+  settings.safety.canary = job.safety.canary;
+  settings.safety.canary_passed = canary_passed;
+  settings.safety.max_failure_rate = job.safety.max_failure_rate;
   return settings;
 }
 
@@ -282,9 +282,9 @@ void Runner::heed_clocks(Now now) {
 
 void Runner::beat() {
   const auto now = doors_.loop.now();
-  if (!dispatcher_.stopping()) {
+  if (!dispatcher_.stopped()) {
     heed_clocks(now);
-    if (dispatcher_.stopping()) pump();
+    if (dispatcher_.stopped()) pump();
     if (finished_) return;
   }
   if (events_.progress) events_.progress(snapshot(), counts_);

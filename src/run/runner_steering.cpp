@@ -20,7 +20,7 @@ SteeringAnswer Runner::answer(int code, std::string message) const {
   SteeringAnswer told;
   told.code = code;
   told.message = std::move(message);
-  told.state = dispatcher_.stopping() ? "stopping" : dispatcher_.paused() ? "paused" : "running";
+  told.state = dispatcher_.stopped() ? "stopping" : dispatcher_.paused() ? "paused" : "running";
   told.in_flight = dispatcher_.snapshot(doors_.loop.now().steady).in_flight;
   told.requests_per_second = dispatcher_.requests_per_second();
   return told;
@@ -28,7 +28,7 @@ SteeringAnswer Runner::answer(int code, std::string message) const {
 
 SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, std::function<void()> saved) {
   const auto now = doors_.loop.now();
-  if (finished_ || dispatcher_.stopping()) {
+  if (finished_ || dispatcher_.stopped()) {
     const auto why = ending_ ? ending_->what : dispatcher_.stopped() ? dispatcher_.stopped()->what : "done";
     const bool is_wish = steering.command == Steering::stop;
     return answer(

@@ -60,4 +60,7 @@ struct Outcome {
       server_time;  // the answer's own clock: Wechatpay-Timestamp when verified, else Date
 };
 
+// For people: 'WHY: HTTP 400 INVALID_REQUEST, "the platform's words" (Request-ID …)'.
+std::string describe(const std::string& why, const Outcome& outcome);
+
 }  // namespace cardvoid::model

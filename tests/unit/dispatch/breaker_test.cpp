@@ -26,7 +26,7 @@ TEST_SUITE("unit") {
 
   Settings with_rate(double rate) {
     Settings settings;
-    settings.max_failure_rate = rate;
+    settings.safety.max_failure_rate = rate;
     return settings;
   }
 
@@ -97,7 +97,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("breaker: rows whose attempts are used up count as failures") {
     auto settings = with_rate(0.2);
-    settings.retry.max_attempts = 1;
+    settings.card.retry.max_attempts = 1;
     VirtualRun run{settings};
     run.given_rows(200);
     run.answering = [](const Request& request) -> std::optional<Fault> {
@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("breaker: reading back what is in doubt trips nothing") {
     auto settings = with_rate(0.2);
-    settings.read_back_only = true;
+    settings.safety.read_back_only = true;
     VirtualRun run{settings};
     run.given_rows(60, Status::unresolved, 3);
     for (RowId row = 1; row <= 60; ++row) run.cards.refused.insert(row);

@@ -17,7 +17,7 @@ TEST_SUITE("unit") {
 
   Settings with_canary(int rows) {
     Settings settings;
-    settings.canary = rows;
+    settings.safety.canary = rows;
     return settings;
   }
 
@@ -248,7 +248,7 @@ TEST_SUITE("unit") {
   TEST_CASE("canary: what passed in earlier runs is not asked for again") {
     for (const int passed : {3, 5}) {
       auto settings = with_canary(5);
-      settings.canary_passed = passed;
+      settings.safety.canary_passed = passed;
       VirtualRun run{settings};
       run.given_rows(10);
       CHECK_FALSE(run.run().stopped);
@@ -281,7 +281,7 @@ TEST_SUITE("unit") {
     auto settings = with_canary(3);
     settings.lanes = 3;
     VirtualRun run{settings};
-    for (Lane lane = 0; lane < 3; ++lane) run.given_rows(5, lane);
+    for (LaneId lane = 0; lane < 3; ++lane) run.given_rows(5, lane);
     CHECK_FALSE(run.run().stopped);
     int proven = 0;
     for (const auto& [id, row] : run.rows) proven += run.story(id) == k_proven;
@@ -363,7 +363,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("canary: reading back has none") {
     auto settings = with_canary(3);
-    settings.read_back_only = true;
+    settings.safety.read_back_only = true;
     VirtualRun run{settings};
     run.given_rows(8, Status::in_flight, 1);
     CHECK_FALSE(run.run().stopped);

@@ -93,7 +93,7 @@ TEST_SUITE("unit") {
   TEST_CASE("dispatcher: rows waiting for their back-off hold back fresh ones when they pile up") {
     Settings settings;
     settings.max_in_flight = 4;  // so 16 may wait
-    settings.retry.base = 60s;
+    settings.card.retry.base = 60s;
     VirtualRun run{settings};
     run.given_rows(500);
     int most = 0;
@@ -243,7 +243,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("dispatcher: a reconcile run reads back and invalidates nothing") {
     Settings settings;
-    settings.read_back_only = true;
+    settings.safety.read_back_only = true;
     VirtualRun run{settings};
     run.given_rows(30, Status::in_flight, 1);
     run.given_rows(1);  // even if it is given one that was never sent

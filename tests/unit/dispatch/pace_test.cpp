@@ -152,7 +152,7 @@ TEST_SUITE("unit") {
     settings.max_in_flight = 6;
     VirtualRun run{settings};
     run.latency = 4s;
-    for (const Lane lane : {0, 1, 2}) run.given_rows(300, lane);
+    for (const LaneId lane : {0, 1, 2}) run.given_rows(300, lane);
     std::array<int, 3> sent{};
     run.at(100s, [&] {
       for (const auto& each : run.sends) ++sent[each.lane];
@@ -174,7 +174,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("dispatcher: a 429 slows everything down and costs no attempt") {
     Settings settings;
-    settings.retry.max_attempts = 2;
+    settings.card.retry.max_attempts = 2;
     VirtualRun run{settings};
     run.given_rows(100);
     int refusals = 0;

@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: a 429 leaves the row as it was and costs no attempt") {
     Settings settings;
-    settings.retry.max_attempts = 2;
+    settings.card.retry.max_attempts = 2;
     OneRow run{{{throttled}, {throttled}, {system_error}}, settings};
     CHECK_FALSE(run.run().stopped);
     CHECK(run.story_of_row() ==
@@ -80,7 +80,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: a 429 to a read-back is not held against the row") {
     Settings settings;
-    settings.retry.max_attempts = 2;
+    settings.card.retry.max_attempts = 2;
     OneRow run{{{unreadable, true}, {throttled}, {throttled}, {throttled}}, settings};
     CHECK_FALSE(run.run().stopped);
     CHECK(run.row().last().settled_by == SettledBy::read_back);
@@ -155,7 +155,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: when attempts are used up the row is read once more and left unresolved") {
     Settings settings;
-    settings.retry.max_attempts = 3;
+    settings.card.retry.max_attempts = 3;
     for (const auto kind : {system_error, gateway_error, lost, unreadable}) {
       CAPTURE(text(kind));
       OneRow run{{}, settings};
@@ -177,7 +177,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: the last read-back may still find the row INVALID") {
     Settings settings;
-    settings.retry.max_attempts = 3;
+    settings.card.retry.max_attempts = 3;
     OneRow run{{{system_error}, {system_error}, {system_error, true}}, settings};
     run.cards.read_lag = 3s;
     CHECK_FALSE(run.run().stopped);
@@ -187,7 +187,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: read-backs without a usable answer end unresolved too") {
     Settings settings;
-    settings.retry.max_attempts = 4;
+    settings.card.retry.max_attempts = 4;
     OneRow run{{}, settings};
     run.answering = [](const Request& request) -> std::optional<Fault> {
       if (request.row != 1) return std::nullopt;
@@ -223,7 +223,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: a kept connection found closed is replaced at the same endpoint at no cost") {
     Settings settings;
-    settings.retry.max_attempts = 1;
+    settings.card.retry.max_attempts = 1;
     OneRow run{{{connection_closed}, {throttled}}, settings};
 
     CHECK_FALSE(run.run().stopped);
@@ -396,7 +396,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rulings: a row long in doubt that is not INVALID is sent at once") {
     Settings settings;
-    settings.retry.base = 60s;
+    settings.card.retry.base = 60s;
     VirtualRun run{settings};
     run.given_rows(3, Status::in_flight, 1);
     for (auto& [id, row] : run.rows)

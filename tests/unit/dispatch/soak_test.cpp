@@ -76,15 +76,16 @@ TEST_SUITE("unit") {
     settings.requests_per_second = chaos.one_of(std::array{0.5, 1.0, 2.5, 5.0, 20.0, 100.0, 500.0});
     settings.lanes = static_cast<std::size_t>(chaos.one_of(std::array{1, 1, 1, 2, 3}));
     settings.max_in_flight = chaos.one_of(std::array{1, 2, 5, 32, 200});
-    settings.retry.max_attempts = chaos.one_of(std::array{1, 2, 8});
-    settings.retry.base = chaos.one_of(std::array{1ms, 500ms, 5000ms});
+    settings.card.retry.max_attempts = chaos.one_of(std::array{1, 2, 8});
+    settings.card.retry.base = chaos.one_of(std::array{1ms, 500ms, 5000ms});
     settings.endpoints.failover_after = chaos.one_of(std::array{1, 3, 5});
     settings.endpoints.cooldown = chaos.one_of(std::array{1000ms, 30'000ms});
     if (chaos.in_percent(20)) settings.row_limit = 1 + chaos.below(150);
-    settings.read_back_only = chaos.in_percent(10);
-    if (chaos.in_percent(30)) settings.canary = 1 + static_cast<int>(chaos.below(20));
-    if (chaos.in_percent(30)) settings.canary_passed = static_cast<int>(chaos.below(settings.canary + 1));
-    if (chaos.in_percent(30)) settings.max_failure_rate = chaos.one_of(std::array{0.01, 0.1, 0.2});
+    settings.safety.read_back_only = chaos.in_percent(10);
+    if (chaos.in_percent(30)) settings.safety.canary = 1 + static_cast<int>(chaos.below(20));
+    if (chaos.in_percent(30))
+      settings.safety.canary_passed = static_cast<int>(chaos.below(settings.safety.canary + 1));
+    if (chaos.in_percent(30)) settings.safety.max_failure_rate = chaos.one_of(std::array{0.01, 0.1, 0.2});
     return settings;
   }
 
@@ -92,7 +93,7 @@ TEST_SUITE("unit") {
     Chaos chaos{seed};
     const auto settings = random_settings(chaos);
     VirtualRun run{settings, seed};
-    for (Lane lane = 0; lane < settings.lanes; ++lane) {
+    for (LaneId lane = 0; lane < settings.lanes; ++lane) {
       run.given_rows(static_cast<int>(chaos.below(60)), lane);
       run.given_rows(static_cast<int>(chaos.below(10)), Status::in_flight, 1, lane);
       run.given_rows(static_cast<int>(chaos.below(5)), Status::unresolved, 9, lane);

@@ -63,7 +63,7 @@ VirtualRun::VirtualRun(Settings settings, std::uint64_t seed)
       settings_{std::move(settings)},
       random_{seed} {}
 
-void VirtualRun::given_rows(int count, Status status, int attempts, Lane lane) {
+void VirtualRun::given_rows(int count, Status status, int attempts, LaneId lane) {
   for (int i = 0; i < count; ++i) {
     Row row;
     row.candidate.id = static_cast<RowId>(rows.size()) + 1;
@@ -147,12 +147,12 @@ void VirtualRun::operator()(const action::Prepare& prepare) {
   auto& row = rows.at(prepare.row);
   must(row.phase == Row::idle, "prepared a row that is under way or not ours", prepare.row);
   must(!row.finished, "prepared a settled row", prepare.row);
-  must(!dispatcher.stopping(), "prepared a row while stopping", prepare.row);
+  must(!dispatcher.stopped(), "prepared a row while stopping", prepare.row);
   must(prepare.attempt == row.candidate.attempts + 1, "attempts are not numbered one by one", prepare.row);
   must(prepare.kind == AttemptKind::read_back || !row.candidate.is_protected, "sends a protected row",
        prepare.row);
-  must(prepare.kind == AttemptKind::read_back || !settings_.read_back_only, "invalidates in a reconcile run",
-       prepare.row);
+  must(prepare.kind == AttemptKind::read_back || !settings_.safety.read_back_only,
+       "invalidates in a reconcile run", prepare.row);
   check_canary(prepare);
   row.candidate.attempts = prepare.attempt;
   row.phase = Row::preparing;
@@ -175,7 +175,7 @@ void VirtualRun::operator()(const action::Send& send) {
   auto& row = rows.at(send.row);
   const auto request = prepared_.at(send.row);
   must(row.phase == Row::ready, "sent a row that is not prepared", send.row);
-  must(!dispatcher.stopping(), "sent a row while stopping", send.row);
+  must(!dispatcher.stopped(), "sent a row while stopping", send.row);
   must(request.kind == AttemptKind::read_back || !row.must_be_read_back,
        "sent a row in doubt without a read-back", send.row);
   must(++in_flight_ <= settings_.max_in_flight, "too many in flight", send.row);
@@ -258,7 +258,8 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
   must(ruling.status != Status::invalidated || outcome.kind == confirmed || stands,
        "invalidated without a proof", id);
   must(!stands || ruling.status == Status::invalidated || ruling.held, "takes a verified answer back", id);
-  const bool is_canary = settings_.canary_passed + proven_ < settings_.canary && !settings_.read_back_only;
+  const bool is_canary =
+      settings_.safety.canary_passed + proven_ < settings_.safety.canary && !settings_.safety.read_back_only;
   must(outcome.kind != confirmed || ruling.finished || (is_canary && request.kind == AttemptKind::invalidate),
        "proven and not finished", id);
   if (ruling.status == Status::rejected) {
@@ -272,7 +273,7 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
        "settled and not finished", id);
   must(!row.candidate.held || ruling.held || ruling.settled_by, "a held row is let go", id);
   const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
-  if (!settled && !settings_.read_back_only && !row.candidate.is_protected)
+  if (!settled && !settings_.safety.read_back_only && !row.candidate.is_protected)
     must((ruling.status == Status::in_flight) == in_doubt, "the standing hides a doubt or invents one", id);
 }
 
@@ -282,8 +283,8 @@ void VirtualRun::operator()(const action::Withdraw& withdraw) {
   must(withdraw.attempt == row.candidate.attempts && withdraw.kind == prepared_.at(withdraw.row).kind,
        "withdrew another attempt", withdraw.row);
   prepared_.erase(withdraw.row);
-  must(withdraw.is_kept != dispatcher.stopping(), "keeps a row while stopping, or lets go of one before",
-       withdraw.row);
+  must(withdraw.is_kept != dispatcher.stopped().has_value(),
+       "keeps a row while stopping, or lets go of one before", withdraw.row);
   if (!withdraw.is_kept) --row.candidate.attempts;
   row.phase = withdraw.is_kept ? Row::idle : Row::let_go;
   row.status = withdraw.status;
@@ -304,7 +305,8 @@ bool VirtualRun::is_begun(const Row& row) {
 
 // Until enough rows are proven: beside a row that was begun nothing is under way for any other.
 void VirtualRun::check_canary(const action::Prepare& prepare) const {
-  if (settings_.read_back_only || settings_.canary_passed + proven_ >= settings_.canary) return;
+  if (settings_.safety.read_back_only || settings_.safety.canary_passed + proven_ >= settings_.safety.canary)
+    return;
   for (const auto& [id, other] : rows) {
     if (id == prepare.row) continue;
     must(!is_begun(other) || other.finished, "began a row beside one of the canary", prepare.row);
@@ -319,7 +321,7 @@ void VirtualRun::check_canary(const action::Prepare& prepare) const {
 void VirtualRun::check_pace() const {
   const auto most =
       static_cast<std::size_t>(std::ceil(std::max(settings_.requests_per_second, highest_rate)));
-  std::map<Lane, std::vector<Instant>> arrivals;
+  std::map<LaneId, std::vector<Instant>> arrivals;
   for (const auto& sent : sends)
     if (sent.outcome != connection_closed) arrivals[sent.lane].push_back(sent.arrived);
   for (auto& [lane, at] : arrivals) {
@@ -335,7 +337,7 @@ void VirtualRun::check_end() const {
        "the snapshot does not add up");
   for (const auto& [id, row] : rows) {
     must(row.finished || row.phase == Row::not_offered || row.phase == Row::let_go, "lost a row", id);
-    must(row.finished || dispatcher.stopping(), "left a row although nothing stopped the run", id);
+    must(row.finished || dispatcher.stopped(), "left a row although nothing stopped the run", id);
     if (row.phase == Row::let_go) {
       const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
       must((row.status != Status::pending) == in_doubt || row.status == Status::invalidated,

@@ -20,6 +20,7 @@ using model::AttemptKind;
 using model::Endpoint;
 using model::OutcomeKind;
 using model::RowId;
+using model::Ruling;
 using model::SettledBy;
 using model::Status;
 
@@ -51,7 +52,7 @@ struct Fault {
 
 struct Sent {
   Request request;
-  Lane lane;
+  LaneId lane;
   Instant arrived;  // at the platform
   OutcomeKind outcome;
 };
@@ -66,7 +67,7 @@ struct Ruled {
 // One row as the results database would show it.
 struct Row {
   model::Candidate candidate;
-  Lane lane = 0;
+  LaneId lane = 0;
   Status status = Status::pending;
   enum { not_offered, idle, preparing, ready, in_flight, let_go } phase = not_offered;
   AttemptKind under_way = AttemptKind::read_back;  // or was last
@@ -88,8 +89,8 @@ class VirtualRun {
   std::function<std::optional<Fault>(const Request&)> answering;         // everything else
   milliseconds commit{4}, connect{0}, latency{80}, one_way_jitter{20}, most_timer_lateness{2},
       most_signing{2};
-  void given_rows(int count, Lane lane = 0) { given_rows(count, Status::pending, 0, lane); }
-  void given_rows(int count, Status status, int attempts, Lane lane = 0);
+  void given_rows(int count, LaneId lane = 0) { given_rows(count, Status::pending, 0, lane); }
+  void given_rows(int count, Status status, int attempts, LaneId lane = 0);
   // Does something at this time after the start.
   void at(std::chrono::nanoseconds after_start, std::function<void()> what);
   // The next requests for a row fare so, one after the other; then all is well. For use as `answering`.
@@ -146,7 +147,7 @@ class VirtualRun {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::uint64_t event_number_ = 0;
   std::map<RowId, Request> prepared_;
-  std::map<Lane, std::set<RowId>> not_offered_;  // as a ledger would find them: in doubt first
+  std::map<LaneId, std::set<RowId>> not_offered_;  // as a ledger would find them: in doubt first
   int in_flight_ = 0, taken_up_ = 0, fetching_ = 0;
   int proven_ = 0;  // rows that passed the canary, by our count
 };

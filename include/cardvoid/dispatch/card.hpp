@@ -1,0 +1,150 @@
+#pragma once
+// One card's way through a run: what the outcome of each request means for its row, and what follows.
+// Pure: (state, outcome) -> decision. No I/O, no clock, no randomness; time and random bits are arguments.
+// docs/answers.md shows the whole table, and a test compares the two.
+//
+//   Untouched ── an invalidation that may have been executed ──► Doubt
+//       │                                                          │
+//       └──── the platform refuses ──► Refused ◄── … refuses ──────┘
+//       └──── a canary card is confirmed ──► Answered (a read-back must show INVALID)
+//
+// An invalidation is only repeated after a read-back has shown that the card is not INVALID. SYSTEM_ERROR,
+// 202 and 5xx are the exception: the platform asks for the same call again (platform.md section 5). Not
+// thread-safe.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/dispatch/retry.hpp>
+#include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/row.hpp>
+#include <cardvoid/model/ruling.hpp>
+#include <cardvoid/model/trip.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace cardvoid::dispatch {
+
+// What may be done for a card in this run.
+enum class Mandate {
+  invalidate,
+  read_only,  // `reconcile`, or a protected card: read back, never send
+  held,       // read back, and stays unresolved until `retry`, unless it is found INVALID
+};
+
+// The states of a card. What is known about its last requests.
+struct Doubt {                       // an invalidation may have been executed without our knowing
+  Instant last;                      // until then it may have been executed
+  model::Outcome latest;             // of our doubtful invalidations; shown when the row ends unresolved
+  bool called_done = false;          // `latest` was a verified 2xx that did not say INVALID
+  bool is_from_earlier_run = false;  // an earlier run left the row in doubt
+};
+struct Untouched {};  // no invalidation could have been executed
+struct Refused {      // by the platform; a read-back decides
+  model::Outcome refusal;
+  model::Endpoint by;
+  std::optional<Doubt> doubt;
+};
+struct Answered {  // a canary card: a verified answer says INVALID, and a read-back must show it
+  model::Outcome answer;
+  model::Endpoint by;
+  Instant at;
+};
+using CardState = std::variant<Untouched, Doubt, Refused, Answered>;
+
+// The request that follows.
+struct Next {
+  model::AttemptKind kind = model::AttemptKind::invalidate;
+  Instant due{};                           // not before
+  bool fresh_connection = false;           // do not use a kept connection
+  std::optional<model::Endpoint> avoid{};  // where this card failed last
+};
+
+// Stop the run: no other card would fare better.
+struct Halt {
+  Errc code;
+  std::string why;
+};
+// Something is odd about this card. It counts towards a stop (dispatch/safety.hpp).
+struct Suspicion {
+  model::TripCause cause;
+};
+
+struct Decision {
+  model::Ruling ruling;      // for the results database
+  std::optional<Next> next;  // nullopt: the card is done in this run
+  std::variant<std::monostate, Halt, Suspicion> alarm{};
+};
+
+struct CardRules {
+  RetryPolicy retry;
+  // A request that we gave up on may still arrive within this time.
+  milliseconds request_timeout{10'000};
+};
+
+class Card {
+ public:
+  Card(const model::Candidate& candidate, Mandate mandate, const CardRules& rules, Now now);
+
+  // The request that follows: at first that of a new run. Meaningless once the card is done.
+  const Next& next() const { return next_; }
+  Mandate mandate() const { return mandate_; }
+  const CardState& state() const { return state_; }
+  const std::string& masked_code() const { return masked_code_; }  // safe to show
+  bool was_sent() const { return sent_.first.has_value(); }        // an invalidation, in this run
+  bool was_left_in_doubt() const;                                  // by an earlier run
+
+  // The row's status when nothing follows from here on. Without doubt the row is as if never sent. After a
+  // refusal it is not: the card may be INVALID already, so after a crash it is read back first.
+  model::Status standing() const;
+
+  // This is a canary card: its confirmed answer must be read back. Call before its invalidation is prepared.
+  void require_proof() { owes_proof_ = true; }
+
+  // The first byte of the request was handed to the connection.
+  void written(Instant at) { sent_.last = at; }
+
+  // The request of next() is over. `draw` is uniform in [0, 2^32).
+  Decision ended(model::Endpoint endpoint, const model::Outcome& outcome, const CardRules& rules, Now now,
+                 std::uint32_t draw);
+
+ private:
+  struct Attempt;  // the request that ended, and the way to the next one
+
+  Decision after_invalidation(const Attempt& attempt);
+  Decision after_read_back(const Attempt& attempt);
+  Decision after_proof(const Attempt& attempt);
+  Decision after_denial(const Attempt& attempt);  // a read-back does not say INVALID
+  Decision refuse(const Attempt& attempt);
+  Decision sign_again(const Attempt& attempt);
+  Decision read_once_more(const Attempt& attempt, Instant due);
+  Decision again(model::AttemptKind kind, Instant due);
+  Decision settle(model::SettledBy settled_by, const Attempt& attempt);
+  Decision halt(const Attempt& attempt, Errc code, const std::string& why);
+  void doubt(const Attempt& attempt);
+  const Doubt* doubt() const;
+  bool is_credited_to_others(const Attempt& attempt) const;
+  bool was_invalid_before_us(const Attempt& attempt) const;
+  bool is_since_our_refusal(const Attempt& attempt) const;
+
+  CardState state_;
+  Next next_;
+  struct Tries {
+    int invalidations = 0;      // in this run, that count against max_attempts
+    int read_backs = 0;         // in a row, without a usable answer
+    int wrong_cards = 0;        // answers about another card
+    int contradictions = 0;     // called done, and a later read-back does not say INVALID
+    bool signed_again = false;  // after a complaint about the time
+  } tries_;
+  struct Sent {
+    std::optional<Instant> first;     // of our invalidations in this run
+    std::optional<WallTime> earlier;  // of those of earlier runs, the earliest
+    Instant last{};                   // of our requests, of either kind
+  } sent_;
+  Mandate mandate_;
+  bool owes_proof_ = false;
+  std::string masked_code_;
+};
+
+}  // namespace cardvoid::dispatch

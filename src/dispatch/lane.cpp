@@ -1,0 +1,52 @@
+#include "lane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace cardvoid::dispatch {
+
+namespace {
+constexpr std::size_t k_fetch_below = 64;  // rows at hand
+}
+
+void Lane::remove(model::RowId row, Queue queue) {
+  auto& from = rows(queue);
+  const auto found = std::find(from.begin(), from.end(), row);  // mostly the first one
+  if (found != from.end()) from.erase(found);
+}
+
+std::optional<model::RowId> Lane::first(Queue queue) const {
+  const auto& from = rows(queue);
+  return from.empty() ? std::nullopt : std::optional{from.front()};
+}
+
+model::RowId Lane::send() {
+  const auto row = withdraw_first();
+  add_to(&Load::in_flight, 1);
+  return row;
+}
+
+model::RowId Lane::withdraw_first() {
+  const auto row = prepared_.front();
+  prepared_.pop_front();
+  add_to(&Load::preparing, -1);
+  return row;
+}
+
+model::RowId Lane::withdraw_last() {
+  const auto row = prepared_.back();
+  prepared_.pop_back();
+  add_to(&Load::preparing, -1);
+  return row;
+}
+
+bool Lane::wants_rows() const {
+  return !is_fetching() && !exhausted_ && size(Queue::fresh) + size(Queue::read_backs) < k_fetch_below;
+}
+
+std::int64_t Lane::end_fetch(std::size_t count, bool exhausted) {
+  exhausted_ = exhausted;
+  return std::exchange(fetching_, 0) - static_cast<std::int64_t>(count);
+}
+
+}  // namespace cardvoid::dispatch
