@@ -28,7 +28,7 @@ Pacer::Pacer(double requests_per_second) : limit_{requests_per_second}, ceiling_
 void Pacer::set_limit(double requests_per_second, Instant now) {
   limit_ = requests_per_second;
   ceiling_ = std::max(ceiling_, limit_);
-  // Not where the old pace put it.
+  // The next request is spaced by the new limit, not by the old one.
   if (!memory_.sent.empty()) memory_.schedule = memory_.sent.back() + interval(rate(now));
 }
 
@@ -85,8 +85,8 @@ bool Pacer::take(Instant now) {
 }
 
 void Pacer::left(Instant permit, Instant at) {
-  // Equal permits are interchangeable. The list stays sorted because what left late moves behind what left
-  // before it.
+  // Equal permits are interchangeable. A request that left late moves behind those that left before it, so
+  // the list stays sorted.
   const auto found = std::lower_bound(memory_.sent.begin(), memory_.sent.end(), permit);
   if (found == memory_.sent.end() || *found != permit || at <= permit) return;
   const auto behind = std::upper_bound(found, memory_.sent.end(), at);
@@ -97,7 +97,7 @@ void Pacer::left(Instant permit, Instant at) {
 void Pacer::observe(nanoseconds round_trip) {
   const auto sample = static_cast<double>(round_trip.count());
   if (!memory_.measured) memory_.mean_ns = sample, memory_.measured = true;
-  // The estimators of TCP (RFC 6298 section 2), slower: one stray answer shall not widen the guard for long.
+  // The estimators of TCP (RFC 6298 section 2), slower: one stray answer must not widen the guard for long.
   memory_.deviation_ns += (std::abs(sample - memory_.mean_ns) - memory_.deviation_ns) / 16;
   memory_.mean_ns += (sample - memory_.mean_ns) / 16;
 }

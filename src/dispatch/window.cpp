@@ -25,7 +25,7 @@ bool Window::is_open(WallTime now) const {
   return minute >= hours_.opens || minute < hours_.closes;
 }
 
-// Minute by minute: zones leap by whole minutes, and nothing is assumed about when they do.
+// Minute by minute: zones change by whole minutes, at times that this code does not know.
 std::optional<WallTime> Window::next_change(WallTime now) const {
   const bool was_open = is_open(now);
   const WallTime from = std::chrono::floor<minutes>(now);

@@ -19,9 +19,9 @@ void put(Bytes& image, std::size_t offset, std::string_view bytes, char filler =
   image.replace(offset, bytes.size(), bytes);
 }
 
-// The index of a write-ahead log. Whoever maps it holds it, the dead too, whose connections read their own
-// until they are closed. The last one to leave takes it along, so the next one finds it empty and recovers
-// the log, as it does when the unix VFS finds a -shm file that nobody has locked.
+// The index of a write-ahead log. Every connection that maps it keeps it alive, those of dead processes too,
+// until they are closed. The last one removes it, so the next connection finds it empty and recovers the log,
+// as it does when the unix VFS finds a -shm file without a lock.
 struct SharedMemory {
   std::vector<std::unique_ptr<char[]>> regions;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// A disk in memory, as a SQLite VFS (sqlite.org/vfs.html), that does to a database whatever a real one may
-// do: it forgets what was not synced, tears writes, fills up, fails. For one thread; the same seed does the
+// A disk in memory, as a SQLite VFS (sqlite.org/vfs.html), that does to a database what a real one may do: it
+// forgets what was not synced, tears writes, fills up, fails. For one thread; the same seed does the
 // same.
 //
 // What is durable: the bytes of a file once xSync has returned for it. Its name too, as on ext4 and XFS. All
@@ -54,14 +54,14 @@ class Disk {
   ~Disk();
 
   // From now on, connections that name no VFS come here as well, and SQLite draws its random numbers here.
-  // The destructor gives the place back to whoever had it.
+  // The destructor restores the previous default.
   void become_default();
 
   // As new: no files, no faults, operations counted from 0. Connections still open are dead.
   void reset(std::uint64_t seed);
 
-  // The process dies, the machine lives on: every handle is dead, so that whatever is still called on it
-  // fails with SQLITE_IOERR and changes nothing; locks and shared memory are gone; what was written is there.
+  // The process dies, the machine lives on. Every handle is dead: calls on it fail with SQLITE_IOERR and
+  // change nothing. Locks and shared memory are gone; what was written is there.
   void kill();
 
   // The machine dies as well: what was not synced is kept, lost or torn by the sector, each write on its own.

@@ -55,7 +55,7 @@ TEST_SUITE("simulation") {
   }
 
   // Linux: the pages of a failed sync count as clean, so that a later sync has nothing to do with them.
-  TEST_CASE("disk: after a failed sync only what is written anew becomes durable") {
+  TEST_CASE("disk: after a failed sync only what is written again becomes durable") {
     DefaultDisk disk;
     int lost = 0, lost_after_checkpoint = 0;
     for (std::uint64_t seed = 0; seed < 60; ++seed)

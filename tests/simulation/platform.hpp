@@ -1,6 +1,6 @@
 #pragma once
-// The platform of a simulated job: its cards, its habits – those that nobody knows before the first live call
-// (platform.md sections 8 and 12) are drawn from the seed – and its bad days.
+// The platform of a simulated job: its cards, its habits and its bad days. Habits that are unknown before
+// the first live call (platform.md sections 8 and 12) are drawn from the seed.
 
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/run/doors.hpp>
@@ -33,7 +33,7 @@ struct Card {
   Instant invalid_since{};           // when the state changed
   bool invalidated_by_us = false;    // first
   std::set<std::string> times_said;  // in any answer
-  // As it went over the wire, whatever the process knows of it:
+  // As it went over the wire; the process may not know it:
   int posts_left = 0, posts_applied = 0, gets_left = 0, gets_at_start = 0;
   // What the process was told, by an answer that it can trust:
   bool was_proven = false, was_refused = false;

@@ -74,7 +74,7 @@ void Network::send(RowId row, AttemptKind kind, const model::Card& wanted, Writt
 void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at, const Written& written,
                     Answered answered) {
   const auto call = calls_.at(row);
-  // Whoever still listens is told; the first word counts.
+  // Every listener is told; the first word counts.
   const auto deliver = [this, &world = world_, process = world_.process(), row, kind, &card,
                         done = std::make_shared<Answered>(std::move(answered))](
                            nanoseconds delay, run::Reply what, bool began_in_doubt) {
@@ -136,7 +136,7 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
     bad.exchange.body = "<html>";
     return deliver(there + back, bad, began_in_doubt);
   }
-  // From here on the request is on its own, whatever becomes of the process.
+  // From here on the request is on its own, even when the process dies.
   world_.after(there, [&platform = platform_, kind, &card, signed_at, deliver, back, began_in_doubt,
                        error = world_.clock_error()] {
     const auto said = platform.receive(kind, card, signed_at, error);

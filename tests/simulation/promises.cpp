@@ -116,7 +116,7 @@ void Job::check_results(bool at_the_end) {
         db, "SELECT count(*) FROM attempt WHERE outcome IS NOT NULL AND outcome <> 'withdrawn'"};
     requests.bind();
     requests.step();
-    if (requests.int64(0) < told_) fail("a request was told of as on record and is not");
+    if (requests.int64(0) < told_) fail("a request was called on record and is not");
     requests.reset();
     sqlite::Statement rows{
         db,

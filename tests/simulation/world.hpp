@@ -65,7 +65,7 @@ class World : public run::Loop {
   WallTime wall() const;                                     // the true time
   milliseconds clock_error() const { return clock_error_; }  // of the process's machine
   void step_clock(milliseconds by);
-  // An event of the world: it comes whatever becomes of the process.
+  // An event of the world: it comes even when the process dies.
   void after(nanoseconds delay, std::function<void()> what);
   // One that dies with the process.
   void after_in_process(nanoseconds delay, std::function<void()> what);

@@ -1,5 +1,5 @@
 #pragma once
-// Stops a run whose rows fail too often: a wrong list, not a bad row. Pure.
+// Notices when too many rows fail: that is a wrong list, not a bad row. Pure.
 
 #include <cardvoid/model/row.hpp>
 #include <cstddef>
@@ -22,11 +22,11 @@ class Breaker {
   // 0 < max_failure_rate <= 1; 1: never trips.
   explicit Breaker(double max_failure_rate) : max_failure_rate_{max_failure_rate} {}
 
-  // True: the share is above the limit now.
+  // True: the share of failures is above the limit now.
   bool note(Settled row);
 
-  std::vector<model::RowId> failed_rows() const;  // of the last ones, oldest first
-  std::string describe() const;                   // shares, the most frequent error and an example of it
+  std::vector<model::RowId> failed_rows() const;  // among the last 50, oldest first
+  std::string describe() const;                   // the share, the most frequent error and an example
 
  private:
   std::size_t failed() const;

@@ -8,8 +8,8 @@
 
 namespace cardvoid::dispatch {
 
-// closed: serves. open: failed `failover_after` times in a row; not used until its cool-down ends. Then
-// half-open: one real request goes there as a probe; its success closes the circuit, its failure opens it
+// closed: serves. open: failed `failover_after` times in a row; not used until its cool-down ends. Then it is
+// half-open: one real request goes there as a probe. Its success closes the circuit, its failure opens it
 // again. `now` never goes backwards. Not thread-safe.
 class EndpointHealth {
  public:
@@ -23,15 +23,15 @@ class EndpointHealth {
   explicit EndpointHealth(Settings settings);
 
   // The endpoint for a request that starts now: the primary when it serves or is due for a probe, else the
-  // backup. `avoid`: where this row failed last; taken only when the other one does not serve. nullopt: none
-  // until wake_at().
+  // backup. `avoid`: where this card failed last; used only when the other one does not serve. nullopt: none
+  // can be used before wake_at().
   std::optional<model::Endpoint> choose(Instant now, std::optional<model::Endpoint> avoid) const;
 
   // A request was started there; a due probe is now under way.
   void started(model::Endpoint endpoint, Instant now);
-  // It was given up before anything could be learnt from it.
+  // The request was given up before it could show anything about the endpoint.
   void abandoned(model::Endpoint endpoint, Instant started);
-  // It ended; `started` tells an answer from before the last change, which no longer counts.
+  // The request ended. One that started before the last change of state does not count.
   // Both return true when the state changed.
   bool succeeded(model::Endpoint endpoint, Instant started, Instant now);
   bool failed(model::Endpoint endpoint, Instant started, Instant now);
@@ -42,7 +42,7 @@ class EndpointHealth {
   bool distrusted(model::Endpoint endpoint) const { return circuit(endpoint).distrusted; }
   // When choose() may answer differently; Instant::max() when only an event can change it.
   Instant wake_at() const;
-  // The time before `now` shall not count against them: nothing was tried.
+  // The run was paused until `now`: that time does not count against the endpoints.
   void be_patient_from(Instant now) {
     if (down_since_) down_since_ = now;
   }

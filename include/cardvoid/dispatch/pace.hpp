@@ -1,6 +1,6 @@
 #pragma once
-// The door between a dispatcher and the pace of one quota. Behind it stands a Pacer, or one whose memory
-// other processes share (run/shared_pace.hpp).
+// The pace of one quota, as the Dispatcher sees it. Implemented by Pacer, and by run::SharedPace, whose
+// memory several processes share.
 
 #include <cardvoid/base/time.hpp>
 #include <cstddef>
@@ -19,8 +19,8 @@ class Pace {
   // When the request after `ahead` others would be due: how far to prepare.
   virtual Instant due_after(std::size_t ahead, Instant now) const = 0;
 
-  // Takes the permit for one request that leaves now. Call only when next_at() <= now. False: somebody else
-  // has been faster; next_at() tells when to come again.
+  // Takes the permit for one request that leaves now. Call only when next_at() <= now. False: another process
+  // was faster; next_at() says when to try again.
   virtual bool take(Instant now) = 0;
 
   // The request that took its permit at `permit` really left at `at`, a little later.
@@ -32,7 +32,7 @@ class Pace {
   // The platform said 429 to a request that left at `sent`.
   virtual void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) = 0;
 
-  // Nothing of ours may leave before `until`: a run that follows closely on another must not add up with it.
+  // Nothing leaves before `until`. For a run that starts soon after another one of the same quota.
   virtual void hold(Instant until) = 0;
 
   // Changes our limit while running, from the next request on; what has been sent is not forgotten.
@@ -41,7 +41,7 @@ class Pace {
   virtual double rate(Instant now) const = 0;  // requests/s at present: below the limit after a 429
   virtual Instant paused_until() const = 0;    // by a 429
   bool paused(Instant now) const { return now < paused_until(); }
-  virtual std::size_t shared_with() const { return 0; }  // other runs that want requests of this quota
+  virtual std::size_t shared_with() const { return 0; }  // other runs that use this quota now
 };
 
 }  // namespace cardvoid::dispatch

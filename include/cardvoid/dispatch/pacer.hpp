@@ -10,8 +10,9 @@
 
 namespace cardvoid::dispatch {
 
-// Paces one quota: with a limit of R requests/s, at most ceil(R) requests in any window of ceil(R)/R seconds
-// – for a whole R: R in any second – as the platform sees it. Evenly spaced, no burst at the start.
+// Paces one quota. With a limit of R requests/s, the platform sees at most ceil(R) requests in any window of
+// ceil(R)/R seconds; for a whole R that is R in any second. Requests are evenly spaced, without a burst at
+// the start.
 //
 // The platform sees a request later than we send it, and not always by the same delay; two requests may
 // arrive closer together than they left. So the window is stretched by a guard that follows the observed
@@ -29,7 +30,7 @@ class Pacer final : public Pace {
   void left(Instant permit, Instant at) override;
   // The guard follows the spread of the round trips.
   void observe(std::chrono::nanoseconds round_trip) override;
-  // Pause, halve the rate, recover slowly (5 % of the limit every 3 s). Several 429 to requests that left
+  // Pauses, halves the rate, recovers slowly (5 % of the limit every 3 s). Several 429 to requests that left
   // before the pause count once.
   void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) override;
   void hold(Instant until) override;
@@ -44,7 +45,7 @@ class Pacer final : public Pace {
   std::chrono::nanoseconds window() const;  // with the guard
   std::chrono::nanoseconds interval(Instant now) const { return interval(rate(now)); }
 
-  // All that a pacer knows but its limit: what several processes hand to each other.
+  // Everything a pacer knows except its limit: what processes share.
   struct Memory {
     std::deque<Instant> sent;  // the last ones, oldest first; at most one window's worth
     Instant schedule{};        // where even spacing puts the next one
@@ -56,7 +57,8 @@ class Pacer final : public Pace {
     bool measured = false;
   };
   const Memory& memory() const { return memory_; }
-  // Of a pacer that may have had another limit: its spacing counts only as far as it is no wider than ours.
+  // Takes over the memory of a pacer that may have had another limit. Its spacing counts only if it is not
+  // wider than ours.
   void recall(Memory memory, Instant now);
 
  private:

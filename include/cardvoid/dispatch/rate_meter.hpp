@@ -1,4 +1,5 @@
 #pragma once
+// The measured rate of a run, for progress and status.
 
 #include <cardvoid/base/time.hpp>
 #include <cstdint>
@@ -7,10 +8,10 @@
 
 namespace cardvoid::dispatch {
 
-// Requests/s over the last minute, of a count that only grows. Pure; not thread-safe.
+// Requests/s over the last minute, from a count that only grows. Pure. Not thread-safe.
 class RateMeter {
  public:
-  // `requests`: how many there were up to `now`. 0 until there is a span to divide by.
+  // `requests`: the count at `now`. Returns 0 until some time has passed.
   double note(Instant now, std::uint64_t requests) {
     counts_.emplace_back(now, requests);
     while (counts_.size() > 2 && now - counts_[1].first > k_span) counts_.pop_front();

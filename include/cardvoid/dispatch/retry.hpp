@@ -17,10 +17,10 @@ struct RetryPolicy {
   milliseconds wait(int attempt, std::uint32_t draw) const;
 };
 
-// Lets an outage not multiply load: every failure takes a token, every success gives half of one back. While
-// it is empty – more than a third of the answers were failures for a while – no fresh row is started, but for
-// one probe now and then; rows already begun go on with their own back-off. (After gRPC's retry throttling,
-// proposal A6.)
+// Keeps an outage from multiplying load. Every failure takes a token, every success gives half a token back.
+// The budget is empty when more than a third of the answers were failures for a while. Then no fresh row is
+// started, except one probe now and then; rows already begun go on with their own back-off. The idea is that
+// of gRPC's retry throttling (proposal A6).
 class RetryBudget {
  public:
   void failed(Instant now);
@@ -30,9 +30,9 @@ class RetryBudget {
   void started_fresh_row(Instant now);
   Instant next_probe() const { return next_probe_; }
   bool exhausted() const { return tokens_ <= 0; }
-  // How long it has been empty, without one success.
+  // How long the budget has been empty, without one success.
   milliseconds exhausted_for(Instant now) const;
-  // The time before `now` shall not count: nothing was tried.
+  // The run was paused until `now`: that time does not count.
   void be_patient_from(Instant now) { exhausted_at_ = now; }
 
  private:

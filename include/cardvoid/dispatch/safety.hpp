@@ -1,5 +1,5 @@
 #pragma once
-// What stops a run, whatever one card says. Pure: no I/O, no clock.
+// What stops a run: what is wrong for more than one card. Pure: no I/O, no clock.
 //
 // - The canary: the first cards go one at a time, from the invalidation to a read-back that says INVALID.
 // - The breaker: too many of the last cards that settled were rejected or left unresolved.

@@ -12,9 +12,9 @@ namespace cardvoid::dispatch {
 // "01:00-06:00".
 std::string to_text(const model::DailyWindow& window);
 
-// By what a clock on the wall shows. So an hour that summer time leaves out is no hour of the window, which
-// opens right behind it; and one that comes twice is in it twice. Where every minute of the window is left
-// out, it does not open that day.
+// Follows the local clock. An hour that daylight saving skips is not part of the window, which then opens
+// right after it. An hour that comes twice counts twice. When every minute of the window is skipped, it does
+// not open that day.
 class Window {
  public:
   // Minutes since midnight, 0 to 1439, on a clock in the window's zone.
@@ -23,9 +23,9 @@ class Window {
   Window(const model::DailyWindow& hours, LocalMinute local_minute);
 
   bool is_open(WallTime now) const;
-  // When it opens or closes next, to the minute; nullopt: not within a week.
+  // When the window opens or closes next, to the minute; nullopt: not within a week.
   std::optional<WallTime> next_change(WallTime now) const;
-  // When work is done that takes so long and rests outside the window; nullopt: not within a year.
+  // When `work` is done if it rests outside the window; nullopt: not within a year.
   std::optional<WallTime> end_of(WallTime now, milliseconds work) const;
   std::string text() const { return to_text(hours_); }
 

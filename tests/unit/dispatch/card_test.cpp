@@ -206,7 +206,7 @@ TEST_SUITE("unit") {
       }
   }
 
-  TEST_CASE("card: whatever comes only a read-back or an answer that says INVALID makes a row invalidated") {
+  TEST_CASE("card: only a read-back or an answer that says INVALID makes a row invalidated") {
     for (const auto kind : all_outcomes()) {
       CAPTURE(model::to_text(kind));
       for (auto card :

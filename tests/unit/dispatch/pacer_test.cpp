@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
 
   }  // namespace
 
-  TEST_CASE("pacer: an hour of late timers never brings more than the limit into one second") {
+  TEST_CASE("pacer: late timers for an hour never bring more than the limit into one second") {
     for (const double limit : {0.5, 1.0, 2.5, 5.0, 50.0}) {
       CAPTURE(limit);
       Drive drive{.limit = limit, .timer_lateness = 80ms};

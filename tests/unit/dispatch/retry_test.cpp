@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("retry budget: one success opens it again and later trouble starts anew") {
+  TEST_CASE("retry budget: one success opens it again and later trouble counts from zero") {
     RetryBudget budget;
     for (int i = 0; i < 60; ++i) budget.failed(k_start);
     budget.started_fresh_row(k_start + 1s);

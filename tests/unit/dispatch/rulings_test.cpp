@@ -292,7 +292,7 @@ TEST_SUITE("unit") {
     CHECK(run.rows.at(2).last().held);
   }
 
-  TEST_CASE("rulings: a held row stays held whatever ends the run before it was read back") {
+  TEST_CASE("rulings: a held row stays held when the run ends before it was read back") {
     for (const auto fault : {lost, system_error, throttled, credentials_refused}) {
       CAPTURE(static_cast<int>(fault));
       VirtualRun run{{}};
