@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/model/card_rules.hpp>
 #include <ostream>
 
 #include "fuzz/mutator.hpp"
