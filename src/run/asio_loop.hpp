@@ -4,8 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <csignal>
 #include <filesystem>
 #include <functional>

@@ -71,8 +71,8 @@ std::string_view words_for_ending(const Report& report) {
 }  // namespace
 
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,
-                       const Events& events, const Doors& doors) {
-  const auto begun = doors.loop.now();
+                       const Events& events, const Ports& ports) {
+  const auto begun = ports.loop.now();
   std::vector<ledger::Cursor> cursors;
   if (job.limits.per == model::QuotaPer::brand) {
     const auto brands = ledger.brands();
@@ -95,13 +95,13 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   Runner runner{job,
                 order,
                 events,
-                doors,
+                ports,
                 std::move(cursors),
                 *run,
                 static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
   runner.begin(hold);
-  doors.loop.run(runner);
-  if (const auto closed = doors.store.close(); !closed) return failed(closed.error());
+  ports.loop.run(runner);
+  if (const auto closed = ports.store.close(); !closed) return failed(closed.error());
 
   Report report;
   report.run = *run;
@@ -118,7 +118,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   const bool early = report.stopped && (!is_soft || standing == static_cast<int>(Errc::stopped));
   report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;
   if (is_soft && !early && !report.trip) report.stopped.reset();
-  const auto now = doors.loop.now();
+  const auto now = ports.loop.now();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
   if (report.stopped && report.stopped->code == Errc::stopped)
     report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
@@ -139,10 +139,10 @@ Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& 
   const auto warn = [&](const std::string& why) {
     if (events.notice) events.notice({dispatch::Notice::warning, why});
   };
-  const Doors doors{
+  const Ports ports{
       loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); },
-      [&](const Doors::Brands& brands) { return shared_paces(job, brands, loop.now().steady, warn); }};
-  auto report = execute(job, ledger, order, events, doors);
+      [&](const Ports::Brands& brands) { return shared_paces(job, brands, loop.now().steady, warn); }};
+  auto report = execute(job, ledger, order, events, ports);
   if (report) report->commits = journal.commits();
   return report;
 }

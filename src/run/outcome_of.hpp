@@ -3,7 +3,7 @@
 
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
-#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/ports.hpp>
 
 namespace cardvoid::run {
 

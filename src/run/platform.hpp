@@ -6,7 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/net/https_client.hpp>
-#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/wechatpay/request.hpp>
 #include <memory>

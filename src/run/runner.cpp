@@ -38,31 +38,31 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
 }
 
 std::vector<std::unique_ptr<dispatch::Pace>> paces_for(const std::vector<ledger::Cursor>& cursors,
-                                                       const Doors& doors) {
-  if (!doors.paces) return {};
-  Doors::Brands brands;
+                                                       const Ports& ports) {
+  if (!ports.paces) return {};
+  Ports::Brands brands;
   for (const auto& cursor : cursors) brands.push_back(cursor.brand_id);
-  return doors.paces(brands);
+  return ports.paces(brands);
 }
 
 }  // namespace
 
-Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
+Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Ports& ports,
                std::vector<ledger::Cursor> cursors, ledger::RunId run, int canary_passed)
     : events_{events},
-      doors_{doors},
+      ports_{ports},
       run_{run},
       limit_{job.limits.requests_per_second},
-      dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, doors)},
+      dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, ports)},
       max_duration_{order.max_duration} {
   if (job.safety.window && !order.read_back_only) window_.emplace(*job.safety.window, local_minute);
   for (auto& cursor : cursors) cursors_.push_back(std::make_shared<ledger::Cursor>(std::move(cursor)));
-  doors_.store.on_failure([this](Error error) { abandon(std::move(error)); });
+  ports_.store.on_failure([this](Error error) { abandon(std::move(error)); });
 }
 
 void Runner::begin(std::optional<Instant> hold_until) {
   if (hold_until) dispatcher_.hold(*hold_until);
-  const auto now = doors_.loop.now();
+  const auto now = ports_.loop.now();
   if (max_duration_) over_at_ = now.steady + *max_duration_;
   heed_clocks(now);
   pump();
@@ -79,7 +79,7 @@ void Runner::pump() {
   pumping_ = true;
   bool more = true;
   while (more) {
-    const auto action = dispatcher_.next(doors_.loop.now().steady);
+    const auto action = dispatcher_.next(ports_.loop.now().steady);
     more = std::visit([this](const auto& what) { return carry_out(what); }, action);
   }
   pumping_ = false;
@@ -89,7 +89,7 @@ void Runner::pump() {
 
 bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
   auto rows = std::make_shared<std::vector<model::Candidate>>();
-  doors_.store.submit(
+  ports_.store.submit(
       [rows, cursor = cursors_[fetch.lane], count = fetch.count](ledger::Ledger& ledger) -> Result<void> {
         auto fetched = ledger.fetch(*cursor, count);
         if (!fetched) return fetched.error();
@@ -97,7 +97,7 @@ bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
         return {};
       },
       [this, rows, fetch] {
-        dispatcher_.offer(fetch.lane, *rows, static_cast<int>(rows->size()) < fetch.count, doors_.loop.now());
+        dispatcher_.offer(fetch.lane, *rows, static_cast<int>(rows->size()) < fetch.count, ports_.loop.now());
         for (auto& row : *rows) {
           const auto id = row.id;
           auto& flight = flights_[id];
@@ -115,20 +115,20 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   flight.kind = prepare.kind;
   flight.endpoint = prepare.endpoint;
   flight.attempt = prepare.attempt;
-  flight.started = doors_.loop.now();
+  flight.started = ports_.loop.now();
   flight.connected = false;
   flight.failure.reset();
   flight.durable = prepare.kind == AttemptKind::read_back;  // a query changes nothing: no intent
   if (!flight.durable) {
     const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall};
     move(flight, {model::Status::in_flight, flight.standing.held});
-    doors_.store.submit([intent](ledger::Ledger& ledger) { return ledger.open_attempt(intent); },
+    ports_.store.submit([intent](ledger::Ledger& ledger) { return ledger.open_attempt(intent); },
                         [this, id] {
                           flights_.at(id).durable = true;
                           check_prepared(id);
                         });
   }
-  doors_.transport.connect(id, prepare.endpoint, prepare.fresh_connection,
+  ports_.transport.connect(id, prepare.endpoint, prepare.fresh_connection,
                            [this, id](const std::optional<net::ConnectFailure>& failure) {
                              auto& connecting = flights_.at(id);
                              connecting.connected = true;
@@ -151,18 +151,18 @@ void Runner::check_prepared(RowId row) {
     end(row, failure);
     return;
   }
-  dispatcher_.prepared(row, doors_.loop.now().steady);
+  dispatcher_.prepared(row, ports_.loop.now().steady);
   pump();
 }
 
 bool Runner::carry_out(const dispatch::action::Send& send) {
   auto& flight = flights_.at(send.row);
-  flight.started = doors_.loop.now();
-  doors_.transport.send(
+  flight.started = ports_.loop.now();
+  ports_.transport.send(
       send.row, flight.kind, flight.row.card,
       [this, id = send.row] {
         auto& sending = flights_.at(id);
-        sending.started = doors_.loop.now();
+        sending.started = ports_.loop.now();
         dispatcher_.written(id, sending.started);
       },
       [this, id = send.row](const Result<Reply>& reply) {
@@ -175,10 +175,10 @@ bool Runner::carry_out(const dispatch::action::Send& send) {
 
 void Runner::end(RowId row, const model::Outcome& outcome) {
   if (abandoned_) return;
-  const auto now = doors_.loop.now();
+  const auto now = ports_.loop.now();
   auto& flight = flights_.at(row);
   const bool sent = model::was_sent(outcome.kind);
-  const auto ruling = dispatcher_.ended(row, outcome, now, doors_.draw());
+  const auto ruling = dispatcher_.ended(row, outcome, now, ports_.draw());
   ledger::Attempt attempt;
   attempt.row = row;
   attempt.n = flight.attempt;
@@ -202,12 +202,12 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   if (events_.attempt) events_.attempt(attempt, flight.row.card);
   // Before the row that caused it: a crash in between shall not forget that the next run needs a canary.
   if (dispatcher_.trip() && !std::exchange(tripped_, true))
-    doors_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {
+    ports_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {
       return ledger.save_trip(run, trip);
     });
   std::function<void()> committed;
   if (events_.recorded) committed = [this, attempt] { events_.recorded(attempt); };
-  doors_.store.submit(
+  ports_.store.submit(
       [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
         return ledger.save_counts(run, counts);
@@ -221,11 +221,11 @@ bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
   if (withdraw.kind == AttemptKind::invalidate) {
     auto& flight = flights_.at(withdraw.row);
     move(flight, {withdraw.status, flight.standing.held});
-    doors_.store.submit([withdraw](ledger::Ledger& ledger) {
+    ports_.store.submit([withdraw](ledger::Ledger& ledger) {
       return ledger.withdraw_attempt(withdraw.row, withdraw.attempt, withdraw.status);
     });
   }
-  doors_.transport.release(withdraw.row);
+  ports_.transport.release(withdraw.row);
   if (!withdraw.is_kept) flights_.erase(withdraw.row);
   return true;
 }
@@ -236,7 +236,7 @@ bool Runner::carry_out(const dispatch::action::Release& release) {
 }
 
 bool Runner::carry_out(const dispatch::action::Wait& wait) {
-  doors_.loop.call_at(wait.until, [this] { pump(); });
+  ports_.loop.call_at(wait.until, [this] { pump(); });
   return false;
 }
 
@@ -250,7 +250,7 @@ void Runner::abandon(Error error) {
 bool Runner::carry_out(const dispatch::action::Finished& finished) {
   finished_ = true;
   ending_ = finished.stopped;
-  doors_.transport.close();
+  ports_.transport.close();
   if (events_.progress) events_.progress(snapshot(), counts_);
   return false;
 }
@@ -281,7 +281,7 @@ void Runner::heed_clocks(Now now) {
 }
 
 void Runner::beat() {
-  const auto now = doors_.loop.now();
+  const auto now = ports_.loop.now();
   if (!dispatcher_.stopped()) {
     heed_clocks(now);
     if (dispatcher_.stopped()) pump();
@@ -293,7 +293,7 @@ void Runner::beat() {
 }
 
 dispatch::Snapshot Runner::snapshot() const {
-  const auto now = doors_.loop.now();
+  const auto now = ports_.loop.now();
   auto state = dispatcher_.snapshot(now.steady);
   state.reasons_to_wait = dispatcher_.reasons_to_wait(now);
   return state;
@@ -314,7 +314,7 @@ void Runner::save_pulse(Now now, std::function<void()> saved) {
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
   pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
   pulse.reasons_to_wait = state.reasons_to_wait;
-  doors_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); }, std::move(saved));
+  ports_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); }, std::move(saved));
 }
 
 }  // namespace cardvoid::run

@@ -21,13 +21,13 @@ SteeringAnswer Runner::answer(int code, std::string message) const {
   told.code = code;
   told.message = std::move(message);
   told.state = dispatcher_.stopped() ? "stopping" : dispatcher_.paused() ? "paused" : "running";
-  told.in_flight = dispatcher_.snapshot(doors_.loop.now().steady).in_flight;
+  told.in_flight = dispatcher_.snapshot(ports_.loop.now().steady).in_flight;
   told.requests_per_second = dispatcher_.requests_per_second();
   return told;
 }
 
 SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, std::function<void()> saved) {
-  const auto now = doors_.loop.now();
+  const auto now = ports_.loop.now();
   if (finished_ || dispatcher_.stopped()) {
     const auto why = ending_ ? ending_->what : dispatcher_.stopped() ? dispatcher_.stopped()->what : "done";
     const bool is_wish = steering.command == Steering::stop;

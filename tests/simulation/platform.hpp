@@ -3,7 +3,7 @@
 // the first live call (platform.md sections 8 and 12) are drawn from the seed.
 
 #include <cardvoid/model/row.hpp>
-#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <deque>
 #include <map>
 #include <optional>

@@ -4,7 +4,7 @@
 
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
-#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <functional>
 #include <unordered_map>
 #include <vector>

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cstdint>
 #include <functional>

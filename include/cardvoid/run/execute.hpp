@@ -12,7 +12,7 @@
 
 namespace cardvoid::run {
 
-struct Doors;
+struct Ports;
 
 // What a run tells while it goes on. Called on the thread of execute().
 struct Events {
@@ -65,9 +65,9 @@ struct Report {
 Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
                        const Events& events);
 
-// The same through other doors (doors.hpp).
+// The same through other ports (ports.hpp).
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,
-                       const Events& events, const Doors& doors);
+                       const Events& events, const Ports& ports);
 
 // The exit code that the results stand for, when nothing else ended the run (contract.md, "Exit codes").
 int exit_code_for(const ledger::Totals& totals);

@@ -5,7 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cardvoid/ledger/ledger.hpp>
-#include <cardvoid/run/doors.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>

@@ -1,6 +1,6 @@
 #pragma once
 // The thin shell around dispatch::Dispatcher: carries out what it asks for – journal, connect, send, read the
-// answer – through the doors of a run, and reports what happened. Decides nothing.
+// answer – through the ports of a run, and reports what happened. Decides nothing.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
@@ -8,8 +8,8 @@
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
-#include <cardvoid/run/doors.hpp>
 #include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/ports.hpp>
 #include <cardvoid/run/steering.hpp>
 #include <functional>
 #include <memory>
@@ -29,7 +29,7 @@ class Runner {
  public:
   // `cursors`: one for each lane of the dispatcher; `run`: its number in the ledger; `canary_passed`: rows of
   // this plan that passed the canary in earlier runs.
-  Runner(const model::Job& job, const Order& order, const Events& events, const Doors& doors,
+  Runner(const model::Job& job, const Order& order, const Events& events, const Ports& ports,
          std::vector<ledger::Cursor> cursors, ledger::RunId run, int canary_passed);
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -81,7 +81,7 @@ class Runner {
   SteeringAnswer answer(int code, std::string message) const;
 
   const Events& events_;
-  const Doors doors_;
+  const Ports ports_;
   const ledger::RunId run_;
   const double limit_;  // requests/s: the job's
   // Used by the store's work only, which may outlive us.

@@ -104,7 +104,7 @@ class SharedPace final : public dispatch::Pace {
   std::vector<char> buffer_;
 };
 
-// The paces of a job's lanes, for Doors::paces. Where the file cannot be used that is said in `warn`, and the
+// The paces of a job's lanes, for Ports::paces. Where the file cannot be used that is said in `warn`, and the
 // run is paced by itself.
 std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
     const model::Job& job, const std::vector<std::optional<std::string>>& brands, Instant now,

@@ -1,5 +1,5 @@
 #pragma once
-// The doors between a run and the world: clocks, platform, store, chance. A run knows these interfaces only;
+// The ports between a run and the world: clocks, platform, store, chance. A run knows these interfaces only;
 // behind them stand Asio, TLS and the journal's thread, or a simulation (tests/simulation) where hours pass
 // in milliseconds and everything breaks on order.
 //
@@ -25,7 +25,7 @@ namespace cardvoid::run {
 
 class Runner;
 
-// Both clocks, one alarm, and the events of everything behind the other doors.
+// Both clocks, one alarm, and the events of everything behind the other ports.
 class Loop {
  public:
   virtual ~Loop() = default;
@@ -80,7 +80,7 @@ class Store {
   virtual Result<void> close() = 0;
 };
 
-struct Doors {
+struct Ports {
   Loop& loop;
   Transport& transport;
   Store& store;
