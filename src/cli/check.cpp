@@ -13,7 +13,7 @@
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/place.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/prospect.hpp>
+#include <cardvoid/run/time_left.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>

@@ -7,7 +7,7 @@
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/run/execute.hpp>
-#include <cardvoid/run/prospect.hpp>
+#include <cardvoid/run/time_left.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <iostream>
 #include <string>
@@ -95,7 +95,7 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
       Errc::stopped,
       fmt::format(
           "the window {} is closed: nothing was sent; {}", dispatch::to_text(*job.safety.window),
-          run::words_for(run::Rest{plan.totals.to_send(), job.limits.requests_per_second, plan.needed},
+          run::words_for(run::TimeLeft{plan.totals.to_send(), job.limits.requests_per_second, plan.needed},
                          job.safety.window, now))};
 }
 

@@ -6,9 +6,9 @@
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/limits.hpp>
-#include <cardvoid/run/prospect.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
+#include <cardvoid/run/time_left.hpp>
 #include <random>
 
 #include "asio_loop.hpp"
@@ -57,8 +57,8 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   const auto settled = counts.confirmed + counts.rejected;
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
     measured = static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count());
-  const Rest rest{left, expected_rate(job.limits, remaining, measured),
-                  time_needed(job.limits, remaining, measured)};
+  const TimeLeft rest{left, expected_rate(job.limits, remaining, measured),
+                      time_needed(job.limits, remaining, measured)};
   const auto window = order.read_back_only ? std::nullopt : job.safety.window;
   return "; " + words_for(rest, window, now);
 }

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cardvoid/run/prospect.hpp>
+#include <cardvoid/run/time_left.hpp>
 #include <cmath>
 #include <set>
 

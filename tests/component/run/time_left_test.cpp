@@ -1,13 +1,13 @@
 #include <doctest/doctest.h>
 
-#include <cardvoid/run/prospect.hpp>
+#include <cardvoid/run/time_left.hpp>
 #include <ostream>
 
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace std::chrono_literals;
 
-  TEST_CASE("prospect: the pace is a number that people read") {
+  TEST_CASE("time left: the pace is a number that people read") {
     const auto words = [](double per_second) {
       return run::words_for({12'400, per_second, 41min}, std::nullopt, WallTime{1'800'000'000'000ms});
     };

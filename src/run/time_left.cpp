@@ -2,7 +2,7 @@
 
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/dispatch/window.hpp>
-#include <cardvoid/run/prospect.hpp>
+#include <cardvoid/run/time_left.hpp>
 
 namespace cardvoid::run {
 
@@ -10,7 +10,7 @@ bool is_open(const model::DailyWindow& window, WallTime now) {
   return dispatch::Window{window, local_minute}.is_open(now);
 }
 
-std::string words_for(const Rest& rest, const std::optional<model::DailyWindow>& hours, WallTime now) {
+std::string words_for(const TimeLeft& rest, const std::optional<model::DailyWindow>& hours, WallTime now) {
   const auto pace =
       rest.per_second < 100 ? fmt::format("{:.3g}", rest.per_second) : fmt::format("{:.0f}", rest.per_second);
   auto text = fmt::format("{} {} left; at {} requests/s that needs {} more", fmt::group_digits(rest.rows),
