@@ -12,7 +12,7 @@
 #include <random>
 
 #include "asio_loop.hpp"
-#include "platform.hpp"
+#include "https_transport.hpp"
 
 namespace cardvoid::run {
 
@@ -132,7 +132,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
 Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
                        const Events& events) {
   AsioLoop loop{events, job.results.database};
-  const auto platform = Platform::create(loop.context(), job, keys, order.version);
+  const auto platform = HttpsTransport::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};
   std::mt19937 random{std::random_device{}()};

@@ -7,8 +7,8 @@
 #include <cardvoid/run/probe.hpp>
 
 #include "endpoints.hpp"
+#include "https_transport.hpp"
 #include "outcome_of.hpp"
-#include "platform.hpp"
 
 namespace cardvoid::run {
 
@@ -75,7 +75,7 @@ Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model:
                            const std::function<void()>& wait_for_permit) {
   constexpr model::RowId k_the_one = 0;
   asio::io_context io{1};
-  const auto platform = Platform::create(io, job, keys, version);
+  const auto platform = HttpsTransport::create(io, job, keys, version);
   if (!platform) return platform.error();
   ReadBack result;
   std::optional<Error> failed;

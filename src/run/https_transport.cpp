@@ -1,4 +1,4 @@
-#include "platform.hpp"
+#include "https_transport.hpp"
 
 #include <fmt/format.h>
 
@@ -24,16 +24,17 @@ void rethrow(const std::exception_ptr& error) {
 
 }  // namespace
 
-Result<std::unique_ptr<Platform>> Platform::create(asio::io_context& io, const model::Job& job,
-                                                   const Keys& keys, const std::string& version) {
-  std::unique_ptr<Platform> platform{new Platform{io, job, keys, version}};
+Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(asio::io_context& io, const model::Job& job,
+                                                               const Keys& keys, const std::string& version) {
+  std::unique_ptr<HttpsTransport> platform{new HttpsTransport{io, job, keys, version}};
   auto client = net::HttpsClient::create(io.get_executor(), https_settings(job));
   if (!client) return client.error();
   platform->client_ = std::move(*client);
   return platform;
 }
 
-Platform::Platform(asio::io_context& io, const model::Job& job, const Keys& keys, const std::string& version)
+HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, const Keys& keys,
+                               const std::string& version)
     : io_{io},
       job_{job},
       keys_{keys},
@@ -48,19 +49,19 @@ Platform::Platform(asio::io_context& io, const model::Job& job, const Keys& keys
 
 // However the run ended: what works on calls first, then the calls, whose sockets must not outlive the
 // context.
-Platform::~Platform() {
+HttpsTransport::~HttpsTransport() {
   signers_.stop();
   signers_.join();
   calls_.clear();
 }
 
-void Platform::connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) {
+void HttpsTransport::connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) {
   auto& call = calls_[row];
   call.endpoint = endpoint;
   asio::co_spawn(io_, open(row, call, fresh, std::move(connected)), rethrow);
 }
 
-asio::awaitable<void> Platform::open(model::RowId row, Call& call, bool fresh, Connected connected) {
+asio::awaitable<void> HttpsTransport::open(model::RowId row, Call& call, bool fresh, Connected connected) {
   const std::size_t endpoint = call.endpoint == model::Endpoint::primary ? 0 : 1;
   auto opened = co_await client_->connect(endpoint, fresh);
   if (closed_) co_return;
@@ -74,8 +75,8 @@ asio::awaitable<void> Platform::open(model::RowId row, Call& call, bool fresh, C
   connected(failure);
 }
 
-void Platform::send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
-                    Answered answered) {
+void HttpsTransport::send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
+                          Answered answered) {
   auto& call = calls_.at(row);
   call.kind = kind;
   call.card = &card;
@@ -96,7 +97,7 @@ void Platform::send(model::RowId row, model::AttemptKind kind, const model::Card
 }
 
 // On a thread of the pool. Right before sending: a signature lives five minutes (platform.md section 3.4).
-void Platform::sign(Call& call) {
+void HttpsTransport::sign(Call& call) {
   thread_local std::unique_ptr<wechatpay::Signer> signer;
   if (!signer) signer = std::make_unique<wechatpay::Signer>(keys_.merchant.get());
   const auto request = wechatpay::build_request(job_.merchant.api, call.kind, *call.card);
@@ -109,7 +110,7 @@ void Platform::sign(Call& call) {
                                       wechatpay::authorization(identity_, timestamp, nonce, signature));
 }
 
-asio::awaitable<void> Platform::exchange(model::RowId row, Call& call) {
+asio::awaitable<void> HttpsTransport::exchange(model::RowId row, Call& call) {
   if (closed_) co_return;
   call.written();
   const auto deadline = read_clocks().steady + job_.limits.request_timeout;
@@ -123,9 +124,9 @@ asio::awaitable<void> Platform::exchange(model::RowId row, Call& call) {
   answered(std::move(reply));
 }
 
-void Platform::release(model::RowId row) { calls_.erase(row); }
+void HttpsTransport::release(model::RowId row) { calls_.erase(row); }
 
-void Platform::close() {
+void HttpsTransport::close() {
   closed_ = true;
   client_->close();
 }

@@ -15,13 +15,13 @@
 
 namespace cardvoid::run {
 
-class Platform : public Transport {
+class HttpsTransport : public Transport {
  public:
   // Job, keys and context must outlive it; the context must not run any more when it goes. Error: the trust
   // roots cannot be loaded.
-  static Result<std::unique_ptr<Platform>> create(boost::asio::io_context& io, const model::Job& job,
-                                                  const Keys& keys, const std::string& version);
-  ~Platform() override;
+  static Result<std::unique_ptr<HttpsTransport>> create(boost::asio::io_context& io, const model::Job& job,
+                                                        const Keys& keys, const std::string& version);
+  ~HttpsTransport() override;
 
   void connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) override;
   void send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
@@ -42,7 +42,8 @@ class Platform : public Transport {
     std::string request;  // the bytes that are signed and sent
   };
 
-  Platform(boost::asio::io_context& io, const model::Job& job, const Keys& keys, const std::string& version);
+  HttpsTransport(boost::asio::io_context& io, const model::Job& job, const Keys& keys,
+                 const std::string& version);
   boost::asio::awaitable<void> open(model::RowId row, Call& call, bool fresh, Connected connected);
   void sign(Call& call);
   boost::asio::awaitable<void> exchange(model::RowId row, Call& call);
