@@ -35,12 +35,12 @@ using Findings = std::vector<Finding>;
 
 // The key files: readable, for nobody else, ours and the platform's told apart, and the certificate that
 // belongs to the private key. Returns both keys when they can be used.
-std::optional<run::Keys> look_at_keys(const model::Job& job, Findings& findings);
+std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& findings);
 
 // Which cards a read-back may ask for, and whether it may at all.
 struct ReadBackMatter {
-  const run::Keys* keys = nullptr;  // null: unusable
-  std::vector<model::Card> cards;   // tried in turn until one proves what is to be proven
+  const run::Credentials* keys = nullptr;  // null: unusable
+  std::vector<model::Card> cards;          // tried in turn until one proves what is to be proven
   std::optional<WallTime> last_sent_at;
 };
 

@@ -123,7 +123,7 @@ std::optional<Finding> look_at_platform_certificates(const wechatpay::PlatformKe
 
 }  // namespace
 
-std::optional<run::Keys> look_at_keys(const model::Job& job, Findings& findings) {
+std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& findings) {
   auto merchant = wechatpay::load_merchant_key(job.merchant);
   const bool is_encrypted = !job.merchant.passphrase_file.empty();
   findings.push_back(merchant
@@ -151,7 +151,7 @@ std::optional<run::Keys> look_at_keys(const model::Job& job, Findings& findings)
   if (auto certificates = look_at_platform_certificates(*platform))
     findings.push_back(*std::move(certificates));
   if (!merchant) return std::nullopt;
-  return run::Keys{std::move(*merchant), std::move(*platform)};
+  return run::Credentials{std::move(*merchant), std::move(*platform)};
 }
 
 }  // namespace cardvoid::cli

@@ -181,7 +181,7 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
 
 int carry_out(Console& console, const model::Job* job, Reporter& reporter) {
   const auto& options = console.options();
-  run::Keys keys;
+  run::Credentials keys;
   auto merchant = wechatpay::load_merchant_key(job->merchant);
   if (!merchant) return console.fail(merchant.error());
   keys.merchant = std::move(*merchant);

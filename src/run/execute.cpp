@@ -129,8 +129,8 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   return report;
 }
 
-Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
-                       const Events& events) {
+Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
+                       const Order& order, const Events& events) {
   AsioLoop loop{events, job.results.database};
   const auto platform = HttpsTransport::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());

@@ -25,7 +25,8 @@ void rethrow(const std::exception_ptr& error) {
 }  // namespace
 
 Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(asio::io_context& io, const model::Job& job,
-                                                               const Keys& keys, const std::string& version) {
+                                                               const Credentials& keys,
+                                                               const std::string& version) {
   std::unique_ptr<HttpsTransport> platform{new HttpsTransport{io, job, keys, version}};
   auto client = net::HttpsClient::create(io.get_executor(), https_settings(job));
   if (!client) return client.error();
@@ -33,7 +34,7 @@ Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(asio::io_context&
   return platform;
 }
 
-HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, const Keys& keys,
+HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, const Credentials& keys,
                                const std::string& version)
     : io_{io},
       job_{job},

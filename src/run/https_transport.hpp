@@ -20,7 +20,7 @@ class HttpsTransport : public Transport {
   // Job, keys and context must outlive it; the context must not run any more when it goes. Error: the trust
   // roots cannot be loaded.
   static Result<std::unique_ptr<HttpsTransport>> create(boost::asio::io_context& io, const model::Job& job,
-                                                        const Keys& keys, const std::string& version);
+                                                        const Credentials& keys, const std::string& version);
   ~HttpsTransport() override;
 
   void connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) override;
@@ -42,7 +42,7 @@ class HttpsTransport : public Transport {
     std::string request;  // the bytes that are signed and sent
   };
 
-  HttpsTransport(boost::asio::io_context& io, const model::Job& job, const Keys& keys,
+  HttpsTransport(boost::asio::io_context& io, const model::Job& job, const Credentials& keys,
                  const std::string& version);
   boost::asio::awaitable<void> open(model::RowId row, Call& call, bool fresh, Connected connected);
   void sign(Call& call);
@@ -50,7 +50,7 @@ class HttpsTransport : public Transport {
 
   boost::asio::io_context& io_;
   const model::Job& job_;
-  const Keys& keys_;
+  const Credentials& keys_;
   wechatpay::Identity identity_;
   wechatpay::Verifier verifier_;
   std::unordered_map<model::RowId, Call> calls_;

@@ -70,7 +70,7 @@ Result<std::vector<Probe>> probe_endpoints(const model::Job& job, const std::str
   return probes;
 }
 
-Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model::Card& card,
+Result<ReadBack> read_back(const model::Job& job, const Credentials& keys, const model::Card& card,
                            model::Endpoint endpoint, const std::string& version,
                            const std::function<void()>& wait_for_permit) {
   constexpr model::RowId k_the_one = 0;

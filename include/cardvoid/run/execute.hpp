@@ -42,7 +42,7 @@ struct Order {
   bool confirmed = false;  // by --confirm
 };
 
-struct Keys {
+struct Credentials {
   wechatpay::PrivateKey merchant;
   wechatpay::PlatformKeys platform;
 };
@@ -62,8 +62,8 @@ struct Report {
 // Sends what the ledger holds and returns when nothing is under way any more. SIGINT, SIGTERM and SIGHUP end
 // it softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
 // results cannot be written.
-Result<Report> execute(const model::Job& job, const Keys& keys, ledger::Ledger& ledger, const Order& order,
-                       const Events& events);
+Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
+                       const Order& order, const Events& events);
 
 // The same through other ports (ports.hpp).
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,

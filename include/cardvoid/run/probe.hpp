@@ -42,7 +42,7 @@ struct ReadBack {
 // Asks an endpoint for one card, signed, verified and classified as in a run. The pace is the caller's to
 // keep: `wait_for_permit` is called once there is a connection, right before the request is signed and sent.
 // Error: the trust roots cannot be loaded, or signing fails.
-Result<ReadBack> read_back(const model::Job& job, const Keys& keys, const model::Card& card,
+Result<ReadBack> read_back(const model::Job& job, const Credentials& keys, const model::Card& card,
                            model::Endpoint endpoint, const std::string& version,
                            const std::function<void()>& wait_for_permit);
 
