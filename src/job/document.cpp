@@ -20,7 +20,7 @@ namespace cardvoid::job {
 
 namespace {
 
-Place place_of(const toml::source_region& region) { return {region.begin.line, region.begin.column}; }
+Position place_of(const toml::source_region& region) { return {region.begin.line, region.begin.column}; }
 
 // A name as TOML writes it: bare where it can be, so that ["limits.per"] is not taken for limits.per.
 std::string written(std::string_view name) {

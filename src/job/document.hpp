@@ -19,7 +19,7 @@ using Value = std::variant<std::string, std::int64_t, double, bool, Unusable>;
 // "the number 5", "\"fast\"", "true", "an array": how a message names what it found.
 std::string describe(const Value& value);
 
-struct Place {
+struct Position {
   unsigned line = 0;  // from 1; 0: not in the file
   unsigned column = 0;
 };
@@ -27,14 +27,14 @@ struct Place {
 struct Leaf {
   std::string path;  // "limits.max_attempts"; a name that TOML wants in quotes keeps them
   Value value;
-  Place key, at;          // where the key stands, where its value stands
+  Position key, at;       // where the key stands, where its value stands
   bool from_set = false;  // given by --set
 };
 
 // A table, also an empty one: a file may spell "[limit]" wrong and put nothing in it.
 struct Table {
   std::string path;
-  Place at;
+  Position at;
   bool from_set = false;
 };
 
@@ -44,7 +44,7 @@ struct Document {
 };
 
 struct SyntaxFault {
-  Place at;
+  Position at;
   std::string what;
 };
 

@@ -13,9 +13,9 @@ namespace cardvoid::job {
 namespace {
 
 using model::Job;
-using enum Verdict;
+using enum KeyResult;
 
-Verdict stored_if(bool right) { return right ? stored : unexpected; }
+KeyResult stored_if(bool right) { return right ? stored : unexpected; }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -27,69 +27,69 @@ bool consists_of(std::string_view text, std::size_t longest, Test test) {
   return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), test);
 }
 
-Verdict store_identifier(std::string& into, const std::string& text) {
+KeyResult store_identifier(std::string& into, const std::string& text) {
   into = text;
   return stored_if(model::fault_of_identifier(text).empty());
 }
 
-Verdict store_text(std::string& into, const std::string& text) {
+KeyResult store_text(std::string& into, const std::string& text) {
   into = text;
   return stored_if(text.find_first_not_of(" \t\r\n") != std::string::npos);
 }
 
-Verdict store_path(std::filesystem::path& into, const Typed& value) {
+KeyResult store_path(std::filesystem::path& into, const Typed& value) {
   into = value.path;
   return stored;
 }
 
-Verdict store_duration(milliseconds& into, milliseconds value, milliseconds longest) {
+KeyResult store_duration(milliseconds& into, milliseconds value, milliseconds longest) {
   into = value;
   return stored_if(value > milliseconds{0} && value <= longest);
 }
 
-Verdict store_count(int& into, std::int64_t value, int largest) {
+KeyResult store_count(int& into, std::int64_t value, int largest) {
   if (value < 1 || value > largest) return unexpected;
   into = static_cast<int>(value);
   return stored;
 }
 
-Verdict store_endpoint(model::EndpointAddress& into, const std::string& text) {
+KeyResult store_endpoint(model::EndpointAddress& into, const std::string& text) {
   auto address = parse_endpoint(text);
   if (address) address->proxy = into.proxy, into = *address;  // endpoints.proxy may stand before it
   return stored_if(address.has_value());
 }
 
-Verdict store_proxy(model::Job& job, const std::string& text) {
+KeyResult store_proxy(model::Job& job, const std::string& text) {
   const auto proxy = parse_proxy(text);
   job.endpoints.primary.proxy = job.endpoints.backup.proxy = proxy;
   return stored_if(proxy.has_value());
 }
 
-Verdict store_name(std::string& into, const std::string& text) {
+KeyResult store_name(std::string& into, const std::string& text) {
   const auto allowed = [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '.'; };
   into = text;
   return stored_if(consists_of(text, 64, allowed) && (is_digit(text[0]) || is_letter(text[0])));
 }
 
-Verdict store_serial(std::string& into, const std::string& text) {
+KeyResult store_serial(std::string& into, const std::string& text) {
   into = text;
   for (auto& c : into)
     if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
   return stored_if(consists_of(text, 64, is_hex));
 }
 
-Verdict store_reason(std::string& into, const std::string& text) {
+KeyResult store_reason(std::string& into, const std::string& text) {
   into = text;
   return stored_if(!text.empty() && model::fault_of_reason(text).empty());
 }
 
-Verdict store_encoding(model::Encoding& into, const std::string& text) {
+KeyResult store_encoding(model::Encoding& into, const std::string& text) {
   using enum model::Encoding;
   into = text == "utf-8" ? utf8 : text == "gbk" ? gbk : text == "gb18030" ? gb18030 : automatic;
   return stored_if(text == "auto" || into != automatic);
 }
 
-Verdict store_delimiter(char& into, const std::string& text) {
+KeyResult store_delimiter(char& into, const std::string& text) {
   into = text == "tab" ? '\t' : text == "," || text == ";" ? text[0] : '\0';
   return stored_if(text == "auto" || into != '\0');
 }
@@ -105,7 +105,7 @@ int take_time_of_day(std::string_view& text) {
   return hour * 60 + minute;
 }
 
-Verdict store_window(model::Safety& safety, std::string_view text) {
+KeyResult store_window(model::Safety& safety, std::string_view text) {
   model::DailyWindow window;
   window.opens = take_time_of_day(text);
   if (!text.starts_with('-')) return unexpected;
@@ -117,7 +117,7 @@ Verdict store_window(model::Safety& safety, std::string_view text) {
   return stored_if(window.opens < k_midnight && window.opens != window.closes);
 }
 
-Verdict not_yet(const Typed&, Job&) { return later; }
+KeyResult not_yet(const Typed&, Job&) { return unsupported; }
 
 constexpr std::string_view k_connect_range{"a duration such as \"5s\", above 0 and at most \"10m\""};
 constexpr std::string_view k_pause_range{"a duration such as \"30s\", above 0 and at most \"1h\""};
@@ -267,7 +267,7 @@ const auto k_keys = std::to_array<Key>({
     {"results.database", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.results.database, v); }},
     {"results.store_response", Type::text, R"("none")",
-     [](const Typed& v, Job&) { return v.text == "full" ? later : stored_if(v.text == "none"); }, false,
+     [](const Typed& v, Job&) { return v.text == "full" ? unsupported : stored_if(v.text == "none"); }, false,
      "leave it out or set \"none\""},
     {"results.metrics_file", Type::path, "the path of a file whose name ends in \".prom\": node_exporter reads no other",
      [](const Typed& v, Job& job) {

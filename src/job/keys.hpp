@@ -22,17 +22,18 @@ struct Typed {
   bool truth = false;
 };
 
-enum class Verdict {
+enum class KeyResult {
   stored,
-  unexpected,  // the right type, yet not what is expected
-  later,       // the contract has it, this version does not: refused, since ignoring it would break a promise
+  unexpected,   // the right type, yet not what is expected
+  unsupported,  // the contract has it, this version does not: refused, since ignoring it would break a
+                // promise
 };
 
 struct Key {
   std::string_view path;  // "limits.max_attempts"
   Type type;
   std::string_view expected;  // completes "expected …"
-  Verdict (*store)(const Typed& value, model::Job& job);
+  KeyResult (*store)(const Typed& value, model::Job& job);
   bool required = false;
   std::string_view instead = {};  // for `later`: what to do, "leave it out or set 0 (off)"
 };

@@ -25,7 +25,7 @@ class Faults {
  public:
   explicit Faults(const std::filesystem::path& file) : file_{file.string()} {}
 
-  void add(Place at, std::string_view path, std::string_view what) {
+  void add(Position at, std::string_view path, std::string_view what) {
     std::string where = file_;
     if (at.line > 0) where += fmt::format(":{}", at.line);
     if (at.column > 0) where += fmt::format(":{}", at.column);
@@ -37,7 +37,7 @@ class Faults {
     add(leaf.at, leaf.path, what);
   }
   // For unknown keys the line says enough.
-  void add_unknown(std::string_view path, Place at, bool from_set, std::string_view what) {
+  void add_unknown(std::string_view path, Position at, bool from_set, std::string_view what) {
     if (from_set) return add_flag(path, what);
     add({at.line, 0}, path, what);
   }
@@ -53,7 +53,7 @@ class Faults {
 
  private:
   struct Fault {
-    Place at;
+    Position at;
     std::string what;
   };
   void add_flag(std::string_view path, std::string_view what) {
@@ -169,13 +169,13 @@ void store(const Key& key, const Leaf& leaf, const std::filesystem::path& folder
   if (const auto wrong = read_typed(key, leaf.value, folder, typed); !wrong.empty())
     return faults.add(leaf, wrong);
   switch (key.store(typed, job)) {
-    case Verdict::stored: return;
-    case Verdict::unexpected: {
+    case KeyResult::stored: return;
+    case KeyResult::unexpected: {
       const bool may_hold_login = key.path == "endpoints.proxy";
       return faults.add(leaf, fmt::format("expected {}{}", key.expected,
                                           may_hold_login ? "" : ", found " + describe(leaf.value)));
     }
-    case Verdict::later: return faults.add(leaf, fmt::format("not supported yet; {}", key.instead));
+    case KeyResult::unsupported: return faults.add(leaf, fmt::format("not supported yet; {}", key.instead));
   }
 }
 
@@ -239,7 +239,7 @@ class CrossCheck {
 
   void need(std::string_view path, std::string_view why = "") {
     if (has(path)) return;
-    Place at;
+    Position at;
     for (const auto& table : document_.tables)
       if (table.path == table_of(path)) at = {table.at.line, 0};
     faults_.add(at, path, fmt::format("missing{}; expected {}", why, find_key(path)->expected));
@@ -249,7 +249,7 @@ class CrossCheck {
   void refuse(std::string_view path, std::string_view what) {
     for (const auto& leaf : document_.leaves)
       if (leaf.path == path) return faults_.add(leaf, what);
-    Place at;
+    Position at;
     for (const auto& table : document_.tables)
       if (table.path == path || table.path == table_of(path)) at = {table.at.line, 0};
     faults_.add(at, path, what);

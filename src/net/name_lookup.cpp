@@ -25,8 +25,8 @@ constexpr std::chrono::seconds k_shared_for{1};
 
 namespace {
 
-Found failed(std::string why) {
-  Found found;
+Resolved failed(std::string why) {
+  Resolved found;
   found.failure = std::move(why);
   return found;
 }
@@ -48,7 +48,7 @@ class BlockedSignals {
 
 }  // namespace
 
-Found look_up_by_system(const HostPort& where) {
+Resolved look_up_by_system(const HostPort& where) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -59,7 +59,7 @@ Found look_up_by_system(const HostPort& where) {
   const Owned<addrinfo, freeaddrinfo> owned{list};
   if (code == EAI_SYSTEM) return failed(std::strerror(system_error));
   if (code != 0) return failed(::gai_strerror(code));
-  Found found;
+  Resolved found;
   for (const auto* each = list; each != nullptr; each = each->ai_next) {
     asio::ip::tcp::endpoint address;
     if (each->ai_addrlen > address.capacity()) continue;
@@ -105,10 +105,10 @@ NameLookup::NameLookup(asio::any_io_executor executor, HostPort where, Function 
 
 NameLookup::~NameLookup() { close(); }
 
-asio::awaitable<Found> NameLookup::resolve(Instant deadline) {
+asio::awaitable<Resolved> NameLookup::resolve(Instant deadline) {
   if (is_closed_) co_return failed("the client was closed");
   if (!literal_.empty()) {
-    Found found;
+    Resolved found;
     found.addresses = literal_;
     co_return found;
   }
@@ -145,7 +145,7 @@ std::string NameLookup::start() {
   return {};
 }
 
-void NameLookup::arrived(Found found) {
+void NameLookup::arrived(Resolved found) {
   is_looking_ = false;
   if (is_closed_) return;
   latest_ = std::move(found);

@@ -18,24 +18,24 @@ namespace cardvoid::net {
 
 using Addresses = std::vector<boost::asio::ip::tcp::endpoint>;
 
-struct Found {
+struct Resolved {
   Addresses addresses;
   std::string failure;  // in words; empty when there are addresses
 };
 
 // getaddrinfo. Blocks.
-Found look_up_by_system(const HostPort& where);
+Resolved look_up_by_system(const HostPort& where);
 
 class NameLookup : public std::enable_shared_from_this<NameLookup> {
  public:
-  using Function = std::function<Found(const HostPort&)>;  // called on a thread of its own
+  using Function = std::function<Resolved(const HostPort&)>;  // called on a thread of its own
 
   NameLookup(boost::asio::any_io_executor executor, HostPort where, Function look_up = look_up_by_system);
   ~NameLookup();
 
   // The addresses of the name, looked up now or within the last second. Address literals need no lookup.
   // Failure when there are none, at the deadline, or after close().
-  boost::asio::awaitable<Found> resolve(Instant deadline);
+  boost::asio::awaitable<Resolved> resolve(Instant deadline);
 
   bool is_literal() const { return !literal_.empty(); }  // an address: there is no name to look up
 
@@ -46,7 +46,7 @@ class NameLookup : public std::enable_shared_from_this<NameLookup> {
   struct Desk;
   class Waiter;
   std::string start();  // why it could not; empty on success
-  void arrived(Found found);
+  void arrived(Resolved found);
 
   boost::asio::any_io_executor executor_;
   HostPort where_;
@@ -56,7 +56,7 @@ class NameLookup : public std::enable_shared_from_this<NameLookup> {
   std::vector<Waiter*> waiters_;
   bool is_looking_ = false;
   bool is_closed_ = false;
-  Found latest_;
+  Resolved latest_;
   Instant latest_at_{};
 };
 

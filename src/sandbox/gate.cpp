@@ -97,7 +97,7 @@ std::optional<Authorization> parse_authorization(std::string_view header) {
 Gate::Gate(std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no)
     : key_{std::move(merchant_key)}, serial_no_{std::move(serial_no)}, context_{EVP_MD_CTX_new()} {}
 
-Gate::Verdict Gate::admit(const Incoming& in, model::Api api, const Now& now) {
+Gate::Admission Gate::admit(const Incoming& in, model::Api api, const Now& now) {
   if (in.authorization.empty())
     return {sign_error("Http头缺少Authorization", "authorization", "missing"), false};
   const auto header = parse_authorization(in.authorization);

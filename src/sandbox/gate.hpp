@@ -30,12 +30,12 @@ class Gate {
   // `merchant_key` is the public half of the merchant's key; both APIs sign with it.
   Gate(std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no);
 
-  struct Verdict {
+  struct Admission {
     std::optional<Refusal> refusal;  // none: the request is the merchant's
     bool replayed = false;           // refused for its nonce alone
   };
   // Remembers the nonce of what it lets pass.
-  Verdict admit(const Incoming& in, model::Api api, const Now& now);
+  Admission admit(const Incoming& in, model::Api api, const Now& now);
 
  private:
   bool is_signed(std::string_view message, std::string_view signature_base64);

@@ -122,7 +122,7 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
       fault_read_backs_{settings.fault_read_backs},
       read_back_lag_{settings.read_back_lag},
       repeats_requests_{settings.repeats_requests},
-      on_seen_{settings.on_seen},
+      on_request_{settings.on_request},
       gate_{std::move(merchant_key), std::move(serial_no)},
       world_{std::move(world)},
       draw_{settings.seed},
@@ -164,7 +164,7 @@ Reaction Simulator::decide(const Incoming& in, const Now& now) {
     const bool was_invalid =
         found.finding == World::Finding::found && world_->at(found.card).state == CardState::invalid;
     if (invalidates && was_invalid) ++counters_.after_invalid;
-    if (on_seen_) on_seen_({call->kind, call->brand_id, call->card_id, call->code, was_invalid});
+    if (on_request_) on_request_({call->kind, call->brand_id, call->card_id, call->code, was_invalid});
   }
   if (!quota.by_kind[invalidates ? 0 : 1].allow(now.steady)) {
     ++counters_.throttled;
@@ -199,7 +199,7 @@ Reaction Simulator::serve(const Call& call, WallTime now) {
   return reaction;
 }
 
-Reaction Simulator::business(const Call& call, World::Found found, std::optional<Fault> fault, WallTime now) {
+Reaction Simulator::business(const Call& call, World::Match found, std::optional<Fault> fault, WallTime now) {
   switch (found.finding) {
     case World::Finding::wrong_brand:
       return refuse(400, "INVALID_REQUEST", "会员卡模版ID不属于该品牌", k_no_such_object);

@@ -59,7 +59,7 @@ class Simulator {
 
   Reaction decide(const Incoming& in, const Now& now);
   Reaction serve(const Call& call, WallTime now);
-  Reaction business(const Call& call, World::Found found, std::optional<Fault> fault, WallTime now);
+  Reaction business(const Call& call, World::Match found, std::optional<Fault> fault, WallTime now);
   Reaction card_answer(World::Card card, std::optional<Fault> fault) const;
   World::Card as_read_back(World::CardNumber number, WallTime now) const;
   milliseconds latency();
@@ -69,7 +69,7 @@ class Simulator {
   const bool fault_read_backs_;
   const milliseconds read_back_lag_;
   const bool repeats_requests_;
-  const std::function<void(const Seen&)> on_seen_;
+  const std::function<void(const VerifiedRequest&)> on_request_;
   mutable std::mutex mutex_;  // guards everything below
   Gate gate_;
   std::unique_ptr<World> world_;

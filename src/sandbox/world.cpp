@@ -71,7 +71,7 @@ World::Added World::add(const Card& card) {
   return Added::yes;
 }
 
-World::Found World::find(std::string_view brand_id, std::string_view card_id, std::string_view code,
+World::Match World::find(std::string_view brand_id, std::string_view card_id, std::string_view code,
                          std::string_view openid) const {
   const auto known = template_by_card_id_.find(card_id);
   if (known == template_by_card_id_.end() || templates_[known->second].brand_id != brand_id)

@@ -44,11 +44,11 @@ class World {
   std::size_t size() const { return cards_.size(); }
 
   enum class Finding { found, wrong_brand, unknown_card, wrong_openid };
-  struct Found {
+  struct Match {
     Finding finding;
     CardNumber card = 0;  // valid when found
   };
-  Found find(std::string_view brand_id, std::string_view card_id, std::string_view code,
+  Match find(std::string_view brand_id, std::string_view card_id, std::string_view code,
              std::string_view openid) const;
   Card at(CardNumber number) const;
 

@@ -104,7 +104,7 @@ TEST_SUITE("cli") {
     auto settings = sandbox::plain_settings();
     std::mutex mutex;  // the sandbox has threads of its own
     std::vector<std::string> read_back;
-    settings.on_seen = [&](const sandbox::Seen& seen) {
+    settings.on_request = [&](const sandbox::VerifiedRequest& seen) {
       const std::lock_guard lock{mutex};
       if (seen.kind == model::AttemptKind::read_back) read_back.push_back(seen.code);
     };

@@ -25,7 +25,7 @@ TEST_SUITE("cli") {
   class Arrivals {
    public:
     sandbox::Settings watching(sandbox::Settings settings) {
-      settings.on_seen = [this](const sandbox::Seen&) {
+      settings.on_request = [this](const sandbox::VerifiedRequest&) {
         const std::lock_guard lock{mutex_};
         at_.push_back(steady_clock::now());
         more_.notify_all();

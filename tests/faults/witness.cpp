@@ -112,7 +112,7 @@ void check_records(const DatabaseCopy& copy, std::vector<std::string>& found) {
 }  // namespace
 
 sandbox::Settings Witness::watching(sandbox::Settings settings) {
-  settings.on_seen = [this](const sandbox::Seen& seen) {
+  settings.on_request = [this](const sandbox::VerifiedRequest& seen) {
     const std::lock_guard lock{mutex_};
     for (auto* requests : {&all_, &by_card_[card_name(seen.brand_id, seen.card_id, seen.code)]}) {
       const bool invalidates = seen.kind == model::AttemptKind::invalidate;

@@ -57,7 +57,7 @@ enum class AlreadyInvalid {
 };
 
 // A request whose signature verified and whose card could be read, as it arrived.
-struct Seen {
+struct VerifiedRequest {
   model::AttemptKind kind = model::AttemptKind::invalidate;
   std::string brand_id, card_id, code;
   bool was_invalid = false;  // INVALID already
@@ -79,7 +79,8 @@ struct Settings {
   bool repeats_requests = false;   // errors and Request-ID repeat the openid and code that they are about
   milliseconds idle_limit{8'000};  // an idle connection is closed after this (platform.md section 7)
   milliseconds clock_offset{0};    // the platform's clock is so far ahead of this machine's
-  std::function<void(const Seen&)> on_seen;  // called for one at a time; must not call the sandbox
+  std::function<void(const VerifiedRequest&)>
+      on_request;  // called for one at a time; must not call the sandbox
 };
 
 // What the platform really did: the truth that tests compare the results with.

@@ -12,9 +12,9 @@ TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace cardvoid::net_test;
   using net::Addresses;
-  using net::Found;
   using net::HostPort;
   using net::NameLookup;
+  using net::Resolved;
 
   namespace {
 
@@ -34,7 +34,7 @@ TEST_SUITE("component") {
         ++shared->call_count;
         shared->called.raise();
         shared->answers.wait();
-        Found found;
+        Resolved found;
         found.addresses = shared->addresses;
         if (found.addresses.empty()) found.failure = "no such name";
         return found;
@@ -85,7 +85,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("name lookup: those who ask at the same time share one lookup") {
     LookupRig rig;
-    std::optional<Found> first, second;
+    std::optional<Resolved> first, second;
     start(rig.io, rig.lookup->resolve(in(5s)), first);
     start(rig.io, rig.lookup->resolve(in(5s)), second);
     run_until(rig.io, rig.resolver.shared->called);
@@ -126,7 +126,7 @@ TEST_SUITE("component") {
     {
       LookupRig rig;
       outliving->shared = rig.resolver.shared;
-      std::optional<Found> found;
+      std::optional<Resolved> found;
       start(rig.io, rig.lookup->resolve(in(5s)), found);
       run_until(rig.io, rig.resolver.shared->called);
       rig.lookup->close();

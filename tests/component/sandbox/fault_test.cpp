@@ -172,10 +172,10 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("sandbox: whoever watches sees every request that verified and whether its card was INVALID") {
-    std::vector<Seen> seen;
+    std::vector<VerifiedRequest> seen;
     Settings settings;
     settings.requests_per_second = 0;
-    settings.on_seen = [&](const Seen& request) { seen.push_back(request); };
+    settings.on_request = [&](const VerifiedRequest& request) { seen.push_back(request); };
     Desk desk{settings};
     desk.send(desk.merchant->invalidate(desk.card("1")));
     desk.send(desk.merchant->invalidate(desk.card("1")));

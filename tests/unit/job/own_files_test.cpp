@@ -34,7 +34,7 @@ TEST_SUITE("unit") {
       job::Typed value;
       value.text = value.path = "x.prom";
       model::Job job;
-      if (key.store(value, job) != job::Verdict::stored) continue;  // not supported yet
+      if (key.store(value, job) != job::KeyResult::stored) continue;  // not supported yet
       const auto own = model::own_files(job);
       CHECK(std::any_of(own.begin(), own.end(),
                         [&](const model::OwnFile& file) { return file.key == key.path; }));
