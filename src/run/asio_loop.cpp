@@ -11,7 +11,7 @@ namespace cardvoid::run {
 
 namespace {
 using namespace std::chrono_literals;
-constexpr auto k_beat_interval = 250ms;
+constexpr auto k_tick_interval = 250ms;
 }  // namespace
 
 void AsioLoop::call_at(Instant when, std::function<void()> what) {
@@ -31,14 +31,14 @@ void AsioLoop::run(Runner& runner) {
     events_.notice({dispatch::Notice::warning,
                     "this run cannot be steered by pause, resume, stop and rate, only stopped by a signal: " +
                         open.error().what});
-  heed_signals();
+  catch_signals();
   wait_for_signal(runner, steering);
   if (events_.is_stop_wanted && events_.is_stop_wanted()) runner.stop({Errc::stopped, "interrupted"});
-  tick(runner);
+  schedule_tick(runner);
   while (!runner.is_finished() && io_.run_one() > 0) {
   }
   alarm_.cancel();
-  beat_.cancel();
+  ticks_.cancel();
   signals_.cancel();
   steering.close();
   io_.run();  // what was cancelled
@@ -46,16 +46,16 @@ void AsioLoop::run(Runner& runner) {
 }
 
 // A hang-up, as when a terminal is closed, counts as a stop unless nohup or a service manager ignores it.
-void AsioLoop::heed_signals() {
-  heeded_ = {SIGINT, SIGTERM};
+void AsioLoop::catch_signals() {
+  caught_ = {SIGINT, SIGTERM};
   struct sigaction present {};
-  if (::sigaction(SIGHUP, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) heeded_.push_back(SIGHUP);
-  for (const int signal : heeded_) signals_.add(signal);
+  if (::sigaction(SIGHUP, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) caught_.push_back(SIGHUP);
+  for (const int signal : caught_) signals_.add(signal);
 }
 
 void AsioLoop::leave_at_next_signal() {
   signals_.clear();
-  for (const int signal : heeded_)
+  for (const int signal : caught_)
     std::signal(signal, [](int) { std::_Exit(static_cast<int>(Errc::stopped)); });
 }
 
@@ -72,12 +72,12 @@ void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
   });
 }
 
-void AsioLoop::tick(Runner& runner) {
-  beat_.expires_after(k_beat_interval);
-  beat_.async_wait([this, &runner](const boost::system::error_code& error) {
+void AsioLoop::schedule_tick(Runner& runner) {
+  ticks_.expires_after(k_tick_interval);
+  ticks_.async_wait([this, &runner](const boost::system::error_code& error) {
     if (error || runner.is_finished()) return;  // cancelling comes too late for a handler that is queued
-    runner.beat();
-    tick(runner);
+    runner.tick();
+    schedule_tick(runner);
   });
 }
 

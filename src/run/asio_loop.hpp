@@ -1,5 +1,5 @@
 #pragma once
-// The real clocks and the real events: an io_context, signals, and the beat.
+// The real clocks and the real events: an io_context, signals, and regular ticks.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -31,17 +31,17 @@ class AsioLoop : public Loop {
   boost::asio::io_context& context() { return io_; }
 
  private:
-  void heed_signals();
+  void catch_signals();
   void leave_at_next_signal();
   void wait_for_signal(Runner& runner, SteeringServer& steering);
-  void tick(Runner& runner);
+  void schedule_tick(Runner& runner);
 
   const Events& events_;
   const std::filesystem::path database_;
-  std::vector<int> heeded_;
+  std::vector<int> caught_;
   bool was_interrupted_ = false;
   boost::asio::io_context io_{1};
-  boost::asio::steady_timer alarm_{io_}, beat_{io_};
+  boost::asio::steady_timer alarm_{io_}, ticks_{io_};
   boost::asio::signal_set signals_{io_};
 };
 

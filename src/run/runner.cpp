@@ -64,7 +64,7 @@ void Runner::begin(std::optional<Instant> hold_until) {
   if (hold_until) dispatcher_.hold(*hold_until);
   const auto now = ports_.loop.now();
   if (max_duration_) over_at_ = now.steady + *max_duration_;
-  heed_clocks(now);
+  check_clocks(now);
   pump();
 }
 
@@ -256,7 +256,7 @@ bool Runner::carry_out(const dispatch::action::Finished& finished) {
 }
 
 // When to end: by the steady clock where a duration says so, and by the wall clock where the window does.
-void Runner::heed_clocks(Now now) {
+void Runner::check_clocks(Now now) {
   std::optional<Instant> end = over_at_;
   bool is_by_window = false;
   if (window_) {
@@ -280,10 +280,10 @@ void Runner::heed_clocks(Now now) {
                                 : fmt::format("--max-duration {} is over", format_duration(*max_duration_))});
 }
 
-void Runner::beat() {
+void Runner::tick() {
   const auto now = ports_.loop.now();
   if (!dispatcher_.stopped()) {
-    heed_clocks(now);
+    check_clocks(now);
     if (dispatcher_.stopped()) pump();
     if (finished_) return;
   }

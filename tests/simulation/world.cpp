@@ -47,7 +47,7 @@ void World::call_at(Instant when, std::function<void()> what) {
 void World::run(run::Runner& runner) {
   const auto begun = now_;
   std::function<void()> beat = [&] {
-    runner.beat();
+    runner.tick();
     after_in_process(k_beat_interval, beat);
   };
   after_in_process(k_beat_interval, beat);

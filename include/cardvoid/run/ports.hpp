@@ -32,7 +32,7 @@ class Loop {
   virtual Now now() = 0;
   // One alarm; setting it again replaces it, Instant::max() takes it back.
   virtual void call_at(Instant when, std::function<void()> what) = 0;
-  // Serves events until runner.is_finished(). Calls runner.stop() for a signal and runner.beat() a few times
+  // Serves events until runner.is_finished(). Calls runner.stop() for a signal and runner.tick() a few times
   // a second.
   virtual void run(Runner& runner) = 0;
 };

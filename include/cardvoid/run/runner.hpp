@@ -43,7 +43,7 @@ class Runner {
   SteeringAnswer steer(const Steering& steering, const std::string& by, std::function<void()> saved = {});
   // Progress, and now and then a line for `status`; asks the wall clock whether the window is open still. A
   // few times a second.
-  void beat();
+  void tick();
 
   bool is_finished() const { return finished_; }
   const std::optional<Error>& ending() const { return ending_; }  // why it ended early
@@ -76,7 +76,7 @@ class Runner {
   void check_prepared(model::RowId row);
   void end(model::RowId row, const model::Outcome& outcome);
   void abandon(Error error);
-  void heed_clocks(Now now);
+  void check_clocks(Now now);
   void save_pulse(Now now, std::function<void()> saved = {});
   SteeringAnswer answer(int code, std::string message) const;
 
