@@ -67,7 +67,7 @@ void Reporter::begin(ledger::Ledger& ledger, run::Events& events, report::Progre
   };
   if (!metrics_) return;
   events.recorded = [this](const ledger::Attempt& attempt) { metrics_->count(attempt); };
-  events.moved = [this](model::Standing before, model::Standing after) { metrics_->move(before, after); };
+  events.moved = [this](model::RowState before, model::RowState after) { metrics_->move(before, after); };
 }
 
 void Reporter::keep(const report::Ending& ending, ledger::Ledger& ledger) {

@@ -130,7 +130,7 @@ void Metrics::count(const ledger::Attempt& attempt) {
   if (attempt.sent) ++requests_;
 }
 
-void Metrics::move(model::Standing before, model::Standing after) {
+void Metrics::move(model::RowState before, model::RowState after) {
   if (!totals_) return;
   const auto count_of = [this](model::Status status) -> std::int64_t& {
     switch (status) {

@@ -138,7 +138,7 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   return true;
 }
 
-void Runner::move(Flight& flight, model::Standing to) {
+void Runner::move(Flight& flight, model::RowState to) {
   const auto before = std::exchange(flight.standing, to);
   if (events_.moved) events_.moved(before, to);
 }

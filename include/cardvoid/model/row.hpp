@@ -39,7 +39,7 @@ std::string_view to_text(Status status);
 std::optional<Status> status_from_text(std::string_view text);
 
 // How the results show a row.
-struct Standing {
+struct RowState {
   Status status = Status::pending;
   bool held = false;  // unresolved, and only `retry` may have it sent again
 };

@@ -35,7 +35,7 @@ class Metrics {
 
   // --- a run goes on ---
   void count(const ledger::Attempt& attempt);  // that is on record: a counter never takes back
-  void move(model::Standing before, model::Standing after);
+  void move(model::RowState before, model::RowState after);
   void note(const dispatch::Snapshot& snapshot);  // now and then, and at its end
   std::string while_running(const dispatch::Snapshot& snapshot, Instant now);
 

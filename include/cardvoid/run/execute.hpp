@@ -25,7 +25,7 @@ struct Events {
   // Those of a run's last commit may be missing.
   std::function<void(const ledger::Attempt&)> recorded;
   // The results show another status, or held mark, for a row from the next commit on.
-  std::function<void(model::Standing before, model::Standing after)> moved;
+  std::function<void(model::RowState before, model::RowState after)> moved;
   // The first SIGINT or SIGTERM: what is in flight is being settled.
   std::function<void(int in_flight)> interrupted;
   // Asked once, when sending is about to begin: did a signal come before the run heeded them?

@@ -60,7 +60,7 @@ class Runner {
     bool durable = false, connected = false;
     bool confirmed = false;                 // and counted as such
     std::optional<model::Outcome> failure;  // why no connection came to be
-    model::Standing standing;               // in the results
+    model::RowState standing;               // in the results
     Now started;                            // of the exchange; of the preparation when nothing was sent
   };
 
@@ -72,7 +72,7 @@ class Runner {
   bool carry_out(const dispatch::action::Release& release);
   bool carry_out(const dispatch::action::Wait& wait);
   bool carry_out(const dispatch::action::Finished& finished);
-  void move(Flight& flight, model::Standing to);
+  void move(Flight& flight, model::RowState to);
   void check_prepared(model::RowId row);
   void end(model::RowId row, const model::Outcome& outcome);
   void abandon(Error error);
