@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/temp_folder.hpp"
+
 namespace bench {
 
 struct Used {
@@ -43,7 +45,12 @@ class Bed {
                                  const std::vector<std::string>& flags = {}) const;
   // Ends the sandbox and returns what it counted.
   boost::json::object counters();
-  std::filesystem::path dir;
+
+ private:
+  cardvoid::support::TempFolder folder_;
+
+ public:
+  const std::filesystem::path& dir = folder_.path;
 
  private:
   Child sandbox_;

@@ -14,11 +14,11 @@
 #include <ostream>
 
 #include "credentials.hpp"
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -40,7 +40,7 @@ TEST_SUITE("cli") {
   Checked check(const std::string& job, std::vector<std::string> flags = {}) {
     std::vector<std::string> words{"check", job, "--json"};
     words.insert(words.end(), flags.begin(), flags.end());
-    const auto ended = outside::run(words);
+    const auto ended = support::run(words);
     CAPTURE(ended.err);
     Checked checked;
     checked.exit_code = ended.exit_code;
@@ -54,10 +54,6 @@ TEST_SUITE("cli") {
       checked.lines.emplace(word("check"), line);
     }
     return checked;
-  }
-
-  Stage stage_of(int members, const sandbox::Settings& settings = sandbox::plain_settings()) {
-    return Stage{settings, {{"members.csv", plain_members(members)}}};
   }
 
   bool says(const Checked::Line& line, std::string_view level, std::string_view words) {
@@ -430,7 +426,7 @@ TEST_SUITE("cli") {
   TEST_CASE("check: a wrong job file is the one check that --json tells") {
     const auto stage = stage_of(2);
     const auto job = stage.job_with("acknowledge = ", "aknowledge = ");
-    const auto ended = outside::run({"check", job, "--json"});
+    const auto ended = support::run({"check", job, "--json"});
     CHECK(ended.exit_code == 78);
     const auto answer = boost::json::parse(ended.out).as_object();
     CHECK(answer.at("exit_code") == 78);
@@ -440,7 +436,7 @@ TEST_SUITE("cli") {
     CHECK(found[0].at("ok") == false);
     CHECK(found[0].at("text").as_string().find("did you mean \"acknowledge\"") != std::string::npos);
     CHECK(ended.err.find("aknowledge") != std::string::npos);
-    CHECK(outside::run({"check", job}).out.empty());
+    CHECK(support::run({"check", job}).out.empty());
   }
 
   TEST_CASE("check: no openid and no card code in full is shown") {

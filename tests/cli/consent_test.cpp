@@ -4,15 +4,13 @@
 
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   namespace {
-
-  Stage stage_of_twelve() { return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(12)}}}; }
 
   std::string fingerprint(const Stage& stage) {
     const auto plan = stage.run("plan");
@@ -24,7 +22,7 @@ TEST_SUITE("cli") {
   }  // namespace
 
   TEST_CASE("consent: without a terminal run needs --confirm or --yes") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto ended = stage.run("run");
     CHECK(ended.exit_code == 64);
     CHECK(ended.err.find("--confirm") != std::string::npos);
@@ -32,7 +30,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: on a terminal run wants the number of cards typed") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     Circumstances terminal;
     terminal.on_terminal = true;
     {
@@ -52,7 +50,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: --confirm takes eight digits of the plan's fingerprint and no other") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto plan = fingerprint(stage);
     const auto wrong = stage.run("run", {"--confirm", std::string(8, plan[0] == '0' ? '1' : '0')});
     CHECK(wrong.exit_code == 65);
@@ -67,7 +65,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: a plan that changed since its fingerprint was given is shown with what changed") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto digits = fingerprint(stage).substr(0, 10);
     // Two are settled, one contradicts the plan, three come in.
     REQUIRE(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
@@ -98,7 +96,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: a fingerprint that was never shown here is said to be unknown") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto ended = stage.run("run", {"--confirm", "0123456789abcdef"});
     CHECK(ended.exit_code == 65);
     CHECK(ended.err.find("is none of the last plans") != std::string::npos);
@@ -115,7 +113,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: a plan that only shrank says why it is not carried on with") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(2)}}};
+    const auto stage = stage_of(2);
     stage.write("members.csv",
                 plain_members(2) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlainUnknown_M2pxb1Q9zN,\r\n");
     const auto digits = fingerprint(stage).substr(0, 8);
@@ -130,7 +128,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: the end of input on a terminal is no consent and a plan of no rows needs none") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     Circumstances terminal;
     terminal.on_terminal = true;
     for (const char* typed : {"\x04", "\n", "11\n", "012\n", "12 rows\n"}) {
@@ -151,7 +149,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: the question is on the terminal also when standard error goes to a file") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     stage.write("errors", "");
     Circumstances terminal;
     terminal.on_terminal = true;
@@ -164,8 +162,8 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: safety.acknowledge is required and stands in the runs view") {
-    const auto stage = stage_of_twelve();
-    const auto without = outside::run({"run", stage.job_with("acknowledge = ", "# acknowledge = "), "--yes"});
+    const auto stage = stage_of(12);
+    const auto without = support::run({"run", stage.job_with("acknowledge = ", "# acknowledge = "), "--yes"});
     CHECK(without.exit_code == 78);
     CHECK(without.err.find("safety.acknowledge") != std::string::npos);
     const auto empty = stage.run("run", {"--yes", "--set", "safety.acknowledge=' '"});
@@ -176,7 +174,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: the fingerprint depends on the rows and not on their order") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto plan = fingerprint(stage);
     CHECK(plan == fingerprint(stage));
     const Stage other{sandbox::plain_settings(),
@@ -188,7 +186,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: --limit takes up that many rows and says 75 while rows are left") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     CHECK(stage.run("run", {"--yes", "--limit", "5"}).exit_code == 75);
     CHECK(stage.count("status = 'invalidated'") == 5);
     CHECK(stage.sandbox->counters().invalidate_requests == 5);
@@ -197,7 +195,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: --dry-run is the plan and sends nothing") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto dry = stage.run("run", {"--dry-run"});
     CHECK(dry.exit_code == 0);
     CHECK(dry.out.find("fingerprint ") != std::string::npos);
@@ -205,19 +203,19 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("consent: the same command with --confirm carries on with what is left and takes nothing new") {
-    const auto stage = stage_of_twelve();
+    const auto stage = stage_of(12);
     const auto digits = fingerprint(stage).substr(0, 8);
     CHECK(stage.run("run", {"--confirm", digits, "--limit", "5"}).exit_code == 75);
     stage.write("members.csv", plain_members(13));
     CHECK(stage.run("run", {"--confirm", digits}).exit_code == 65);
     CHECK(stage.sandbox->counters().invalidate_requests == 5);
-    const Stage other{sandbox::plain_settings(), {{"members.csv", plain_members(12)}}};
+    const auto other = stage_of(12);
     const auto confirmed = fingerprint(other).substr(0, 8);
     CHECK(other.run("run", {"--confirm", confirmed, "--limit", "5"}).exit_code == 75);
     CHECK(other.run("run", {"--confirm", confirmed}).exit_code == 0);
     CHECK(other.sandbox->counters().invalidate_requests == 12);
     // A plan that only ever ran with --yes was not confirmed by its digits.
-    const auto unconfirmed = stage_of_twelve();
+    const auto unconfirmed = stage_of(12);
     const auto first = fingerprint(unconfirmed).substr(0, 8);
     CHECK(unconfirmed.run("run", {"--yes", "--limit", "5"}).exit_code == 75);
     CHECK(unconfirmed.run("run", {"--confirm", first}).exit_code == 65);

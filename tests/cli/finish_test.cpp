@@ -7,11 +7,11 @@
 #include <boost/json.hpp>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -28,10 +28,6 @@ TEST_SUITE("cli") {
   std::vector<std::string> with_hook(std::vector<std::string> more) {
     more.insert(more.end(), {"--set", "results.on_finish=./notify.sh"});
     return more;
-  }
-
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
   }
 
   boost::json::object got(const Stage& stage) {
@@ -90,7 +86,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("on_finish: is not told of a mistake in the command line nor of a job that another run holds") {
     auto settings = sandbox::plain_settings();
-    const Stage stage{settings, {{"members.csv", plain_members(40)}}};
+    const auto stage = stage_of(40, settings);
     write_hook(stage);
     CHECK(stage.run("run", with_hook({})).exit_code == 64);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=10"});

@@ -7,11 +7,11 @@
 #include <iterator>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   namespace fs = std::filesystem;
 
   namespace {
@@ -52,10 +52,6 @@ TEST_SUITE("cli") {
       CHECK(all_bytes(database) == before);
     }
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
-  }
-
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
   }
 
   // A results database of this job with so many rows planned and its log folded in.

@@ -5,23 +5,19 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
-  namespace {
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
-  }
-  }  // namespace
+  namespace {}  // namespace
 
   TEST_CASE("input: a dash reads standard input") {
     const auto stage = stage_of(7);
     Circumstances piped;
     piped.standard_input = plain_members(7);
-    const auto ended = outside::run(stage.words("run", {"--yes", "--set", "input.csv=-"}), piped);
+    const auto ended = support::run(stage.words("run", {"--yes", "--set", "input.csv=-"}), piped);
     INFO(ended.err);
     CHECK(ended.exit_code == 0);
     stage.check_against_truth();
@@ -42,7 +38,7 @@ TEST_SUITE("cli") {
         stage.job_with("csv = \"members.csv\"",
                        "sqlite = \"crm.db\"\nquery = \"SELECT card_code AS code, open AS openid FROM "
                        "member WHERE closed = 1 ORDER BY rowid\"");
-    const auto ended = outside::run({"run", job, "--yes"});
+    const auto ended = support::run({"run", job, "--yes"});
     INFO(ended.err);
     CHECK(ended.exit_code == 1);  // the platform does not know 4711, which TEXT affinity has made text
     CHECK(stage.count("status = 'invalidated'") == 2);

@@ -7,20 +7,16 @@
 #include <cardvoid/base/time.hpp>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
 
   bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
-  }
 
   int seconds_of_day(WallTime time) {
     return static_cast<int>(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count() %

@@ -9,13 +9,12 @@
 #include <map>
 #include <ostream>
 #include <sstream>
-#include <thread>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -50,12 +49,14 @@ TEST_SUITE("cli") {
 
   // Waits for a file that says that a run is under way.
   std::map<std::string, double> samples_of_a_run(const Stage& stage) {
-    for (const auto deadline = std::chrono::steady_clock::now() + 20s;;) {
-      if (std::filesystem::exists(stage.dir / "m.prom"))
-        if (auto found = samples(stage); found.at(k_in_progress) == 1) return found;
-      REQUIRE(std::chrono::steady_clock::now() < deadline);
-      std::this_thread::sleep_for(50ms);
-    }
+    std::map<std::string, double> found;
+    const auto is_under_way = [&] {
+      if (!std::filesystem::exists(stage.dir / "m.prom")) return false;
+      found = samples(stage);
+      return found.at(k_in_progress) == 1;
+    };
+    stage.wait_until(is_under_way, "the metrics of a run");
+    return found;
   }
 
   double sum_of(const std::map<std::string, double>& all, std::string_view prefix,
@@ -122,7 +123,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("metrics: they tell of a run under way and no counter goes down over runs") {
     auto settings = sandbox::plain_settings();
-    const Stage stage{settings, {{"members.csv", plain_members(60)}}};
+    const auto stage = stage_of(60, settings);
     auto program = stage.start("run", with_metrics({"--yes", "--set", "limits.requests_per_second=20"}));
     stage.wait_until("status = 'invalidated'", 5);
     const auto before = samples_of_a_run(stage);
@@ -156,7 +157,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("metrics: a run that cannot begin is told of and the last success stays") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     CHECK(stage.run("run", with_metrics({"--yes"})).exit_code == 0);
     const auto good = samples(stage);
     stage.write("no_key.pem", "this is no key");
@@ -169,7 +170,7 @@ TEST_SUITE("cli") {
     CHECK(failed.at("cardvoid_rows{job=sandbox,status=invalidated}") == 3);
 
     // Before anything else was there, too.
-    const Stage fresh{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto fresh = stage_of(3);
     fresh.write("no_key.pem", "this is no key");
     fresh.run("run", with_metrics({"--yes", "--set", "merchant.private_key_file=no_key.pem"}));
     CHECK(samples(fresh).at(k_exit_code) == 77);
@@ -177,7 +178,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("metrics: a file that cannot be written is one warning and no failure") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}};
+    const auto stage = stage_of(5);
     const auto ended = stage.run("run", {"--yes", "--set", "results.metrics_file=nowhere/m.prom"});
     CHECK(ended.exit_code == 0);
     const auto at = ended.err.find("results.metrics_file: ");

@@ -5,11 +5,11 @@
 
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   namespace {
 
@@ -38,7 +38,7 @@ TEST_SUITE("cli") {
       for (const std::string command : {"check", "plan", "run"}) {
         std::vector<std::string> line{command, stage.job_with(from, to)};
         if (command == "run") line.emplace_back("--yes");
-        check_message(outside::run(line), {78, words});
+        check_message(support::run(line), {78, words});
       }
       CHECK_FALSE(std::filesystem::exists(stage.database()));
     };
@@ -55,12 +55,12 @@ TEST_SUITE("cli") {
 
   TEST_CASE("a file that is named and not there ends with 66") {
     const auto stage = small_stage();
-    check_message(outside::run({"plan", (stage.dir / "nowhere.toml").string()}), {66, {"nowhere.toml"}});
+    check_message(support::run({"plan", (stage.dir / "nowhere.toml").string()}), {66, {"nowhere.toml"}});
     check_message(stage.run("status"), {66, {"sandbox.db", "cardvoid plan"}});
     check_message(stage.run("export"), {66, {"sandbox.db"}});
     check_message(stage.run("plan", {"--set", "input.csv=nowhere.csv"}), {66, {"input.csv", "nowhere.csv"}});
     const auto job = stage.job_with("apiclient_key.pem", "nowhere.pem");
-    check_message(outside::run({"run", job, "--yes"}), {66, {"merchant.private_key_file", "nowhere.pem"}});
+    check_message(support::run({"run", job, "--yes"}), {66, {"merchant.private_key_file", "nowhere.pem"}});
   }
 
   TEST_CASE("an unusable private key ends with 77 and says which file and why") {
@@ -70,7 +70,7 @@ TEST_SUITE("cli") {
     for (const std::string file : {"empty.pem", "garbage.pem", "wxp_pub.pem", "."}) {
       CAPTURE(file);
       const auto job = stage.job_with("apiclient_key.pem", file);
-      check_message(outside::run({"run", job, "--yes"}),
+      check_message(support::run({"run", job, "--yes"}),
                     {77, {"merchant.private_key_file", file == "." ? "directory" : file}});
     }
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
@@ -110,7 +110,7 @@ TEST_SUITE("cli") {
     }
     CHECK(stage.run("plan").exit_code == 0);
     const auto other_job = stage.job_with("name = \"sandbox\"", "name = \"another\"");
-    check_message(outside::run({"plan", other_job}), {73, {"sandbox", "another"}});
+    check_message(support::run({"plan", other_job}), {73, {"sandbox", "another"}});
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
   }
 
@@ -128,7 +128,7 @@ TEST_SUITE("cli") {
     const auto fine = stage.run("check");
     CHECK(fine.exit_code == 0);
     CHECK(fine.out.find("FAIL") == std::string::npos);
-    const auto key = outside::run({"check", stage.job_with("apiclient_key.pem", "wxp_pub.pem")});
+    const auto key = support::run({"check", stage.job_with("apiclient_key.pem", "wxp_pub.pem")});
     CHECK(key.exit_code == 77);
     CHECK(key.out.find("FAIL  merchant key") != std::string::npos);
     stage.sandbox->set_outage(model::Endpoint::backup, sandbox::Outage::refuse);

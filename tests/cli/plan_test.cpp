@@ -7,17 +7,13 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   namespace {
-
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
-  }
 
   bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
@@ -207,7 +203,7 @@ TEST_SUITE("cli") {
       const auto job = is_database ? stage.job_with("csv = \"members.csv\"",
                                                     "sqlite = \"crm.db\"\nquery = \"SELECT * FROM m\"")
                                    : stage.job();
-      CHECK(outside::run({"plan", job, "--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+      CHECK(support::run({"plan", job, "--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
       const auto again = stage.run("plan", {"--set", "input.csv=refused.csv", "--json"});
       CHECK(boost::json::parse(again.out).at("to_send").as_int64() == 0);
       CHECK(boost::json::parse(again.out).at("refused").as_int64() == (is_database ? 3 : 1));

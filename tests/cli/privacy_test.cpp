@@ -10,11 +10,11 @@
 #include <ostream>
 #include <sstream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -28,7 +28,7 @@ TEST_SUITE("cli") {
   TEST_CASE("privacy: the files of a run belong to their owner alone while it lasts and afterwards") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 300ms;
-    const Stage stage{settings, {{"members.csv", plain_members(40)}}};
+    const auto stage = stage_of(40, settings);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=40"});
     stage.wait_until("status = 'invalidated'", 1);
     for (const char* suffix : {"", "-wal", "-shm", ".lock"})
@@ -134,7 +134,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("privacy: the log as JSON has each attempt's facts as members and its times in UTC") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     const auto ended = stage.run("run", {"--yes", "--log-level", "debug", "--log-format", "json"});
     std::istringstream lines{ended.err};
     int attempts = 0;

@@ -5,11 +5,11 @@
 #include <boost/json.hpp>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   namespace {
 

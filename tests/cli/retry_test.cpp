@@ -6,11 +6,11 @@
 #include <csignal>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -145,7 +145,7 @@ TEST_SUITE("cli") {
     CHECK(answer_of(stage.run("retry", {"--code=[unknown00017,unknown00018]", "--json"})) == "0 0 0 1 ");
     Circumstances piped;
     piped.standard_input = stage.read("rejected.csv");
-    const auto ended = outside::run(stage.words("retry", {"--where-code-in", "-", "--json"}), piped);
+    const auto ended = support::run(stage.words("retry", {"--where-code-in", "-", "--json"}), piped);
     CHECK(answer_of(ended) == "1 0 1 0 ");
     CHECK(stage.count("status = 'pending'") == 2);
   }
@@ -188,7 +188,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("retry: an unresolved row that was read back is put back") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(2)}}};
+    const auto stage = stage_of(2);
     stage.sandbox->set_faults({{sandbox::Fault::no_answer, 1.0}});  // of invalidations only
     CHECK(
         stage.run("run", {"--yes", "--set", "limits.max_attempts=1", "--set", "limits.request_timeout=200ms"})
@@ -204,7 +204,7 @@ TEST_SUITE("cli") {
   TEST_CASE("retry: a row in flight is never touched") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 10s;
-    const Stage stage{settings, {{"members.csv", plain_members(2)}}};
+    const auto stage = stage_of(2, settings);
     const auto program = stage.start("run", {"--yes"});
     stage.wait_until("status = 'in_flight' AND attempts > 0", 1);
     // While the run lasts the job is its own.
@@ -220,7 +220,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("retry: a confirmation given before does not cover what was put back") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     stage.write("members.csv", plain_members(3) + k_unknown);
     const auto plan = stage.run("plan");
     const auto digits = plan.out.substr(plan.out.find("fingerprint ") + 12, 10);

@@ -13,11 +13,11 @@
 #include <cstring>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -81,7 +81,7 @@ TEST_SUITE("cli") {
   }  // namespace
 
   TEST_CASE("service: a manager hears that a run is ready and alive and how far it is and that it ends") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(60)}}};
+    const auto stage = stage_of(60);
     stage.write("notify.sh", "#!/bin/sh\nenv >variables\n");
     ::chmod((stage.dir / "notify.sh").c_str(), 0700);
     const auto path = (stage.dir / "notify").string();
@@ -115,7 +115,7 @@ TEST_SUITE("cli") {
   TEST_CASE("service: the watchdog is told twice in its time while a run waits for its answers") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 2500ms;
-    const Stage stage{settings, {{"members.csv", plain_members(1)}}};
+    const auto stage = stage_of(1, settings);
     Manager manager{(stage.dir / "notify").string()};
     Program program{stage.words("run", {"--yes"}), manager.circumstances()};
     CHECK(program.wait().exit_code == 0);
@@ -124,7 +124,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("service: the watchdog is told while a run is paused and while its database is locked") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(200)}}};
+    const auto stage = stage_of(200);
     Manager manager{(stage.dir / "notify").string()};
     Program program{stage.words("run", {"--yes", "--set", "limits.requests_per_second=20"}),
                     manager.circumstances()};
@@ -152,7 +152,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("service: an end that counts as success was ready and a failed start was not") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(40)}}};
+    const auto stage = stage_of(40);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=10"});
     stage.wait_until("status = 'invalidated'", 1);
     Manager held{(stage.dir / "held").string()};
@@ -170,7 +170,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("service: a manager that is not there or does not listen holds nothing up") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(2)}}};
+    const auto stage = stage_of(2);
     for (const auto& name :
          {std::string{"/nowhere/notify"}, std::string{"relative"}, std::string(200, '@')}) {
       Circumstances circumstances;

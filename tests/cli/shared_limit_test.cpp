@@ -7,11 +7,11 @@
 #include <csignal>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {

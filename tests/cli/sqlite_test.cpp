@@ -9,11 +9,11 @@
 #include <iterator>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   namespace fs = std::filesystem;
   using sqlite::Connection;
   using sqlite::Mode;
@@ -36,7 +36,7 @@ TEST_SUITE("cli") {
           "i + 1 FROM n LIMIT " +
           std::to_string(rows) + ") INSERT INTO members SELECT 'x' || i, 'o' || i FROM n");
     }
-    Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(2)}}};
+    Stage stage = stage_of(2);
     std::string job;
   };
 
@@ -51,7 +51,7 @@ TEST_SUITE("cli") {
     for (auto command : k_commands) {
       command.insert(command.begin() + 1, job);
       command.insert(command.end(), flags.begin(), flags.end());
-      const auto ended = outside::run(command);
+      const auto ended = support::run(command);
       CAPTURE(command[0]);
       CAPTURE(ended.err);
       CHECK(ended.exit_code == 78);
@@ -132,7 +132,7 @@ TEST_SUITE("cli") {
         .seekp(static_cast<std::streamoff>(size / 4096 / 2 * 4096))
         .write(std::string(4096, '\x55').data(), 4096);
     for (const auto& command : {std::vector<std::string>{"plan", crm.job}, {"run", crm.job, "--yes"}}) {
-      const auto ended = outside::run(command);
+      const auto ended = support::run(command);
       CHECK(ended.exit_code == 65);
       CHECK(ended.out.empty());
       CHECK(ended.err.find("crm.db: damaged, or not all of it is there (database disk image is malformed); "
@@ -149,7 +149,7 @@ TEST_SUITE("cli") {
         "CREATE TABLE members (code, openid, reason); INSERT INTO members VALUES ('card0000', "
         "'oPlain0000uMuAJO_M2pxb1Q9zN', ''), (1, 'o', ''), (x'31', 'o', ''), ('2', 'o', 'a' || char(0)), "
         "(2.5, 'o', '')");
-    const auto plan = outside::run({"plan", crm.job});
+    const auto plan = support::run({"plan", crm.job});
     CHECK(plan.exit_code == 0);
     for (const auto* words :
          {"code: stored as INTEGER, not as TEXT, so leading zeros or digits may be lost (line 2)",
@@ -165,7 +165,7 @@ TEST_SUITE("cli") {
     const Crm crm;
     crm.fill(3);
     Connection{crm.file(), Mode::read_write}.execute("PRAGMA journal_mode = WAL");
-    const auto plan = outside::run({"plan", crm.job});
+    const auto plan = support::run({"plan", crm.job});
     CHECK(plan.exit_code == 0);
     CHECK(plan.out.find("in write-ahead-log mode, and there is no crm.db-wal beside it") !=
           std::string::npos);

@@ -6,17 +6,17 @@
 #include <csignal>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   TEST_CASE("status: a run under way shows its rate and the time left and its endpoints") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 100ms;
-    const Stage stage{settings, {{"members.csv", plain_members(400)}}};
+    const auto stage = stage_of(400, settings);
     stage.sandbox->set_outage(model::Endpoint::primary, sandbox::Outage::refuse);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
     stage.wait_until("status = 'invalidated'", 70);  // the second pulse has been written by then
@@ -36,7 +36,7 @@ TEST_SUITE("cli") {
   TEST_CASE("status: a run that died is told from one under way") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 200ms;
-    const Stage stage{settings, {{"members.csv", plain_members(100)}}};
+    const auto stage = stage_of(100, settings);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
     stage.wait_until("status = 'invalidated'", 3);
     program->send_signal(SIGKILL);
@@ -47,7 +47,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("status: errors are counted by code") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     stage.write("members.csv", plain_members(3) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n");
     stage.run("run", {"--yes"});
     CHECK(stage.run("status").out.find("1  RESOURCE_NOT_EXISTS (rejected)") != std::string::npos);
@@ -57,7 +57,7 @@ TEST_SUITE("cli") {
     auto settings = sandbox::plain_settings();
     settings.faults = {{sandbox::Fault::wrong_card, 1.0}};
     settings.fault_read_backs = true;
-    const Stage stage{settings, {{"members.csv", plain_members(40)}}};
+    const auto stage = stage_of(40, settings);
     const auto ended = stage.run("run", {"--yes", "--limit", "1"});
     INFO(ended.err);
     CHECK(ended.exit_code == 69);
@@ -84,7 +84,7 @@ TEST_SUITE("cli") {
   TEST_CASE("status: rows that a crash left are in doubt and those in flight in a run are nobody's worry") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 3s;
-    const Stage stage{settings, {{"members.csv", plain_members(40)}}};
+    const auto stage = stage_of(40, settings);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
     stage.wait_until("status = 'in_flight' AND attempts > 0", 3);
     const auto during = stage.run("status");
@@ -101,7 +101,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE(
       "status: invalidated rows are counted by how they were settled as in the summary and the export") {
-    Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(4)}}};
+    auto stage = stage_of(4);
     stage.sandbox.reset();
     auto cards = stage.read("cards.csv");
     const auto at = cards.find("card0003"), state = cards.find("EFFECTIVE,", at);
@@ -143,7 +143,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("status: --watch shows it again and again until it is stopped") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     CHECK(stage.run("plan").exit_code == 0);
     Program program{stage.words("status", {"--watch", "--json"})};
     program.wait_for_words("}\n{");  // the second line has begun
@@ -152,7 +152,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("check and reconcile make no database of a wrong path") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     CHECK(stage.run("check").exit_code == 0);
     CHECK(stage.run("reconcile").exit_code == 66);
     CHECK_FALSE(std::filesystem::exists(stage.database()));

@@ -11,11 +11,11 @@
 #include <mutex>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
   using std::chrono::steady_clock;
 
@@ -194,7 +194,7 @@ TEST_SUITE("cli") {
     CHECK_FALSE(program->ends_within(1500ms));
     CHECK(arrivals.after(returned + 300ms) <= 1);
 
-    CHECK(outside::run({"rate", "40", stage.job()}).exit_code == 0);  // either order
+    CHECK(support::run({"rate", "40", stage.job()}).exit_code == 0);  // either order
     const auto so_far = arrivals.count();
     const auto raised = steady_clock::now();
     arrivals.wait_for(so_far + 20);
@@ -219,7 +219,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("steer: without a run every command is refused and nothing is made") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
+    const auto stage = stage_of(3);
     for (const auto& words :
          std::vector<std::vector<std::string>>{{"pause"}, {"resume"}, {"stop"}, {"rate", "1"}}) {
       CAPTURE(words[0]);
@@ -235,7 +235,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("steer: a run that is still reading its input says so") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}};
+    const auto stage = stage_of(5);
     Circumstances open_ended;
     open_ended.keeps_input_open = true;
     open_ended.standard_input = plain_members(3);
@@ -266,7 +266,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("steer: a foreign file in the socket's place is left alone and the run goes on") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}};
+    const auto stage = stage_of(5);
     stage.write("sandbox.db.sock", "mine");
     CHECK(stage.run("pause").exit_code == 75);
     const auto ended = stage.run("run", {"--yes"});

@@ -6,11 +6,11 @@
 #include <ostream>
 #include <sstream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   namespace {
   boost::json::object parsed(const Ended& ended) {
@@ -19,9 +19,6 @@ TEST_SUITE("cli") {
     auto value = boost::json::parse(ended.out, error);
     REQUIRE(!error);
     return value.as_object();
-  }
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
   }
   }  // namespace
 
@@ -71,7 +68,7 @@ TEST_SUITE("cli") {
       rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     }
     CHECK(lines >= 1);
-    const auto wrong = outside::run({"run", "--no-such-flag", "--log-format", "json"});
+    const auto wrong = support::run({"run", "--no-such-flag", "--log-format", "json"});
     CHECK(wrong.exit_code == 64);
     CHECK(boost::json::parse(wrong.err).as_object().at("level") == "error");
   }

@@ -4,21 +4,21 @@
 
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   TEST_CASE("usage: every command has help with an example and answers on standard output") {
-    const auto main = outside::run({"--help"});
+    const auto main = support::run({"--help"});
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
     for (const std::string command : {"check", "plan", "run", "reconcile", "retry", "status", "pause",
                                       "resume", "stop", "rate", "export", "sandbox"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
-      const auto help = outside::run({command, "--help"});
+      const auto help = support::run({command, "--help"});
       CHECK(help.exit_code == 0);
       CHECK(help.out.find("Example:  cardvoid " + command) != std::string::npos);
       CHECK(help.out.find("cardvoid --help") != std::string::npos);  // where the global flags are
@@ -27,16 +27,16 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("usage: commands of later versions are absent and no stubs") {
-    const auto main = outside::run({"--help"});
+    const auto main = support::run({"--help"});
     for (const std::string command : {"rehearse", "merge", "init", "forget", "report"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) == std::string::npos);
-      CHECK(outside::run({command, "job.toml"}).exit_code == 64);
+      CHECK(support::run({command, "job.toml"}).exit_code == 64);
     }
   }
 
   TEST_CASE("usage: --version names the libraries") {
-    const auto version = outside::run({"--version"});
+    const auto version = support::run({"--version"});
     CHECK(version.exit_code == 0);
     for (const char* name : {"cardvoid 0.", "Boost 1.", "OpenSSL 3.", "SQLite 3."})
       CHECK(version.out.find(name) != std::string::npos);
@@ -44,7 +44,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("usage: what is wrong with a command line is said with 64") {
     const auto says = [](std::vector<std::string> words, std::string_view expected) {
-      const auto ended = outside::run(words);
+      const auto ended = support::run(words);
       CAPTURE(words);
       CAPTURE(ended.err);
       CHECK(ended.exit_code == 64);
@@ -74,15 +74,15 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("usage: global flags may stand before or after the command") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(3)}}};
-    const auto before = outside::run({"--json", "plan", stage.job()});
-    const auto after = outside::run({"plan", "--json", stage.job()});
-    const auto last = outside::run({"plan", stage.job(), "--json"});
+    const auto stage = stage_of(3);
+    const auto before = support::run({"--json", "plan", stage.job()});
+    const auto after = support::run({"plan", "--json", stage.job()});
+    const auto last = support::run({"plan", stage.job(), "--json"});
     CHECK(before.exit_code == 0);
     CHECK(before.out.front() == '{');
     CHECK(after.out.front() == '{');
     CHECK(last.out.front() == '{');
     // A flag with a value takes one word and leaves the command its own.
-    CHECK(outside::run({"status", "--set", "limits.max_in_flight=2", stage.job()}).exit_code == 0);
+    CHECK(support::run({"status", "--set", "limits.max_in_flight=2", stage.job()}).exit_code == 0);
   }
 }

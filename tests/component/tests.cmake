@@ -1,14 +1,11 @@
 cardvoid_test(component sqlite SOURCES sqlite/connection_test.cpp DEPENDS cardvoid_sqlite)
 cardvoid_test(component wechatpay TIMEOUT 60 SOURCES wechatpay/key_files_test.cpp DEPENDS cardvoid_wechatpay)
 cardvoid_test(component net SOURCES net/connect_test.cpp net/exchange_test.cpp net/name_lookup_test.cpp
-  net/pool_test.cpp net/proxy_test.cpp net/certificate.cpp net/server.cpp DEPENDS cardvoid_net OpenSSL::SSL)
+  net/pool_test.cpp net/proxy_test.cpp DEPENDS cardvoid_net cardvoid_test_tls)
 target_include_directories(component_net PRIVATE ${PROJECT_SOURCE_DIR}/src/net)  # the lookup's door for a fake resolver
 cardvoid_test(component sandbox TIMEOUT 60 SOURCES sandbox/cards_test.cpp sandbox/endpoint_test.cpp sandbox/fault_test.cpp
-  sandbox/files_test.cpp sandbox/limit_test.cpp sandbox/refusal_test.cpp sandbox/client.cpp sandbox/merchant.cpp
-  DEPENDS cardvoid_sandbox cardvoid_wechatpay OpenSSL::SSL Boost::json)
-target_include_directories(component_sandbox PRIVATE ${PROJECT_SOURCE_DIR}/src/sandbox)  # its rules, without sockets
-target_compile_definitions(component_sandbox PRIVATE CARDVOID_SPARE_KEYS="${CMAKE_CURRENT_BINARY_DIR}/spare_keys")
-cardvoid_test(component input SOURCES input/open_test.cpp input/sqlite_test.cpp DEPENDS cardvoid_input cardvoid_sqlite)
+  sandbox/files_test.cpp sandbox/limit_test.cpp sandbox/refusal_test.cpp DEPENDS cardvoid_test_sandbox Boost::json)
+cardvoid_test(component input SOURCES input/open_test.cpp input/sqlite_file_test.cpp input/sqlite_query_test.cpp input/sqlite_rows_test.cpp DEPENDS cardvoid_input cardvoid_sqlite)
 cardvoid_test(component ledger TIMEOUT 60 SOURCES ledger/broken_import_test.cpp ledger/canary_test.cpp ledger/conflict_test.cpp
   ledger/fetch_test.cpp ledger/fingerprint_test.cpp ledger/first_import_test.cpp ledger/foreign_test.cpp ledger/importing_test.cpp
   ledger/journal_test.cpp ledger/lock_test.cpp ledger/locked_test.cpp ledger/open_test.cpp ledger/protecting_test.cpp ledger/records_test.cpp

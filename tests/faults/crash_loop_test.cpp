@@ -24,7 +24,7 @@
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
   namespace fs = std::filesystem;
 

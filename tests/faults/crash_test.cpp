@@ -6,11 +6,11 @@
 #include <csignal>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -20,7 +20,7 @@ TEST_SUITE("faults") {
   TEST_CASE("a row left in flight by a crash is read back before anything is sent for it") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 400ms;
-    const Stage stage{settings, {{"members.csv", plain_members(200)}}};
+    const auto stage = stage_of(200, settings);
     const auto first = stage.start("run", k_flags);
     stage.wait_until("status = 'invalidated'", 10);
     stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
@@ -47,7 +47,7 @@ TEST_SUITE("faults") {
   TEST_CASE("reconcile settles what a crash left in doubt and invalidates nothing") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 400ms;
-    const Stage stage{settings, {{"members.csv", plain_members(100)}}};
+    const auto stage = stage_of(100, settings);
     const auto first = stage.start("run", k_flags);
     stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
     first->send_signal(SIGKILL);

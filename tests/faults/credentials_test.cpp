@@ -5,17 +5,17 @@
 #include <ostream>
 
 #include "credentials.hpp"
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
 
   TEST_CASE("a wrong private key ends the run with 77 after a handful of requests and rejects no row") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(100)}}};
+    const auto stage = stage_of(100);
     stage.write("other_key.pem", sandbox::spare_key("another merchant"));
     const auto job = stage.job_with("apiclient_key.pem", "other_key.pem");
-    const auto ended = outside::run({"run", job, "--yes"});
+    const auto ended = support::run({"run", job, "--yes"});
     INFO(ended.err, ended.out);
     CHECK(ended.exit_code == 77);
     CHECK(ended.err.find("SIGN_ERROR") != std::string::npos);
@@ -25,11 +25,11 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("a wrong platform key ends the run with 77 and counts no row as success") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(100)}}};
+    const auto stage = stage_of(100);
     const auto other = sandbox::read_any_key(sandbox::spare_key("another platform"));
     stage.write("other_pub.pem", sandbox::public_pem(other.value().get()));
     const auto job = stage.job_with("wxp_pub.pem", "other_pub.pem");
-    const auto ended = outside::run({"run", job, "--yes"});
+    const auto ended = support::run({"run", job, "--yes"});
     INFO(ended.err, ended.out);
     CHECK(ended.exit_code == 77);
     CHECK(ended.err.find("platform.public_key") != std::string::npos);
@@ -46,9 +46,9 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("a certificate that is not trusted ends the run with 69 and names endpoints.ca_file") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(10)}}};
+    const auto stage = stage_of(10);
     const auto job = stage.job_with("ca_file = \"ca.pem\"\n", "");
-    const auto ended = outside::run({"run", job, "--yes"});
+    const auto ended = support::run({"run", job, "--yes"});
     INFO(ended.err, ended.out);
     CHECK(ended.exit_code == 69);
     CHECK(ended.err.find("ca_file") != std::string::npos);

@@ -15,7 +15,7 @@
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
   namespace fs = std::filesystem;
 
@@ -42,7 +42,7 @@ TEST_SUITE("faults") {
       return stage.words(command, flags);
     }
     Ended run(const std::string& command, Circumstances circumstances = {}) const {
-      return outside::run(words(command), std::move(circumstances));
+      return support::run(words(command), std::move(circumstances));
     }
     void check_truth(bool settled) const {
       for (const auto& contradiction : contradictions(database, *stage.sandbox, witness, settled))

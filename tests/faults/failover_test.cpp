@@ -4,12 +4,12 @@
 
 #include <ostream>
 
-#include "component/net/server.hpp"
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
+#include "support/tls_server.hpp"
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
   using model::Endpoint;
   using sandbox::Outage;
@@ -23,10 +23,6 @@ TEST_SUITE("faults") {
                                          "limits.connect_timeout=500ms",
                                          "--set",
                                          "limits.request_timeout=500ms"};
-
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
-  }
 
   void check_done(Stage& stage, Program& program) {
     const auto ended = program.wait();

@@ -7,11 +7,11 @@
 #include <ostream>
 
 #include "csv.hpp"
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -101,7 +101,7 @@ TEST_SUITE("faults") {
           probe_signature, stale_timestamp, wrong_card, not_invalid, truncated})
       settings.faults[fault] = 0.02;
     settings.faults[no_answer] = settings.faults[no_answer_applied] = 0.005;
-    const Stage stage{settings, {{"members.csv", plain_members(400)}}};
+    const auto stage = stage_of(400, settings);
     const std::vector<std::string> flags{"--yes", "--set", "limits.request_timeout=500ms", "--set",
                                          "limits.requests_per_second=200"};
     // A row that meets the same fault again and again may stop a run; the same command carries on.

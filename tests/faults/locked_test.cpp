@@ -7,11 +7,11 @@
 #include <csignal>
 #include <ostream>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -35,10 +35,6 @@ TEST_SUITE("faults") {
     sqlite::Connection db_;
   };
 
-  Stage stage_of(int members) {
-    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(members)}}};
-  }
-
   std::size_t count_words(const std::string& text, const std::string& words) {
     std::size_t count = 0;
     for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++count;
@@ -56,7 +52,7 @@ TEST_SUITE("faults") {
     const auto held_since = std::chrono::steady_clock::now();
     program->wait_for_words(k_locked);
     CHECK(std::chrono::steady_clock::now() - held_since > 1500ms);
-    std::this_thread::sleep_until(held_since + 3s);
+    std::this_thread::sleep_until(held_since + 3s);  // it must say no more, of which there is no event
     browser.let_go();
     const auto ended = program->wait();
     INFO(ended.err, ended.out);
@@ -75,7 +71,7 @@ TEST_SUITE("faults") {
     stage.wait_until("status = 'invalidated'", 10);
     Browser browser{stage};
     browser.hold();
-    std::this_thread::sleep_for(500ms);
+    std::this_thread::sleep_for(500ms);  // the passing of time is the subject
     browser.let_go();
     const auto ended = program->wait();
     CHECK(ended.exit_code == 0);
@@ -137,7 +133,7 @@ TEST_SUITE("faults") {
   TEST_CASE("locked: a signal leaves a run that waits only for its last results") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 1s;
-    const Stage stage{settings, {{"members.csv", plain_members(1)}}};
+    const auto stage = stage_of(1, settings);
     CHECK(stage.run("plan").exit_code == 0);
     Browser browser{stage};
     const auto program = stage.start("run", {"--yes"});

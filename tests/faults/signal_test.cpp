@@ -9,7 +9,7 @@
 
 TEST_SUITE("faults") {
   using namespace cardvoid;
-  using namespace cardvoid::outside;
+  using namespace cardvoid::support;
   using namespace std::chrono_literals;
 
   namespace {
@@ -79,7 +79,7 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("a signal while the input is read or the question is asked ends with 75 and nothing is kept") {
-    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}};
+    const auto stage = stage_of(5);
     Circumstances open_ended;
     open_ended.keeps_input_open = true;
     open_ended.standard_input = plain_members(3);
@@ -106,7 +106,7 @@ TEST_SUITE("faults") {
     Circumstances mute;
     mute.error_to = "/dev/full";
     for (const std::string progress : {"live", "plain", "json"}) {
-      const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(20)}}};
+      const auto stage = stage_of(20);
       stage.sandbox->set_outage(model::Endpoint::primary,
                                 sandbox::Outage::refuse);  // gives it something to say
       Program program{stage.words("run", {"--yes", "--progress", progress, "--log-level", "debug"}), mute};

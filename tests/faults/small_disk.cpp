@@ -15,9 +15,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "component/sandbox/client.hpp"
-
-namespace cardvoid::outside {
+namespace cardvoid::support {
 
 namespace {
 
@@ -47,25 +45,22 @@ bool enter_namespace() {
 std::unique_ptr<SmallDisk> SmallDisk::mount(std::int64_t pages, std::int64_t files) {
   static const bool may_mount = enter_namespace();
   if (!may_mount) return nullptr;
-  std::unique_ptr<SmallDisk> disk{new SmallDisk{sandbox::make_temporary_folder()}};
+  std::unique_ptr<SmallDisk> disk{new SmallDisk};
   const auto options = fmt::format("mode=0700,size={},nr_inodes={}", pages * k_page_bytes, files);
-  if (::mount("cardvoid-test", disk->folder_.c_str(), "tmpfs", 0, options.c_str()) != 0) return nullptr;
+  if (::mount("cardvoid-test", disk->folder().c_str(), "tmpfs", 0, options.c_str()) != 0) return nullptr;
   return disk;
 }
 
-SmallDisk::~SmallDisk() {
-  ::umount2(folder_.c_str(), MNT_DETACH);
-  ::rmdir(folder_.c_str());
-}
+SmallDisk::~SmallDisk() { ::umount2(folder().c_str(), MNT_DETACH); }
 
 std::int64_t SmallDisk::free_pages() const {
   struct statvfs room {};
-  ::statvfs(folder_.c_str(), &room);
+  ::statvfs(folder().c_str(), &room);
   return static_cast<std::int64_t>(room.f_bfree);
 }
 
 void SmallDisk::leave(std::int64_t pages) {
-  const FileDescriptor ballast{::open((folder_ / "ballast").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  const FileDescriptor ballast{::open((folder() / "ballast").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   struct stat before {};
   ::fstat(ballast.get(), &before);
   const auto size = before.st_size + (free_pages() - pages) * k_page_bytes;
@@ -76,4 +71,4 @@ void SmallDisk::leave(std::int64_t pages) {
   if (failed) throw std::runtime_error{fmt::format("the small disk's ballast: {}", std::strerror(failed))};
 }
 
-}  // namespace cardvoid::outside
+}  // namespace cardvoid::support

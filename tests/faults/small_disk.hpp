@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <memory>
 
-namespace cardvoid::outside {
+#include "support/temp_folder.hpp"
+
+namespace cardvoid::support {
 
 class SmallDisk {
  public:
@@ -16,13 +18,13 @@ class SmallDisk {
   SmallDisk& operator=(const SmallDisk&) = delete;
   ~SmallDisk();
 
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return folder_.path; }
   std::int64_t free_pages() const;
   void leave(std::int64_t pages);  // fills the disk but for so many, or frees so many
 
  private:
-  explicit SmallDisk(std::filesystem::path folder) : folder_{std::move(folder)} {}
-  std::filesystem::path folder_;
+  SmallDisk() = default;
+  TempFolder folder_;
 };
 
-}  // namespace cardvoid::outside
+}  // namespace cardvoid::support

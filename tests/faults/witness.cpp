@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-namespace cardvoid::outside {
+namespace cardvoid::support {
 
 namespace fs = std::filesystem;
 
@@ -139,18 +139,12 @@ bool Witness::wait_for_requests(std::int64_t at_least, milliseconds patience) co
   return more_.wait_for(lock, patience, [&] { return all_.all() >= at_least; });
 }
 
-DatabaseCopy::DatabaseCopy(const fs::path& database)
-    : folder_{sandbox::make_temporary_folder()}, file_{folder_ / "copy.db"} {
+DatabaseCopy::DatabaseCopy(const fs::path& database) {
   // Not the -shm: it is made anew from the log, as after any crash.
   for (const auto* suffix : {"", "-wal", "-journal"})
     if (const auto file = database.string() + suffix; fs::exists(file))
       fs::copy_file(file, file_.string() + suffix);
   has_tables_ = fs::exists(file_) && number("SELECT count(*) FROM sqlite_schema") > 0;
-}
-
-DatabaseCopy::~DatabaseCopy() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 std::vector<std::string> contradictions(const fs::path& database, const sandbox::Sandbox& platform,
@@ -166,4 +160,4 @@ std::vector<std::string> contradictions(const fs::path& database, const sandbox:
   return found;
 }
 
-}  // namespace cardvoid::outside
+}  // namespace cardvoid::support

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
-namespace cardvoid::outside {
+namespace cardvoid::support {
 
 // Sees what reaches a sandbox. Must outlive it.
 class Witness {
@@ -50,14 +50,14 @@ class DatabaseCopy {
   explicit DatabaseCopy(const std::filesystem::path& database);
   DatabaseCopy(const DatabaseCopy&) = delete;
   DatabaseCopy& operator=(const DatabaseCopy&) = delete;
-  ~DatabaseCopy();
   bool has_tables() const { return has_tables_; }  // else it was left before it was made
   std::vector<Line> ask(std::string_view sql) const { return ask_database(file_, sql); }
   std::int64_t number(std::string_view sql) const { return std::stoll(ask(sql).at(0).at(0)); }
 
  private:
-  std::filesystem::path folder_, file_;
+  TempFolder folder_;
+  std::filesystem::path file_ = folder_.path / "copy.db";
   bool has_tables_ = false;
 };
 
-}  // namespace cardvoid::outside
+}  // namespace cardvoid::support

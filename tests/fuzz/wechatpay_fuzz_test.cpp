@@ -11,7 +11,7 @@
 #include <random>
 #include <tuple>
 
-#include "unit/wechatpay/key_tools.hpp"
+#include "support/key_tools.hpp"
 #include "unit/wechatpay/published.hpp"
 
 TEST_SUITE("fuzz") {

@@ -1,7 +1,5 @@
 #include "disk.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <cardvoid/ledger/ledger.hpp>
 #include <chrono>
@@ -12,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "support/temp_folder.hpp"
 #include "workload.hpp"
 
 TEST_SUITE("simulation") {
@@ -215,17 +214,15 @@ TEST_SUITE("simulation") {
           "BEGIN; DROP TABLE sorted; ROLLBACK; DELETE FROM sorted; VACUUM");
     };
     constexpr std::array journals{"WAL", "DELETE", "TRUNCATE", "PERSIST"};
-    std::string folder = (std::filesystem::temp_directory_path() / "cardvoid-disk-XXXXXX").string();
-    REQUIRE(mkdtemp(folder.data()));
+    const support::TempFolder folder;
     std::map<std::string, std::string> real;
     for (const auto* journal : journals) {
-      const auto file = std::filesystem::path{folder} / journal;
+      const auto file = folder.path / journal;
       fill({.journal = journal, .synchronous = "OFF", .file = file});
       std::stringstream bytes;
       bytes << std::ifstream{file, std::ios::binary}.rdbuf();
       real[journal] = bytes.str();
     }
-    std::filesystem::remove_all(folder);
 
     DefaultDisk disk;
     for (const auto* journal : journals) {

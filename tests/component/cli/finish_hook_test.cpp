@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,9 +14,9 @@
 #include <csignal>
 #include <filesystem>
 #include <ostream>
-#include <thread>
 
 #include "finish_hook.hpp"
+#include "support/temp_folder.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -26,14 +28,10 @@ TEST_SUITE("component") {
   class Place {
    public:
     explicit Place(const std::string& script) {
-      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-hook-XXXXXX").string();
-      REQUIRE(::mkdtemp(name.data()) != nullptr);
-      dir = name;
       REQUIRE(write_private_file(dir / "hook.sh", script).has_value());
       ::chmod((dir / "hook.sh").c_str(), 0700);
       std::signal(SIGPIPE, SIG_IGN);  // as the program has it
     }
-    ~Place() { std::filesystem::remove_all(dir); }
 
     std::string run(std::string_view summary, milliseconds patience = 20s) {
       std::fflush(stderr);
@@ -53,7 +51,11 @@ TEST_SUITE("component") {
       return read_file(dir / name, 1 << 26, Errc::no_input).value();
     }
 
-    std::filesystem::path dir;
+   private:
+    support::TempFolder folder_;
+
+   public:
+    const std::filesystem::path& dir = folder_.path;
   };
 
   }  // namespace
@@ -77,14 +79,12 @@ TEST_SUITE("component") {
     const auto log = place.run("{}", 300ms);
     CHECK(std::chrono::steady_clock::now() - begun < 15s);
     CHECK(log.find("did not end within 300ms and was ended") != std::string::npos);
-    const auto child = std::stoi(place.read("child"));
-    // Gone, or a zombie that nobody has waited for yet; the kernel takes a moment to end it.
-    const auto is_gone = [child] {
-      const auto state = read_file(fmt::format("/proc/{}/stat", child), 4096, Errc::no_input);
-      return !state || state->find(") Z ") != std::string::npos || state->find(") X ") != std::string::npos;
-    };
-    while (!is_gone() && std::chrono::steady_clock::now() - begun < 20s) std::this_thread::sleep_for(10ms);
-    CHECK(is_gone());
+    // The kernel takes a moment to end a process. A descriptor of it becomes readable then; there is none of
+    // one that is gone.
+    const FileDescriptor child{
+        static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(place.read("child")), 0))};
+    pollfd end{child.get(), POLLIN, 0};
+    CHECK((!child || ::poll(&end, 1, 20'000) == 1));
   }
 
   TEST_CASE("on_finish: one that leaves somebody behind who holds its output is not waited for") {

@@ -5,6 +5,7 @@
 
 #include <cardvoid/input/code_list.hpp>
 #include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <thread>
 
@@ -34,13 +35,13 @@ TEST_SUITE("component") {
   }  // namespace
 
   TEST_CASE("file: rows and refused lines come in order with their lines") {
-    const Folder folder;
+    const TempFolder folder;
     CHECK(read(csv(folder.write("m.csv", "code,openid\n1,o\n2\n\"3\",o"))) ==
           Found{"1@2", "!3 1 field, the header has 2", "3@4"});
   }
 
   TEST_CASE("file: one that cannot be read is not bad input") {
-    const Folder folder;
+    const TempFolder folder;
     const auto missing = open(csv(folder.path / "none.csv"));
     REQUIRE(missing.has_error());
     CHECK(missing.error().code == Errc::no_input);
@@ -52,7 +53,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("file: a symbolic link and a named pipe are read like a file") {
-    const Folder folder;
+    const TempFolder folder;
     folder.write("m.csv", "code,openid\n1,o\n");
     std::filesystem::create_symlink("m.csv", folder.path / "link.csv");
     CHECK(read(csv(folder.path / "link.csv")) == Found{"1@2"});
@@ -65,7 +66,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("csv: a file in GB18030 is read without being told and its samples are shown") {
-    const Folder folder;
+    const TempFolder folder;
     const auto file = folder.write("gbk.csv", "code,openid,reason\n1,o1,x\n2,o2,\xBB\xE1\xD4\xB1\n");  // 会员
     CHECK(read(csv(file)) == Found{"1@2", "2@3"});
     const auto source = open(csv(file));
@@ -81,7 +82,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("csv: a file put together from two encodings is refused with both places") {
-    const Folder folder;
+    const TempFolder folder;
     const auto file = folder.write("mixed.csv", "code,openid,reason\n1,o,会员计\n2,o,\xBB\xE1\n");
     const auto found = read(csv(file));
     REQUIRE(found.size() == 1);
@@ -93,7 +94,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("code list: it may be semicolons in GB18030 or UTF-16 with a byte order mark") {
     using namespace std::string_literals;
-    const Folder folder;
+    const TempFolder folder;
     const auto codes = [](const std::filesystem::path& file) {
       Found found;
       const auto list = input::open_code_list(file.string(), "\u5361\u53F7");
@@ -126,7 +127,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("standard input: it is named so in messages") {
-    const Folder folder;
+    const TempFolder folder;
     const int file = ::open(folder.write("m.csv", "a,b\n").c_str(), O_RDONLY);
     with_standard_input(file, [] {
       CHECK(read(csv("-")) == Found{"error: standard input:1: no column \"code\"; there are \"a\", \"b\""});

@@ -1,32 +1,17 @@
 #pragma once
-// Inputs in a folder of their own, and what is read from them.
+// What is read from an input.
 
 #include <cardvoid/input/source.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "support/temp_folder.hpp"
+
 namespace cardvoid::input {
 
-// A folder of its own, gone at the end.
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardvoid-input-XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path write(const char* name, std::string_view content) const {
-    std::ofstream{path / name, std::ios::binary} << content;
-    return path / name;
-  }
-  std::filesystem::path path;
-};
+using support::TempFolder;
 
 inline Result<std::unique_ptr<Source>> open(const model::Input& what, const Patience& patience = {}) {
   return open(what, {"1004", "pDefault", ""}, model::Api::partner, "", patience);

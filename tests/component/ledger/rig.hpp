@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "support/temp_folder.hpp"
+
 namespace cardvoid::ledger_test {
 
 using ledger::Access;
@@ -22,21 +24,10 @@ using ledger::Ledger;
 using model::Endpoint;
 using model::RowId;
 using model::Status;
+using Folder = support::TempFolder;
 
 inline const WallTime k_now = *parse_rfc3339("2026-11-25T04:01:55.693Z");
 inline const std::string k_job = "autumn";
-
-// A folder of its own, gone at the end.
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardvoid-ledger-XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path path;
-};
 
 template <class T>
 T must(Result<T> result) {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <ostream>
 
-#include "component/net/server.hpp"
+#include "support/tls_server.hpp"
 
 namespace cardvoid::net {
 

@@ -47,6 +47,7 @@ TEST_SUITE("component") {
     std::string take() {
       std::string text;
       char block[4096];
+      // The kernel hands a terminal's bytes over by and by; of the last of them there is no sign.
       for (pollfd ready{master_.get(), POLLIN, 0};
            ::poll(&ready, 1, 20) > 0 && (ready.revents & POLLIN) != 0;)
         text.append(block, static_cast<std::size_t>(

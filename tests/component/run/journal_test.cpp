@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -8,6 +7,8 @@
 #include <future>
 #include <ostream>
 #include <semaphore>
+
+#include "support/temp_folder.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -19,21 +20,12 @@ TEST_SUITE("component") {
   // A ledger with the cards 1 … 2000 in a folder of its own, and a second look at its file.
   struct Rig {
     Rig() {
-      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-run-XXXXXX").string();
-      folder = mkdtemp(name.data());
-      file = folder / "results.db";
       ledger.emplace(*ledger::Ledger::open(file, "autumn", ledger::Access::create));
       REQUIRE(ledger->begin_import({}, {}).has_value());
       for (int i = 1; i <= 2000; ++i)
         REQUIRE(ledger->add({{"1004", "pT", std::to_string(i), "oA", ""}, i + 1}).has_value());
       REQUIRE(ledger->finish_import("a list", {}).has_value());
     }
-    ~Rig() {
-      ledger.reset();
-      std::filesystem::remove_all(folder);
-    }
-    Rig(const Rig&) = delete;
-    Rig& operator=(const Rig&) = delete;
 
     // What another process sees.
     std::int64_t committed_intents() const {
@@ -54,7 +46,8 @@ TEST_SUITE("component") {
       io.poll();
     }
 
-    std::filesystem::path folder, file;
+    support::TempFolder folder;
+    const std::filesystem::path file = folder.path / "results.db";
     std::optional<ledger::Ledger> ledger;
     boost::asio::io_context io;
     std::vector<Error> failures;
@@ -230,7 +223,8 @@ TEST_SUITE("component") {
           },
           [&] { ++behind; });
       journal.submit(fail, [&] { ++behind; });
-      if (times == 10) std::this_thread::sleep_for(5ms);
+      if (times == 10)
+        std::this_thread::sleep_for(5ms);  // some are late; of these nothing ever happens, so no event
     }
     const auto closed = journal.close();
     rig.run_what_is_posted();

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cardvoid/model/job.hpp>
@@ -14,6 +13,8 @@
 #include <ostream>
 #include <random>
 
+#include "support/temp_folder.hpp"
+
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace std::chrono_literals;
@@ -22,18 +23,6 @@ TEST_SUITE("component") {
   namespace {
 
   struct Rig {
-    Rig() {
-      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-pace-XXXXXX").string();
-      folder = mkdtemp(name.data());
-      file = folder / "state" / "quota.pace";
-    }
-    ~Rig() {
-      runs.clear();
-      std::filesystem::remove_all(folder);
-    }
-    Rig(const Rig&) = delete;
-    Rig& operator=(const Rig&) = delete;
-
     SharedPace& begin(double requests_per_second, const std::string& boot_id = "this boot") {
       SharedPace::Settings settings;
       settings.file = file;
@@ -90,7 +79,8 @@ TEST_SUITE("component") {
       return all_counts;
     }
 
-    std::filesystem::path folder, file;
+    support::TempFolder folder;
+    const std::filesystem::path file = folder.path / "state" / "quota.pace";
     Instant now = Instant{} + 5h;
     std::vector<std::unique_ptr<SharedPace>> runs;
     std::vector<std::vector<Instant>> sent;
@@ -309,7 +299,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("shared pace: a state directory that cannot be made is an error in words") {
     Rig rig;
-    std::ofstream{rig.folder / "state"} << "a file";
+    std::ofstream{rig.folder.path / "state"} << "a file";
     SharedPace::Settings settings;
     settings.file = rig.file;
     const auto pace = SharedPace::open(std::move(settings), rig.now);

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "steering_server.hpp"
+#include "support/temp_folder.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -29,18 +30,6 @@ TEST_SUITE("component") {
   using std::chrono::steady_clock;
 
   namespace {
-
-  struct Folder {
-    Folder() {
-      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-steering-XXXXXX").string();
-      REQUIRE(::mkdtemp(name.data()) != nullptr);
-      path = name;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::filesystem::path path;
-  };
 
   // A server on a thread of its own, which writes down what it is asked to do.
   class Server {
@@ -75,7 +64,7 @@ TEST_SUITE("component") {
     }
 
     bool saves_;
-    Folder folder_;
+    support::TempFolder folder_;
     std::mutex mutex_;
     std::vector<std::string> asked_;
     boost::asio::io_context io_;
@@ -220,7 +209,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("steering: a socket that was left is replaced and anything else in its place is not") {
-    const Folder folder;
+    const support::TempFolder folder;
     const auto database = folder.path / "results.db", socket = folder.path / "results.db.sock";
     {
       const FileDescriptor left{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};

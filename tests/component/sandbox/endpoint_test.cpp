@@ -2,10 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <ostream>
 #include <thread>
 
-#include "component/sandbox/client.hpp"
+#include "support/scene.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -137,7 +138,7 @@ TEST_SUITE("component") {
     const auto becomes = [&](bool connected) {
       for (int i = 0; i < 1000; ++i) {
         if (scene.connect(Endpoint::backup).is_connected() == connected) return true;
-        std::this_thread::sleep_for(5ms);
+        std::this_thread::sleep_for(5ms);  // a client is told of neither: it can only try
       }
       return false;
     };
@@ -149,12 +150,14 @@ TEST_SUITE("component") {
   TEST_CASE("sandbox: it ends promptly with connections open and a request under way") {
     auto settings = plain_settings();
     settings.latency_min = settings.latency_max = 60s;
+    std::promise<void> seen;
+    settings.on_seen = [&](const Seen&) { seen.set_value(); };
     Scene scene{settings};
     auto idle = scene.connect();
     auto connection = scene.connect();
     HttpAnswer answer;
     std::thread asking{[&] { answer = connection.exchange(scene.merchant->query(scene.card(0)).bytes()); }};
-    while (scene.sandbox->counters().read_back_requests == 0) std::this_thread::yield();
+    seen.get_future().wait();
     scene.sandbox.reset();
     asking.join();
     CHECK(answer.end == HttpAnswer::reset);

@@ -4,7 +4,7 @@
 
 #include <ostream>
 
-#include "component/sandbox/client.hpp"
+#include "support/scene.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;

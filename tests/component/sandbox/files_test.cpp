@@ -6,7 +6,7 @@
 #include <fstream>
 #include <ostream>
 
-#include "component/sandbox/client.hpp"
+#include "support/scene.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -82,7 +82,8 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("sandbox files: members of one's own are taken as they are") {
-    const auto parent = make_temporary_folder();
+    const support::TempFolder folder;
+    const auto& parent = folder.path;
     auto settings = plain_settings();
     settings.dir = parent;
     std::ofstream{parent / "members.csv"} << "reason,openid,code\n\"a, b\",oX,\"7/7\"\n";
@@ -90,7 +91,6 @@ TEST_SUITE("component") {
     CHECK(content(parent / "cards.csv") ==
           "brand_id,card_id,code,openid,state,invalid_time\n1004,pbLatjvWOibDc5-TBnbUk1pD12o0,7/"
           "7,oX,EFFECTIVE,\n");
-    fs::remove_all(parent);
   }
 
   TEST_CASE("sandbox files: what cannot work is an error in words") {

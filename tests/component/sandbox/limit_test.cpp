@@ -4,9 +4,9 @@
 
 #include <ostream>
 
-#include "component/sandbox/merchant.hpp"
 #include "faults.hpp"
 #include "rate.hpp"
+#include "support/merchant.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;

@@ -5,8 +5,8 @@
 #include <boost/json.hpp>
 #include <ostream>
 
-#include "component/sandbox/merchant.hpp"
 #include "parties.hpp"
+#include "support/merchant.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;

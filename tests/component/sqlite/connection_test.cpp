@@ -9,23 +9,14 @@
 #include <ostream>
 #include <vector>
 
+#include "support/temp_folder.hpp"
+
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace cardvoid::sqlite;
+  using support::TempFolder;
 
   namespace {
-
-  // A folder of its own, gone at the end.
-  struct Folder {
-    Folder() {
-      std::string name = (std::filesystem::temp_directory_path() / "cardvoid-sqlite-XXXXXX").string();
-      path = mkdtemp(name.data());
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    std::filesystem::path path;
-  };
 
   int code_of(const auto& doing) {
     try {
@@ -46,7 +37,7 @@ TEST_SUITE("component") {
   }  // namespace
 
   TEST_CASE("connection: a file that is missing is created only when that was asked for") {
-    const Folder folder;
+    const TempFolder folder;
     const auto file = folder.path / "new.db";
     CHECK(code_of([&] { Connection{file, Mode::read_only}; }) == SQLITE_CANTOPEN);
     CHECK(code_of([&] { Connection{file, Mode::read_write}; }) == SQLITE_CANTOPEN);
@@ -56,7 +47,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("connection: a new database and its journal are readable by their owner alone") {
-    const Folder folder;
+    const TempFolder folder;
     const auto before = umask(0);
     Connection connection{folder.path / "new.db", Mode::create};
     connection.execute("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
@@ -69,7 +60,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("connection: a read-only one refuses to write and an empty name is not a temporary database") {
-    const Folder folder;
+    const TempFolder folder;
     Connection{folder.path / "a.db", Mode::create}.execute("CREATE TABLE t (a)");
     Connection reader{folder.path / "a.db", Mode::read_only};
     CHECK(code_of([&] { reader.execute("INSERT INTO t VALUES (1)"); }) == SQLITE_READONLY);
@@ -77,7 +68,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("connection: a file that is no database is found out at the first statement") {
-    const Folder folder;
+    const TempFolder folder;
     std::ofstream{folder.path / "members.csv"} << std::string(4096, 'x');
     Connection connection{folder.path / "members.csv", Mode::read_only};
     CHECK(code_of([&] { Statement{connection, "SELECT 1 FROM sqlite_schema"}.run(); }) == SQLITE_NOTADB);
@@ -132,7 +123,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("statement: an unfinished read lets go of its snapshot on reset") {
-    const Folder folder;
+    const TempFolder folder;
     Connection writer{folder.path / "a.db", Mode::create};
     writer.execute("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
     Connection reader{folder.path / "a.db", Mode::read_only};
@@ -198,7 +189,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("connection: while it is locked out it asks again and again until told to give up") {
-    const Folder folder;
+    const TempFolder folder;
     Connection first{folder.path / "a.db", Mode::create};
     Connection second{folder.path / "a.db", Mode::read_write};
     const Transaction open{first};
@@ -219,7 +210,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("connection: one that keeps the log leaves it beside the database when it closes") {
-    const Folder folder;
+    const TempFolder folder;
     const auto log = folder.path / "a.db-wal";
     {
       Connection db{folder.path / "a.db", Mode::create};
@@ -232,7 +223,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("transaction: a second writer is turned away at once") {
-    const Folder folder;
+    const TempFolder folder;
     Connection first{folder.path / "a.db", Mode::create};
     Connection second{folder.path / "a.db", Mode::read_write};
     const Transaction holding{first};

@@ -1,12 +1,12 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <filesystem>
 #include <ostream>
 
-#include "unit/wechatpay/key_tools.hpp"
+#include "support/key_tools.hpp"
+#include "support/temp_folder.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -15,13 +15,7 @@ TEST_SUITE("component") {
 
   namespace {
 
-  struct Folder {
-    fs::path path;
-    Folder() {
-      auto pattern = (fs::temp_directory_path() / "cardvoid-keys-XXXXXX").string();
-      path = ::mkdtemp(pattern.data());
-    }
-    ~Folder() { fs::remove_all(path); }
+  struct Folder : support::TempFolder {
     fs::path put(const std::string& name, std::string_view content) const {
       REQUIRE(write_private_file(path / name, content).has_value());
       return path / name;

@@ -5,7 +5,7 @@
 #include <cardvoid/wechatpay/keys.hpp>
 #include <ostream>
 
-#include "key_tools.hpp"
+#include "support/key_tools.hpp"
 
 TEST_SUITE("unit") {
   using namespace cardvoid;

@@ -5,7 +5,7 @@
 #include <ostream>
 #include <set>
 
-#include "key_tools.hpp"
+#include "support/key_tools.hpp"
 
 TEST_SUITE("unit") {
   using namespace cardvoid::wechatpay;

@@ -5,8 +5,8 @@
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <ostream>
 
-#include "key_tools.hpp"
 #include "published.hpp"
+#include "support/key_tools.hpp"
 
 TEST_SUITE("unit") {
   using namespace cardvoid;

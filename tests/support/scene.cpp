@@ -1,4 +1,4 @@
-#include "component/sandbox/client.hpp"
+#include "support/scene.hpp"
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
@@ -93,14 +93,8 @@ bool Connection::is_closed_by_peer() {
   return end == HttpAnswer::closed || end == HttpAnswer::reset;
 }
 
-fs::path make_temporary_folder() {
-  auto name = (fs::temp_directory_path() / "cardvoid-sandbox-XXXXXX").string();
-  if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp"};
-  return name;
-}
-
-Scene::Scene(Settings settings, Keys keys, const Files& files) : dir{make_temporary_folder()} {
-  settings.dir = dir / "sandbox";
+Scene::Scene(Settings settings, Keys keys, const Files& files) : dir{folder_.path / "sandbox"} {
+  settings.dir = dir;
   if (keys == spare_keys || !files.empty()) fs::create_directory(settings.dir);
   for (const auto& [name, content] : files)
     REQUIRE(write_private_file(settings.dir / name, content).has_value());
@@ -111,17 +105,11 @@ Scene::Scene(Settings settings, Keys keys, const Files& files) : dir{make_tempor
   auto started = Sandbox::start(settings);
   if (!started) throw std::runtime_error{started.error().what};
   sandbox = std::move(*started);
-  dir = settings.dir;
   const auto key =
       wechatpay::read_private_key(read_file(dir / "apiclient_key.pem", 1 << 16, Errc::no_input).value(), {});
   const auto certificate =
       wechatpay::read_certificate(read_file(dir / "apiclient_cert.pem", 1 << 16, Errc::no_input).value());
   merchant = std::make_unique<Merchant>(key.value().get(), certificate.value().serial);
-}
-
-Scene::~Scene() {
-  sandbox.reset();
-  fs::remove_all(dir.parent_path());
 }
 
 Connection Scene::connect(model::Endpoint endpoint, milliseconds patience) {

@@ -1,4 +1,4 @@
-#include "component/net/server.hpp"
+#include "support/tls_server.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,7 +15,7 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "component/net/certificate.hpp"
+#include "support/certificate.hpp"
 
 namespace cardvoid::net_test {
 

@@ -1,4 +1,4 @@
-#include "outside/program.hpp"
+#include "support/program.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -18,9 +18,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "support/temp_folder.hpp"
+
 extern char** environ;
 
-namespace cardvoid::outside {
+namespace cardvoid::support {
 
 namespace {
 
@@ -36,22 +38,9 @@ Pipe make_pipe() {
   return {FileDescriptor{ends[0]}, FileDescriptor{ends[1]}};
 }
 
-// Runs share their pace through files in there; it goes with this process.
-struct StateFolder {
-  StateFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardvoid-state-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp"};
-    path = name;
-  }
-  ~StateFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::filesystem::path path;
-};
-
+// The XDG_STATE_HOME of every program that this process starts: runs share their pace through files in there.
 const std::filesystem::path& state_folder() {
-  static const StateFolder folder;
+  static const TempFolder folder;
   return folder.path;
 }
 
@@ -212,4 +201,4 @@ Ended run(std::vector<std::string> arguments, Circumstances circumstances) {
   return Program{std::move(arguments), std::move(circumstances)}.wait();
 }
 
-}  // namespace cardvoid::outside
+}  // namespace cardvoid::support

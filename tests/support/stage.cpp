@@ -1,4 +1,4 @@
-#include "outside/stage.hpp"
+#include "support/stage.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include <map>
 #include <ostream>
 
-namespace cardvoid::outside {
+namespace cardvoid::support {
 
 using namespace std::chrono_literals;
 
@@ -46,7 +46,7 @@ std::vector<std::string> Stage::words(const std::string& command, std::vector<st
 }
 
 Ended Stage::run(const std::string& command, std::vector<std::string> flags) const {
-  return outside::run(words(command, std::move(flags)));
+  return support::run(words(command, std::move(flags)));
 }
 
 std::unique_ptr<Program> Stage::start(const std::string& command, std::vector<std::string> flags) const {
@@ -72,17 +72,24 @@ std::int64_t Stage::count(std::string_view condition) const {
 }
 
 void Stage::wait_until(std::string_view condition, std::int64_t at_least) const {
-  const FileDescriptor changes{::inotify_init1(IN_CLOEXEC)};
-  REQUIRE(::inotify_add_watch(changes.get(), dir.c_str(), IN_MODIFY | IN_CREATE) >= 0);
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
-  for (;;) {
+  const auto has_come = [&] {
     try {
-      if (count(condition) >= at_least) return;
-    } catch (const sqlite::Failure&) {  // not there yet
+      return count(condition) >= at_least;
+    } catch (const sqlite::Failure&) {  // the database is not there yet
+      return false;
     }
+  };
+  wait_until(has_come, fmt::format("{} rows with {}", at_least, condition));
+}
+
+void Stage::wait_until(const std::function<bool()>& is_so, const std::string& what) const {
+  const FileDescriptor changes{::inotify_init1(IN_CLOEXEC)};
+  REQUIRE(::inotify_add_watch(changes.get(), dir.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO) >= 0);
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (!is_so()) {
     const auto left =
         std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    REQUIRE_MESSAGE(left > 0, "waited in vain for ", at_least, " rows with ", std::string{condition});
+    REQUIRE_MESSAGE(left > 0, "waited in vain for ", what);
     // A commit shows in shared memory a moment after its bytes are written, so look again now and then.
     pollfd changed{changes.get(), POLLIN, 0};
     char events[4096];
@@ -117,4 +124,8 @@ std::string plain_members(int count) {
   return csv;
 }
 
-}  // namespace cardvoid::outside
+Stage stage_of(int members, const sandbox::Settings& settings) {
+  return Stage{settings, {{"members.csv", plain_members(members)}}};
+}
+
+}  // namespace cardvoid::support

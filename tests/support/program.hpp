@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace cardvoid::outside {
+namespace cardvoid::support {
 
 // How a process ended.
 struct Ended {
@@ -71,4 +71,4 @@ class Program {
 // From start to end.
 Ended run(std::vector<std::string> arguments, Circumstances circumstances = {});
 
-}  // namespace cardvoid::outside
+}  // namespace cardvoid::support

@@ -1,14 +1,13 @@
-#include "component/net/certificate.hpp"
+#include "support/certificate.hpp"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <stdexcept>
 
-#include "component/net/server.hpp"
+#include "support/temp_folder.hpp"
+#include "support/tls_server.hpp"
 
 namespace cardvoid::net_test {
 
@@ -46,16 +45,13 @@ struct Authority {
     add_extension(certificate, NID_key_usage, "critical,keyCertSign");
     X509_sign(certificate, identity.key.get(), EVP_sha256());
 
-    auto path = (std::filesystem::temp_directory_path() / "cardvoid-authority-XXXXXX").string();
-    const FileDescriptor file_descriptor{::mkstemp(path.data())};
-    file = path;
-    const Owned<BIO, BIO_free> out{BIO_new_fd(file_descriptor.get(), BIO_NOCLOSE)};
+    const Owned<BIO, BIO_free> out{BIO_new_file(file.c_str(), "w")};
     if (!out || PEM_write_bio_X509(out.get(), certificate) != 1) throw std::runtime_error{"authority file"};
   }
-  ~Authority() { ::unlink(file.c_str()); }
 
   Identity identity;
-  std::filesystem::path file;
+  support::TempFolder folder;
+  const std::filesystem::path file = folder.path / "authority.pem";
 };
 
 const Authority& authority() {

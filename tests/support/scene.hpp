@@ -12,7 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "component/sandbox/merchant.hpp"
+#include "support/merchant.hpp"
+#include "support/temp_folder.hpp"
 
 namespace cardvoid::sandbox {
 
@@ -48,7 +49,6 @@ class Scene {
   // `files` (name → content) are put there too, e.g. members.csv in place of one the sandbox makes.
   using Files = std::map<std::string, std::string>;
   explicit Scene(Settings settings = plain_settings(), Keys keys = spare_keys, const Files& files = {});
-  ~Scene();
 
   Connection connect(model::Endpoint endpoint = model::Endpoint::primary,
                      milliseconds patience = milliseconds{5'000});
@@ -56,11 +56,13 @@ class Scene {
   model::Card card(std::size_t row) const;                                            // of members.csv
   std::string verdict(const HttpAnswer& answer) const;  // of wechatpay::Verifier
 
-  std::filesystem::path dir;
+ private:
+  support::TempFolder folder_;
+
+ public:
+  const std::filesystem::path dir;  // the sandbox's, in that folder
   std::unique_ptr<Sandbox> sandbox;
   std::unique_ptr<Merchant> merchant;
 };
-
-std::filesystem::path make_temporary_folder();
 
 }  // namespace cardvoid::sandbox

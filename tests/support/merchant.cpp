@@ -1,4 +1,4 @@
-#include "component/sandbox/merchant.hpp"
+#include "support/merchant.hpp"
 
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
