@@ -151,7 +151,7 @@ TEST_SUITE("component") {
     auto settings = plain_settings();
     settings.latency_min = settings.latency_max = 60s;
     std::promise<void> seen;
-    settings.on_seen = [&](const Seen&) { seen.set_value(); };
+    settings.on_request = [&](const VerifiedRequest&) { seen.set_value(); };
     Scene scene{settings};
     auto idle = scene.connect();
     auto connection = scene.connect();
