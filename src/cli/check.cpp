@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/protect_list.hpp>
@@ -291,9 +292,7 @@ std::string json_line(const Findings& findings, int exit_code) {
                                          {"text", finding.text},
                                          {"exit_code", is_fault ? static_cast<int>(finding.code) : 0}});
   }
-  return boost::json::serialize(
-             boost::json::object{{"checks", std::move(checks)}, {"exit_code", exit_code}}) +
-         "\n";
+  return to_json_line({{"checks", std::move(checks)}, {"exit_code", exit_code}});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cstdio>
 #include <utility>
@@ -60,7 +61,7 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
                                {"level", name_of(level)},
                                {"message", escape_for_terminal(text)}};
     for (const auto& field : fields) object.insert(field);
-    line = boost::json::serialize(object);
+    line = to_json(object);
   } else {
     line = level <= LogLevel::warning
                ? fmt::format("cardvoid: {}{}", level == LogLevel::warning ? "warning: " : "",

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 
 #include "commands.hpp"
@@ -31,17 +33,25 @@ Result<void> write_answer(Console& console, const Plan& plan, const model::Job& 
   const auto& options = console.options();
   bool is_written = true;
   const auto write = [&](std::string_view text) { is_written = is_written && console.answer(text); };
-  auto page = options.json ? plan_json(plan, job) : plan_text(plan, job);
-  if (options.json) page.pop_back();  // the closing brace, for what may follow
-  write(page);
-  if (options.diff) {
-    DifferenceList list{plan.imported, options.json};
-    write(list.begin());
-    const auto all = ledger.each_difference([&](const ledger::Difference& each) { write(list.line(each)); });
-    if (!all) return all.error();
-    write(list.end());
+  Result<void> all;
+  if (options.json) {
+    JsonStream json{write};
+    json.begin_object();
+    json.members(plan_json(plan, job));
+    if (options.diff) {
+      json.begin_array("differences");
+      all = ledger.each_difference([&](const ledger::Difference& d) { json.element(difference_json(d)); });
+      json.end_array();
+    }
+    json.end_object();
+  } else {
+    write(plan_text(plan, job));
+    if (options.diff) {
+      write(differences_head(plan.imported));
+      all = ledger.each_difference([&](const ledger::Difference& d) { write(difference_text(d)); });
+    }
   }
-  if (options.json) write("}\n");
+  if (!all) return all;
   return is_written ? Result<void>{} : Error{Errc::io, "standard output: cannot write to it"};
 }
 

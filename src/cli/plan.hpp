@@ -1,6 +1,7 @@
 #pragma once
 // What a run would do.
 
+#include <boost/json/fwd.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/import.hpp>
@@ -23,24 +24,15 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger);
 
 milliseconds time_needed(std::int64_t rows, double per_second);
 
-// The page that somebody approves, for people and for programs. Both end so that a list of differences may
-// follow.
+// The page to approve, for people and for programs.
 std::string plan_text(const Plan& plan, const model::Job& job);
-std::string plan_json(const Plan& plan, const model::Job& job);
+boost::json::object plan_json(const Plan& plan, const model::Job& job);
 
-// What `plan --diff` adds to them, in pieces: the lists are as long as the input.
-class DifferenceList {
- public:
-  DifferenceList(const ledger::ImportSummary& imported, bool as_json)
-      : imported_{imported}, as_json_{as_json} {}
-  std::string begin() const;
-  std::string line(const ledger::Difference& difference);
-  std::string end() const;
-
- private:
-  const ledger::ImportSummary& imported_;
-  bool as_json_, is_first_ = true;
-};
+// What `plan --diff` adds: a head for people, then one piece for each difference. There may be as many as the
+// input has lines, so they are written one by one.
+std::string differences_head(const ledger::ImportSummary& imported);
+std::string difference_text(const ledger::Difference& difference);
+boost::json::object difference_json(const ledger::Difference& difference);
 
 // Writes the lines that the input lost to `plan --refused FILE`: as they stand there, with the cause behind.
 Result<void> write_refused(const std::filesystem::path& file, const input::Dialect& dialect,

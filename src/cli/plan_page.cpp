@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
@@ -163,67 +164,65 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   return text + fmt::format("fingerprint {}\n", plan.fingerprint);
 }
 
-std::string plan_json(const Plan& plan, const model::Job& job) {
+boost::json::object plan_json(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
   const auto end = end_of(plan, job);
-  return boost::json::serialize(
-      boost::json::object{{"job", job.name},
-                          {"source", plan.imported.source},
-                          {"remarks", as_array(plan.imported.remarks)},
-                          {"samples", as_array(plan.imported.samples)},
-                          {"lines", plan.imported.lines},
-                          {"added", plan.imported.added},
-                          {"known", plan.imported.known},
-                          {"duplicates", plan.imported.duplicates},
-                          {"refused", t.refused},
-                          {"conflicts", t.conflicts},
-                          {"protected", t.protected_pending},
-                          {"protected_in_doubt", t.protected_in_doubt},
-                          {"protected_invalidated", t.protected_invalidated},
-                          {"changed", plan.imported.changed},
-                          {"vanished", plan.imported.vanished},
-                          {"newly_vanished", plan.imported.newly_vanished},
-                          {"returned", plan.imported.returned},
-                          {"vanished_to_send", plan.imported.vanished_to_send},
-                          {"rows", t.rows()},
-                          {"to_send", t.to_send()},
-                          {"pending", t.pending},
-                          {"in_doubt", t.in_doubt()},
-                          {"invalidated", t.invalidated},
-                          {"rejected", t.rejected},
-                          {"refused_causes", as_array(plan.causes)},
-                          {"templates", as_array(plan.survey.templates)},
-                          {"rows_of_other_templates", plan.survey.others.rows},
-                          {"frequent_openids", as_array(plan.survey.frequent_openids)},
-                          {"requests_per_second", job.limits.requests_per_second},
-                          {"seconds_needed", plan.needed.count() / 1000},
-                          {"would_end_at", end ? boost::json::value(format_rfc3339(*end)) : nullptr},
-                          {"fingerprint", plan.fingerprint}});
+  return boost::json::object{{"job", job.name},
+                             {"source", plan.imported.source},
+                             {"remarks", as_array(plan.imported.remarks)},
+                             {"samples", as_array(plan.imported.samples)},
+                             {"lines", plan.imported.lines},
+                             {"added", plan.imported.added},
+                             {"known", plan.imported.known},
+                             {"duplicates", plan.imported.duplicates},
+                             {"refused", t.refused},
+                             {"conflicts", t.conflicts},
+                             {"protected", t.protected_pending},
+                             {"protected_in_doubt", t.protected_in_doubt},
+                             {"protected_invalidated", t.protected_invalidated},
+                             {"changed", plan.imported.changed},
+                             {"vanished", plan.imported.vanished},
+                             {"newly_vanished", plan.imported.newly_vanished},
+                             {"returned", plan.imported.returned},
+                             {"vanished_to_send", plan.imported.vanished_to_send},
+                             {"rows", t.rows()},
+                             {"to_send", t.to_send()},
+                             {"pending", t.pending},
+                             {"in_doubt", t.in_doubt()},
+                             {"invalidated", t.invalidated},
+                             {"rejected", t.rejected},
+                             {"refused_causes", as_array(plan.causes)},
+                             {"templates", as_array(plan.survey.templates)},
+                             {"rows_of_other_templates", plan.survey.others.rows},
+                             {"frequent_openids", as_array(plan.survey.frequent_openids)},
+                             {"requests_per_second", job.limits.requests_per_second},
+                             {"seconds_needed", plan.needed.count() / 1000},
+                             {"would_end_at", end ? boost::json::value(format_rfc3339(*end)) : nullptr},
+                             {"fingerprint", plan.fingerprint}};
 }
 
-std::string DifferenceList::begin() const {
-  if (as_json_) return ",\"differences\":[";
+std::string differences_head(const ledger::ImportSummary& imported) {
   return fmt::format(
-      "since the last import: {} added (+), {} changed (~), {} vanished (-){}\n", grouped(imported_.added),
-      grouped(imported_.changed), grouped(imported_.newly_vanished),
-      imported_.returned > 0 ? fmt::format(", {} returned (+)", grouped(imported_.returned)) : "");
+      "since the last import: {} added (+), {} changed (~), {} vanished (-){}\n", grouped(imported.added),
+      grouped(imported.changed), grouped(imported.newly_vanished),
+      imported.returned > 0 ? fmt::format(", {} returned (+)", grouped(imported.returned)) : "");
 }
 
-std::string DifferenceList::line(const ledger::Difference& d) {
-  const auto openid = mask(d.openid);
-  if (as_json_) {
-    boost::json::object object{{"change", name_of(d.kind)},
-                               {"line", d.source_line},
-                               {"brand_id", d.brand_id},
-                               {"card_id", d.card_id},
-                               {"code", d.code},
-                               {"openid", openid},
-                               {"status", model::to_text(d.status)}};
-    if (d.kind == ledger::Difference::changed) object["what"] = changed_columns(d);
-    return (std::exchange(is_first_, false) ? "" : ",") + boost::json::serialize(object);
-  }
+boost::json::object difference_json(const ledger::Difference& d) {
+  boost::json::object object{{"change", name_of(d.kind)},
+                             {"line", d.source_line},
+                             {"brand_id", d.brand_id},
+                             {"card_id", d.card_id},
+                             {"code", d.code},
+                             {"openid", mask(d.openid)},
+                             {"status", model::to_text(d.status)}};
+  if (d.kind == ledger::Difference::changed) object["what"] = changed_columns(d);
+  return object;
+}
+
+std::string difference_text(const ledger::Difference& d) {
   const auto card =
-      fmt::format("code {} card_id {} brand_id {} openid {}", d.code, d.card_id, d.brand_id, openid);
+      fmt::format("code {} card_id {} brand_id {} openid {}", d.code, d.card_id, d.brand_id, mask(d.openid));
   switch (d.kind) {
     case ledger::Difference::added: return fmt::format("+ line {} {}\n", d.source_line, card);
     case ledger::Difference::changed:
@@ -235,7 +234,5 @@ std::string DifferenceList::line(const ledger::Difference& d) {
   }
   return {};
 }
-
-std::string DifferenceList::end() const { return as_json_ ? "]" : ""; }
 
 }  // namespace cardvoid::cli

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 
 #include "finish_hook.hpp"
@@ -108,13 +109,11 @@ int Reporter::finish(int exit_code) {
 std::string Reporter::summary(int exit_code) const {
   if (ending_) return report::summary_json(*ending_);
   const auto& error = console_.last_error();
-  return boost::json::serialize(boost::json::object{
-             {"job", job_.name},
-             {"command", console_.options().command},
-             {"run_id", nullptr},
-             {"stopped", error.empty() ? boost::json::value() : boost::json::value(error)},
-             {"exit_code", exit_code}}) +
-         "\n";
+  return to_json_line({{"job", job_.name},
+                       {"command", console_.options().command},
+                       {"run_id", nullptr},
+                       {"stopped", error.empty() ? boost::json::value() : boost::json::value(error)},
+                       {"exit_code", exit_code}});
 }
 
 }  // namespace cardvoid::cli

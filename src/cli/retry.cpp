@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/code_list.hpp>
@@ -86,13 +87,12 @@ std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
 }
 
 std::string as_json(const ledger::PutBack& result, const model::Job& job) {
-  return boost::json::serialize(boost::json::object{{"job", job.name},
-                                                    {"retried", result.retried},
-                                                    {"protected", result.is_protected},
-                                                    {"in_doubt", result.in_doubt},
-                                                    {"not_eligible", result.not_eligible},
-                                                    {"not_found", result.not_found}}) +
-         "\n";
+  return to_json_line({{"job", job.name},
+                       {"retried", result.retried},
+                       {"protected", result.is_protected},
+                       {"in_doubt", result.in_doubt},
+                       {"not_eligible", result.not_eligible},
+                       {"not_found", result.not_found}});
 }
 
 }  // namespace

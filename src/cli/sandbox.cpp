@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/sandbox/sandbox.hpp>
 #include <csignal>
 
@@ -13,16 +14,15 @@ namespace cardvoid::cli {
 namespace {
 
 std::string counters_text(const sandbox::Counters& c) {
-  return boost::json::serialize(boost::json::object{{"invalidate_requests", c.invalidate_requests},
-                                                    {"read_back_requests", c.read_back_requests},
-                                                    {"throttled", c.throttled},
-                                                    {"bad_signatures", c.bad_signatures},
-                                                    {"replayed_nonces", c.replayed_nonces},
-                                                    {"malformed", c.malformed},
-                                                    {"faults", c.faults},
-                                                    {"after_invalid", c.after_invalid},
-                                                    {"most_in_any_second", c.most_in_any_second}}) +
-         "\n";
+  return to_json_line({{"invalidate_requests", c.invalidate_requests},
+                       {"read_back_requests", c.read_back_requests},
+                       {"throttled", c.throttled},
+                       {"bad_signatures", c.bad_signatures},
+                       {"replayed_nonces", c.replayed_nonces},
+                       {"malformed", c.malformed},
+                       {"faults", c.faults},
+                       {"after_invalid", c.after_invalid},
+                       {"most_in_any_second", c.most_in_any_second}});
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <ctime>
@@ -120,7 +121,7 @@ std::string json_line(const View& view, const model::Job& job) {
   answer["now"] = view.pulse ? value(as_json(*view.pulse)) : value();
   answer["errors"] = std::move(errors);
   answer["runs"] = std::move(runs);
-  return boost::json::serialize(answer) + "\n";
+  return to_json_line(answer);
 }
 
 // ---- for people ----

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/run/steering.hpp>
 
 #include "commands.hpp"
@@ -26,8 +27,7 @@ int steer(Console& console) {
                                    {"message", answer->message},
                                    {"in_flight", answer->in_flight},
                                    {"requests_per_second", answer->requests_per_second}};
-  const bool is_written =
-      console.answer(options.json ? boost::json::serialize(object) + "\n" : answer->message + "\n");
+  const bool is_written = console.answer(options.json ? to_json_line(object) : answer->message + "\n");
   return is_written ? 0 : static_cast<int>(Errc::io);
 }
 

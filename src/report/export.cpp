@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/csv.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/report/export.hpp>
 #include <charconv>
 #include <set>
@@ -55,7 +56,7 @@ std::string json_line(const ledger::ResultRow& row) {
     std::from_chars(row[i]->data(), row[i]->data() + row[i]->size(), number);
     value = number;
   }
-  return boost::json::serialize(object) + "\n";
+  return to_json_line(object);
 }
 
 }  // namespace cardvoid::report

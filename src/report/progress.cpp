@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <utility>
@@ -90,7 +91,7 @@ std::string summary_json(const Ending& ending) {
     for (const auto row : ending.trip->rows) culprits.push_back(row);
   object["culprits"] = std::move(culprits);
   object["exit_code"] = ending.exit_code;
-  return boost::json::serialize(object) + "\n";
+  return to_json_line(object);
 }
 
 Progress::Progress(ProgressMode mode, std::FILE* stream, std::int64_t to_send)
@@ -163,7 +164,7 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
           {"canary", snapshot.canary},
           {"canary_passed", snapshot.canary_passed},
           {"reasons_to_wait", boost::json::parse(ledger::as_json(snapshot.reasons_to_wait))}};
-      unsaid_ = boost::json::serialize(object) + "\n";
+      unsaid_ = to_json_line(object);
       if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));
       return;
     }

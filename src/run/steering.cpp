@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/run/steering.hpp>
 #include <cerrno>
@@ -21,24 +22,6 @@ namespace {
 constexpr Steering::Command k_commands[] = {Steering::pause, Steering::resume, Steering::stop,
                                             Steering::rate};
 constexpr std::size_t k_longest_answer_bytes = 4096;
-
-std::optional<boost::json::object> object_in(std::string_view text) {
-  boost::system::error_code error;
-  auto parsed = boost::json::parse(text, error);
-  if (error || !parsed.is_object()) return std::nullopt;
-  return std::move(parsed.as_object());
-}
-
-std::optional<double> number_in(const boost::json::object& object, const char* name) {
-  const auto* value = object.if_contains(name);
-  if (!value || !value->is_number()) return std::nullopt;
-  return value->to_number<double>();
-}
-
-std::string text_in(const boost::json::object& object, const char* name) {
-  const auto* value = object.if_contains(name);
-  return value && value->is_string() ? std::string{value->as_string()} : std::string{};
-}
 
 // Nobody listens there. Why, as far as the lock tells.
 Error nobody_listens(const std::filesystem::path& database) {
@@ -91,19 +74,19 @@ std::string_view to_text(Steering::Command command) {
 std::string as_json(const Steering& steering) {
   boost::json::object object{{"command", to_text(steering.command)}};
   if (steering.command == Steering::rate) object["requests_per_second"] = steering.requests_per_second;
-  return boost::json::serialize(object);
+  return to_json(object);
 }
 
 std::string as_json(const SteeringAnswer& answer) {
-  return boost::json::serialize(boost::json::object{{"code", answer.code},
-                                                    {"state", answer.state},
-                                                    {"message", answer.message},
-                                                    {"in_flight", answer.in_flight},
-                                                    {"requests_per_second", answer.requests_per_second}});
+  return to_json(boost::json::object{{"code", answer.code},
+                                     {"state", answer.state},
+                                     {"message", answer.message},
+                                     {"in_flight", answer.in_flight},
+                                     {"requests_per_second", answer.requests_per_second}});
 }
 
 std::optional<Steering> steering_from_json(std::string_view text) {
-  const auto object = object_in(text);
+  const auto object = object_from_json(text);
   if (!object) return std::nullopt;
   const auto word = text_in(*object, "command");
   for (const auto command : k_commands) {
@@ -120,13 +103,13 @@ std::optional<Steering> steering_from_json(std::string_view text) {
 }
 
 std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text) {
-  const auto object = object_in(text);
+  const auto object = object_from_json(text);
   const auto code = object ? number_in(*object, "code") : std::nullopt;
   if (!code) return std::nullopt;
   SteeringAnswer answer;
   answer.code = static_cast<int>(*code);
-  answer.message = text_in(*object, "message");
-  answer.state = text_in(*object, "state");
+  answer.message = text_in(*object, "message").value_or("");
+  answer.state = text_in(*object, "state").value_or("");
   answer.in_flight = static_cast<int>(number_in(*object, "in_flight").value_or(0));
   answer.requests_per_second = number_in(*object, "requests_per_second").value_or(0);
   return answer;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
 
 #include "parties.hpp"
 
@@ -78,7 +79,7 @@ std::string error_body(const Refusal& refusal) {
     }
     body["detail"] = std::move(detail);
   }
-  return json::serialize(body);
+  return to_json(body);
 }
 
 std::string card_body(const World::Card& card) {
@@ -115,7 +116,7 @@ std::string card_body(const World::Card& card) {
     extension["points"] = draw % 10'000;
     body["x_extension"] = std::move(extension);
   }
-  return json::serialize(body);
+  return to_json(body);
 }
 
 std::string_view gateway_page() {

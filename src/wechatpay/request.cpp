@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/wechatpay/request.hpp>
 
 namespace cardvoid::wechatpay {
@@ -16,7 +16,7 @@ std::string invalidation_body(model::Api api, const model::Card& card) {
   if (api == model::Api::brand) body["card_id"] = card.card_id;
   body["openid"] = card.openid;
   if (!card.reason.empty()) body["invalid_reason"] = card.reason;  // never null or "" (platform.md 1.1)
-  return boost::json::serialize(body);
+  return to_json(body);
 }
 
 }  // namespace

@@ -87,6 +87,8 @@ TEST_SUITE("cli") {
     CHECK(templates[0].at("rows").as_int64() == 3);
     CHECK(templates[0].at("to_send").as_int64() == 3);
     CHECK(parse_rfc3339(std::string_view{answer.at("would_end_at").as_string()}).has_value());
+    const auto fast = stage.run("plan", {"--json", "--set", "limits.requests_per_second=20"});
+    CHECK(fast.out.find("\"requests_per_second\":20,") != std::string::npos);  // not 2E1
     CHECK(boost::json::parse(stage.run("plan", {"--json"}).out).as_object().if_contains("differences") ==
           nullptr);
   }

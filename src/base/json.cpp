@@ -1,0 +1,125 @@
+#include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace cardvoid {
+
+namespace {
+
+using boost::json::kind;
+
+// The shortest digits that read back as the same number. Without an exponent as far as people read such
+// numbers, which is further than any rate or count here.
+std::string plain_number(double number) {
+  if (!std::isfinite(number)) return "null";
+  const double size = std::abs(number);
+  const auto format =
+      size != 0 && (size < 1e-7 || size >= 1e21) ? std::chars_format::scientific : std::chars_format::fixed;
+  char digits[64];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, format).ptr;
+  return {digits, end};
+}
+
+void append(std::string& text, const boost::json::value& value) {
+  switch (value.kind()) {
+    case kind::double_: text += plain_number(value.get_double()); return;
+    case kind::array: {
+      char before = '[';
+      for (const auto& element : value.get_array()) {
+        text += std::exchange(before, ',');
+        append(text, element);
+      }
+      text += before == '[' ? "[]" : "]";
+      return;
+    }
+    case kind::object: {
+      char before = '{';
+      for (const auto& member : value.get_object()) {
+        text += std::exchange(before, ',');
+        text += boost::json::serialize(member.key());
+        text += ':';
+        append(text, member.value());
+      }
+      text += before == '{' ? "{}" : "}";
+      return;
+    }
+    case kind::null:
+    case kind::bool_:
+    case kind::int64:
+    case kind::uint64:
+    case kind::string: text += boost::json::serialize(value); return;
+  }
+}
+
+}  // namespace
+
+std::string to_json(const boost::json::value& value) {
+  std::string text;
+  append(text, value);
+  return text;
+}
+
+std::string to_json_line(const boost::json::object& object) { return to_json(object) + "\n"; }
+
+void JsonStream::separate() {
+  if (members_.back()++ > 0) write_(",");
+}
+
+void JsonStream::begin_object() {
+  if (!members_.empty()) separate();
+  members_.push_back(0);
+  write_("{");
+}
+
+void JsonStream::member(std::string_view name, const boost::json::value& value) {
+  separate();
+  write_(boost::json::serialize(boost::json::string_view{name.data(), name.size()}) + ":" + to_json(value));
+}
+
+void JsonStream::members(const boost::json::object& object) {
+  for (const auto& each : object) member(each.key(), each.value());
+}
+
+void JsonStream::begin_array(std::string_view name) {
+  separate();
+  write_(boost::json::serialize(boost::json::string_view{name.data(), name.size()}) + ":[");
+  members_.push_back(0);
+}
+
+void JsonStream::element(const boost::json::value& value) {
+  separate();
+  write_(to_json(value));
+}
+
+void JsonStream::end_array() {
+  members_.pop_back();
+  write_("]");
+}
+
+void JsonStream::end_object() {
+  members_.pop_back();
+  write_(members_.empty() ? "}\n" : "}");
+}
+
+std::optional<boost::json::object> object_from_json(std::string_view text) {
+  boost::system::error_code error;
+  auto parsed = boost::json::parse(boost::json::string_view{text.data(), text.size()}, error);
+  if (error || !parsed.is_object()) return std::nullopt;
+  return std::move(parsed.get_object());
+}
+
+std::optional<std::string> text_in(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(boost::json::string_view{name.data(), name.size()});
+  if (!value || !value->is_string()) return std::nullopt;
+  return std::string{value->get_string()};
+}
+
+std::optional<double> number_in(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(boost::json::string_view{name.data(), name.size()});
+  if (!value || !value->is_number()) return std::nullopt;
+  return value->to_number<double>();
+}
+
+}  // namespace cardvoid
