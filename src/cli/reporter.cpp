@@ -40,36 +40,39 @@ void Reporter::load(ledger::Ledger& ledger) {
                  fmt::format("{}: {}", job_.results.metrics_file.string(), loaded.error().what));
 }
 
-void Reporter::begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress) {
-  auto& manager = ServiceManager::get();
+void Reporter::begin(ledger::Ledger& ledger, const report::Progress& display) {
+  display_ = &display;
   if (!job_.results.metrics_file.empty()) {
     carry_over();
     load(ledger);
   }
-  manager.ready();  // from here on the watchdog counts
-  events.progress = [this, &manager, &progress, others = std::move(events.progress)](
-                        const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
-    if (others) others(snapshot, counts);
-    manager.alive();
-    const auto now = std::chrono::steady_clock::now();
-    if (manager.is_there() && now >= next_status_) {
-      next_status_ = now + k_status_interval;
-      manager.status(progress.line(snapshot, counts, now));
-    }
-    if (metrics_) metrics_->note(snapshot);
-    if (metrics_ && now >= next_metrics_) {
-      next_metrics_ = now + k_metrics_interval;
-      write_metrics(metrics_->while_running(snapshot, now));
-    }
-  };
-  events.interrupted = [&manager, others = std::move(events.interrupted)](int in_flight) {
-    manager.stopping();
-    if (others) others(in_flight);
-  };
-  if (!metrics_) return;
-  events.recorded = [this](const ledger::Attempt& attempt) { metrics_->count(attempt); };
-  events.moved = [this](model::RowState before, model::RowState after) { metrics_->move(before, after); };
+  ServiceManager::get().ready();  // from here on the watchdog counts
 }
+
+void Reporter::progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
+  auto& manager = ServiceManager::get();
+  manager.alive();
+  const auto now = std::chrono::steady_clock::now();
+  if (manager.is_there() && now >= next_status_) {
+    next_status_ = now + k_status_interval;
+    manager.status(display_->line(snapshot, counts, now));
+  }
+  if (!metrics_) return;
+  metrics_->note(snapshot);
+  if (now < next_metrics_) return;
+  next_metrics_ = now + k_metrics_interval;
+  write_metrics(metrics_->while_running(snapshot, now));
+}
+
+void Reporter::recorded(const ledger::Attempt& attempt) {
+  if (metrics_) metrics_->count(attempt);
+}
+
+void Reporter::moved(model::RowState before, model::RowState after) {
+  if (metrics_) metrics_->move(before, after);
+}
+
+void Reporter::interrupted(int /*in_flight*/) { ServiceManager::get().stopping(); }
 
 void Reporter::keep(const report::Ending& ending, ledger::Ledger& ledger) {
   ending_ = ending;

@@ -5,7 +5,7 @@
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/report/metrics.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/observer.hpp>
 #include <optional>
 #include <string>
 
@@ -14,7 +14,7 @@
 namespace cardvoid::cli {
 
 // One run or reconcile, from the job file's having been read to its end. Console and job must outlive it.
-class Reporter {
+class Reporter final : public run::Observer {
  public:
   Reporter(Console& console, const model::Job& job) : console_{console}, job_{job} {}
 
@@ -22,12 +22,18 @@ class Reporter {
   Result<void> check() const;
   // The run is not ours: another process holds the job and does the telling. Returns `exit_code`.
   int stand_aside(int exit_code);
-  // Sending is about to begin with what the ledger holds. `progress` must live as long as `events` are used.
-  void begin(ledger::Ledger& ledger, run::Events& events, report::Progress& progress);
+  // Sending is about to begin with what the ledger holds; from here on it observes the run. `display` gives
+  // the words for the service manager and must live until finish().
+  void begin(ledger::Ledger& ledger, const report::Progress& display);
   // How it ended, and what the ledger holds now.
   void keep(const report::Ending& ending, ledger::Ledger& ledger);
   // The last word, and the exit code once more. Nobody is told of a mistake in the command line.
   int finish(int exit_code);
+
+  void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override;
+  void recorded(const ledger::Attempt& attempt) override;
+  void moved(model::RowState before, model::RowState after) override;
+  void interrupted(int in_flight) override;
 
  private:
   void carry_over();
@@ -37,6 +43,7 @@ class Reporter {
 
   Console& console_;
   const model::Job& job_;
+  const report::Progress* display_ = nullptr;
   bool stands_aside_ = false, has_warned_ = false;
   std::optional<report::Metrics> metrics_;
   std::optional<report::Ending> ending_;

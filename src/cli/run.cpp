@@ -149,6 +149,34 @@ boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::
           {"request_id", text_or_null(escape_for_terminal(o.request_id))}};
 }
 
+// What standard error shows of a run: the progress display, notices, and with --log-level debug every
+// request.
+class Log final : public run::Observer {
+ public:
+  Log(Console& console, report::Progress& display) : console_{console}, display_{display} {}
+
+  void notice(const dispatch::Notice& notice) override {
+    console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
+  }
+  void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
+    display_.update(snapshot, counts, std::chrono::steady_clock::now());
+  }
+  void attempted(const ledger::Attempt& attempt, const model::Card& card) override {
+    if (console_.options().log_level == LogLevel::debug)
+      console_.log(LogLevel::debug, attempt_line(attempt, card), attempt_fields(attempt, card));
+  }
+  void interrupted(int in_flight) override {
+    console_.log(LogLevel::warning,
+                 fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
+                             "second signal leaves at once and leaves them in doubt",
+                             in_flight));
+  }
+
+ private:
+  Console& console_;
+  report::Progress& display_;
+};
+
 // Nobody follows where no stream is a terminal, under cron or a service manager: then progress is silent
 // unless it was asked for.
 report::ProgressMode progress_mode(const Options& options) {
@@ -232,28 +260,12 @@ int carry_out(Console& console, const model::Job* job, Reporter& reporter) {
 
   report::Progress progress{progress_mode(options), stderr, to_send};
   console.attach(&progress);
-  run::Events events;
-  events.notice = [&](const dispatch::Notice& notice) {
-    console.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
-  };
-  events.progress = [&](const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) {
-    progress.update(snapshot, counts, std::chrono::steady_clock::now());
-  };
-  if (options.log_level == LogLevel::debug)
-    events.attempt = [&](const ledger::Attempt& attempt, const model::Card& card) {
-      console.log(LogLevel::debug, attempt_line(attempt, card), attempt_fields(attempt, card));
-    };
-  events.interrupted = [&](int in_flight) {
-    console.log(LogLevel::warning,
-                fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
-                            "second signal leaves at once and leaves them in doubt",
-                            in_flight));
-  };
-  events.is_stop_wanted = Interrupt::has_come;
+  Log log{console, progress};
+  reporter.begin(*ledger, progress);
+  run::Observers observers{{&log, &reporter}};
+  order.is_stop_wanted = Interrupt::has_come;
 
-  reporter.begin(*ledger, events, progress);
-
-  auto report = run::execute(*job, keys, *ledger, order, events);
+  auto report = run::execute(*job, keys, *ledger, order, observers);
   progress.finish();
   console.attach(nullptr);
   if (!report) return console.fail(report.error());

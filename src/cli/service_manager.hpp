@@ -23,7 +23,6 @@ class ServiceManager {
   void alive();
   void status(std::string_view text);
   void stopping();
-  bool was_ready() const { return ready_; }
 
  private:
   ServiceManager();

@@ -27,13 +27,14 @@ void AsioLoop::run(Runner& runner) {
       io_, [&runner](const Steering& order, const std::string& by, std::function<void()> saved) {
         return runner.steer(order, by, std::move(saved));
       }};
-  if (const auto open = steering.open(database_); !open && events_.notice)
-    events_.notice({dispatch::Notice::warning,
-                    "this run cannot be steered by pause, resume, stop and rate, only stopped by a signal: " +
-                        open.error().what});
+  if (const auto open = steering.open(database_); !open)
+    observer_.notice(
+        {dispatch::Notice::warning,
+         "this run cannot be steered by pause, resume, stop and rate, only stopped by a signal: " +
+             open.error().what});
   catch_signals();
   wait_for_signal(runner, steering);
-  if (events_.is_stop_wanted && events_.is_stop_wanted()) runner.stop({Errc::stopped, "interrupted"});
+  if (is_stop_wanted_ && is_stop_wanted_()) runner.stop({Errc::stopped, "interrupted"});
   schedule_tick(runner);
   while (!runner.is_finished() && io_.run_one() > 0) {
   }
@@ -67,7 +68,7 @@ void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
       std::_Exit(static_cast<int>(Errc::stopped));
     }
     runner.stop({Errc::stopped, fmt::format("SIG{} received", ::sigabbrev_np(signal))});
-    if (events_.interrupted) events_.interrupted(runner.snapshot().in_flight);
+    observer_.interrupted(runner.snapshot().in_flight);
     wait_for_signal(runner, steering);
   });
 }

@@ -4,7 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/ports.hpp>
 #include <csignal>
 #include <filesystem>
@@ -21,8 +21,9 @@ namespace cardvoid::run {
 class AsioLoop : public Loop {
  public:
   // The run can be steered beside this database, whose lock the caller holds.
-  AsioLoop(const Events& events, std::filesystem::path database)
-      : events_{events}, database_{std::move(database)} {}
+  // `is_stop_wanted` is asked once, when the run's own signal handlers are there.
+  AsioLoop(Observer& observer, std::filesystem::path database, std::function<bool()> is_stop_wanted)
+      : observer_{observer}, database_{std::move(database)}, is_stop_wanted_{std::move(is_stop_wanted)} {}
 
   Now now() override { return read_clocks(); }
   void call_at(Instant when, std::function<void()> what) override;
@@ -36,8 +37,9 @@ class AsioLoop : public Loop {
   void wait_for_signal(Runner& runner, SteeringServer& steering);
   void schedule_tick(Runner& runner);
 
-  const Events& events_;
+  Observer& observer_;
   const std::filesystem::path database_;
+  const std::function<bool()> is_stop_wanted_;
   std::vector<int> caught_;
   bool was_interrupted_ = false;
   boost::asio::io_context io_{1};

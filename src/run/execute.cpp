@@ -6,6 +6,7 @@
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/limits.hpp>
+#include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
 #include <cardvoid/run/time_left.hpp>
@@ -70,8 +71,8 @@ std::string_view words_for_ending(const Report& report) {
 
 }  // namespace
 
-Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,
-                       const Events& events, const Ports& ports) {
+Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order, Observer& observer,
+                       const Ports& ports) {
   const auto begun = ports.loop.now();
   std::vector<ledger::Cursor> cursors;
   if (job.limits.per == model::QuotaPer::brand) {
@@ -94,7 +95,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (!passed) return failed(passed.error());
   Runner runner{job,
                 order,
-                events,
+                observer,
                 ports,
                 std::move(cursors),
                 *run,
@@ -130,19 +131,17 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
 }
 
 Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
-                       const Order& order, const Events& events) {
-  AsioLoop loop{events, job.results.database};
+                       const Order& order, Observer& observer) {
+  AsioLoop loop{observer, job.results.database, order.is_stop_wanted};
   const auto platform = HttpsTransport::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};
   std::mt19937 random{std::random_device{}()};
-  const auto warn = [&](const std::string& why) {
-    if (events.notice) events.notice({dispatch::Notice::warning, why});
-  };
+  const auto warn = [&](const std::string& why) { observer.notice({dispatch::Notice::warning, why}); };
   const Ports ports{
       loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); },
       [&](const Ports::Brands& brands) { return shared_paces(job, brands, loop.now().steady, warn); }};
-  auto report = execute(job, ledger, order, events, ports);
+  auto report = execute(job, ledger, order, observer, ports);
   if (report) report->commits = journal.commits();
   return report;
 }

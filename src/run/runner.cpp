@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <chrono>
 #include <memory>
@@ -47,9 +48,9 @@ std::vector<std::unique_ptr<dispatch::Pace>> paces_for(const std::vector<ledger:
 
 }  // namespace
 
-Runner::Runner(const model::Job& job, const Order& order, const Events& events, const Ports& ports,
+Runner::Runner(const model::Job& job, const Order& order, Observer& observer, const Ports& ports,
                std::vector<ledger::Cursor> cursors, ledger::RunId run, int canary_passed)
-    : events_{events},
+    : observer_{observer},
       ports_{ports},
       run_{run},
       limit_{job.limits.requests_per_second},
@@ -83,8 +84,7 @@ void Runner::pump() {
     more = std::visit([this](const auto& what) { return carry_out(what); }, action);
   }
   pumping_ = false;
-  for (const auto& notice : dispatcher_.take_notices())
-    if (events_.notice) events_.notice(notice);
+  for (const auto& notice : dispatcher_.take_notices()) observer_.notice(notice);
 }
 
 bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
@@ -140,7 +140,7 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
 
 void Runner::move(Flight& flight, model::RowState to) {
   const auto before = std::exchange(flight.standing, to);
-  if (events_.moved) events_.moved(before, to);
+  observer_.moved(before, to);
 }
 
 void Runner::check_prepared(RowId row) {
@@ -199,20 +199,18 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
   if (ruling.finished && ruling.status == model::Status::unresolved) ++counts_.unresolved;
   counts_.canary = dispatcher_.trip() ? 0 : dispatcher_.canary_passed();
-  if (events_.attempt) events_.attempt(attempt, flight.row.card);
+  observer_.attempted(attempt, flight.row.card);
   // Before the row that caused it: a crash in between shall not forget that the next run needs a canary.
   if (dispatcher_.trip() && !std::exchange(tripped_, true))
     ports_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {
       return ledger.save_trip(run, trip);
     });
-  std::function<void()> committed;
-  if (events_.recorded) committed = [this, attempt] { events_.recorded(attempt); };
   ports_.store.submit(
       [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
         return ledger.save_counts(run, counts);
       },
-      std::move(committed));
+      [this, attempt] { observer_.recorded(attempt); });
   if (ruling.finished) flights_.erase(row);
   pump();
 }
@@ -251,7 +249,7 @@ bool Runner::carry_out(const dispatch::action::Finished& finished) {
   finished_ = true;
   ending_ = finished.stopped;
   ports_.transport.close();
-  if (events_.progress) events_.progress(snapshot(), counts_);
+  observer_.progress(snapshot(), counts_);
   return false;
 }
 
@@ -287,7 +285,7 @@ void Runner::tick() {
     if (dispatcher_.stopped()) pump();
     if (finished_) return;
   }
-  if (events_.progress) events_.progress(snapshot(), counts_);
+  observer_.progress(snapshot(), counts_);
   if (now.steady < next_pulse_) return;
   save_pulse(now);
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <utility>
 
@@ -76,10 +77,9 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, st
   const auto told = answer(0, message);
   pump();
   save_pulse(now, std::move(saved));
-  if (events_.notice)
-    events_.notice({dispatch::Notice::warning,
+  observer_.notice({dispatch::Notice::warning,
                     fmt::format("cardvoid {} by {}: {}", to_text(steering.command), by, message)});
-  if (events_.progress && !finished_) events_.progress(snapshot(), counts_);
+  if (!finished_) observer_.progress(snapshot(), counts_);
   return told;
 }
 

@@ -337,11 +337,8 @@ int Job::work(Command command) {
     ++tally_.limited;
   }
   draw_window();
-  run::Events events;
-  events.notice = [&](const dispatch::Notice& notice) { world_.tell("! {}", notice.text); };
-  events.recorded = [this](const ledger::Attempt&) { ++told_; };
   const run::Ports ports{world_, network, store, [this] { return world_.chance.draw(); }};
-  const auto report = run::execute(job_, *ledger, order, events, ports);
+  const auto report = run::execute(job_, *ledger, order, *this, ports);
   observer_.reset();
   if (!report) return judge(report.error());
   if (disk_.crashed()) throw Crash{};

@@ -5,6 +5,7 @@
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/execute.hpp>
+#include <cardvoid/run/observer.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstdint>
 #include <map>
@@ -38,7 +39,7 @@ struct Tally {
 // No folder can be made there and no file: only the simulated disk knows the name.
 inline constexpr auto k_database = "/dev/null/results.db";
 
-class Job : public Watch {
+class Job : public Watch, private run::Observer {
  public:
   // Everything is drawn from the seed. The disk is emptied first. `traces`: every step is printed.
   Job(Disk& disk, std::uint64_t seed, bool traces);
@@ -69,6 +70,8 @@ class Job : public Watch {
                              "'in_flight' AND kind = 'invalidate' AND outcome IS NULL"};
   };
 
+  void notice(const dispatch::Notice& notice) override { world_.tell("! {}", notice.text); }
+  void recorded(const ledger::Attempt&) override { ++told_; }
   void draw_safety();
   void draw_cards();
   void draw_habits();

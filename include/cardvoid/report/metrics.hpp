@@ -8,7 +8,7 @@
 #include <array>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
-#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/row.hpp>

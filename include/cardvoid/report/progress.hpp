@@ -2,7 +2,7 @@
 // What a run shows while it goes on, and the summary at its end. Writes to standard error only: standard
 // output is for the command's answer. Thread-safe: the journal's thread has something to say, too.
 
-#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/report/standing.hpp>
 #include <cstdio>

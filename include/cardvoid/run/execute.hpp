@@ -2,7 +2,7 @@
 // A whole run: what the ledger holds is sent, and the run itself is put on record.
 
 #include <cardvoid/base/error.hpp>
-#include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -13,24 +13,7 @@
 namespace cardvoid::run {
 
 struct Ports;
-
-// What a run tells while it goes on. Called on the thread of execute().
-struct Events {
-  std::function<void(const dispatch::Notice&)> notice;
-  // Every quarter of a second, and once at the end.
-  std::function<void(const dispatch::Snapshot&, const ledger::RunCounts&)> progress;
-  // Every request that ended, for the log.
-  std::function<void(const ledger::Attempt&, const model::Card&)> attempt;
-  // Every request that ended, once it is on record: what is told of it then never has to be taken back.
-  // Those of a run's last commit may be missing.
-  std::function<void(const ledger::Attempt&)> recorded;
-  // The results show another status, or held mark, for a row from the next commit on.
-  std::function<void(model::RowState before, model::RowState after)> moved;
-  // The first SIGINT or SIGTERM: what is in flight is being settled.
-  std::function<void(int in_flight)> interrupted;
-  // Asked once, when sending is about to begin: did a signal come before the run heeded them?
-  std::function<bool()> is_stop_wanted;
-};
+class Observer;
 
 struct Order {
   std::string command = "run";  // "run" or "reconcile": what the runs view shows
@@ -40,6 +23,8 @@ struct Order {
   std::string version;
   std::string fingerprint;
   bool confirmed = false;  // by --confirm
+  // Asked once, when sending is about to begin: did a signal come before the run's own handlers were there?
+  std::function<bool()> is_stop_wanted = {};
 };
 
 struct Credentials {
@@ -63,11 +48,11 @@ struct Report {
 // it softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
 // results cannot be written.
 Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
-                       const Order& order, const Events& events);
+                       const Order& order, Observer& observer);
 
 // The same through other ports (ports.hpp).
-Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order,
-                       const Events& events, const Ports& ports);
+Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order, Observer& observer,
+                       const Ports& ports);
 
 // The exit code that the results stand for, when nothing else ended the run (contract.md, "Exit codes").
 int exit_code_for(const ledger::Totals& totals);

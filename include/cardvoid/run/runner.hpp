@@ -29,7 +29,7 @@ class Runner {
  public:
   // `cursors`: one for each lane of the dispatcher; `run`: its number in the ledger; `canary_passed`: rows of
   // this plan that passed the canary in earlier runs.
-  Runner(const model::Job& job, const Order& order, const Events& events, const Ports& ports,
+  Runner(const model::Job& job, const Order& order, Observer& observer, const Ports& ports,
          std::vector<ledger::Cursor> cursors, ledger::RunId run, int canary_passed);
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -80,7 +80,7 @@ class Runner {
   void save_pulse(Now now, std::function<void()> saved = {});
   SteeringAnswer answer(int code, std::string message) const;
 
-  const Events& events_;
+  Observer& observer_;
   const Ports ports_;
   const ledger::RunId run_;
   const double limit_;  // requests/s: the job's
