@@ -9,7 +9,8 @@
 #include <exception>
 #include <string_view>
 
-#include "commands.hpp"
+#include "console.hpp"
+#include "parse.hpp"
 #include "service_manager.hpp"
 
 namespace cardvoid::cli {
@@ -34,24 +35,7 @@ void harden_process() {
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error to report, not a reason to die
 }
 
-int dispatch_command(Console& console) {
-  const auto& name = console.options().command;
-  if (name == "check") return check(console);
-  if (name == "plan") return plan(console);
-  if (name == "run") return console.options().dry_run ? plan(console) : run_job(console);
-  if (name == "reconcile") return run_job(console);
-  if (name == "retry") return retry(console);
-  if (name == "pause" || name == "resume" || name == "stop" || name == "rate") return steer(console);
-  if (name == "status") return status(console);
-  if (name == "export") return export_results(console);
-  if (name == "sandbox") return sandbox(console);
-  return static_cast<int>(Errc::internal);
-}
-
-}  // namespace
-
-namespace {
-// For the words about a command line that cannot be read.
+// For the message about a command line that cannot be read.
 bool wants_json_log(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word{argv[i]};
@@ -65,15 +49,15 @@ bool wants_json_log(int argc, const char* const* argv) {
 int run(int argc, const char* const* argv) {
   harden_process();
   ServiceManager::get();
-  Options unread;
+  Globals unread;
   unread.log_json = wants_json_log(argc, argv);
   Console before_parsing{unread};
   try {
-    const auto parsed = parse(argc, argv);
-    if (!parsed) return before_parsing.fail(parsed.error());
-    Console console{parsed->options};
-    if (parsed->text) return console.answer(*parsed->text) ? 0 : static_cast<int>(Errc::io);
-    const int exit_code = dispatch_command(console);
+    Globals globals;
+    const auto call = parse(argc, argv, globals);
+    if (!call) return before_parsing.fail(call.error());
+    Console console{globals};
+    const int exit_code = call->run(console);
     if (exit_code != 0) console.say_held_back();
     return exit_code;
   } catch (const std::exception& bug) {

@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "console.hpp"
 #include "finish_hook.hpp"
 #include "results.hpp"
 #include "space.hpp"
@@ -295,15 +296,19 @@ std::string json_line(const Findings& findings, int exit_code) {
   return to_json_line({{"checks", std::move(checks)}, {"exit_code", exit_code}});
 }
 
-}  // namespace
+struct Options {
+  std::filesystem::path job_file;
+};
 
-// One line for each thing looked at, whatever the others say; the exit code is the first fault's.
-int check(Console& console) {
-  const auto& options = console.options();
-  const auto job = job::load(options.job_file, options.overrides);
+Words words(Options& options) { return {{job_file(options.job_file)}, {}}; }
+
+// One line for each check, also after one that fails; the exit code is that of the first fault.
+int check(Console& console, const Options& options) {
+  const auto& globals = console.globals();
+  const auto job = load_job(globals, options.job_file);
   if (!job) {
     const int code = console.fail(job.error());
-    if (options.json) (void)console.answer(json_line({fault("job", job.error())}, code));
+    if (globals.json) (void)console.answer(json_line({fault("job", job.error())}, code));
     return code;
   }
   Findings findings{fine("job", job->file.string())};
@@ -314,7 +319,7 @@ int check(Console& console) {
     for (; shown < findings.size(); ++shown) {
       const auto& finding = findings[shown];
       const bool is_news = finding.level == Finding::warning || finding.level == Finding::fault;
-      if (!options.json && (is_news || !options.quiet))
+      if (!globals.json && (is_news || !globals.quiet))
         is_written = console.answer(page_line(finding)) && is_written;
     }
   };
@@ -338,8 +343,24 @@ int check(Console& console) {
   int exit_code = 0;
   for (const auto& finding : findings)
     if (finding.level == Finding::fault && exit_code == 0) exit_code = static_cast<int>(finding.code);
-  if (options.json) is_written = console.answer(json_line(findings, exit_code));
+  if (globals.json) is_written = console.answer(json_line(findings, exit_code));
   return is_written ? exit_code : static_cast<int>(Errc::io);
+}
+
+}  // namespace
+
+Command check_command() {
+  return {.name = "check",
+          .group = "Before a run",
+          .purpose =
+              "Checks job, keys, input, results database, disk, clock and both endpoints; invalidates "
+              "nothing",
+          .about =
+              "Prints a line for each check: ok, WARN, FAIL or skip. Reads one card back to prove keys and "
+              "rights.",
+          .examples = {{"cardvoid check gold.toml"}},
+          .exits = {{0, "no check fails; else the code of the first FAIL"}},
+          .call = call_of(words, check)};
 }
 
 }  // namespace cardvoid::cli

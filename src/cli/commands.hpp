@@ -1,17 +1,30 @@
 #pragma once
-// One function for each command, in a file of its name. Each returns the exit code.
+// The table of commands, in the order that the help lists them. Each is defined in a file of its name.
 
-#include "console.hpp"
+#include <array>
+
+#include "command.hpp"
 
 namespace cardvoid::cli {
 
-int check(Console& console);
-int plan(Console& console);
-int run_job(Console& console);  // run and reconcile
-int retry(Console& console);
-int steer(Console& console);  // pause, resume, stop, rate
-int status(Console& console);
-int export_results(Console& console);
-int sandbox(Console& console);
+Command check_command();
+Command plan_command();
+Command run_command();
+Command reconcile_command();
+Command retry_command();
+Command status_command();
+Command pause_command();  // these four: steer.cpp
+Command resume_command();
+Command rate_command();
+Command stop_command();
+Command export_command();
+Command sandbox_command();
+Command help_command();
+Command version_command();
+
+inline constexpr std::array k_commands{check_command, plan_command,   run_command,    reconcile_command,
+                                       retry_command, status_command, pause_command,  resume_command,
+                                       rate_command,  stop_command,   export_command, sandbox_command,
+                                       help_command,  version_command};
 
 }  // namespace cardvoid::cli

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/report/progress.hpp>
 #include <cstdio>
 #include <utility>
 
@@ -52,11 +53,11 @@ void Console::attach(report::Progress* progress) {
 }
 
 void Console::log(LogLevel level, std::string_view text, const boost::json::object& fields) {
-  if (level > options_.log_level ||
-      (options_.quiet && level >= LogLevel::info && options_.log_level < LogLevel::debug))
+  if (level > globals_.log_level ||
+      (globals_.quiet && level >= LogLevel::info && globals_.log_level < LogLevel::debug))
     return;
   std::string line;
-  if (options_.log_json) {
+  if (globals_.log_json) {
     boost::json::object object{{"time", format_rfc3339(read_clocks().wall)},
                                {"level", name_of(level)},
                                {"message", escape_for_terminal(text)}};
@@ -81,7 +82,7 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
 
 void Console::hold_warnings_back() {
   const std::lock_guard lock{mutex_};
-  holds_back_ = options_.quiet && options_.log_level == LogLevel::info && !::isatty(STDERR_FILENO);
+  holds_back_ = globals_.quiet && globals_.log_level == LogLevel::info && !::isatty(STDERR_FILENO);
 }
 
 void Console::say_held_back() {

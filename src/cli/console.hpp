@@ -3,7 +3,6 @@
 
 #include <boost/json/object.hpp>
 #include <cardvoid/base/error.hpp>
-#include <cardvoid/report/progress.hpp>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -11,7 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "options.hpp"
+#include "globals.hpp"
+
+namespace cardvoid::report {
+class Progress;
+}
 
 namespace cardvoid::cli {
 
@@ -20,7 +23,7 @@ Error internal_error(const std::exception& bug);
 
 class Console {
  public:
-  explicit Console(const Options& options) : options_{options} {}
+  explicit Console(const Globals& globals) : globals_{globals} {}
 
   // Prints the error, a line for each of its lines, and returns its exit code.
   int fail(const Error& error);
@@ -35,11 +38,11 @@ class Console {
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
   // The progress display that log lines must not run into; null takes it away.
   void attach(report::Progress* progress);
-  const Options& options() const { return options_; }
+  const Globals& globals() const { return globals_; }
 
  private:
   void print(const std::string& line);
-  const Options& options_;
+  const Globals& globals_;
   std::mutex mutex_;  // guards what follows, and keeps lines whole
   report::Progress* progress_ = nullptr;
   bool holds_back_ = false;

@@ -7,18 +7,58 @@
 #include <cstring>
 
 #include "commands.hpp"
-#include "own_files.hpp"
+#include "own_output.hpp"
 #include "results.hpp"
 
 namespace cardvoid::cli {
 
-int export_results(Console& console) {
-  const auto& options = console.options();
-  const auto job = job::load(options.job_file, options.overrides);
+namespace {
+
+enum class Format { csv, jsonl };
+
+struct Options {
+  std::filesystem::path job_file, output;
+  Format format = Format::csv;
+  std::optional<model::Status> status;
+  bool excel = false;
+};
+
+Words words(Options& options) {
+  using enum model::Status;
+  return {
+      {job_file(options.job_file)},
+      {choice("--format", "FORMAT", "What to write", options.format,
+              {{"csv", Format::csv}, {"jsonl", Format::jsonl}}),
+       choice<std::optional<model::Status>>("--status", "STATUS", "Only rows of this status", options.status,
+                                            {{"pending", pending},
+                                             {"in_flight", in_flight},
+                                             {"invalidated", invalidated},
+                                             {"rejected", rejected},
+                                             {"unresolved", unresolved}}),
+       {.name = "--output",
+        .letter = 'o',
+        .value = "FILE",
+        .help = "Write to FILE (mode 0600), not to standard output",
+        .kind = ValueKind::file,
+        .set = into(options.output)},
+       {.name = "--excel",
+        .help = "Keep codes as text in a spreadsheet and formulas harmless",
+        .is_on = &options.excel}}};
+}
+
+Result<void> check_words(Options& options, const Globals& globals) {
+  if (globals.json) options.format = Format::jsonl;
+  if (options.excel && options.format == Format::jsonl)
+    return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};
+  return {};
+}
+
+int export_results(Console& console, const Options& options) {
+  const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
   const bool to_file = !options.output.empty() && options.output != "-";
   if (to_file)
-    if (const auto allowed = refuse_own_files("-o", options.output, *job); !allowed)
+    if (const auto allowed = refuse_own_file("-o", options.output, *job); !allowed)
       return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return console.fail(ledger.error());
@@ -27,15 +67,30 @@ int export_results(Console& console) {
 
   auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();
   if (!out) return console.fail(out.error());
-  const bool csv = options.format == ExportFormat::csv;
+  const bool csv = options.format == Format::csv;
   if (csv) out->write(report::csv_header(options.excel));
-  const auto status = options.status.empty() ? std::nullopt : model::status_from_text(options.status);
-  const auto rows = ledger->each_result(status, [&](const ledger::ResultRow& row) {
+  const auto rows = ledger->each_result(options.status, [&](const ledger::ResultRow& row) {
     out->write(csv ? report::csv_line(row, options.excel) : report::json_line(row));
   });
   if (!rows) return console.fail(rows.error());
   if (const auto done = out->finish(); !done) return console.fail(done.error());
   return 0;
+}
+
+}  // namespace
+
+Command export_command() {
+  return {.name = "export",
+          .group = "Results",
+          .purpose = "Writes the results as CSV or JSON Lines",
+          .about =
+              "The column settled_by says how we know that a row is invalidated:\n"
+              "  answer     by a verified answer to our invalidation\n"
+              "  read_back  the card was read back after a lost or doubtful answer, and is INVALID\n"
+              "  already    it was INVALID before our first request\n"
+              "docs/results.md has more, and SQL that finds the attempt that did it.",
+          .examples = {{"cardvoid export gold.toml --status rejected -o rejected.csv"}},
+          .call = call_of(words, export_results, check_words)};
 }
 
 }  // namespace cardvoid::cli

@@ -21,40 +21,46 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
-std::string command(const Options& options, std::string_view name, std::string_view flags = {}) {
-  auto text = fmt::format("cardvoid {} {}", name, quoted(options.job_file.string()));
-  for (const auto& set : options.overrides.set) text += " --set " + quoted(set);
-  if (const auto& file = options.overrides.results_database; !file.empty())
+// The command, with the job and the flags that this run was given.
+std::string command(const Globals& globals, const std::filesystem::path& job_file, std::string_view name,
+                    std::string_view flags) {
+  auto text = fmt::format("cardvoid {} {}", name, quoted(job_file.string()));
+  for (const auto& set : globals.overrides.set) text += " --set " + quoted(set);
+  if (const auto& file = globals.overrides.results_database; !file.empty())
     text += " --results " + quoted(file.string());
   if (!flags.empty()) text += fmt::format(" {}", flags);
   return text;
 }
 
+std::string flags_for(const Consent& consent) {
+  std::string flags = consent.accept_damage ? "--accept-damage" : "";
+  const auto add = [&](const std::string& flag) { flags += (flags.empty() ? "" : " ") + flag; };
+  if (consent.yes) add("--yes");
+  if (!consent.yes && !consent.confirm.empty()) add("--confirm " + consent.confirm);
+  return flags;
+}
+
 }  // namespace
 
-std::string next_steps(const Options& options, const ledger::Totals& totals) {
+std::string next_steps(const Globals& globals, const std::filesystem::path& job_file, const Consent& consent,
+                       const ledger::Totals& totals) {
   std::string text;
-  const auto say = [&](std::string_view what, const std::string& line) {
-    text += fmt::format("\n  {}: {}", what, line);
+  const auto say = [&](std::string_view what, std::string_view name, std::string_view flags = {}) {
+    text += fmt::format("\n  {}: {}", what, command(globals, job_file, name, flags));
   };
-  say("see where the job stands", command(options, "status"));
-  if (totals.rejected > 0)
-    say("list the rejected cards", command(options, "export", "--status rejected -o rejected.csv"));
+  say("see where the job stands", "status");
+  if (totals.rejected > 0) say("list the rejected cards", "export", "--status rejected -o rejected.csv");
   if (totals.unresolved > 0) {
-    say("list the unresolved cards", command(options, "export", "--status unresolved -o unresolved.csv"));
-    say("read them back", command(options, "reconcile"));
+    say("list the unresolved cards", "export", "--status unresolved -o unresolved.csv");
+    say("read them back", "reconcile");
   }
   if (totals.rejected > 0)
-    say("once the cause is gone, to have these cards sent again",
-        command(options, "retry", "--status rejected"));
+    say("once the cause is gone, to have these cards sent again", "retry", "--status rejected");
   if (totals.unresolved > 0)
-    say("once they were looked at, to have these cards sent again",
-        command(options, "retry", "--status unresolved"));
-  std::string consent = options.yes ? "--yes" : options.confirm.empty() ? "" : "--confirm " + options.confirm;
-  if (options.overrides.accept_damage) consent = "--accept-damage" + (consent.empty() ? "" : " " + consent);
-  if (!options.confirm.empty() && totals.rejected + totals.unresolved > 0)
-    say("after a retry, for the new fingerprint", command(options, "plan"));
-  say("go on with what is left, a canary first", command(options, "run", consent));
+    say("once they were looked at, to have these cards sent again", "retry", "--status unresolved");
+  if (!consent.confirm.empty() && totals.rejected + totals.unresolved > 0)
+    say("after a retry, for the new fingerprint", "plan");
+  say("go on with what is left, a canary first", "run", flags_for(consent));
   return text;
 }
 

@@ -4,12 +4,19 @@
 #include <cardvoid/ledger/ledger.hpp>
 #include <string>
 
-#include "options.hpp"
+#include "globals.hpp"
 
 namespace cardvoid::cli {
 
+// Whom a run has to send: what the command line says of it.
+struct Consent {
+  std::string confirm;  // digits of a fingerprint
+  bool yes = false, accept_damage = false;
+};
+
 // Lines to put behind the reason, each begun by a line break: commands that can be pasted into a shell, with
 // the job and the flags that this run was given.
-std::string next_steps(const Options& options, const ledger::Totals& totals);
+std::string next_steps(const Globals& globals, const std::filesystem::path& job_file, const Consent& consent,
+                       const ledger::Totals& totals);
 
 }  // namespace cardvoid::cli

@@ -5,10 +5,12 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/run/limits.hpp>
 
 #include "commands.hpp"
+#include "console.hpp"
 #include "interrupt.hpp"
-#include "own_files.hpp"
+#include "own_output.hpp"
 #include "results.hpp"
 #include "space.hpp"
 #include "take_lock.hpp"
@@ -17,8 +19,6 @@
 namespace cardvoid::cli {
 
 namespace {
-
-constexpr std::size_t k_most_templates = 1000;
 
 // The disk may fill up in the days that a run takes, and then it stops: better to know before.
 void check_space(const std::filesystem::path& database, Plan& plan) {
@@ -29,12 +29,32 @@ void check_space(const std::filesystem::path& database, Plan& plan) {
                   space->prudent_bytes >> 20, space->available_bytes >> 20));
 }
 
-Result<void> write_answer(Console& console, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
-  const auto& options = console.options();
+Words words(PlanOptions& options) {
+  return {{job_file(options.job_file)},
+          {{.name = "--diff",
+            .help = "List what the input adds, changes and no longer has since the last import",
+            .is_on = &options.diff},
+           {.name = "--refused",
+            .value = "FILE",
+            .help = "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause",
+            .kind = ValueKind::file,
+            .set = into(options.refused_file)},
+           accept_damage(options.accept_damage),
+           wait_lock(options.wait_lock)}};
+}
+
+Result<void> check_words(PlanOptions& options, const Globals&) {
+  if (options.refused_file != "-") return {};
+  return Error{Errc::usage, "--refused -: name a file; standard output is for the plan"};
+}
+
+Result<void> write_answer(Console& console, const PlanOptions& options, const Plan& plan,
+                          const model::Job& job, ledger::Ledger& ledger) {
+  const bool as_json = console.globals().json;
   bool is_written = true;
   const auto write = [&](std::string_view text) { is_written = is_written && console.answer(text); };
   Result<void> all;
-  if (options.json) {
+  if (as_json) {
     JsonStream json{write};
     json.begin_object();
     json.members(plan_json(plan, job));
@@ -57,10 +77,6 @@ Result<void> write_answer(Console& console, const Plan& plan, const model::Job& 
 
 }  // namespace
 
-milliseconds time_needed(std::int64_t rows, double per_second) {
-  return milliseconds{static_cast<std::int64_t>(static_cast<double>(rows) / per_second * 1000)};
-}
-
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   Plan plan;
   auto imported = run::import_input(job, ledger, Interrupt::has_come);
@@ -80,23 +96,20 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   plan.fingerprint = std::move(*fingerprint);
   if (const auto noted = ledger.remember_plan(plan.fingerprint, read_clocks().wall); !noted)
     return noted.error();
-  const bool each_brand = job.limits.per == model::QuotaPer::brand;
-  plan.needed = time_needed(each_brand ? plan.survey.most_to_send_of_a_brand : plan.totals.to_send(),
-                            job.limits.requests_per_second);
+  plan.needed = run::time_needed(job.limits, {plan.totals.to_send(), plan.survey.most_to_send_of_a_brand});
   check_space(job.results.database, plan);
   return plan;
 }
 
-int plan(Console& console) {
-  const auto& options = console.options();
+int plan(Console& console, const PlanOptions& options) {
   const Interrupt interrupt;
-  const auto job = job::load(options.job_file, options.overrides);
+  const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
   if (!job) return console.fail(job.error());
   if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
   if (!options.refused_file.empty())
-    if (const auto allowed = refuse_own_files("--refused", options.refused_file, *job); !allowed)
+    if (const auto allowed = refuse_own_file("--refused", options.refused_file, *job); !allowed)
       return console.fail(allowed.error());
-  const auto lock = take_lock(console, *job, "plan");
+  const auto lock = take_lock(console, *job, "plan", options.wait_lock);
   if (!lock) return console.fail(lock.error());
   auto ledger = open_results(console, *job, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
@@ -105,9 +118,17 @@ int plan(Console& console) {
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return console.fail(written.error());
-  if (const auto written = write_answer(console, *made, *job, *ledger); !written)
+  if (const auto written = write_answer(console, options, *made, *job, *ledger); !written)
     return console.fail(written.error());
   return 0;
+}
+
+Command plan_command() {
+  return {.name = "plan",
+          .group = "Before a run",
+          .purpose = "Imports the input and shows what a run would do; sends nothing",
+          .examples = {{"cardvoid plan gold.toml"}},
+          .call = call_of(words, plan, check_words)};
 }
 
 }  // namespace cardvoid::cli

@@ -8,7 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "console.hpp"
+
 namespace cardvoid::cli {
+
+constexpr std::size_t k_most_templates = 1000;  // that are told apart
 
 struct Plan {
   run::Imported imported;
@@ -19,10 +23,17 @@ struct Plan {
   milliseconds needed{0};  // at the limit; retries and read-backs come on top
 };
 
+// Of the command `plan`.
+struct PlanOptions {
+  std::filesystem::path job_file;
+  bool diff = false, accept_damage = false;
+  std::filesystem::path refused_file = {};
+  milliseconds wait_lock{0};
+};
+int plan(Console& console, const PlanOptions& options);
+
 // Imports the job's input and says what stands in the ledger then.
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger);
-
-milliseconds time_needed(std::int64_t rows, double per_second);
 
 // The page to approve, for people and for programs.
 std::string plan_text(const Plan& plan, const model::Job& job);

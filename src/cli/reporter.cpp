@@ -98,7 +98,7 @@ int Reporter::finish(int exit_code) {
       auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
       if (ledger) load(*ledger);
     }
-    if (metrics_) write_metrics(metrics_->at_end(console_.options().command, exit_code, read_clocks().wall));
+    if (metrics_) write_metrics(metrics_->at_end(console_.globals().command, exit_code, read_clocks().wall));
     manager.stopping();
     if (!job_.results.on_finish.empty() && check_hook(job_.results.on_finish))
       run_hook(console_, job_.results.on_finish, job_.file.parent_path(), summary(exit_code), exit_code);
@@ -113,7 +113,7 @@ std::string Reporter::summary(int exit_code) const {
   if (ending_) return report::summary_json(*ending_);
   const auto& error = console_.last_error();
   return to_json_line({{"job", job_.name},
-                       {"command", console_.options().command},
+                       {"command", console_.globals().command},
                        {"run_id", nullptr},
                        {"stopped", error.empty() ? boost::json::value() : boost::json::value(error)},
                        {"exit_code", exit_code}});

@@ -6,8 +6,10 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/code_list.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/report/progress.hpp>
 
 #include "commands.hpp"
+#include "console.hpp"
 #include "interrupt.hpp"
 #include "results.hpp"
 #include "take_lock.hpp"
@@ -56,6 +58,40 @@ std::string examples(const std::vector<ledger::PutBack::Code>& shown, std::int64
   return text + (static_cast<std::size_t>(count) > shown.size() ? ", …)" : ")");
 }
 
+struct Options {
+  std::filesystem::path job_file;
+  std::string status;
+  std::vector<std::string> codes;
+  std::filesystem::path code_file;
+  milliseconds wait_lock{0};
+};
+
+Words words(Options& options) {
+  return {{job_file(options.job_file)},
+          {choice<std::string>("--status", "STATUS", "Only rows of this status", options.status,
+                               {{"rejected", "rejected"}, {"unresolved", "unresolved"}}),
+           {.name = "--code",
+            .value = "CODE",
+            .help = "Rows with this card code, of any template; repeatable",
+            .repeatable = true,
+            .set = into(options.codes)},
+           {.name = "--where-code-in",
+            .value = "FILE",
+            .help = "Rows whose card code is in FILE (- for standard input): one code a line, or a CSV file "
+                    "with a column code, as export writes it",
+            .kind = ValueKind::file,
+            .set = into(options.code_file)},
+           wait_lock(options.wait_lock)}};
+}
+
+Result<void> check_words(Options& options, const Globals&) {
+  if (!options.status.empty() || !options.codes.empty() || !options.code_file.empty()) return {};
+  return Error{
+      Errc::usage,
+      "retry: say which rows, with --status, --code or --where-code-in; what the platform refused is "
+      "sent again only where somebody chose it"};
+}
+
 void warn_about(const ledger::PutBack& result, const Options& options, Console& console) {
   if (result.not_found > 0)
     console.log(LogLevel::warning, fmt::format("{} {} no row{}", report::grouped(result.not_found),
@@ -95,13 +131,10 @@ std::string as_json(const ledger::PutBack& result, const model::Job& job) {
                        {"not_found", result.not_found}});
 }
 
-}  // namespace
-
 // Puts chosen rows back into the plan; sends nothing and needs no keys.
-int retry(Console& console) {
-  const auto& options = console.options();
+int retry(Console& console, const Options& options) {
   const Interrupt interrupt;
-  const auto job = job::load(options.job_file, options.overrides);
+  const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
 
   ledger::Choice choice;
@@ -116,7 +149,7 @@ int retry(Console& console) {
   }
 
   if (const auto there = require_results(*job); !there) return console.fail(there.error());
-  const auto lock = take_lock(console, *job, "retry");
+  const auto lock = take_lock(console, *job, "retry", options.wait_lock);
   if (!lock) return console.fail(lock.error());
   auto ledger = open_results(console, *job, ledger::Access::read_write);
   if (!ledger) return console.fail(ledger.error());
@@ -124,7 +157,7 @@ int retry(Console& console) {
   if (!result) return console.fail(result.error());
 
   warn_about(*result, options, console);
-  if (!console.answer(options.json ? as_json(*result, *job) : answer_text(*result, *job)))
+  if (!console.answer(console.globals().json ? as_json(*result, *job) : answer_text(*result, *job)))
     return static_cast<int>(Errc::io);
   if (result->in_doubt > 0)
     return console.fail(
@@ -136,6 +169,26 @@ int retry(Console& console) {
              options.job_file.string())});
   if (result->retried == 0) return console.fail({Errc::bad_input, "no row matches; nothing was put back"});
   return 0;
+}
+
+}  // namespace
+
+Command retry_command() {
+  return {
+      .name = "retry",
+      .group = "Results",
+      .purpose = "Puts chosen rejected or unresolved rows back to pending; sends nothing",
+      .about =
+          "Filters combine: a row must pass all that are given, and at least one must be given.\n"
+          "Rows in doubt stay as they are until `cardvoid reconcile` has read them back. In doubt are rows "
+          "in flight, and unresolved rows unless their last request is a read-back that found the card "
+          "not INVALID.\n"
+          "An earlier --confirm does not cover rows that were put back. Their attempts stay on record.",
+      .examples = {{"cardvoid retry gold.toml --status rejected --where-code-in corrected.txt"}},
+      .exits = {{0, "every row that matched was put back"},
+                {65, "no row matches"},
+                {75, "rows in doubt stayed as they are, or a run is under way"}},
+      .call = call_of(words, retry, check_words)};
 }
 
 }  // namespace cardvoid::cli

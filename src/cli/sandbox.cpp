@@ -5,9 +5,11 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/sandbox/sandbox.hpp>
+#include <charconv>
 #include <csignal>
 
 #include "commands.hpp"
+#include "console.hpp"
 
 namespace cardvoid::cli {
 
@@ -25,12 +27,14 @@ std::string counters_text(const sandbox::Counters& c) {
                        {"most_in_any_second", c.most_in_any_second}});
 }
 
-}  // namespace
+struct Options {
+  sandbox::Settings settings;
+  std::filesystem::path record_file;  // where the record of what was applied goes at the end
+};
 
 // Serves until SIGINT or SIGTERM; then standard output gets the counters as JSON, and --record what was
 // applied.
-int sandbox(Console& console) {
-  const auto& options = console.options();
+int serve(Console& console, const Options& options) {
   // Blocked before any thread starts, so that only sigwait below receives them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -38,7 +42,7 @@ int sandbox(Console& console) {
   sigaddset(&signals, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  const auto started = sandbox::Sandbox::start(options.sandbox);
+  const auto started = sandbox::Sandbox::start(options.settings);
   if (!started) return console.fail(started.error());
   const auto& simulator = **started;
   fmt::print(stderr,
@@ -51,6 +55,169 @@ int sandbox(Console& console) {
     if (const auto written = write_private_file(options.record_file, simulator.applied_as_csv()); !written)
       return console.fail(written.error());
   return console.answer(counters_text(simulator.counters())) ? 0 : static_cast<int>(Errc::io);
+}
+
+Setter into_port(std::uint16_t& target) {
+  return [&target](const std::string& text) -> Result<void> {
+    const std::string prefix = "127.0.0.1:";
+    unsigned port = 0;
+    const auto digits = text.starts_with(prefix) ? text.substr(prefix.size()) : std::string{};
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || port > 65535)
+      return Error{
+          Errc::usage,
+          fmt::format("\"{}\": expected 127.0.0.1:PORT; the sandbox listens on loopback only", text)};
+    target = static_cast<std::uint16_t>(port);
+    return {};
+  };
+}
+
+// "10ms" or "10ms-200ms".
+Result<void> read_latency(const std::string& text, sandbox::Settings& settings) {
+  const auto dash = text.find('-');
+  const auto low = parse_duration(text.substr(0, dash));
+  if (!low) return low.error();
+  const auto high = dash == std::string::npos ? low : parse_duration(text.substr(dash + 1));
+  if (!high) return high.error();
+  settings.latency_min = *low, settings.latency_max = *high;
+  return {};
+}
+
+// "reset_applied=0.03".
+Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
+  const auto equals = text.find('=');
+  const auto fault = sandbox::fault_from_text(text.substr(0, equals));
+  const auto probability = equals == std::string::npos ? std::nullopt : to_number(text.substr(equals + 1));
+  if (!fault || !probability || *probability < 0 || *probability > 1)
+    return Error{
+        Errc::usage,
+        fmt::format(
+            "\"{}\": expected KIND=PROBABILITY, for example system_error=0.1; kinds: system_error, "
+            "system_error_applied, throttle, gateway, reset, reset_applied, no_answer, no_answer_applied, "
+            "bad_signature, probe_signature, stale_timestamp, wrong_card, not_invalid, truncated, slow",
+            text)};
+  settings.faults[*fault] = *probability;
+  return {};
+}
+
+// "primary:3s-10s", "backup:black_hole:0-5s".
+Result<void> read_outage(const std::string& text, sandbox::Settings& settings) {
+  const Error wrong{
+      Errc::usage,
+      fmt::format(
+          "\"{}\": expected ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, for example primary:3s-10s",
+          text)};
+  sandbox::Outage outage;
+  auto rest = std::string_view{text};
+  if (rest.starts_with("primary:"))
+    rest.remove_prefix(8);
+  else if (rest.starts_with("backup:"))
+    outage.endpoint = model::Endpoint::backup, rest.remove_prefix(7);
+  else
+    return wrong;
+  if (rest.starts_with("black_hole:")) outage.kind = sandbox::Outage::black_hole, rest.remove_prefix(11);
+  const auto dash = rest.find('-');
+  if (dash == std::string_view::npos) return wrong;
+  const auto from = parse_duration(rest.substr(0, dash)), to = parse_duration(rest.substr(dash + 1));
+  if (!from || !to || *to <= *from) return wrong;
+  outage.from = *from, outage.to = *to;
+  settings.outages.push_back(outage);
+  return {};
+}
+
+Result<void> read_rate(const std::string& text, sandbox::Settings& settings) {
+  const auto rate = to_number(text);
+  if (!rate || *rate < 0) return Error{Errc::usage, "expected 0 or more"};
+  settings.requests_per_second = *rate;
+  return {};
+}
+
+// A whole number from `least` to `most`.
+template <class Number>
+Setter into_number(Number& target, Number least, Number most) {
+  return [&target, least, most](const std::string& text) -> Result<void> {
+    const auto number = to_whole_number<Number>(text);
+    if (!number || *number < least || *number > most)
+      return Error{Errc::usage,
+                   fmt::format("\"{}\": expected a whole number from {} to {}", text, least, most)};
+    target = *number;
+    return {};
+  };
+}
+
+Setter with(Result<void> (*read)(const std::string&, sandbox::Settings&), sandbox::Settings& settings) {
+  return [read, &settings](const std::string& text) { return read(text, settings); };
+}
+
+std::vector<Flag> fault_flags(sandbox::Settings& settings) {
+  constexpr auto k_group = "What goes wrong";
+  return {{.name = "--fault",
+           .value = "KIND=P",
+           .help = "A kind of fault and its probability, such as system_error=0.1; repeatable",
+           .repeatable = true,
+           .group = k_group,
+           .set = with(read_fault, settings)},
+          {.name = "--outage",
+           .value = "OUTAGE",
+           .help = "ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, such as primary:3s-8s; repeatable",
+           .repeatable = true,
+           .group = k_group,
+           .set = with(read_outage, settings)},
+          {.name = "--seed",
+           .value = "N",
+           .help = "Seed of the faults and of the members",
+           .group = k_group,
+           .set = into_number<std::uint64_t>(settings.seed, 0, UINT64_MAX)}};
+}
+
+Words words(Options& options) {
+  auto& settings = options.settings;
+  std::vector<Flag> flags{
+      {.name = "--dir",
+       .value = "DIR",
+       .help = "Folder for keys, certificates, job file and members; what is missing is created",
+       .kind = ValueKind::folder,
+       .required = true,
+       .set = into(settings.dir)},
+      {.name = "--primary",
+       .value = "ADDRESS",
+       .help = "127.0.0.1:PORT (default: a free port)",
+       .set = into_port(settings.primary_port)},
+      {.name = "--backup",
+       .value = "ADDRESS",
+       .help = "127.0.0.1:PORT (default: a free port)",
+       .set = into_port(settings.backup_port)},
+      {.name = "--rate",
+       .value = "N",
+       .help = "Requests/s that are allowed; 0: no limit",
+       .set = with(read_rate, settings)},
+      {.name = "--latency",
+       .value = "TIME",
+       .help = "Delay of each answer: 20ms, or 10ms-200ms",
+       .set = with(read_latency, settings)},
+      {.name = "--members",
+       .value = "N",
+       .help = "Rows of the members file when it is created",
+       .set = into_number(settings.members, 1, 10'000'000)},
+      {.name = "--record",
+       .value = "FILE",
+       .help = "At the end, write what was applied to FILE as CSV",
+       .kind = ValueKind::file,
+       .set = into(options.record_file)}};
+  for (auto& flag : fault_flags(settings)) flags.push_back(std::move(flag));
+  return {{}, std::move(flags)};
+}
+
+}  // namespace
+
+Command sandbox_command() {
+  return {
+      .name = "sandbox",
+      .group = "Other",
+      .purpose = "Simulates the platform on loopback, for demos and tests",
+      .about = "Serves until Ctrl-C and then prints its counters as JSON.",
+      .examples = {{"cardvoid sandbox --dir demo --rate 50 --fault system_error=0.1 --outage primary:3s-8s"}},
+      .call = call_of(words, serve)};
 }
 
 }  // namespace cardvoid::cli

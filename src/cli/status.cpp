@@ -6,9 +6,12 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cardvoid/run/limits.hpp>
 #include <ctime>
 
 #include "commands.hpp"
+#include "console.hpp"
 #include "interrupt.hpp"
 #include "plan.hpp"
 #include "results.hpp"
@@ -59,11 +62,18 @@ Result<View> look(Console& console, const model::Job& job) {
   if (view.rows.is_under_way && *pulse && (*pulse)->run == view.runs.front().id &&
       read_clocks().wall - (*pulse)->at < k_pulse_is_old)
     view.pulse = *pulse;
-  const auto rate = view.pulse ? view.pulse->rate : job.limits.requests_per_second;
   const bool is_paused =
       view.pulse && std::any_of(view.pulse->reasons_to_wait.begin(), view.pulse->reasons_to_wait.end(),
                                 [](const auto& reason) { return reason.kind == "paused"; });
-  if (!is_paused && rate > 0 && totals->to_send() > 0) view.time_left = time_needed(totals->to_send(), rate);
+  if (is_paused || totals->to_send() == 0 || (view.pulse && view.pulse->rate <= 0)) return view;
+  run::Remaining remaining{totals->to_send()};
+  if (job.limits.per == model::QuotaPer::brand) {
+    const auto survey = ledger->survey(k_most_templates);
+    if (!survey) return survey.error();
+    remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
+  }
+  view.time_left =
+      run::time_needed(job.limits, remaining, view.pulse ? std::optional{view.pulse->rate} : std::nullopt);
   return view;
 }
 
@@ -174,23 +184,43 @@ std::string page(const View& view, const model::Job& job) {
   return text;
 }
 
-}  // namespace
+struct Options {
+  std::filesystem::path job_file;
+  bool watch = false;
+};
 
-int status(Console& console) {
-  const auto& options = console.options();
-  const auto job = job::load(options.job_file, options.overrides);
+Words words(Options& options) {
+  return {{job_file(options.job_file)},
+          {{.name = "--watch",
+            .help = "Show it again every two seconds, until Ctrl-C",
+            .is_on = &options.watch}}};
+}
+
+int status(Console& console, const Options& options) {
+  const bool is_json = console.globals().json;
+  const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
   const Interrupt interrupt;
-  const bool clear = options.watch && !options.json && ::isatty(STDOUT_FILENO);
+  const bool clear = options.watch && !is_json && ::isatty(STDOUT_FILENO);
   for (;;) {
     const auto view = look(console, *job);
     if (!view) return console.fail(view.error());
-    const auto text = options.json ? json_line(*view, *job) : page(*view, *job);
+    const auto text = is_json ? json_line(*view, *job) : page(*view, *job);
     if (!console.answer(clear ? "\x1B[H\x1B[2J" + text : text)) return static_cast<int>(Errc::io);
     if (!options.watch) return 0;
     ::nanosleep(&k_watch_interval, nullptr);  // a signal ends it early
     if (Interrupt::has_come()) return 0;
   }
+}
+
+}  // namespace
+
+Command status_command() {
+  return {.name = "status",
+          .group = "Results",
+          .purpose = "Shows totals, rate, time left, endpoints, errors, and the last runs",
+          .examples = {{"cardvoid status gold.toml --watch"}},
+          .call = call_of(words, status)};
 }
 
 }  // namespace cardvoid::cli

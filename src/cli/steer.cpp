@@ -2,33 +2,119 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/run/steering.hpp>
 
 #include "commands.hpp"
+#include "console.hpp"
 
 namespace cardvoid::cli {
 
-// Says what the run has done; it has done it by then.
-int steer(Console& console) {
-  using run::Steering;
-  const auto& options = console.options();
-  const auto job = job::load(options.job_file, options.overrides);
-  if (!job) return console.fail(job.error());
+namespace {
+
+using run::Steering;
+
+struct Options {
+  std::filesystem::path job_file;
+  std::string rate;
   Steering steering;
-  for (const auto command : {Steering::pause, Steering::resume, Steering::stop, Steering::rate})
-    if (options.command == run::to_text(command)) steering.command = command;
-  steering.requests_per_second = options.requests_per_second;
-  const auto answer = run::steer(job->results.database, steering);
+};
+
+// Says what the run has done; it has done it by then.
+int steer(Console& console, const Options& options) {
+  const auto& globals = console.globals();
+  const auto job = load_job(globals, options.job_file);
+  if (!job) return console.fail(job.error());
+  const auto answer = run::steer(job->results.database, options.steering);
   if (!answer) return console.fail(answer.error());
   if (answer->code != 0) return console.fail({static_cast<Errc>(answer->code), answer->message});
-  if (options.quiet && !options.json) return 0;
+  if (globals.quiet && !globals.json) return 0;
   const boost::json::object object{{"job", job->name},
                                    {"state", answer->state},
                                    {"message", answer->message},
                                    {"in_flight", answer->in_flight},
                                    {"requests_per_second", answer->requests_per_second}};
-  const bool is_written = console.answer(options.json ? to_json_line(object) : answer->message + "\n");
+  const bool is_written = console.answer(globals.json ? to_json_line(object) : answer->message + "\n");
   return is_written ? 0 : static_cast<int>(Errc::io);
+}
+
+template <Steering::Command command>
+Words words(Options& options) {
+  options.steering.command = command;
+  return {{job_file(options.job_file)}, {}};
+}
+
+Words rate_words(Options& options) {
+  auto all = words<Steering::rate>(options);
+  all.positionals.push_back(
+      {.name = "N", .help = "Requests/s, from 0.001 to 10000; may be fractional", .set = into(options.rate)});
+  return all;
+}
+
+// The job and the number, in either order.
+Result<void> read_rate(Options& options, const Globals&) {
+  if (auto job = options.job_file.string(); !to_number(options.rate) && to_number(job)) {
+    options.job_file = options.rate;
+    options.rate = job;
+  }
+  const auto shown = escape_for_terminal(options.rate);
+  const auto rate = to_number(options.rate);
+  if (!rate)
+    return Error{Errc::usage,
+                 fmt::format("rate {} {}: expected a job file and requests/s, a number above 0 such as 2.5",
+                             escape_for_terminal(options.job_file.string()), shown)};
+  if (*rate <= 0)
+    return Error{
+        Errc::usage,
+        fmt::format("rate {}: expected requests/s, a number above 0 such as 2.5; to send nothing use "
+                    "`cardvoid pause`",
+                    shown)};
+  options.steering.requests_per_second = *rate;
+  return {};
+}
+
+Command steering_command(std::string_view name, std::string_view purpose, std::string_view example) {
+  return {.name = name,
+          .group = "Steer a run from another terminal",
+          .purpose = purpose,
+          .about =
+              "Acts at once, and only on the run that is under way: a later run is neither paused nor "
+              "slower. Only the run's own user and root may.",
+          .examples = {{example}},
+          .exits = {{0, "the run has done it"},
+                    {75, "no run is under way, or it does not answer"},
+                    {77, "the run belongs to another user"}},
+          .call = {}};
+}
+
+}  // namespace
+
+Command pause_command() {
+  auto command =
+      steering_command("pause", "Pauses the run: nothing is sent until resume", "cardvoid pause gold.toml");
+  command.call = call_of(words<Steering::pause>, steer);
+  return command;
+}
+
+Command resume_command() {
+  auto command = steering_command("resume", "Lets a paused run go on", "cardvoid resume gold.toml");
+  command.call = call_of(words<Steering::resume>, steer);
+  return command;
+}
+
+Command stop_command() {
+  auto command = steering_command("stop", "Ends the run: sends nothing new and settles what is in flight",
+                                  "cardvoid stop gold.toml");
+  command.call = call_of(words<Steering::stop>, steer);
+  return command;
+}
+
+Command rate_command() {
+  auto command =
+      steering_command("rate", "Sets the pace of the run, until it ends", "cardvoid rate gold.toml 2.5");
+  command.exits.insert(command.exits.begin() + 1, {64, "N is no number from 0.001 to 10000"});
+  command.call = call_of(rate_words, steer, read_rate);
+  return command;
 }
 
 }  // namespace cardvoid::cli

@@ -12,8 +12,8 @@ namespace {
 constexpr timespec k_between_looks{0, 100'000'000};
 }
 
-Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command) {
-  const auto patience = console.options().wait_lock;
+Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command,
+                               milliseconds patience) {
   const auto begun = read_clocks().steady;
   for (bool has_said = false;;) {
     auto lock = ledger::Lock::acquire(job.results.database, command);

@@ -10,6 +10,8 @@
 namespace cardvoid::cli {
 
 // Errors: those of Lock::acquire; stopped (75) also when a signal came meanwhile. An Interrupt must be there.
-Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command);
+// `patience`: how long to wait for it.
+Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command,
+                               milliseconds patience);
 
 }  // namespace cardvoid::cli

@@ -4,6 +4,7 @@
 
 #include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/report/progress_mode.hpp>
 #include <cardvoid/report/standing.hpp>
 #include <cstdio>
 #include <mutex>
@@ -11,8 +12,6 @@
 #include <string>
 
 namespace cardvoid::report {
-
-enum class ProgressMode { automatic, live, plain, json, none };
 
 // A run as a whole, for the last word.
 struct Ending {

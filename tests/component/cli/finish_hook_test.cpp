@@ -41,8 +41,8 @@ TEST_SUITE("component") {
             ::open((dir / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
         ::dup2(log.get(), 2);
       }
-      cli::Options options;
-      cli::Console console{options};
+      cli::Globals globals;
+      cli::Console console{globals};
       cli::run_hook(console, dir / "hook.sh", dir, summary, 75, patience);
       ::dup2(kept.get(), 2);
       return read("log");

@@ -1,0 +1,36 @@
+#pragma once
+// The flags that every command has.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/job/load.hpp>
+#include <cardvoid/report/progress_mode.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cardvoid::cli {
+
+enum class LogLevel { error, warning, info, debug };
+
+struct Globals {
+  std::string command;  // the name of the one that is called; empty before it is known
+  // --set and --results, and the proxy of the environment.
+  job::Overrides overrides;
+  report::ProgressMode progress = report::ProgressMode::automatic;
+  LogLevel log_level = LogLevel::info;
+  bool log_json = false, json = false, quiet = false;
+  bool no_color = false;  // nothing is coloured yet
+  bool help = false, version = false;
+};
+
+struct Flag;
+std::vector<Flag> global_flags(Globals& globals);
+
+// From HTTPS_PROXY and NO_PROXY.
+void read_environment(Globals& globals);
+
+// The job file, with what the global flags change. `accept_damage`: of plan and run.
+Result<model::Job> load_job(const Globals& globals, const std::filesystem::path& file,
+                            bool accept_damage = false);
+
+}  // namespace cardvoid::cli

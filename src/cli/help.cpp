@@ -1,0 +1,199 @@
+#include "help.hpp"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <boost/version.hpp>
+
+#include "commands.hpp"
+#include "console.hpp"
+#include "exit_codes.hpp"
+#include "parse.hpp"
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr std::size_t k_columns = 100, k_widest_label = 26;
+
+// `text` in lines of at most k_columns; all but the first are indented. A line break in it stays one.
+std::string wrapped(std::string_view text, std::size_t indent) {
+  std::string page;
+  auto used = indent;
+  while (!text.empty()) {
+    for (; used == indent && text.starts_with(' '); text.remove_prefix(1)) page += ' ';
+    const auto end = std::min(text.find_first_of(" \n"), text.size());
+    const auto word = text.substr(0, end);
+    const bool is_broken = end < text.size() && text[end] == '\n';
+    if (used > indent && used + 1 + word.size() > k_columns) {
+      page += "\n" + std::string(indent, ' ');
+      used = indent;
+    } else if (used > indent) {
+      page += ' ', ++used;
+    }
+    page += word, used += word.size();
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (is_broken) page += "\n" + std::string(indent, ' '), used = indent;
+  }
+  return page;
+}
+
+struct Entry {
+  std::string label, text;
+};
+
+// By their headings, each in the order of its first entry.
+using Grouped = std::vector<std::pair<std::string_view, std::vector<Entry>>>;
+
+void add(Grouped& groups, std::string_view heading, Entry entry) {
+  const auto group =
+      std::find_if(groups.begin(), groups.end(), [&](const auto& each) { return each.first == heading; });
+  if (group != groups.end())
+    group->second.push_back(std::move(entry));
+  else
+    groups.push_back({heading, {std::move(entry)}});
+}
+
+// Lists under their headings, with all texts of them below each other.
+std::string listed(const Grouped& groups) {
+  std::size_t columns = 0;
+  for (const auto& [heading, entries] : groups)
+    for (const auto& entry : entries)
+      if (entry.label.size() <= k_widest_label) columns = std::max(columns, entry.label.size());
+  const auto indent = columns + 4;
+  std::string page;
+  for (const auto& [heading, entries] : groups) {
+    page += fmt::format("\n{}:\n", heading);
+    for (const auto& [label, text] : entries) {
+      page += fmt::format("  {:<{}}", label, columns);
+      page += label.size() > columns ? "\n" + std::string(indent, ' ') : "  ";
+      page += wrapped(text, indent) + "\n";
+    }
+  }
+  return page;
+}
+
+Entry entry_for(const Flag& flag) {
+  auto label = flag.letter ? fmt::format("-{}, {}", flag.letter, flag.name) : std::string{flag.name};
+  if (!flag.value.empty()) label += fmt::format(" {}", flag.value);
+  std::string text{flag.help};
+  if (!flag.choices.empty()) text += fmt::format(": {}", fmt::join(flag.choices, ", "));
+  if (!flag.excludes.empty()) text += fmt::format("; not with {}", flag.excludes);
+  if (flag.required) text += "; required";
+  return {std::move(label), std::move(text)};
+}
+
+void add(Grouped& groups, const std::vector<Flag>& flags, std::string_view heading) {
+  for (const auto& flag : flags) add(groups, flag.group.empty() ? heading : flag.group, entry_for(flag));
+}
+
+void add_exit(Grouped& groups, int code, std::string_view meaning) {
+  add(groups, "Exit codes", {fmt::format("{:>2}", code), std::string{meaning}});
+}
+
+std::string usage_line(const Command& command, const Words& words) {
+  auto line = fmt::format("cardvoid {}", command.name);
+  for (const auto& each : words.positionals)
+    line += each.required ? fmt::format(" {}", each.name) : fmt::format(" [{}]", each.name);
+  for (const auto& flag : words.flags)
+    if (flag.required) line += fmt::format(" {} {}", flag.name, flag.value);
+  const bool has_more =
+      std::any_of(words.flags.begin(), words.flags.end(), [](const Flag& flag) { return !flag.required; });
+  return line + (has_more ? " [FLAGS]" : "");
+}
+
+std::string version_text() {
+  return fmt::format("cardvoid {}\nBoost {}.{}.{}\n{}\nSQLite {}\n", k_version, BOOST_VERSION / 100000,
+                     BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100, OpenSSL_version(OPENSSL_VERSION),
+                     sqlite3_libversion());
+}
+
+int print(Console& console, const std::string& text) {
+  return console.answer(text) ? 0 : static_cast<int>(Errc::io);
+}
+
+struct HelpOptions {
+  std::string command;
+};
+
+int help(Console& console, const HelpOptions& options) {
+  if (options.command.empty()) return print(console, main_help());
+  for (const auto make : k_commands)
+    if (const auto command = make(); command.name == options.command)
+      return print(console, command_help(command));
+  return console.fail(unknown_command(options.command));
+}
+
+struct VersionOptions {};
+
+}  // namespace
+
+std::string main_help() {
+  std::string page =
+      "Invalidates WeChat Pay brand membership cards in bulk.\n\n"
+      "Usage:    cardvoid COMMAND [FLAGS]\n"
+      "Example:  cardvoid check gold.toml && cardvoid plan gold.toml && cardvoid run gold.toml\n";
+  Grouped groups;
+  for (const auto make : k_commands) {
+    const auto command = make();
+    add(groups, command.group, {std::string{command.name}, std::string{command.purpose}});
+  }
+  Globals unused;
+  add(groups, global_flags(unused), "Global flags, before or after the command");
+  for (const auto& each : exit_codes()) add_exit(groups, each.code, each.meaning);
+  return page + listed(groups) + "\n`cardvoid help COMMAND` explains a command.\n";
+}
+
+std::string command_help(const Command& command) {
+  const auto words = command.call().words;
+  auto page = fmt::format("{}\n\nUsage:    {}\n", command.purpose, usage_line(command, words));
+  for (const auto& example : command.examples) page += fmt::format("Example:  {}\n", example.line);
+  Grouped words_listed, exits;
+  for (const auto& each : words.positionals)
+    add(words_listed, "Arguments", {std::string{each.name}, std::string{each.help}});
+  add(words_listed, words.flags, "Flags");
+  page += listed(words_listed);
+  if (!command.about.empty()) page += "\n" + wrapped(command.about, 0) + "\n";
+  for (const auto& each : command.exits) add_exit(exits, each.code, each.text);
+  page += listed(exits);
+  return page + "\nGlobal flags and all exit codes: `cardvoid --help`\n";
+}
+
+Call help_call(const Command* command) {
+  Call call;
+  call.run = [page = command ? command_help(*command) : main_help()](Console& console) {
+    return print(console, page);
+  };
+  return call;
+}
+
+Command help_command() {
+  return {.name = "help",
+          .group = "Other",
+          .purpose = "Explains a command, or lists them all",
+          .examples = {{"cardvoid help run"}},
+          .call = call_of<HelpOptions>(
+              [](HelpOptions& options) -> Words {
+                return {{{.name = "COMMAND",
+                          .help = "The command to explain",
+                          .required = false,
+                          .set = into(options.command)}},
+                        {}};
+              },
+              help)};
+}
+
+Command version_command() {
+  return {.name = "version",
+          .group = "Other",
+          .purpose = "Prints the version of cardvoid and of its libraries",
+          .examples = {{"cardvoid version"}},
+          .call = call_of<VersionOptions>(
+              [](VersionOptions&) -> Words { return {}; },
+              [](Console& console, const VersionOptions&) { return print(console, version_text()); })};
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,219 @@
+#include "parse.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cardvoid/base/text.hpp>
+
+#include "commands.hpp"
+#include "help.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+Error usage(const std::string& what, std::string_view command = {}) {
+  return {Errc::usage,
+          fmt::format("{}; see `cardvoid {}{}--help`", what, command, command.empty() ? "" : " ")};
+}
+
+std::string joined(const std::vector<std::string>& names, std::string_view last_separator) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? std::string{last_separator} : ", ") + names[i];
+  return text;
+}
+
+// The flags and positionals of a command, or the global flags, and where CLI11 keeps what it read for them.
+class Bound {
+ public:
+  Bound(CLI::App& app, Words words) : words_{std::move(words)} {
+    for (auto& positional : words_.positionals)
+      positionals_.push_back(add(app, std::string{positional.name}));
+    for (auto& flag : words_.flags) {
+      const auto names = (flag.letter ? fmt::format("-{},", flag.letter) : "") + std::string{flag.name};
+      flags_.push_back(flag.is_on ? app.add_flag(names, *flag.is_on) : add(app, names));
+    }
+  }
+
+  const Flag* find(std::string_view name) const {
+    const auto found = std::find_if(words_.flags.begin(), words_.flags.end(), [&](const Flag& flag) {
+      return flag.name == name || (flag.letter && name == std::string{'-', flag.letter});
+    });
+    return found == words_.flags.end() ? nullptr : &*found;
+  }
+  const std::vector<Flag>& flags() const { return words_.flags; }
+
+  // Hands each value to its setter.
+  Result<void> take() const {
+    for (std::size_t i = 0; i < positionals_.size(); ++i)
+      if (const auto taken = take(words_.positionals[i], *positionals_[i]); !taken) return taken;
+    for (std::size_t i = 0; i < flags_.size(); ++i)
+      if (const auto taken = take(words_.flags[i], *flags_[i]); !taken) return taken;
+    return {};
+  }
+
+ private:
+  // Only collects: conversion and its messages are the setters'.
+  static CLI::Option* add(CLI::App& app, const std::string& names) {
+    return app.add_option(names, [](const CLI::results_t&) { return true; })
+        ->expected(1)
+        ->allow_extra_args(false)  // else CLI11 takes "[a,b]" apart, and takes what is the command's
+        ->take_all();
+  }
+
+  static Result<void> take(const Positional& positional, const CLI::Option& option) {
+    if (option.count() == 0) {
+      if (!positional.required) return {};
+      return Error{Errc::usage, fmt::format("{} is required", positional.name)};
+    }
+    return positional.set(option.results().front());
+  }
+
+  Result<void> take(const Flag& flag, const CLI::Option& option) const {
+    if (option.count() == 0) {
+      if (!flag.required) return {};
+      return Error{Errc::usage, fmt::format("{} {} is required", flag.name, flag.value)};
+    }
+    if (!flag.excludes.empty() && is_given(flag.excludes))
+      return Error{Errc::usage, fmt::format("{} and {} cannot be used together", flag.name, flag.excludes)};
+    if (flag.is_on) return {};
+    if (option.results().size() > 1 && !flag.repeatable)
+      return Error{Errc::usage, fmt::format("{} is given more than once", flag.name)};
+    for (const auto& value : option.results()) {
+      const auto& allowed = flag.choices;
+      if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+        return Error{Errc::usage,
+                     fmt::format("{} {}: expected {}", flag.name, value, joined(allowed, " or "))};
+      if (const auto set = flag.set(value); !set) return with_context(set.error(), std::string{flag.name});
+    }
+    return {};
+  }
+
+  bool is_given(std::string_view name) const {
+    for (std::size_t i = 0; i < flags_.size(); ++i)
+      if (words_.flags[i].name == name) return flags_[i]->count() > 0;
+    return false;
+  }
+
+  Words words_;
+  std::vector<CLI::Option*> positionals_, flags_;
+};
+
+struct Sub {
+  Command command;
+  Call call;
+  CLI::App* app;
+  Bound words;
+};
+
+class Parser {
+ public:
+  explicit Parser(Globals& globals) : globals_{globals} {
+    app_.set_help_flag();
+    app_.require_subcommand(0, 1);
+    app_.fallthrough();   // global flags may stand behind the command
+    app_.allow_extras();  // so that the words about them are ours
+    global_.emplace(app_, Words{{}, global_flags(globals)});
+    for (const auto make : k_commands) {
+      auto command = make();
+      auto call = command.call();
+      auto* app = app_.add_subcommand(std::string{command.name});
+      Bound words{*app, call.words};
+      subs_.push_back({std::move(command), std::move(call), app, std::move(words)});
+    }
+  }
+
+  Result<Call> parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      chosen_ = find_chosen();
+      return usage(words_for(error), name());
+    }
+    chosen_ = find_chosen();
+    if (globals_.help) return help_call(chosen_ ? &chosen_->command : nullptr);
+    if (globals_.version) return version_command().call();
+    if (const auto extras = app_.remaining(true); !extras.empty()) return words_for(extras);
+    if (const auto taken = global_->take(); !taken) return usage(escape_for_terminal(taken.error().what));
+    if (!chosen_) return usage("no command given");
+    globals_.command = chosen_->command.name;
+    if (const auto taken = chosen_->words.take(); !taken)
+      return usage(escape_for_terminal(taken.error().what), name());
+    if (chosen_->call.check)
+      if (const auto checked = chosen_->call.check(globals_); !checked) return checked.error();
+    return std::move(chosen_->call);
+  }
+
+ private:
+  Sub* find_chosen() {
+    const auto found =
+        std::find_if(subs_.begin(), subs_.end(), [](const Sub& sub) { return sub.app->parsed(); });
+    return found == subs_.end() ? nullptr : &*found;
+  }
+  std::string_view name() const { return chosen_ ? chosen_->command.name : std::string_view{}; }
+
+  // CLI11 finds little by itself: a value that is missing or that a switch does not take.
+  std::string words_for(const CLI::ParseError& error) const {
+    const std::string_view what{error.what()};
+    const auto flag_name = what.substr(0, what.find(':'));
+    const auto* flag = chosen_ ? chosen_->words.find(flag_name) : nullptr;
+    if (!flag) flag = global_->find(flag_name);
+    if (flag && !flag->is_on && dynamic_cast<const CLI::ArgumentMismatch*>(&error))
+      return fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value);
+    return escape_for_terminal(what);
+  }
+
+  Error words_for(const std::vector<std::string>& extras) const {
+    const auto is_flag = [](const std::string& word) { return word.size() > 1 && word.front() == '-'; };
+    if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
+    const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
+    if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));
+    return usage(fmt::format("{}: one word too many", escape_for_terminal(extras.front())), name());
+  }
+
+  Error unknown_flag(const std::string& word) const {
+    const auto shown = escape_for_terminal(word);
+    if (chosen_ && chosen_->words.find(word))
+      return usage(fmt::format("{} must stand after {}", shown, name()), name());
+    std::vector<std::string> owners, near;
+    for (const auto& flag : global_->flags()) near.emplace_back(flag.name);
+    for (const auto& sub : subs_) {
+      if (sub.words.find(word)) owners.emplace_back(sub.command.name);
+      if (&sub == chosen_ || !chosen_)
+        for (const auto& flag : sub.words.flags()) near.emplace_back(flag.name);
+    }
+    if (!owners.empty())
+      return usage(fmt::format("{} is a flag of {}{}", shown, joined(owners, " and "),
+                               chosen_ ? fmt::format(", not of {}", name()) : ""),
+                   name());
+    const auto meant = nearest(word, near);
+    return usage(
+        fmt::format("unknown flag {}{}", shown, meant ? fmt::format("; did you mean {}?", *meant) : ""),
+        name());
+  }
+
+  Globals& globals_;
+  CLI::App app_{"", "cardvoid"};
+  std::optional<Bound> global_;
+  std::vector<Sub> subs_;
+  Sub* chosen_ = nullptr;
+};
+
+}  // namespace
+
+Error unknown_command(std::string_view word) {
+  std::vector<std::string> names;
+  for (const auto make : k_commands) names.emplace_back(make().name);
+  const auto meant = nearest(word, names);
+  return usage(fmt::format("there is no command {}{}", escape_for_terminal(word),
+                           meant ? fmt::format("; did you mean {}?", *meant) : ""));
+}
+
+Result<Call> parse(int argc, const char* const* argv, Globals& globals) {
+  read_environment(globals);
+  return Parser{globals}.parse(argc, argv);
+}
+
+}  // namespace cardvoid::cli

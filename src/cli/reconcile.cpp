@@ -1,0 +1,55 @@
+#include "commands.hpp"
+#include "next_steps.hpp"
+#include "send.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+struct Options {
+  std::filesystem::path job_file;
+  std::optional<milliseconds> max_duration;
+  milliseconds wait_lock{0};
+};
+
+Words words(Options& options) {
+  return {{job_file(options.job_file)}, {max_duration(options.max_duration), wait_lock(options.wait_lock)}};
+}
+
+Result<Errand> prepare(const Options& options, ledger::Ledger& ledger) {
+  const auto totals = ledger.totals();
+  if (!totals) return totals.error();
+  const auto fingerprint = ledger.fingerprint();
+  if (!fingerprint) return fingerprint.error();
+  Errand errand;
+  errand.order.command = "reconcile";
+  errand.order.read_back_only = true;
+  errand.order.max_duration = options.max_duration;
+  errand.order.fingerprint = *fingerprint;
+  errand.to_send = totals->in_doubt();
+  return errand;
+}
+
+int reconcile(Console& console, const Options& options) {
+  Sending sending;
+  sending.job_file = options.job_file;
+  sending.needs_results = true;
+  sending.wait_lock = options.wait_lock;
+  sending.prepare = [&](const model::Job&, ledger::Ledger& ledger) { return prepare(options, ledger); };
+  sending.next_steps = [&](const ledger::Totals& totals) {
+    return next_steps(console.globals(), options.job_file, {}, totals);
+  };
+  return send(console, sending);
+}
+
+}  // namespace
+
+Command reconcile_command() {
+  return {.name = "reconcile",
+          .group = "Run",
+          .purpose = "Settles every row in doubt by reading the card back; invalidates nothing",
+          .examples = {{"cardvoid reconcile gold.toml"}},
+          .call = call_of(words, reconcile)};
+}
+
+}  // namespace cardvoid::cli

@@ -1,0 +1,197 @@
+#include "send.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/progress.hpp>
+#include <cardvoid/wechatpay/verifier.hpp>
+
+#include "interrupt.hpp"
+#include "reporter.hpp"
+#include "results.hpp"
+#include "take_lock.hpp"
+#include "time_zone.hpp"
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+// Openids never, card codes only masked: `status` and `export` have them in full.
+std::string attempt_line(const ledger::Attempt& attempt, const model::Card& card) {
+  const auto& o = attempt.outcome;
+  return fmt::format("row {} code {} attempt {} {} {} HTTP {} {} {} {}ms Request-ID {}", attempt.row,
+                     mask(card.code), attempt.n, model::to_text(attempt.kind),
+                     model::to_text(attempt.endpoint), o.http_status, model::to_text(o.kind),
+                     o.error_code.empty() ? "-" : o.error_code, attempt.latency.count() / 1000,
+                     o.request_id.empty() ? "-" : o.request_id);
+}
+
+boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::Card& card) {
+  using boost::json::value;
+  const auto& o = attempt.outcome;
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? value() : value(text); };
+  return {{"row_id", attempt.row},
+          {"code", mask(card.code)},
+          {"attempt", attempt.n},
+          {"run_id", attempt.run},
+          {"kind", model::to_text(attempt.kind)},
+          {"endpoint", model::to_text(attempt.endpoint)},
+          {"http_status", o.http_status == 0 ? value() : value(o.http_status)},
+          {"outcome", model::to_text(o.kind)},
+          {"error_code", text_or_null(escape_for_terminal(o.error_code))},
+          {"latency_ms", static_cast<double>(attempt.latency.count()) / 1000},
+          {"request_id", text_or_null(escape_for_terminal(o.request_id))}};
+}
+
+// What standard error shows of a run: the progress display, notices, and with --log-level debug every
+// request.
+class Log final : public run::Observer {
+ public:
+  Log(Console& console, report::Progress& display) : console_{console}, display_{display} {}
+
+  void notice(const dispatch::Notice& notice) override {
+    console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
+  }
+  void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
+    display_.update(snapshot, counts, std::chrono::steady_clock::now());
+  }
+  void attempted(const ledger::Attempt& attempt, const model::Card& card) override {
+    if (console_.globals().log_level == LogLevel::debug)
+      console_.log(LogLevel::debug, attempt_line(attempt, card), attempt_fields(attempt, card));
+  }
+  void interrupted(int in_flight) override {
+    console_.log(LogLevel::warning,
+                 fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
+                             "second signal leaves at once and leaves them in doubt",
+                             in_flight));
+  }
+
+ private:
+  Console& console_;
+  report::Progress& display_;
+};
+
+// Nobody follows where no stream is a terminal, under cron or a service manager: then progress is silent
+// unless it was asked for.
+report::ProgressMode progress_mode(const Globals& options) {
+  if (options.quiet) return report::ProgressMode::none;
+  const bool is_followed = ::isatty(STDIN_FILENO) || ::isatty(STDOUT_FILENO) || ::isatty(STDERR_FILENO);
+  if (options.progress != report::ProgressMode::automatic) return options.progress;
+  if (!is_followed) return report::ProgressMode::none;
+  // A file of JSON Lines is one to its end.
+  if (options.log_json && !::isatty(STDERR_FILENO)) return report::ProgressMode::json;
+  return options.progress;
+}
+
+// On a terminal the whole summary. Elsewhere a success is one line, and trouble is told in full; with -q a
+// success is silent and trouble one line, behind which a failure says why in lines of its own.
+void say_summary(Console& console, report::Ending ending, bool is_failure) {
+  const auto& options = console.globals();
+  if (options.json) {
+    console.answer(report::summary_json(ending));
+  } else if (options.quiet) {
+    if (ending.exit_code == 0) return;
+    if (is_failure) ending.stopped.clear();
+    console.say_held_back();
+    console.log(LogLevel::error, report::summary_line(ending));
+  } else {
+    const bool is_short = ending.exit_code == 0 && !::isatty(STDOUT_FILENO);
+    console.answer(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
+                            : report::summary_text(ending));
+  }
+}
+
+Result<run::Credentials> load_keys(const model::Job& job) {
+  run::Credentials keys;
+  auto merchant = wechatpay::load_merchant_key(job.merchant);
+  if (!merchant) return merchant.error();
+  keys.merchant = std::move(*merchant);
+  auto platform = wechatpay::load_platform_keys(job.platform);
+  if (!platform) return platform.error();
+  keys.platform = std::move(*platform);
+  return keys;
+}
+
+report::Ending ending_of(const run::Report& report, const model::Job& job, const std::string& command,
+                         ledger::Ledger& ledger) {
+  // Without examples when the database cannot be read any more: what is known is said.
+  auto in_doubt = ledger.rows_in_doubt(report.totals.in_doubt() > 0 ? report::k_rows_in_doubt_shown : 0);
+  report::Ending ending;
+  ending.job = job.name, ending.command = command;
+  ending.run = report.run;
+  ending.standing.totals = report.totals;
+  if (in_doubt) ending.standing.in_doubt = std::move(*in_doubt);
+  ending.counts = report.counts;
+  ending.last = report.last;
+  ending.commits = report.commits;
+  ending.elapsed = report.elapsed;
+  ending.exit_code = report.exit_code;
+  if (report.stopped) ending.stopped = report.stopped->what;
+  ending.trip = report.trip;
+  return ending;
+}
+
+int carry_out(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter) {
+  const auto& command = console.globals().command;
+  const auto keys = load_keys(job);
+  if (!keys) return console.fail(keys.error());
+  if (sending.needs_results)
+    if (const auto there = require_results(job); !there) return console.fail(there.error());
+  const auto lock = take_lock(console, job, command, sending.wait_lock);
+  if (!lock) return reporter.stand_aside(console.fail(lock.error()));
+  auto ledger = open_results(console, job, ledger::Access::create);
+  if (!ledger) return console.fail(ledger.error());
+  auto errand = sending.prepare(job, *ledger);
+  if (!errand) return console.fail(errand.error());
+  errand->order.version = k_version;
+  if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
+
+  report::Progress progress{progress_mode(console.globals()), stderr, errand->to_send};
+  console.attach(&progress);
+  Log log{console, progress};
+  reporter.begin(*ledger, progress);
+  run::Observers observers{{&log, &reporter}};
+  errand->order.is_stop_wanted = Interrupt::has_come;
+  auto report = run::execute(job, *keys, *ledger, errand->order, observers);
+  progress.finish();
+  console.attach(nullptr);
+  if (!report) return console.fail(report.error());
+
+  const auto ending = ending_of(*report, job, command, *ledger);
+  reporter.keep(ending, *ledger);
+  const bool is_failure = report->stopped && report->stopped->code != Errc::stopped &&
+                          report->exit_code == static_cast<int>(report->stopped->code);
+  say_summary(console, ending, is_failure);
+  if (!is_failure) return report->exit_code;
+  if (report->trip) report->stopped->what += sending.next_steps(report->totals);
+  return console.fail(*report->stopped);
+}
+
+// A bug of ours ends a run like any other error.
+int carry_out_or_report(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter) {
+  try {
+    return carry_out(console, sending, job, reporter);
+  } catch (const std::exception& bug) {
+    console.attach(nullptr);  // the display went with what was thrown through
+    return console.fail(internal_error(bug));
+  }
+}
+
+}  // namespace
+
+int send(Console& console, const Sending& sending) {
+  console.hold_warnings_back();
+  const Interrupt interrupt;  // the run itself handles signals while it lasts
+  const auto job = load_job(console.globals(), sending.job_file, sending.accept_damage);
+  if (!job) return console.fail(job.error());
+  Reporter reporter{console, *job};
+  if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(console.fail(zone.error()));
+  if (const auto ready = reporter.check(); !ready) return reporter.finish(console.fail(ready.error()));
+  return reporter.finish(carry_out_or_report(console, sending, *job, reporter));
+}
+
+}  // namespace cardvoid::cli

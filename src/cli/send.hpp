@@ -1,0 +1,35 @@
+#pragma once
+// What `run` and `reconcile` have in common: keys, lock, results database, progress, and the last words.
+
+#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/model/job.hpp>
+#include <cardvoid/run/execute.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "console.hpp"
+
+namespace cardvoid::cli {
+
+struct Errand {
+  run::Order order;
+  std::int64_t to_send = 0;  // rows that the progress counts down from
+};
+
+struct Sending {
+  std::filesystem::path job_file;
+  bool accept_damage = false;
+  bool needs_results = false;  // it makes no results database where there is none
+  milliseconds wait_lock{0};
+  // What to do, and whether it may be done. Called with the job's lock held. Its `version` need not be set.
+  std::function<Result<Errand>(const model::Job&, ledger::Ledger&)> prepare;
+  // Lines for a run that stopped itself: what to type next.
+  std::function<std::string(const ledger::Totals&)> next_steps;
+};
+
+// Returns the exit code.
+int send(Console& console, const Sending& sending);
+
+}  // namespace cardvoid::cli
