@@ -15,7 +15,7 @@ TEST_SUITE("cli") {
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
     for (const std::string command : {"check", "plan", "run", "reconcile", "retry", "status", "pause",
-                                      "resume", "stop", "rate", "export", "sandbox"}) {
+                                      "resume", "stop", "rate", "export", "sandbox", "help", "version"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = support::run({command, "--help"});
@@ -23,7 +23,10 @@ TEST_SUITE("cli") {
       CHECK(help.out.find("Example:  cardvoid " + command) != std::string::npos);
       CHECK(help.out.find("cardvoid --help") != std::string::npos);  // where the global flags are
       CHECK(help.err.empty());
+      CHECK(support::run({"help", command}).out == help.out);
     }
+    CHECK(support::run({"help"}).out == main.out);
+    CHECK(support::run({"help", "rnu"}).err.find("did you mean run?") != std::string::npos);
   }
 
   TEST_CASE("usage: commands of later versions are absent and no stubs") {
@@ -40,6 +43,28 @@ TEST_SUITE("cli") {
     CHECK(version.exit_code == 0);
     for (const char* name : {"cardvoid 0.", "Boost 1.", "OpenSSL 3.", "SQLite 3."})
       CHECK(version.out.find(name) != std::string::npos);
+    CHECK(support::run({"version"}).out == version.out);
+  }
+
+  TEST_CASE(
+      "usage: a mistyped flag gets the nearest known one and a flag of another command says whose it is") {
+    const auto says = [](std::vector<std::string> words, std::string_view expected) {
+      const auto ended = support::run(words);
+      CAPTURE(words);
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 64);
+      CHECK(ended.err.find(expected) != std::string::npos);
+    };
+    says({"run", "job.toml", "--confrim", "12345678"}, "unknown flag --confrim; did you mean --confirm?");
+    says({"run", "--confrim=12345678", "job.toml"}, "unknown flag --confrim; did you mean --confirm?");
+    says({"--jsno", "plan", "job.toml"}, "unknown flag --jsno; did you mean --json?");
+    says({"plan", "job.toml", "--confirm", "12345678"}, "--confirm is a flag of run, not of plan");
+    says({"run", "job.toml", "--status", "rejected"}, "--status is a flag of retry and export, not of run");
+    says({"--yes", "run", "job.toml"}, "--yes must stand after run");
+    says({"run", "job.toml", "--limit"}, "--limit needs a value: --limit N");
+    says({"run", "job.toml", "--limit", "3", "--limit", "4"}, "--limit is given more than once");
+    says({"export", "job.toml", "--format", "xml"}, "--format xml: expected csv or jsonl");
+    says({"run", "job.toml", "other.toml"}, "other.toml: one word too many");
   }
 
   TEST_CASE("usage: what is wrong with a command line is said with 64") {
