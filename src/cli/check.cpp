@@ -137,10 +137,10 @@ InputFacts look_at_input(const model::Job& job, Findings& findings) {
 
 Finding protect_line(const model::Job& job) {
   const std::string subject = "protect";
-  const auto list = input::open_protect_list(job.safety.protect, job.input);
+  auto list = input::ProtectList::open(job.safety.protect, job.input);
   if (!list) return fault(subject, list.error());
   for (std::int64_t lines = 0;; ++lines) {
-    const auto line = (*list)->next();
+    const auto line = list->next();
     if (!line) return fault(subject, line.error());
     if (*line) continue;
     return fine(subject, fmt::format("{}: {} lines", job.safety.protect.string(), grouped(lines)));

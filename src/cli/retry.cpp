@@ -140,9 +140,9 @@ int retry(Console& console, const Options& options) {
   ledger::Choice choice;
   if (!options.status.empty()) choice.status = model::status_from_text(options.status);
   choice.codes = options.codes;
-  std::unique_ptr<input::CodeList> list;
+  std::optional<input::CodeList> list;
   if (!options.code_file.empty()) {
-    auto opened = input::open_code_list(options.code_file, column_for_codes(job->input));
+    auto opened = input::CodeList::open(options.code_file, column_for_codes(job->input));
     if (!opened) return console.fail(with_context(opened.error(), "--where-code-in"));
     list = std::move(*opened);
     choice.list = reader_of(*list);

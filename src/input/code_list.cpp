@@ -16,9 +16,11 @@ std::string_view without_line_end(std::string_view line) {
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
-class Codes final : public CodeList {
+}  // namespace
+
+class CodeList::State {
  public:
-  Codes(ReadBytes read, std::string name) : records_{LineReader{std::move(read), std::move(name)}, 0} {}
+  State(ReadBytes read, std::string name) : records_{LineReader{std::move(read), std::move(name)}, 0} {}
 
   // Finds out what it is by its first line that is not blank.
   Result<void> begin(const std::string& code_column) {
@@ -38,7 +40,7 @@ class Codes final : public CodeList {
     }
   }
 
-  Result<std::optional<Code>> next() override { return column_ ? next_of_column() : next_line(); }
+  Result<std::optional<Code>> next() { return column_ ? next_of_column() : next_line(); }
 
  private:
   static std::optional<std::size_t> find_column(std::string_view header, char delimiter,
@@ -82,13 +84,17 @@ class Codes final : public CodeList {
   std::int64_t first_line_ = 0;
 };
 
-}  // namespace
+CodeList::CodeList(std::unique_ptr<State> state) : state_{std::move(state)} {}
+CodeList::CodeList(CodeList&&) noexcept = default;
+CodeList& CodeList::operator=(CodeList&&) noexcept = default;
+CodeList::~CodeList() = default;
 
-Result<std::unique_ptr<CodeList>> read_code_list(ReadBytes read, std::string name,
-                                                 const std::string& code_column) {
-  auto codes = std::make_unique<Codes>(std::move(read), std::move(name));
-  if (const auto begun = codes->begin(code_column); !begun) return begun.error();
-  return std::unique_ptr<CodeList>{std::move(codes)};
+Result<CodeList> CodeList::read(ReadBytes read, std::string name, const std::string& code_column) {
+  auto state = std::make_unique<State>(std::move(read), std::move(name));
+  if (const auto begun = state->begin(code_column); !begun) return begun.error();
+  return CodeList{std::move(state)};
 }
+
+Result<std::optional<CodeList::Code>> CodeList::next() { return state_->next(); }
 
 }  // namespace cardvoid::input

@@ -113,18 +113,17 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
   return source;
 }
 
-Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column) {
+Result<CodeList> CodeList::open(const std::string& file, const std::string& code_column) {
   const auto name = name_of(file);
   auto text = open_text(file, name, model::Encoding::automatic);
   if (!text) return text.error();
-  return read_code_list(std::move(text->read), name, code_column);
+  return read(std::move(text->read), name, code_column);
 }
 
-Result<std::unique_ptr<ProtectList>> open_protect_list(const std::filesystem::path& file,
-                                                       const model::Input& input) {
+Result<ProtectList> ProtectList::open(const std::filesystem::path& file, const model::Input& input) {
   auto text = open_text(file.string(), file.string(), model::Encoding::automatic);
   if (!text) return text.error();
-  return read_protect_list(std::move(text->read), file.string(), input);
+  return read(std::move(text->read), file.string(), input);
 }
 
 }  // namespace cardvoid::input

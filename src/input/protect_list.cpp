@@ -28,9 +28,11 @@ std::string as_meant(std::string_view name) {
 
 using Indices = std::array<std::optional<std::size_t>, k_columns.size()>;
 
-class Protections final : public ProtectList {
+}  // namespace
+
+class ProtectList::State {
  public:
-  Protections(ReadBytes read, std::string name, const model::Input& input)
+  State(ReadBytes read, std::string name, const model::Input& input)
       : records_{LineReader{std::move(read), std::move(name)}, 0},
         unwraps_{input.unwrap},
         accepts_damage_{input.accept_damage} {}
@@ -60,7 +62,7 @@ class Protections final : public ProtectList {
     return {};
   }
 
-  Result<std::optional<model::Protection>> next() override {
+  Result<std::optional<model::Protection>> next() {
     const auto found = records_.next();
     if (!found) return found.error();
     if (!*found) return at_the_end();
@@ -149,13 +151,17 @@ class Protections final : public ProtectList {
   Damage damage_;
 };
 
-}  // namespace
+ProtectList::ProtectList(std::unique_ptr<State> state) : state_{std::move(state)} {}
+ProtectList::ProtectList(ProtectList&&) noexcept = default;
+ProtectList& ProtectList::operator=(ProtectList&&) noexcept = default;
+ProtectList::~ProtectList() = default;
 
-Result<std::unique_ptr<ProtectList>> read_protect_list(ReadBytes read, std::string name,
-                                                       const model::Input& input) {
-  auto list = std::make_unique<Protections>(std::move(read), std::move(name), input);
-  if (const auto ready = list->read_header(input); !ready) return ready.error();
-  return std::unique_ptr<ProtectList>{std::move(list)};
+Result<ProtectList> ProtectList::read(ReadBytes read, std::string name, const model::Input& input) {
+  auto state = std::make_unique<State>(std::move(read), std::move(name), input);
+  if (const auto ready = state->read_header(input); !ready) return ready.error();
+  return ProtectList{std::move(state)};
 }
+
+Result<std::optional<model::Protection>> ProtectList::next() { return state_->next(); }
 
 }  // namespace cardvoid::input

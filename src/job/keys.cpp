@@ -268,7 +268,7 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_path(job.results.database, v); }},
     {"results.store_response", Type::text, R"("none")",
      [](const Typed& v, Job&) { return v.text == "full" ? unsupported : stored_if(v.text == "none"); }, false,
-     "leave it out or set \"none\""},
+     "whole answers would put personal data into the results; leave it out or set \"none\""},
     {"results.metrics_file", Type::path, "the path of a file whose name ends in \".prom\": node_exporter reads no other",
      [](const Typed& v, Job& job) {
        job.results.metrics_file = v.path;

@@ -14,8 +14,6 @@
 
 namespace cardvoid::job {
 
-extern const std::string_view k_schema;  // generated from schema/job.schema.json (cmake/Embed.cmake)
-
 namespace {
 
 constexpr std::size_t k_largest_file = 1 << 20;
@@ -387,25 +385,6 @@ Result<model::Job> load(const std::filesystem::path& file, const Overrides& over
   const auto toml = read_file(file, k_largest_file, Errc::no_input);
   if (!toml) return toml.error();
   return parse(*toml, file, overrides);
-}
-
-std::string_view schema() { return k_schema; }
-
-std::vector<KnownKey> known_keys() {
-  std::vector<KnownKey> known;
-  for (const auto& key : keys()) {
-    std::string_view type;
-    switch (key.type) {
-      case Type::text:
-      case Type::path:
-      case Type::duration: type = "string"; break;
-      case Type::whole_number: type = "integer"; break;
-      case Type::number: type = "number"; break;
-      case Type::truth: type = "boolean"; break;
-    }
-    known.push_back({key.path, type, key.required});
-  }
-  return known;
 }
 
 }  // namespace cardvoid::job

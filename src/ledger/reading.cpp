@@ -1,8 +1,8 @@
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
+#include <cardvoid/base/sha256.hpp>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -20,43 +20,29 @@ WallTime from_ms(std::int64_t ms) { return WallTime{milliseconds{ms}}; }
 constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
 constexpr std::int64_t k_least_frequent = 10;
 
-class Sha256 {
- public:
-  using Digest = std::array<unsigned char, 32>;
-  Sha256() : context_{EVP_MD_CTX_new()} { begin(); }
-  void begin() { EVP_DigestInit_ex(context_.get(), algorithm_.get(), nullptr); }
-  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  // With its length before it, so that no two rows can run together.
-  void add_field(std::string_view field) {
-    const auto length = static_cast<std::uint64_t>(field.size());
-    std::array<char, 8> prefix;
-    for (std::size_t i = 0; i < prefix.size(); ++i) prefix[i] = static_cast<char>(length >> (8 * i));
-    add({prefix.data(), prefix.size()});
-    add(field);
-  }
-  Digest digest() {
-    Digest digest{};
-    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-    return digest;
-  }
-
- private:
-  // Fetched once: EVP_sha256() would look for it in each begin() (man 7 ossl-guide-libcrypto-introduction).
-  Owned<EVP_MD, EVP_MD_free> algorithm_{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
-  Owned<EVP_MD_CTX, EVP_MD_CTX_free> context_;
-};
+// With its length before it, so that no two rows can run together.
+void add_field(Sha256& hash, std::string_view field) {
+  const auto length = static_cast<std::uint64_t>(field.size());
+  std::array<char, 8> prefix;
+  for (std::size_t i = 0; i < prefix.size(); ++i) prefix[i] = static_cast<char>(length >> (8 * i));
+  hash.add({prefix.data(), prefix.size()});
+  hash.add(field);
+}
 
 // SQL: row_digest(field, …), SHA-256 of the row.
 void add_row_digest(const sqlite::Connection& db) {
   const auto digest_row = [](sqlite3_context* context, int count, sqlite3_value** values) {
     auto& hash = *static_cast<Sha256*>(sqlite3_user_data(context));
-    hash.begin();
-    for (int i = 0; i < count; ++i) {
-      const auto* bytes = static_cast<const char*>(sqlite3_value_blob(values[i]));
-      hash.add_field({bytes ? bytes : "", static_cast<std::size_t>(sqlite3_value_bytes(values[i]))});
+    try {
+      for (int i = 0; i < count; ++i) {
+        const auto* bytes = static_cast<const char*>(sqlite3_value_blob(values[i]));
+        add_field(hash, {bytes ? bytes : "", static_cast<std::size_t>(sqlite3_value_bytes(values[i]))});
+      }
+      const auto digest = hash.finish();
+      sqlite3_result_blob(context, digest.data(), static_cast<int>(digest.size()), SQLITE_TRANSIENT);
+    } catch (const std::exception&) {  // SQLite's own frames must not be unwound
+      sqlite3_result_error_nomem(context);
     }
-    const auto digest = hash.digest();
-    sqlite3_result_blob(context, digest.data(), static_cast<int>(digest.size()), SQLITE_TRANSIENT);
   };
   const auto forget = [](void* hash) { delete static_cast<Sha256*>(hash); };
   if (sqlite3_create_function_v2(db.get(), "row_digest", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, new Sha256,
@@ -314,7 +300,7 @@ Result<std::string> Ledger::fingerprint() {
     s.bind();
     while (s.step()) hash.add(s.text(0));
     std::string text;
-    for (const auto byte : hash.digest()) text += fmt::format("{:02x}", byte);
+    for (const auto byte : hash.finish()) text += fmt::format("{:02x}", byte);
     return text;
   });
 }

@@ -20,7 +20,6 @@ Connection::Connection(std::shared_ptr<Pool> pool, std::unique_ptr<TlsConnection
     : pool_{std::move(pool)}, tls_{std::move(tls)} {}
 
 Peer Connection::peer() const { return tls_ ? tls_->peer() : Peer{}; }
-bool Connection::is_usable() const { return tls_ && tls_->is_quiet(); }
 
 // Not a coroutine: what it needs moves over at the call, so the handle may go while the exchange runs.
 asio::awaitable<Exchange> Connection::exchange(const std::string& request, Instant deadline) {

@@ -37,10 +37,10 @@ Result<std::optional<std::int64_t>> protect(const model::Job& job, ledger::Ledge
     return cleared ? Result<Lines>{Lines{}} : Result<Lines>{cleared.error()};
   }
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
-  const auto list = input::open_protect_list(job.safety.protect, job.input);
+  auto list = input::ProtectList::open(job.safety.protect, job.input);
   if (!list) return of_key(list.error());
   const auto named = ledger.protect([&]() -> Result<std::optional<model::Protection>> {
-    auto next = (*list)->next();
+    auto next = list->next();
     if (!next) return of_key(next.error());
     return next;
   });

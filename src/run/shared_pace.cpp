@@ -234,12 +234,18 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
   struct stat state {};
   if (::fstat(file_.get(), &state) == 0 && state.st_nlink == 0) {
     auto again = open_file(settings_.file);
-    if (!again) return give_up(again.error().what), false;
+    if (!again) {
+      give_up(again.error().what);
+      return false;
+    }
     file_ = std::move(*again);
     own_.hold(last_now_ + own_.window());
   }
   const auto locking = set_lock(file_.get(), F_WRLCK);
-  if (locking == Locking::failed) return give_up(std::strerror(errno)), false;
+  if (locking == Locking::failed) {
+    give_up(std::strerror(errno));
+    return false;
+  }
   if (locking == Locking::busy) {
     if (!locked_since_) locked_since_ = last_now_;
     if (last_now_ - *locked_since_ >= k_lock_patience && is_at(settings_.file, state))
@@ -382,7 +388,10 @@ std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
                     why));
   };
   const auto folder = state_folder();
-  if (!folder) return unshared(folder.error().what), std::move(paces);
+  if (!folder) {
+    unshared(folder.error().what);
+    return paces;
+  }
   std::string boot_id;
   if (auto text = read_file("/proc/sys/kernel/random/boot_id", 100, Errc::io)) boot_id = std::move(*text);
   std::random_device random;
@@ -394,7 +403,10 @@ std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
     settings.participant = (std::uint64_t{random()} << 32) | random() | 1;
     settings.warn = unshared;
     auto pace = SharedPace::open(std::move(settings), now);
-    if (!pace) return unshared(pace.error().what), std::move(paces);
+    if (!pace) {
+      unshared(pace.error().what);
+      return paces;
+    }
     paces.push_back(std::move(*pace));
   }
   remove_unused(*folder);

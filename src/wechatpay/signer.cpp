@@ -2,6 +2,7 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/wechatpay/signer.hpp>
 #include <vector>
 

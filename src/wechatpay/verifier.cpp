@@ -1,5 +1,6 @@
 #include <openssl/err.h>
 
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <charconv>
 #include <optional>

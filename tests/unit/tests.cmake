@@ -9,7 +9,8 @@ cardvoid_test(unit wechatpay TIMEOUT 60 SOURCES wechatpay/answer_test.cpp wechat
   wechatpay/request_test.cpp wechatpay/signer_test.cpp wechatpay/verifier_test.cpp DEPENDS cardvoid_wechatpay)
 cardvoid_test(unit job SOURCES job/faults_test.cpp job/load_test.cpp job/limits_test.cpp job/own_files_test.cpp job/proxy_test.cpp job/schema_test.cpp DEPENDS cardvoid_job Boost::json fmt::fmt)
 target_include_directories(unit_job PRIVATE ${PROJECT_SOURCE_DIR}/src/job)  # the table of keys
-target_compile_definitions(unit_job PRIVATE CARDVOID_JOBS="${PROJECT_SOURCE_DIR}/jobs")
+target_compile_definitions(unit_job PRIVATE CARDVOID_JOBS="${PROJECT_SOURCE_DIR}/jobs"
+  CARDVOID_SCHEMA="${PROJECT_SOURCE_DIR}/schema/job.schema.json")
 cardvoid_test(unit input SOURCES input/code_list_test.cpp input/csv_spectrum_test.cpp input/csv_test.cpp input/damage_test.cpp input/delimiter_test.cpp
   input/dialect_test.cpp input/encoding_test.cpp input/header_test.cpp
   input/protect_list_test.cpp DEPENDS cardvoid_input Boost::json fmt::fmt)

@@ -19,20 +19,26 @@ class CodeList {
     std::int64_t line = 0;  // where it stands, from 1
   };
 
-  virtual ~CodeList() = default;
+  // UTF-8 with or without a byte order mark, LF or CRLF; blank lines are skipped and nothing is trimmed. It
+  // is a CSV file when its first line, read as one, has a field `code` or `code_column`, the input's own name
+  // for it. Errors: what `read` says, bad_input (65).
+  static Result<CodeList> read(ReadBytes read, std::string name, const std::string& code_column = "code");
+
+  // The same of a file, which may also be GB18030 or, with a byte order mark, UTF-16; "-" is standard input.
+  // Error: no_input (66) when it cannot be opened.
+  static Result<CodeList> open(const std::string& file, const std::string& code_column);
+
+  CodeList(CodeList&&) noexcept;
+  CodeList& operator=(CodeList&&) noexcept;
+  ~CodeList();
 
   // nullopt at the end. Error: bad_input (65), the file cannot be trusted as a whole.
-  virtual Result<std::optional<Code>> next() = 0;
+  Result<std::optional<Code>> next();
+
+ private:
+  class State;
+  explicit CodeList(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
-
-// UTF-8 with or without a byte order mark, LF or CRLF; blank lines are skipped and nothing is trimmed. It is
-// a CSV file when its first line, read as one, has a field `code` or `code_column`, the input's own name for
-// it. Errors: what `read` says, bad_input (65).
-Result<std::unique_ptr<CodeList>> read_code_list(ReadBytes read, std::string name,
-                                                 const std::string& code_column = "code");
-
-// The same of a file, which may also be GB18030 or, with a byte order mark, UTF-16; "-" is standard input.
-// Error: no_input (66) when it cannot be opened.
-Result<std::unique_ptr<CodeList>> open_code_list(const std::string& file, const std::string& code_column);
 
 }  // namespace cardvoid::input

@@ -1,6 +1,6 @@
 #pragma once
 // safety.protect: cards that must never be sent, as a CSV file (model::Protection). Strict where the input is
-// patient: a line that cannot match would protect nobody, and nobody would notice.
+// patient: a line that cannot match would protect no one, unnoticed.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/input/source.hpp>
@@ -14,21 +14,27 @@ namespace cardvoid::input {
 
 class ProtectList {
  public:
-  virtual ~ProtectList() = default;
+  // Any of the columns code, card_id, openid and brand_id, in any order, under our names or those that
+  // `input.columns` has for them; others are ignored. UTF-8; comma, semicolon or tab, found from the header.
+  // `input` also says whether wrappers are undone and damage is accepted. Errors: what `read` says,
+  // bad_input.
+  static Result<ProtectList> read(ReadBytes read, std::string name, const model::Input& input);
+
+  // The same of a file, which may also be GB18030 or, with a byte order mark, UTF-16. Error: no_input (66)
+  // when it cannot be opened.
+  static Result<ProtectList> open(const std::filesystem::path& file, const model::Input& input);
+
+  ProtectList(ProtectList&&) noexcept;
+  ProtectList& operator=(ProtectList&&) noexcept;
+  ~ProtectList();
 
   // nullopt at the end. Error: bad_input (65) with file and line.
-  virtual Result<std::optional<model::Protection>> next() = 0;
+  Result<std::optional<model::Protection>> next();
+
+ private:
+  class State;
+  explicit ProtectList(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
-
-// Any of the columns code, card_id, openid and brand_id, in any order, under our names or those that
-// `input.columns` has for them; others are ignored. UTF-8; comma, semicolon or tab, found from the header.
-// `input` also says whether wrappers are undone and damage is accepted. Errors: what `read` says, bad_input.
-Result<std::unique_ptr<ProtectList>> read_protect_list(ReadBytes read, std::string name,
-                                                       const model::Input& input);
-
-// The same of a file, which may also be GB18030 or, with a byte order mark, UTF-16. Error: no_input (66) when
-// it cannot be opened.
-Result<std::unique_ptr<ProtectList>> open_protect_list(const std::filesystem::path& file,
-                                                       const model::Input& input);
 
 }  // namespace cardvoid::input

@@ -29,15 +29,4 @@ Result<model::Job> load(const std::filesystem::path& file, const Overrides& over
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides);
 
-// schema/job.schema.json, as embedded.
-std::string_view schema();
-
-// Every key there is, in the contract's order; the schema must name the same ones.
-struct KnownKey {
-  std::string_view path;         // "limits.max_attempts"
-  std::string_view schema_type;  // of JSON Schema: "string", "integer", "number", "boolean"
-  bool required;
-};
-std::vector<KnownKey> known_keys();
-
 }  // namespace cardvoid::job

@@ -14,7 +14,6 @@ namespace cardvoid::model {
 enum class Api { partner, brand };
 enum class QuotaPer { merchant, brand };
 enum class Encoding { automatic, utf8, gbk, gb18030 };
-enum class StoreResponse { none, full };
 
 struct Merchant {
   Api api = Api::partner;
@@ -110,7 +109,6 @@ struct Safety {
 
 struct Results {
   std::filesystem::path database;
-  StoreResponse store_response = StoreResponse::none;
   std::filesystem::path metrics_file;  // empty: none
   std::filesystem::path on_finish;     // a program; empty: none
 };

@@ -71,10 +71,6 @@ class Connection {
   ~Connection();
   explicit operator bool() const { return tls_ != nullptr; }
 
-  // False when the peer has closed it (or sent something unasked) while it waited: get another one. Costs one
-  // recv.
-  bool is_usable() const;
-
   // Empty when there is no connection.
   Peer peer() const;
 

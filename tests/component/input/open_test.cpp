@@ -97,10 +97,9 @@ TEST_SUITE("component") {
     const TempFolder folder;
     const auto codes = [](const std::filesystem::path& file) {
       Found found;
-      const auto list = input::open_code_list(file.string(), "\u5361\u53F7");
+      auto list = input::CodeList::open(file.string(), "\u5361\u53F7");
       if (!list) return Found{list.error().what};
-      for (auto code = (*list)->next(); code && *code; code = (*list)->next())
-        found.emplace_back((*code)->text);
+      for (auto code = list->next(); code && *code; code = list->next()) found.emplace_back((*code)->text);
       return found;
     };
     CHECK(codes(folder.write("gb.csv", "name;\xBF\xA8\xBA\xC5\nx;0001\ny;0,2\n")) == Found{"0001", "0,2"});

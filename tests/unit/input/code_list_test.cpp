@@ -14,11 +14,11 @@ TEST_SUITE("unit") {
 
   // "code@line code@line", or what is wrong.
   std::string read_in_blocks(const std::string& text, const std::string& column, std::size_t block_bytes) {
-    const auto list = read_code_list(test::read_from(text, block_bytes), "picked.txt", column);
+    auto list = CodeList::read(test::read_from(text, block_bytes), "picked.txt", column);
     if (!list) return list.error().what;
     std::string found;
     for (;;) {
-      const auto code = (*list)->next();
+      const auto code = list->next();
       if (!code) return code.error().what;
       if (!*code) return found;
       found += fmt::format("{}{}@{}", found.empty() ? "" : " ", (*code)->text, (*code)->line);

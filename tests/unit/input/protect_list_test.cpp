@@ -15,11 +15,11 @@ TEST_SUITE("unit") {
 
   // "code/card_id/openid/brand_id" of each line, or what is wrong.
   std::string read_as(const std::string& text, const model::Input& settings, std::size_t block_bytes) {
-    const auto list = read_protect_list(test::read_from(text, block_bytes), "protect.csv", settings);
+    auto list = ProtectList::read(test::read_from(text, block_bytes), "protect.csv", settings);
     if (!list) return list.error().what;
     std::string found;
     for (;;) {
-      const auto next = (*list)->next();
+      const auto next = list->next();
       if (!next) return next.error().what;
       if (!*next) return found;
       const auto& p = **next;

@@ -214,7 +214,9 @@ TEST_SUITE("unit") {
       const char *table, *line, *what;
     };
     for (const auto& later : std::to_array<Later>({
-             {"results", "store_response = \"full\"", "leave it out or set \"none\""},
+             {"results", "store_response = \"full\"",
+              "whole answers would put personal data into the results; leave it out or set "
+              "\"none\""},
              {"results", "report_file = \"r\"", "leave it out"},
          })) {
       const std::string line = later.line;

@@ -1,0 +1,27 @@
+#pragma once
+// SHA-256 over pieces, reusable. OpenSSL looks an algorithm up by name at every one-shot call
+// (man 7 ossl-guide-libcrypto-introduction); for a short text that costs as much as the hashing.
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <cardvoid/base/owned.hpp>
+#include <string_view>
+
+namespace cardvoid {
+
+// Not thread-safe. Members throw std::runtime_error when OpenSSL fails: no memory, or no such algorithm.
+class Sha256 {
+ public:
+  using Digest = std::array<unsigned char, 32>;
+  Sha256();
+  void add(std::string_view piece);
+  Digest finish();  // and begins the next text
+
+ private:
+  void start();
+  Owned<EVP_MD, EVP_MD_free> algorithm_;
+  Owned<EVP_MD_CTX, EVP_MD_CTX_free> context_;
+};
+
+}  // namespace cardvoid
