@@ -23,8 +23,7 @@ std::filesystem::path real_path(const std::filesystem::path& file) {
   constexpr int k_most_links = 40;  // as the kernel's own limit
   std::error_code error;
   auto at = fs::absolute(file, error);
-  // By hand, since a link to a file that is not there yet leads there too, and weakly_canonical stops before
-  // it.
+  // By hand: weakly_canonical does not follow a link whose target does not exist yet.
   for (int links = 0; links < k_most_links && fs::is_symlink(at, error); ++links) {
     const auto to = fs::read_symlink(at, error);
     if (error) break;
@@ -120,11 +119,11 @@ Result<void> write_private_file(const std::filesystem::path& path, std::string_v
 }
 
 Result<void> write_public_file(const std::filesystem::path& path, std::string_view content) {
-  // Hidden and of another ending, so that nobody takes it for the file.
+  // Hidden and with another ending, so that no program takes it for the file.
   const auto beside = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
   FileDescriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
   if (!file) return failure(Errc::io, beside, "create it");
-  bool done = ::fchmod(file.get(), 0644) == 0;  // whatever the umask is
+  bool done = ::fchmod(file.get(), 0644) == 0;  // independent of the umask
   while (done && !content.empty()) {
     const auto put = ::write(file.get(), content.data(), content.size());
     if (put < 0 && errno == EINTR) continue;

@@ -28,7 +28,7 @@ bool is_zone_file(const std::filesystem::path& file) {
          std::string_view{magic, sizeof magic} == "TZif";
 }
 
-// Takes what a rule of POSIX is made of from the front of a text (POSIX.1-2017, XBD 8.3, TZ).
+// Takes the parts of a POSIX rule from the front of a text (POSIX.1-2017, XBD 8.3, TZ).
 class Rule {
  public:
   explicit Rule(std::string_view text) : rest_{text} {}
@@ -107,13 +107,13 @@ bool is_time_zone(std::string_view name) {
     return is_letter(c) || is_digit(c) || c == '/' || c == '_' || c == '-' || c == '+';
   };
   if (name.empty() || name[0] == '/' || !std::all_of(name.begin(), name.end(), fits)) return false;
-  if (name == "UTC") return true;  // also where there is no database
+  if (name == "UTC") return true;  // even without a zone database
   const char* folder = std::getenv("TZDIR");
   return is_zone_file(std::filesystem::path{folder && *folder ? folder : "/usr/share/zoneinfo"} / name);
 }
 
 bool is_zone_variable(std::string_view text) {
-  if (text.empty()) return true;  // UTC, and meant so
+  if (text.empty()) return true;  // means UTC
   const bool names_file = text[0] == ':';
   if (names_file) text.remove_prefix(1);
   if (text.starts_with('/')) return is_zone_file(text);

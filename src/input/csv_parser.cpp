@@ -8,15 +8,14 @@ namespace cardvoid::input {
 
 namespace {
 
-// libcsv trims blanks around unquoted fields unless told that there are none. An identifier is never altered
+// Told that no character is a blank, libcsv does not trim unquoted fields. An identifier is never changed
 // silently.
 int is_never_space(unsigned char) { return 0; }
 
 }  // namespace
 
 CsvParser::CsvParser(char delimiter) : delimiter_{delimiter} {
-  // Every line end outside quotes is reported, which tells blank lines and lone carriage returns from the
-  // rest.
+  // Reports every line end outside quotes, which shows blank lines and lone carriage returns.
   if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) throw std::bad_alloc{};
   csv_set_space_func(&parser_, is_never_space);
   csv_set_delim(&parser_, static_cast<unsigned char>(delimiter));
@@ -93,8 +92,8 @@ Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
   if (takes_literal_marks_) line = with_literal_marks_quoted(line, is_open_);
   if (!is_open_) begin_record();
 
-  // libcsv ends a row at a carriage return too, so one that belongs to no line end would split a row in
-  // silence. Only inside quotes it is part of the field (and of no use: find_fault refuses it).
+  // libcsv ends a row at a carriage return too, so a lone one would silently split a row. Inside quotes it is
+  // part of the field, and find_fault refuses it.
   const auto body = line.find_last_not_of("\r\n") + 1;
   std::size_t fed = 0;
   for (auto at = line.find('\r'); at < body; at = line.find('\r', at + 1)) {

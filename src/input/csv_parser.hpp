@@ -17,13 +17,13 @@ class CsvParser {
   CsvParser& operator=(const CsvParser&) = delete;
   ~CsvParser() { csv_free(&parser_); }
 
-  // From now on quotation marks inside a field that does not begin with one stand for themselves, as
-  // spreadsheets and most readers take them. Not in a header: there they would hide which delimiter is right.
+  // From now on, quotation marks inside a field that does not begin with one are plain text, as for
+  // spreadsheets and most readers. Not for a header: there they would hide which delimiter is right.
   void take_literal_marks() { takes_literal_marks_ = true; }
 
   enum class Fed {
     unfinished,  // a quoted field goes on in the next line, or the last line has no line feed
-    blank,       // nothing but a line end
+    blank,       // only a line end
     record,      // fields() holds it
   };
 

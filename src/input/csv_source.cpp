@@ -22,7 +22,7 @@ class CsvSource final : public Source {
                  settings.input.delimiter},
         decoded_{std::move(decoded)} {}
 
-  // With the delimiter by which our columns are found, where the job names none.
+  // Finds the delimiter by our columns, if the job names none.
   Result<void> read_header(const Settings& settings) {
     const auto found = records_.next();
     if (!found) return found.error();
@@ -30,7 +30,7 @@ class CsvSource final : public Source {
       return Error{Errc::bad_input,
                    records_.lines().name() + ": empty; a header with the names of the columns is needed"};
 
-    std::optional<Error> fault;  // by the delimiter that makes the most columns of it
+    std::optional<Error> fault;  // with the delimiter that gives the most columns
     std::size_t most_columns = 0;
     for (const auto& delimiter : k_delimiters) {
       const auto* fields = records_.fields_by(delimiter.mark);
@@ -118,8 +118,8 @@ class CsvSource final : public Source {
   std::vector<std::string> samples() const override { return samples_; }
 
  private:
-  // What is wrong with a line whatever its columns say. A quotation mark that is missing makes one record of
-  // several lines, in which one card's code would stand with another's openid.
+  // What is wrong with a record as a whole. A missing quotation mark turns several lines into one record,
+  // with the code of one card beside the openid of another.
   std::string_view fault_of_line() {
     if (records_.raw().find('\0') != std::string_view::npos) return "a zero byte in the line";
     if (records_.spans_lines())

@@ -13,16 +13,16 @@ namespace {
 
 constexpr std::size_t k_digits_kept = 15;  // of a number in a spreadsheet (an IEEE double); the rest become 0
 
-// Zeros after the 15th digit. One code in ten of 16 digits ends so by chance, one in a thousand million of
-// 24: only what is beyond chance (its mean and four standard deviations) says anything. Where chance plays a
-// part a range of round numbers may be issued in earnest, so a few more are shown and not refused.
+// Zeros after the 15th digit. By chance one code of 16 digits in ten ends so, and one of 24 digits in a
+// thousand million: only more than chance (mean plus four standard deviations) counts. Where chance plays a
+// part, round numbers may be real codes, so a few more are shown and not refused.
 constexpr std::size_t k_longest_by_chance = 17;
 constexpr double k_zeroed_share = 0.02;
 
-// Lost leading zeros. Of random digits one code in ten begins with 0, so that a damaged list keeps its length
-// in nine codes of ten; 0.8 leaves room for the scatter of short lists. Two lengths in earnest are seldom so
-// uneven, but for serial numbers from 1 on, which have few digits. One or two short codes in a long list are
-// typing errors rather than a spreadsheet's work.
+// Lost leading zeros. One random code in ten begins with 0, so in a damaged list nine codes in ten keep their
+// length; 0.8 leaves room for short lists. Real lists with two lengths are seldom so uneven, except serial
+// numbers from 1 on, which have few digits. One or two short codes in a long list are typing errors, not a
+// spreadsheet's work.
 constexpr double k_dominant_share = 0.8;
 constexpr double k_doubtful_share = 0.5;
 constexpr std::size_t k_least_dominant_length = 6;
@@ -68,7 +68,7 @@ bool is_scientific(std::string_view text) {
   }
   if (text.empty() || (text[0] != 'E' && text[0] != 'e')) return false;
   text.remove_prefix(1);
-  // 4E23 may be a code of its own.
+  // 4E23 may be a real code.
   if (!has_fraction && !text.starts_with('+')) return false;
   if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
   return is_all_digits(text);
@@ -125,7 +125,7 @@ void Damage::note_code(std::string_view code, std::int64_t line) {
   if (code.size() <= k_longest_code && is_all_digits(code)) by_length_[code.size()].add(code, line);
 }
 
-// Each length by itself: many short ones must not hide that all long ones are dead.
+// Each length by itself: many short codes must not hide that all long ones are destroyed.
 std::string Damage::zeroed_text(Degree wanted) const {
   Tally found;
   std::int64_t among = 0;

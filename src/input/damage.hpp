@@ -1,6 +1,6 @@
 #pragma once
-// What spreadsheets do to identifiers: wrappers, which are harmless and can be undone, and digits that are
-// gone, which nobody can bring back.
+// What spreadsheets do to identifiers: wrappers, which are harmless and can be undone, and lost digits, which
+// cannot be recovered.
 
 #include <array>
 #include <cardvoid/model/card_rules.hpp>
@@ -14,24 +14,24 @@ namespace cardvoid::input {
 using model::k_wrappers;
 using model::Wrapper;
 
-// `text` without its wrappers; adds to `undone` how many of each there were.
+// `text` without its wrappers. Counts each kind in `undone`.
 std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone);
 
-// 4.78516E+23, with a comma where the spreadsheet spoke German or French, without the plus as Java writes it.
+// True for 4.78516E+23; also with a comma (German or French spreadsheets) and without the plus (Java).
 bool is_scientific(std::string_view text);
 
-// `text` without wrappers, blanks around it and marks before it: what damage is looked for in.
+// `text` without wrappers, surrounding blanks and leading marks: where damage is looked for.
 std::string_view without_wrappers(std::string_view text);
 
-// Looks for destroyed digits at constant memory: note every identifier, then ask.
+// Looks for destroyed digits at constant memory: note() every identifier, then ask.
 class Damage {
  public:
   void note(std::string_view identifier, std::int64_t line);
   void note_code(std::string_view code, std::int64_t line);
 
-  // What can only be damage, with counts and three examples each, codes masked; empty: none.
+  // Certain damage, with counts and three examples each, codes masked; empty: none.
   std::string destroyed() const;
-  // What looks like damage and is too little to refuse the input for it; empty: none.
+  // What looks like damage, but too little to refuse the input; empty: none.
   std::string doubtful() const;
 
  private:

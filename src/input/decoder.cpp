@@ -58,7 +58,7 @@ class Utf8Check {
     is_plain_ = false;
     rest_ += bytes;
     const auto bad = find_invalid_utf8(rest_);
-    valid_ = !bad || rest_.size() - *bad < 4;  // it may go on in the next piece
+    valid_ = !bad || rest_.size() - *bad < 4;  // it may continue in the next piece
     rest_.erase(0, bad.value_or(rest_.size()));
   }
   bool may_be_valid() const { return valid_; }
@@ -229,7 +229,7 @@ class Decoder {
   bool is_mixed_ = false;
 };
 
-// What has been read to look at it comes first.
+// Begins with what was read ahead.
 ReadBytes after(std::string first, ReadBytes read) {
   return [first = std::move(first), read = std::move(read),
           at = std::size_t{0}](std::span<char> block) mutable -> Result<std::size_t> {
@@ -304,7 +304,7 @@ Result<std::optional<std::string>> fault_as_gb18030(ReadBytes read, const std::s
   }
 }
 
-// The place where it stops being UTF-8, as the reader of lines tells it.
+// Where it stops being UTF-8, as the LineReader reports it.
 Error fault_as_utf8(ReadBytes read, const std::string& name, const std::string& why_not_gb18030) {
   LineReader lines{std::move(read), name,
                    fmt::format("nor is the file GB18030 as a whole ({}){}", why_not_gb18030, k_advice)};

@@ -15,7 +15,7 @@ using namespace std::string_view_literals;
 
 constexpr std::string_view k_utf8_mark{"\xEF\xBB\xBF"};
 
-// What is no CSV in UTF-8, told by its first bytes. The longer signature stands first.
+// Formats that are not CSV in UTF-8, by their first bytes. Longer signatures first.
 struct Signature {
   std::string_view bytes, what;
 };
@@ -84,7 +84,7 @@ Result<void> LineReader::start() {
   return {};
 }
 
-// Reads one more block behind what is there, which moves to the front of the buffer.
+// Moves the unread bytes to the front of the buffer and reads one more block behind them.
 Result<void> LineReader::fill() {
   std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;

@@ -20,14 +20,14 @@ Error cannot(const std::string& name, const char* doing) {
   return {Errc::no_input, fmt::format("{}: cannot {}: {}", name, doing, std::strerror(errno))};
 }
 
-// std::function wants to copy what it calls, and a descriptor has one owner.
+// std::function copies what it calls, and a descriptor has one owner.
 using SharedFile = std::shared_ptr<FileDescriptor>;
 
 ReadBytes reader_of(SharedFile file, std::string name) {
   return [file = std::move(file), name = std::move(name)](std::span<char> block) -> Result<std::size_t> {
     const auto got = ::read(file->get(), block.data(), block.size());
     if (got >= 0) return static_cast<std::size_t>(got);
-    // Only a signal that asks to stop interrupts a read; waiting on would make its sender wait too.
+    // Only a signal that asks to stop interrupts a read. Reading on would ignore it.
     if (errno == EINTR) return Error{Errc::stopped, "interrupted while reading the input; nothing was sent"};
     return cannot(name, "read it");
   };
@@ -40,13 +40,13 @@ bool is_plain_file(const FileDescriptor& file) {
   return ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// A duplicate of standard input, so that closing it leaves that to whoever asks on it later.
+// A duplicate of standard input: closing it leaves the original open for later questions.
 FileDescriptor open_bytes(const std::string& file) {
   return FileDescriptor{file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
                                     : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
 }
 
-// The file in UTF-8. A plain file may be read before, to find out what its encoding is.
+// The file as UTF-8. A plain file may be read once before, to find its encoding.
 Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding) {
   const auto file = std::make_shared<FileDescriptor>(open_bytes(path));
   if (!*file) return cannot(name, "open it");
@@ -73,20 +73,20 @@ Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings) {
   return open_csv(std::move(*text), std::move(name), settings);
 }
 
-// SQLite's own words for these, "unable to open database file" and an empty database, would send people the
-// wrong way.
+// SQLite's own messages for these cases, "unable to open database file" or an empty database, are
+// misleading.
 Result<void> check_database_file(const std::filesystem::path& file) {
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return cannot(file.string(), "open it");
   if (S_ISDIR(status.st_mode))
     return Error{Errc::no_input, file.string() + ": a folder, not an SQLite database"};
-  if (!S_ISREG(status.st_mode))  // a pipe would be waited for without end
+  if (!S_ISREG(status.st_mode))  // reading a pipe would never end
     return Error{Errc::no_input, file.string() + ": not a plain file, which an SQLite database is"};
   if (status.st_size == 0) return Error{Errc::bad_input, file.string() + ": empty, not an SQLite database"};
   constexpr off_t k_smallest_page = 512;  // for SQLite a shorter file is an empty database
   if (status.st_size < k_smallest_page)
     return Error{Errc::bad_input, file.string() + ": too short for an SQLite database"};
-  // Not by opening it: closing it again would drop the process's locks on it.
+  // Without opening it: closing it again would drop the process's locks on it.
   if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) return cannot(file.string(), "open it");
   return {};
 }
@@ -97,7 +97,7 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
                                      model::Api api, const std::string& brand_of_merchant,
                                      const Patience& patience) {
   const Settings settings{input, defaults, api, brand_of_merchant};
-  // A file that cannot be opened is the job's mistake: say which key names it.
+  // A file that cannot be opened is a mistake in the job: say which key names it.
   const auto of_key = [](const Error& error, const char* key) {
     return error.code == Errc::no_input ? with_context(error, key) : error;
   };

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 4> k_columns{"code", "card_id", "openid",
 constexpr std::string_view k_wanted =
     "expected a header with at least one of code, card_id, openid and brand_id";
 
-// "Open ID" and "openId" are "openid": whoever writes so means our column.
+// "Open ID" and "openId" mean our column "openid".
 std::string as_meant(std::string_view name) {
   std::string text;
   for (const char c : name)
@@ -50,7 +50,7 @@ class ProtectList::State {
       if (!indices) return with_context(indices.error(), records_.where());
       const auto is_there = [](const auto& index) { return index.has_value(); };
       if (std::none_of(indices->begin(), indices->end(), is_there)) continue;
-      // One column alone needs no delimiter, and looks the same by each.
+      // A single column looks the same with every delimiter.
       if (chosen && fields->size() > 1 && names_ > 1) return ambiguous(*chosen, delimiter);
       if (chosen && fields->size() <= names_) continue;
       chosen = &delimiter;
@@ -98,7 +98,7 @@ class ProtectList::State {
         indices[column] = at;
       }
     }
-    // Other columns are of no matter; but what was meant for one of ours would protect nobody.
+    // Other columns are ignored. But a misspelt column of ours would protect no one.
     for (std::size_t at = 0; at < names.size(); ++at)
       for (const auto column : k_columns)
         if (as_meant(names[at]) == as_meant(column) &&
@@ -108,7 +108,7 @@ class ProtectList::State {
     return indices;
   }
 
-  // The rules for the input's rows, for what is filled.
+  // The rules for rows of the input, for the filled fields.
   static std::string fault_of(const model::Protection& line) {
     if (line.code.empty() && line.card_id.empty() && line.openid.empty() && line.brand_id.empty())
       return "fills none of the columns, so it would protect nothing";
@@ -130,7 +130,7 @@ class ProtectList::State {
 
   Result<std::optional<model::Protection>> at_the_end() const {
     const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed();
-    if (!has_lines_)  // one that was cut short, perhaps, and then everybody would be sent
+    if (!has_lines_)  // perhaps it was cut off, and then everyone would be sent
       return Error{Errc::bad_input, fmt::format("{}: has a header and no line, so it would protect nothing; "
                                                 "leave safety.protect out if that is meant",
                                                 records_.lines().name())};

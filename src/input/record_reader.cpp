@@ -13,7 +13,7 @@ RecordReader::RecordReader(LineReader lines, char delimiter) : lines_{std::move(
       ways_.push_back({each.mark, std::make_unique<CsvParser>(each.mark), {}});
 }
 
-// Where a record ends is the same for every delimiter that can read it: the quotation marks decide.
+// A record ends at the same place for every delimiter that can read it: only quotation marks decide.
 template <class Feed>
 Result<CsvParser::Fed> RecordReader::feed_all(Feed feed) {
   std::optional<CsvParser::Fed> fed_last;
@@ -77,8 +77,7 @@ Error RecordReader::end_with(Error error) {
   return error;
 }
 
-// Names the line where the record starts: with a quotation mark missing there, the fault shows up lines
-// later.
+// Names the line where the record starts: a quotation mark missing there shows up lines later.
 Error RecordReader::fault_in(Error error, std::int64_t line) const {
   if (line != start_line_)
     error.what += fmt::format(" (found in line {}; the record starts in line {})", line, start_line_);

@@ -1,5 +1,5 @@
 #pragma once
-// Lines → records of CSV, with the line where each begins, at constant memory.
+// Lines → CSV records, with the line where each begins, at constant memory.
 
 #include <array>
 #include <cstdint>
@@ -25,17 +25,17 @@ inline constexpr std::array k_delimiters{Delimiter{',', "comma", "\",\""},
 
 class RecordReader {
  public:
-  // Fields are separated by `delimiter`; 0: by any of k_delimiters, and records are read in every way until
-  // keep() says which is right.
+  // Fields are separated by `delimiter`; 0: any of k_delimiters. Then records are read with each of them
+  // until keep() chooses one.
   RecordReader(LineReader lines, char delimiter);
 
-  // True when there is a next record; false at the end of the file and ever after. Errors name file and line:
-  // what LineReader says, bad_input when it is no CSV in any of the ways.
+  // False at the end of the file, and at every call after. Errors name file and line: those of LineReader,
+  // and bad_input if it is not CSV with any delimiter.
   Result<bool> next();
 
-  // The record's fields, valid until the next call; nullptr: with this delimiter it is no CSV.
+  // The record's fields, valid until the next call; nullptr: not CSV with this delimiter.
   const std::vector<std::string_view>* fields_by(char delimiter);
-  // From here on by this one, of those that it has, and taking quotation marks inside plain fields literally.
+  // From here on uses this one only, and takes quotation marks inside unquoted fields literally.
   void keep(char delimiter);
 
   const std::vector<std::string_view>& fields() { return ways_.front().parser->fields(); }
@@ -43,9 +43,9 @@ class RecordReader {
   std::int64_t line() const { return start_line_; }  // where the record begins
   bool spans_lines() const { return !pieces_.empty(); }
   std::string where() const;  // "members.csv:7"
-  std::string_view raw();     // the record as it stands, without its line end
+  std::string_view raw();     // the record unchanged, without its line end
 
-  // The line by line reader underneath, as long as next() was not called.
+  // The reader of lines underneath, for use before the first next().
   LineReader& lines() { return lines_; }
   const LineReader& lines() const { return lines_; }
 

@@ -23,7 +23,7 @@ std::string in_quotes(std::string_view name) {
   return '"' + fit_to_width(escape_for_terminal(name), 40) + '"';
 }
 
-// A file without header shows its first member where names should stand: nothing for a message or a log.
+// A file without a header has its first member where names should be: not for messages or logs.
 bool looks_like_data(std::string_view name) {
   std::size_t digits = 0;
   for (const char c : name) {
@@ -43,7 +43,7 @@ std::string list(const std::vector<std::string>& names) {
   return text;
 }
 
-// A header in one piece is the usual sign of another separator.
+// A header with a single column usually means another delimiter.
 std::string hint_at_delimiter(const std::vector<std::string>& names) {
   if (!names.empty() && names[0].starts_with("sep=")) return "; take Excel's line sep= away";
   if (names.size() != 1) return "";
@@ -72,7 +72,7 @@ Error missing(std::string_view column, const std::string& wanted, const std::vec
   return {Errc::bad_input, what};
 }
 
-// The first few of valid UTF-8, ending in "…" where there are more.
+// The first characters of valid UTF-8, ending in "…" if there are more.
 std::string fit_to_characters(std::string_view text, std::size_t most) {
   std::size_t at = 0;
   for (; most > 0 && at < text.size(); --most) next_code_point(text, at);
@@ -85,7 +85,7 @@ std::string as_text(std::string_view raw) {
   const auto escape = [&](char byte) { text += fmt::format("\\x{:02X}", static_cast<unsigned char>(byte)); };
   for (std::size_t at = 0; at < raw.size(); ++at) {
     const auto end =
-        std::min(raw.find('\0', at), raw.size());  // first, else many of them take quadratic time
+        std::min(raw.find('\0', at), raw.size());  // found first, or many of them would take quadratic time
     auto piece = raw.substr(at, end - at);
     while (const auto invalid = find_invalid_utf8(piece)) {
       text += piece.substr(0, *invalid);
@@ -145,7 +145,8 @@ Result<void> RowMaker::judge_damage() const {
   return Error{
       Errc::bad_input,
       fmt::format(
-          "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: whoever made the "
+          "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: the person who made "
+          "the "
           "list has to format the column as text before pasting the codes into it, and save it again. "
           "If the values really are so, --accept-damage takes them as they stand and keeps that on "
           "record. Nothing of this input is kept",
@@ -168,7 +169,7 @@ std::string RowMaker::description() const {
 
 std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::int64_t line,
                                model::Card& card) {
-  // Strict, behind the last name, too: a comma without quotes in the code pushes an empty last field out
+  // Strict even about extra fields at the end: an unquoted comma in the code pushes an empty last field out
   // there.
   if (fields.size() != names_.size()) {
     const bool has_full_width = std::any_of(fields.begin(), fields.end(), [](std::string_view field) {
@@ -227,8 +228,7 @@ bool RowMaker::is_empty(std::span<const std::string_view> fields) const {
          std::all_of(fields.begin(), fields.end(), [](std::string_view field) { return field.empty(); });
 }
 
-// Zero bytes end text for too many readers. A line that had to be changed gets a field more than the header
-// has.
+// Many readers stop at a zero byte. A line that had to be changed gets one field more than the header has.
 Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
                          bool is_exact) {
   auto text = as_text(raw);

@@ -1,5 +1,5 @@
 #pragma once
-// From the named columns of a file or query to validated rows.
+// Makes validated rows from the named columns of a file or query.
 
 #include <array>
 #include <cardvoid/input/source.hpp>
@@ -23,39 +23,39 @@ struct Settings {
 class RowMaker {
  public:
   // Finds our columns among `names`, in any order. Error (bad_input), beginning with `where`: a column that
-  // is needed is missing or there twice.
+  // we need is missing or appears twice.
   static Result<RowMaker> create(const std::vector<std::string>& names, const Settings& settings,
                                  const std::string& where);
 
-  // A row, or why the line is refused. `raw` is asked for only then.
+  // A row, or why the line is refused. `raw` is called only for a refused line.
   template <class Raw>
   Record make(std::span<const std::string_view> fields, std::int64_t line, char delimiter, Raw raw);
 
   // As many empty fields as there are names.
   bool is_empty(std::span<const std::string_view> fields) const;
 
-  // For the source's own reasons to refuse a line. `is_exact`: `raw` is what stood there.
+  // Refuses a line for a reason of the source's own. `is_exact`: `raw` is the unchanged line.
   static Refused refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
                         bool is_exact = true);
 
-  // A record with the card in our columns and nothing in the others.
+  // A record with the card in our columns; the others are empty.
   std::string line_of(const model::Card& card, char delimiter) const;
 
-  // The file's index of each of our columns that is there, in the order of column_names().
+  // The file's index of each of our columns that it has, in the order of column_names().
   std::span<const std::optional<std::size_t>> indices() const { return indices_; }
   static std::span<const std::string_view> column_names();
 
-  // At the end of the input. Error (bad_input): a spreadsheet destroyed digits, and nobody accepted that.
+  // At the end of the input. Error (bad_input): a spreadsheet destroyed digits, and that was not accepted.
   Result<void> judge_damage() const;
 
   // The columns; after rows also what was unwrapped, which damage was accepted.
   std::string description() const;
 
-  // What looks like damage and is too little to refuse the input for it; empty: nothing.
+  // What looks like damage, but too little to refuse the input; empty: nothing.
   std::string doubtful() const { return damage_.doubtful(); }
 
-  // The row for a person who looks whether it was decoded rightly: identifiers masked, and of the columns
-  // that are not ours only the first character. Empty when all of it is ASCII.
+  // The row for a person who checks the decoding: identifiers masked, only the first character of columns
+  // that are not ours. Empty if all of it is ASCII.
   std::string sample(std::span<const std::string_view> fields, std::int64_t line) const;
 
  private:

@@ -26,8 +26,8 @@ constexpr char k_delimiter = ',';  // of a row as a line of CSV
 constexpr auto k_longest_lock_wait = 10s;
 constexpr int k_instructions_between_questions = 10'000;  // well under a millisecond
 
-// What a query may do. Reading only would still allow PRAGMA and ATTACH, and functions that reach beyond the
-// database.
+// What a query may do. A read-only connection would still allow PRAGMA, ATTACH, and functions that reach
+// beyond the database.
 int allow_reading(void*, int action, const char* first, const char* second, const char*, const char*) {
   const auto is = [](const char* text, const char* name) { return text && sqlite3_stricmp(text, name) == 0; };
   switch (action) {
@@ -36,16 +36,15 @@ int allow_reading(void*, int action, const char* first, const char* second, cons
     case SQLITE_RECURSIVE: return SQLITE_OK;
     case SQLITE_FUNCTION:
       return is(second, "load_extension") || is(second, "fts3_tokenizer") ? SQLITE_DENY : SQLITE_OK;
-    // Both for FTS5's own sake; who writes the second into a query fails at the table, which may not be
-    // modified.
+    // FTS5 itself needs both. A query that writes the second fails: the table must not be modified.
     case SQLITE_PRAGMA: return is(first, "data_version") ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_UPDATE: return is(first, "sqlite_master") ? SQLITE_OK : SQLITE_DENY;
     default: return SQLITE_DENY;
   }
 }
 
-// The file may be anybody's: what its schema says is not trusted more than the query. "text" in double
-// quotation marks is a column or an error: else a misspelt column would be a constant, and the condition
+// The file may come from anyone: its schema is trusted no more than the query. A name in double quotation
+// marks is a column or an error: otherwise a misspelt column would be a constant, and the condition
 // always true.
 void harden(const Connection& connection) {
   for (const auto& [option, on] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
@@ -56,7 +55,7 @@ void harden(const Connection& connection) {
     sqlite3_db_config(connection.get(), option, on, nullptr);
 }
 
-// What SQLite's words leave out.
+// Adds what SQLite's messages leave out.
 std::string hint_for(const Failure& failure, const std::string& query) {
   const std::string_view words = failure.what();
   constexpr std::string_view no_column = "no such column: ";
@@ -108,7 +107,7 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
           "{}; it is in write-ahead-log mode, and {}-wal and {}-shm beside it must be readable, or the "
           "folder writable so that they can be made: copy it with its -wal to another folder",
           message, name, name));
-    case SQLITE_FULL:  // of a read-only connection only its temporary files can be
+    case SQLITE_FULL:  // on a read-only connection only its temporary files can fill up
       return unreadable(
           fmt::format("{}; what the query sorts or groups does not fit the folder for temporary files: name "
                       "one with room in SQLITE_TMPDIR",
@@ -119,7 +118,7 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
   }
 }
 
-// What changes whenever a file is written.
+// These change with every write to a file.
 using FileState = std::array<std::int64_t, 7>;
 
 FileState state_of(const fs::path& file) {
@@ -134,15 +133,15 @@ FileState state_of(const fs::path& file) {
           s.st_ctim.tv_nsec};
 }
 
-// How the database lies there before it is opened.
+// The state of the database's files before it is opened.
 struct Condition {
   FileState state;
   bool lacks_log;  // a database with a write-ahead log, and there is none
-  bool is_alone;   // and nobody has it open
+  bool is_alone;   // and no program has it open
 };
 
 Condition look_at(const fs::path& file) {
-  const auto real = real_path(file).string();  // links lead SQLite to what lies beside their target
+  const auto real = real_path(file).string();  // SQLite looks beside the target of a link
   const auto is_there = [&](const char* suffix) {
     std::error_code ignored;
     return fs::exists(real + suffix, ignored);
@@ -158,9 +157,9 @@ std::string_view name_of(int type) {
 
 class SqliteSource final : public Source {
  public:
-  // An ordinary reader of a database that nobody has open would make -wal and -shm beside it and leave them
-  // there, its own files in the way of their program. So that one is read as if it could not change, and at
-  // the end it must not have.
+  // If no program has the database open, an ordinary reader would create -wal and -shm beside it and leave
+  // them there, in the way of the program that owns it. So such a database is read as one that cannot change,
+  // and at the end we check that it has not.
   SqliteSource(const Settings& settings, Patience patience)
       : file_{settings.input.sqlite},
         sql_{settings.input.query},
@@ -193,7 +192,7 @@ class SqliteSource final : public Source {
     ++row_;
     if (const auto cause = fault_of_values(); !cause.empty())
       return RowMaker::refuse(row_, cause, line(), k_delimiter, false);
-    for (const auto& index : rows_.indices())  // the others may hold photographs
+    for (const auto& index : rows_.indices())  // other columns may hold photographs
       if (index) fields_[*index] = query_->text(static_cast<int>(*index));
     return rows_.make(fields_, row_, k_delimiter, [&] { return line(); });
   } catch (const Failure& failure) {
@@ -227,7 +226,7 @@ class SqliteSource final : public Source {
     const auto where = file_.string() + ": input.query";
     if (!query_->unread_sql().empty() || !query_->reads_only() || query_->columns() == 0)
       return Error{Errc::bad_input, where + ": only one SELECT statement is allowed"};
-    if (query_->parameters() > 0)  // they would be NULL, and the condition never or always true
+    if (query_->parameters() > 0)  // they would be NULL, and the condition always false or always true
       return Error{Errc::bad_input,
                    where + ": it has parameters (such as ? or :name), and nothing fills them in"};
     std::vector<std::string> names;
@@ -238,7 +237,7 @@ class SqliteSource final : public Source {
     rows_ = std::move(*rows);
     for (const auto& name : names) header_ += (header_.empty() ? "" : ",") + csv_field(name);
     fields_.resize(names.size());
-    // SQLite calls the second column of that name in a subquery so.
+    // SQLite's name for the second column of that name in a subquery.
     for (const auto& index : rows_.indices())
       if (index && std::find(names.begin(), names.end(), names[*index] + ":1") != names.end())
         return Error{Errc::bad_input,
@@ -253,7 +252,7 @@ class SqliteSource final : public Source {
     return true;
   }
 
-  // SQLite's question during a step: anything but 0 ends it.
+  // SQLite calls it during a step; anything but 0 ends the step.
   static int ask(void* context) {
     auto& self = *static_cast<SqliteSource*>(context);
     if (self.is_interrupted()) return 1;
@@ -303,7 +302,7 @@ class SqliteSource final : public Source {
     return error;
   }
 
-  // A number has lost its leading zeros, and digits beyond the 15th or 19th.
+  // A number has no leading zeros, and loses digits after the 15th or 19th.
   std::string fault_of_values() const {
     for (std::size_t i = 0; i < RowMaker::column_names().size(); ++i) {
       if (!rows_.indices()[i]) continue;

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-// The distribution's library is built with exceptions; a syntax error is an ordinary value here, so
-// header-only.
+// Header-only: the distribution's library is built with exceptions, and here a syntax error is a value.
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
-// toml++ 3.3 asserts, or with NDEBUG even assumes, that "[[" is never followed by another bracket; the very
-// next lines would report it properly (marzer/tomlplusplus #301, can go once the distribution has that fix).
+// toml++ 3.3 asserts (with NDEBUG: assumes) that no bracket follows "[[". Its next lines would report it
+// properly. Remove this when the distribution has the fix (marzer/tomlplusplus #301).
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
@@ -47,7 +46,7 @@ Value value_of(const toml::node& node) {
   return Unusable{"nothing"};
 }
 
-// Deeper than any key of ours nothing needs to be looked at: what is there is unknown anyway.
+// Nothing deeper than our deepest key needs a look: it is unknown anyway.
 constexpr int k_deepest = 4;
 
 void flatten(const toml::table& table, const std::string& prefix, Document& into, int depth = 0) {
@@ -65,8 +64,8 @@ void flatten(const toml::table& table, const std::string& prefix, Document& into
   }
 }
 
-// toml++ 3.3 bounds the depth of values and not that of dotted names, whose tables it then walks by
-// recursion. The line of the first name that is too deep for any reason.
+// toml++ 3.3 limits the depth of values but not of dotted names, and then recurses over their tables. Returns
+// the line of the first name that is too deep.
 constexpr std::ptrdiff_t k_most_dots = 500;
 
 std::optional<unsigned> find_too_many_dots(std::string_view toml) {
@@ -106,8 +105,7 @@ std::variant<Document, SyntaxFault> read_document(std::string_view toml) {
 std::optional<Document> read_value(std::string_view toml, std::string_view path) {
   if (find_too_many_dots(toml)) return std::nullopt;
   const auto parsed = toml::parse("v = " + std::string{toml} + "\n");
-  if (!parsed || parsed.table().size() != 1)
-    return std::nullopt;  // a line break may have smuggled in a second key
+  if (!parsed || parsed.table().size() != 1) return std::nullopt;  // a line break has brought in a second key
   const auto* node = parsed.table().get("v");
   if (!node) return std::nullopt;
   Document document;

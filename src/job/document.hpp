@@ -1,5 +1,5 @@
 #pragma once
-// A TOML text as a flat list of values with their places, so that toml++ stays inside one source file.
+// A TOML text as a flat list of values with their positions. Keeps toml++ inside one source file.
 
 #include <cstdint>
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace cardvoid::job {
 
-// What no key takes: an array, a date. Holds the words for a message: "an array".
+// A value that no key takes, such as an array or a date. Holds the words for a message: "an array".
 struct Unusable {
   std::string what;
 };
@@ -25,13 +25,13 @@ struct Position {
 };
 
 struct Leaf {
-  std::string path;  // "limits.max_attempts"; a name that TOML wants in quotes keeps them
+  std::string path;  // "limits.max_attempts"; a name that needs quotes in TOML keeps them
   Value value;
-  Position key, at;       // where the key stands, where its value stands
+  Position key, at;       // of the key and of its value
   bool from_set = false;  // given by --set
 };
 
-// A table, also an empty one: a file may spell "[limit]" wrong and put nothing in it.
+// A table, even an empty one: a misspelt "[limit]" may have nothing in it.
 struct Table {
   std::string path;
   Position at;
@@ -50,8 +50,7 @@ struct SyntaxFault {
 
 std::variant<Document, SyntaxFault> read_document(std::string_view toml);
 
-// One value as TOML, as it stands behind a "="; tables become several leaves below `path`. Empty when it is
-// not TOML.
+// One value as TOML, as after a "=". A table becomes several leaves below `path`. nullopt: it is not TOML.
 std::optional<Document> read_value(std::string_view toml, std::string_view path);
 
 }  // namespace cardvoid::job

@@ -8,7 +8,7 @@ namespace cardvoid::job {
 namespace urls = boost::urls;
 
 std::optional<model::EndpointAddress> parse_endpoint(std::string_view url) {
-  // Asked first, since Boost.URL 1.81 aborts on some URLs without an authority, "https:#" (boostorg/url
+  // First, because Boost.URL 1.81 aborts on some URLs without an authority, "https:#" (boostorg/url
   // #665).
   if (!url.starts_with("https://")) return std::nullopt;
   const auto parsed = urls::parse_uri({url.data(), url.size()});
@@ -29,7 +29,7 @@ std::optional<model::EndpointAddress> parse_endpoint(std::string_view url) {
   if (address.host.empty() || address.host.size() > 253 || address.host.find('%') != std::string::npos)
     return std::nullopt;
   if (parsed->has_port() && !parsed->port().empty()) {
-    if (parsed->port_number() == 0) return std::nullopt;  // 0 also stands for what does not fit
+    if (parsed->port_number() == 0) return std::nullopt;  // 0 also means out of range
     address.port = parsed->port_number();
   }
   return address;

@@ -55,7 +55,7 @@ KeyResult store_count(int& into, std::int64_t value, int largest) {
 
 KeyResult store_endpoint(model::EndpointAddress& into, const std::string& text) {
   auto address = parse_endpoint(text);
-  if (address) address->proxy = into.proxy, into = *address;  // endpoints.proxy may stand before it
+  if (address) address->proxy = into.proxy, into = *address;  // endpoints.proxy may come first
   return stored_if(address.has_value());
 }
 
@@ -94,7 +94,7 @@ KeyResult store_delimiter(char& into, const std::string& text) {
   return stored_if(text == "auto" || into != '\0');
 }
 
-// "01:00" at the front of `text`, in minutes, which is taken away; -1: it is not there.
+// Takes "01:00" from the front of `text`. Returns minutes; -1: there is no time of day.
 int take_time_of_day(std::string_view& text) {
   if (text.size() < 5 || text[2] != ':') return -1;
   for (const std::size_t at : {0u, 1u, 3u, 4u})
@@ -129,7 +129,7 @@ constexpr std::string_view k_a_column{"the name of a column in the file"};
 constexpr std::string_view k_leave_out{"leave it out"};
 constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};
 
-// In the order of contract.md, "Job file".
+// In the order of the job file.
 const auto k_keys = std::to_array<Key>({
     {"name", Type::text, "1 to 64 letters, digits or \"-_.\", the first a letter or digit (it names the results database)",
      [](const Typed& v, Job& job) { return store_name(job.name, v.text); }, true},

@@ -1,5 +1,5 @@
 #pragma once
-// Every key of the job file, as data: the one list that reading, messages and the schema's test go by.
+// Every key of the job file, as data: the one list behind reading, messages and the test of the schema.
 
 #include <cardvoid/model/job.hpp>
 #include <cstdint>
@@ -24,9 +24,9 @@ struct Typed {
 
 enum class KeyResult {
   stored,
-  unexpected,   // the right type, yet not what is expected
-  unsupported,  // the contract has it, this version does not: refused, since ignoring it would break a
-                // promise
+  unexpected,   // the right type, but not an expected value
+  unsupported,  // a later version will have it: refused, since
+                // ignoring it would break a promise
 };
 
 struct Key {
@@ -35,7 +35,7 @@ struct Key {
   std::string_view expected;  // completes "expected …"
   KeyResult (*store)(const Typed& value, model::Job& job);
   bool required = false;
-  std::string_view instead = {};  // for `later`: what to do, "leave it out or set 0 (off)"
+  std::string_view instead = {};  // for `unsupported`: what to do, "leave it out or set 0 (off)"
 };
 
 std::span<const Key> keys();

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t k_largest_file = 1 << 20;
 
-// Collects everything that is wrong with one file, and names it in the order of the lines.
+// Collects all faults of one file, in the order of its lines.
 class Faults {
  public:
   explicit Faults(const std::filesystem::path& file) : file_{file.string()} {}
@@ -29,12 +29,12 @@ class Faults {
     if (at.column > 0) where += fmt::format(":{}", at.column);
     faults_.push_back({at, fmt::format("{}: {}: {}", where, path, what)});
   }
-  // The place of a value from the command line is the flag itself.
+  // For a value from the command line the flag is the position.
   void add(const Leaf& leaf, std::string_view what) {
     if (leaf.from_set) return add_flag(leaf.path, what);
     add(leaf.at, leaf.path, what);
   }
-  // For unknown keys the line says enough.
+  // For an unknown key the line is enough.
   void add_unknown(std::string_view path, Position at, bool from_set, std::string_view what) {
     if (from_set) return add_flag(path, what);
     add({at.line, 0}, path, what);
@@ -55,7 +55,7 @@ class Faults {
     std::string what;
   };
   void add_flag(std::string_view path, std::string_view what) {
-    faults_.push_back({{~0u, 0}, fmt::format("--set {}: {}", path, what)});  // behind those of the file
+    faults_.push_back({{~0u, 0}, fmt::format("--set {}: {}", path, what)});  // after those of the file
   }
   std::string file_;
   std::vector<Fault> faults_;
@@ -71,7 +71,7 @@ bool is_written_as_text(Type type) {
   return type == Type::text || type == Type::path || type == Type::duration;
 }
 
-// --set section.key=value. A key that takes text also takes what would be a number in TOML: mchid=1900000001.
+// --set section.key=value. A key for text also takes what TOML reads as a number: mchid=1900000001.
 Result<void> apply_override(std::string_view argument, Document& document) {
   const auto equals = argument.find('=');
   const auto path = escape_for_terminal(trim(argument.substr(0, equals)));
@@ -101,7 +101,7 @@ Result<void> apply_override(std::string_view argument, Document& document) {
 
 std::string_view last_name(std::string_view path) { return path.substr(path.rfind('.') + 1); }
 
-// A typing error in the same table first, then the right name in the wrong table, then a typing error there.
+// First a typing error in the same table, then the right name in another table, then a typing error there.
 std::string suggest_key(std::string_view path) {
   const auto name = last_name(path);
   std::vector<std::string_view> siblings, names;
@@ -125,7 +125,7 @@ std::string suggest_table(std::string_view path) {
   return found ? fmt::format("; did you mean \"{}\"?", *found) : "";
 }
 
-// What is wrong with the value, or empty text when `typed` holds it.
+// Returns what is wrong with the value; empty text: `typed` holds it.
 std::string read_typed(const Key& key, const Value& value, const std::filesystem::path& folder,
                        Typed& typed) {
   auto unexpected = fmt::format("expected {}, found {}", key.expected, describe(value));
@@ -177,7 +177,7 @@ void store(const Key& key, const Leaf& leaf, const std::filesystem::path& folder
   }
 }
 
-// Reports tables that are not ours once, with all that stands below them.
+// Reports each unknown table once, not every key in it.
 std::vector<std::string> refuse_tables(const Document& document, Faults& faults) {
   std::vector<std::string> refused;
   for (const auto& table : document.tables) {
@@ -210,7 +210,7 @@ void read_leaves(const Document& document, const std::filesystem::path& folder, 
   }
 }
 
-// What no single key can tell: keys that are missing, and keys that need or exclude each other.
+// What a key alone cannot show: missing keys, and keys that need or exclude each other.
 class CrossCheck {
  public:
   CrossCheck(const Document& document, const model::Job& job, bool results_by_flag, Faults& faults)
@@ -243,7 +243,7 @@ class CrossCheck {
     faults_.add(at, path, fmt::format("missing{}; expected {}", why, find_key(path)->expected));
   }
 
-  // Names the place of the key where it was given, else of its table.
+  // At the position of the key if it was given, else of its table.
   void refuse(std::string_view path, std::string_view what) {
     for (const auto& leaf : document_.leaves)
       if (leaf.path == path) return faults_.add(leaf, what);
@@ -298,8 +298,8 @@ class CrossCheck {
                              earlier->first));
   }
 
-  // The results database must not be made where something else of the job is, and the metrics file, which is
-  // replaced every few seconds, must not replace anything else of it.
+  // The results database must not overwrite another file of the job, nor must the metrics file, which is
+  // replaced every few seconds.
   void check_files() {
     constexpr std::string_view k_results = "results.database", k_metrics = "results.metrics_file";
     const auto own = model::own_files(job_);
@@ -338,11 +338,11 @@ class CrossCheck {
   std::set<std::string, std::less<>> given_;
 };
 
-// endpoints.proxy goes before the environment and holds for every host.
+// endpoints.proxy overrides the environment, for every host.
 Result<void> apply_environment(const Overrides& overrides, model::Job& job) {
   auto url = overrides.https_proxy;
   if (url.empty() || job.endpoints.primary.proxy) return {};
-  if (url.find("://") == std::string::npos) url.insert(0, "http://");  // as curl takes it
+  if (url.find("://") == std::string::npos) url.insert(0, "http://");  // as curl does
   const auto proxy = parse_proxy(url);
   if (!proxy)  // not shown: it may hold a password
     return Error{Errc::usage,

@@ -8,8 +8,8 @@
 
 namespace cardvoid::job {
 
-// "http://proxy.example:3128", with "user:password@" in front of the host where it wants a login; port 80
-// when none is given. nullopt for anything else: no https://, no socks5://, no path.
+// "http://proxy.example:3128", with "user:password@" in front of the host if it needs a login; port 80 by
+// default. nullopt for anything else: no https://, no socks5://, no path.
 std::optional<model::Proxy> parse_proxy(std::string_view url);
 
 // Does NO_PROXY exclude this host? A list such as "example.com,.internal,10.0.0.7:8443,*": a name covers the

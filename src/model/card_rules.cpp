@@ -44,7 +44,7 @@ std::string_view fault_of_wrapper(Wrapper wrapper) {
   return {};
 }
 
-// Why some character of the text may not be there.
+// Which character is not allowed, and why.
 std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   if (is_blank(text.front()) || is_blank(text.back())) return "leading or trailing space";

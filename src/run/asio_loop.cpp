@@ -42,7 +42,7 @@ void AsioLoop::run(Runner& runner) {
   ticks_.cancel();
   signals_.cancel();
   steering.close();
-  io_.run();  // what was cancelled
+  io_.run();  // runs the handlers of what was cancelled
   leave_at_next_signal();
 }
 
@@ -76,7 +76,7 @@ void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
 void AsioLoop::schedule_tick(Runner& runner) {
   ticks_.expires_after(k_tick_interval);
   ticks_.async_wait([this, &runner](const boost::system::error_code& error) {
-    if (error || runner.is_finished()) return;  // cancelling comes too late for a handler that is queued
+    if (error || runner.is_finished()) return;  // a queued handler cannot be cancelled
     runner.tick();
     schedule_tick(runner);
   });

@@ -15,9 +15,9 @@
 
 namespace cardvoid::run {
 
-// While it runs, the first SIGINT, SIGTERM or SIGHUP stops the run softly, a second one leaves the process at
-// once with exit code 75: what was in flight is in doubt and is read back by the next run. After it has run
-// the first one leaves: what is still to be written may have to wait for a lock.
+// While it runs, the first SIGINT, SIGTERM or SIGHUP stops the run softly. A second one ends the process at
+// once with exit code 75; rows in flight are then in doubt, and the next run reads them back. After run() the
+// first signal ends the process, since the last writes may have to wait for a lock.
 class AsioLoop : public Loop {
  public:
   // The run can be steered beside this database, whose lock the caller holds.

@@ -1,5 +1,5 @@
 #pragma once
-// The job's endpoints as the HTTPS client wants them; primary is number 0, backup number 1.
+// The job's endpoints as settings of the HTTPS client; primary is number 0, backup number 1.
 
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/net/https_client.hpp>
@@ -9,7 +9,7 @@ namespace cardvoid::run {
 inline net::HostPort host_port(const model::EndpointAddress& address) {
   auto host = address.host;
   if (host.starts_with('['))
-    host = host.substr(1, host.size() - 2);  // IPv6 literals stand in brackets in URLs only
+    host = host.substr(1, host.size() - 2);  // only URLs have IPv6 literals in brackets
   return {host, address.port};
 }
 

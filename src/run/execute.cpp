@@ -20,12 +20,12 @@ namespace cardvoid::run {
 namespace {
 
 using namespace std::chrono_literals;
-// Before that a run's own pace is a guess.
+// With less than this a run's measured pace is a guess.
 constexpr std::int64_t k_least_settled = 100;
 constexpr milliseconds k_least_elapsed = 10s;
-constexpr std::size_t k_most_templates = 1000;  // told apart where the limit is each brand's
+constexpr std::size_t k_most_templates = 1000;  // to find the brand with the most rows
 
-// Spelled out: a Report can be made of an Error too, so the compiler would not know which is meant.
+// Explicit, because a Report can also be made from an Error.
 Result<Report> failed(const Error& error) { return {boost::system::in_place_error, error}; }
 
 }  // namespace
@@ -38,13 +38,13 @@ int exit_code_for(const ledger::Totals& totals) {
 
 namespace {
 
-// `reconcile` has done what it says when nothing is in doubt any more.
+// `reconcile` has done its work when nothing is in doubt.
 int standing_after(const Order& order, const ledger::Totals& totals) {
   if (!order.read_back_only) return exit_code_for(totals);
   return totals.in_doubt() > 0 ? static_cast<int>(Errc::stopped) : 0;
 }
 
-// What a soft stop leaves, and how long that takes at the pace that this run had.
+// What a soft stop leaves, and how long that takes.
 std::string words_for_rest(const model::Job& job, const Order& order, const Report& report,
                            ledger::Ledger& ledger, WallTime now) {
   const auto& counts = report.counts;
@@ -114,7 +114,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (!totals) return failed(totals.error());
   report.totals = *totals;
   const int standing = standing_after(order, *totals);
-  // A soft stop, or a trip, that came when nothing was left is no stop.
+  // A soft stop or a trip does not count if nothing was left to do.
   const bool is_soft = report.stopped && (report.stopped->code == Errc::stopped || report.trip);
   const bool early = report.stopped && (!is_soft || standing == static_cast<int>(Errc::stopped));
   report.exit_code = early ? static_cast<int>(report.stopped->code) : standing;

@@ -48,7 +48,7 @@ HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, cons
   identity_.user_agent = "cardvoid/" + version + " (Linux) Boost.Beast";
 }
 
-// However the run ended: what works on calls first, then the calls, whose sockets must not outlive the
+// The signing threads first, since they use the calls; then the calls, whose sockets must not outlive the
 // context.
 HttpsTransport::~HttpsTransport() {
   signers_.stop();
@@ -97,7 +97,8 @@ void HttpsTransport::send(model::RowId row, model::AttemptKind kind, const model
   });
 }
 
-// On a thread of the pool. Right before sending: a signature lives five minutes (platform.md section 3.4).
+// On a thread of the pool, right before sending: a signature is valid for five minutes (platform.md
+// section 3.4).
 void HttpsTransport::sign(Call& call) {
   thread_local std::unique_ptr<wechatpay::Signer> signer;
   if (!signer) signer = std::make_unique<wechatpay::Signer>(keys_.merchant.get());

@@ -1,5 +1,5 @@
 #pragma once
-// The real way to the platform: signing on a pool of threads, TLS on the loop's.
+// The real transport: signs on a pool of threads, speaks TLS on the loop's thread.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,8 +17,8 @@ namespace cardvoid::run {
 
 class HttpsTransport : public Transport {
  public:
-  // Job, keys and context must outlive it; the context must not run any more when it goes. Error: the trust
-  // roots cannot be loaded.
+  // Job, keys and context must outlive it, and the context must have stopped before it is destroyed. Error:
+  // the trust roots cannot be loaded.
   static Result<std::unique_ptr<HttpsTransport>> create(boost::asio::io_context& io, const model::Job& job,
                                                         const Credentials& keys, const std::string& version);
   ~HttpsTransport() override;
@@ -30,8 +30,7 @@ class HttpsTransport : public Transport {
   void close() override;
 
  private:
-  // One row's request. Its place in memory is stable while it lives: coroutines and signing threads refer to
-  // it.
+  // One row's request. Its address is stable: coroutines and signing threads refer to it.
   struct Call {
     model::Endpoint endpoint = model::Endpoint::primary;
     net::Connection connection;

@@ -29,7 +29,7 @@ Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
   }
 }
 
-// What the job's list names; nullopt: it has none.
+// How many lines the job's list has; nullopt: the job has no list.
 Result<std::optional<std::int64_t>> protect(const model::Job& job, ledger::Ledger& ledger) {
   using Lines = std::optional<std::int64_t>;
   if (job.safety.protect.empty()) {
@@ -57,7 +57,7 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
   if (const auto begun = ledger.begin_import(read_clocks().wall, text); !begun) return begun.error();
   if (const auto read = read_all(source, ledger, interrupted); !read) {
     if (read.error().code != Errc::io)
-      (void)ledger.abandon_import();  // else its file cannot be written anyway
+      (void)ledger.abandon_import();  // after an io error it could not be written anyway
     return read.error();
   }
   auto summary = ledger.finish_import(source.description(), read_clocks().wall);

@@ -21,7 +21,8 @@ void Journal::submit(Work work, std::function<void()> committed) {
     queue_.push_back({std::move(work), std::move(committed)});
     waiting = queue_.size();
   }
-  if (waiting == 1 || waiting == k_crowd) arrived_.notify_one();  // in between nobody waits for it
+  if (waiting == 1 || waiting == k_crowd)
+    arrived_.notify_one();  // in between the thread does not wait for it
 }
 
 Result<void> Journal::close() {
@@ -44,12 +45,12 @@ void Journal::serve() {
       std::unique_lock lock{mutex_};
       arrived_.wait(lock, [&] { return closing_ || !queue_.empty(); });
       if (queue_.empty()) return;
-      // Under load a commit waits a moment for company; a lone change, as at 5 rows/s, does not.
+      // Under load a commit waits a moment for more changes; a single change, as at 5 rows/s, does not wait.
       if (!closing_ && std::chrono::steady_clock::now() - last_commit < k_busy)
         arrived_.wait_for(lock, k_company, [&] { return closing_ || queue_.size() >= k_crowd; });
       batch.swap(queue_);
     }
-    if (failure_) continue;  // a failed commit is never retried, and nothing goes behind it
+    if (failure_) continue;  // a failed commit is never retried, and nothing is written after it
     Result<void> written;
     try {
       written = write(batch);

@@ -6,7 +6,7 @@ namespace cardvoid::run {
 
 namespace {
 
-// Rows that go through one quota, one after the other.
+// Rows that share one quota.
 double rows_in_line(const model::Limits& limits, const Remaining& remaining) {
   const bool by_brand = limits.per == model::QuotaPer::brand && remaining.rows_of_one_brand > 0;
   return static_cast<double>(by_brand ? remaining.rows_of_one_brand : remaining.rows);

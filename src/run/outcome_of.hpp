@@ -1,5 +1,5 @@
 #pragma once
-// From what the net reports to what the dispatcher rules on.
+// Turns what the net room reports into what the dispatcher rules on.
 
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
@@ -7,10 +7,10 @@
 
 namespace cardvoid::run {
 
-// The headers of an answer that verifying and reading it need.
+// The headers that verifying and reading an answer needs.
 wechatpay::AnswerHeaders answer_headers(const net::Exchange& exchange);
 
-// Personal data in the platform's words is masked: the text reaches logs and messages.
+// Masks personal data in the platform's text, which reaches logs and messages.
 model::Outcome outcome_of(const Reply& reply, model::AttemptKind kind, const model::Card& card);
 model::Outcome outcome_of(const net::ConnectFailure& failure);
 

@@ -97,7 +97,7 @@ Result<ReadBack> read_back(const model::Job& job, const Credentials& keys, const
         k_the_one, model::AttemptKind::read_back, card, [] {}, answered);
   };
   (*platform)->connect(k_the_one, endpoint, true, connected);
-  // Signing happens on threads that the loop does not know of.
+  // The loop does not know the threads that sign.
   const auto busy = asio::make_work_guard(io);
   while (!is_done && io.run_one() > 0) {
   }

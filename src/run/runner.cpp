@@ -18,7 +18,7 @@ using model::AttemptKind;
 using model::RowId;
 
 constexpr auto k_pulse_interval = 2s;
-// The two clocks drift; that one was set, or that the machine slept, is more than that.
+// The two clocks drift by less than this. More means that one was set, or that the machine slept.
 constexpr auto k_most_drift = 1s;
 
 dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, std::size_t lanes,
@@ -74,7 +74,7 @@ void Runner::stop(Error why) {
   pump();
 }
 
-// Carries out everything the dispatcher asks for now.
+// Does all that the dispatcher asks for now.
 void Runner::pump() {
   if (pumping_ || finished_) return;
   pumping_ = true;
@@ -118,7 +118,7 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   flight.started = ports_.loop.now();
   flight.connected = false;
   flight.failure.reset();
-  flight.durable = prepare.kind == AttemptKind::read_back;  // a query changes nothing: no intent
+  flight.durable = prepare.kind == AttemptKind::read_back;  // a query changes nothing and needs no intent
   if (!flight.durable) {
     const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall};
     move(flight, {model::Status::in_flight, flight.standing.held});
@@ -193,7 +193,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   move(flight, {ruling.status, ruling.held});
   if (sent) ++requests_;
   if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
-  // One of the canary stands as invalidated before its proof has come.
+  // A canary row is invalidated before its read-back has come.
   const bool confirmed = ruling.status == model::Status::invalidated;
   if (confirmed != std::exchange(flight.confirmed, confirmed)) counts_.confirmed += confirmed ? 1 : -1;
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
@@ -238,7 +238,7 @@ bool Runner::carry_out(const dispatch::action::Wait& wait) {
   return false;
 }
 
-// Nothing can be recorded any more: whatever is under way is cut off and stays in doubt.
+// Nothing can be recorded any more: what is in flight is cut off and stays in doubt.
 void Runner::abandon(Error error) {
   if (finished_) return;
   abandoned_ = true;
@@ -253,7 +253,7 @@ bool Runner::carry_out(const dispatch::action::Finished& finished) {
   return false;
 }
 
-// When to end: by the steady clock where a duration says so, and by the wall clock where the window does.
+// Stops the run at the end of --max-duration (steady clock) or when the window closes (wall clock).
 void Runner::check_clocks(Now now) {
   std::optional<Instant> end = over_at_;
   bool is_by_window = false;
@@ -297,7 +297,7 @@ dispatch::Snapshot Runner::snapshot() const {
   return state;
 }
 
-// Now and then `status` is told how things are.
+// Writes the state of the run for `status`.
 void Runner::save_pulse(Now now, std::function<void()> saved) {
   next_pulse_ = now.steady + k_pulse_interval;
   const auto state = snapshot();

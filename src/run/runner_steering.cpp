@@ -4,7 +4,7 @@
 #include <cardvoid/run/runner.hpp>
 #include <utility>
 
-// What a command from another terminal does to a run, and what it is told.
+// What a command from another process does to a run, and the answer to it.
 namespace cardvoid::run {
 
 namespace {

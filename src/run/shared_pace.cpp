@@ -26,22 +26,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Who has not looked in for so long does not count: it was killed, or has nothing to send.
+// A participant that was not seen for this long does not count: it was killed, or has nothing to send.
 constexpr auto k_forgotten_after = 10s;
-// Who was told to come again is waited for so long.
+// The others wait this long for a participant that was told when to come again.
 constexpr auto k_grace = 50ms;
-// The next in turn has so long a head start; at high rates a twentieth of the interval.
+// Head start of the next in turn; at high rates a twentieth of the interval.
 constexpr std::chrono::nanoseconds k_most_head_start = 5ms, k_least_head_start = 100us;
-// The lock is held for microseconds. Somebody may be suspended while holding it: then others look again, and
-// when that lasts they leave him with the file and meet at a new one.
+// The lock is held for microseconds. If its holder is suspended, the others try again; if that lasts, they
+// remove the file and share a new one.
 constexpr int k_lock_tries = 50;
 constexpr milliseconds k_look_again = 1ms, k_lock_patience = 1s;
-// Requests that have left later than this have left in another boot.
+// Times later than this are of another boot.
 constexpr auto k_most_early = 1s;
-// A memory that puts the next request later than this is no memory.
+// A file that puts the next request later than this is not valid.
 constexpr auto k_most_ahead = 24h;
 constexpr std::size_t k_most_sent = 1'000'000;
-// Files of quotas that nobody has used for so long are removed; a sandbox leaves one for every port.
+// Files that were not used for this long are removed; a sandbox leaves one for every port.
 constexpr auto k_unused_after = 7 * 24h;
 constexpr std::string_view k_suffix = ".pace";
 
@@ -60,7 +60,7 @@ Result<FileDescriptor> open_file(const fs::path& path) {
                fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
 }
 
-// Still this very file, and not one that others have made since.
+// True if the path still leads to this file, not to one made since.
 bool is_at(const fs::path& path, const struct stat& file) {
   struct stat found {};
   return ::lstat(path.c_str(), &found) == 0 && found.st_dev == file.st_dev && found.st_ino == file.st_ino;
@@ -80,7 +80,7 @@ Locking set_lock(int fd, short type) {
   return Locking::busy;
 }
 
-// As far as nobody holds one of them now.
+// Removes files that have not been used for k_unused_after.
 void remove_unused(const fs::path& folder) {
   std::error_code ended, ignored;
   for (fs::directory_iterator entry{folder, ended}; !ended && entry != fs::directory_iterator{};
@@ -93,7 +93,7 @@ void remove_unused(const fs::path& folder) {
 
 }  // namespace
 
-// The file, in this machine's own byte order: it never leaves it.
+// The content of the file. In this machine's byte order: it never leaves the machine.
 struct SharedPace::Stored {
   std::array<char, 8> magic;
   std::array<char, 40> boot_id;
@@ -101,11 +101,11 @@ struct SharedPace::Stored {
   double throttled_rate, mean_ns, deviation_ns;
   std::int64_t measured;
   Participants participants;
-  std::uint64_t sent;  // so many instants follow
+  std::uint64_t sent;  // number of instants that follow
 };
 
 Result<fs::path> state_folder() {
-  // The specification: a relative path is invalid and to be ignored.
+  // The specification says to ignore a relative path.
   if (const auto* named = std::getenv("XDG_STATE_HOME"); named && *named == '/')
     return fs::path{named} / "cardvoid";
   if (const auto* home = std::getenv("HOME"); home && *home == '/')
@@ -120,7 +120,7 @@ Result<fs::path> state_folder() {
 
 std::string pace_file_name(const model::Job& job, const std::optional<std::string>& brand) {
   auto first = job.endpoints.primary.text(), second = job.endpoints.backup.text();
-  for (auto* host : {&first, &second})  // host names know no case
+  for (auto* host : {&first, &second})  // host names are case-insensitive
     for (auto& c : *host) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (second < first) std::swap(first, second);
   auto name = fmt::format("{}{}@{}+{}@{}", job.merchant.signer_id(), brand ? "-brand-" + *brand : "", first,
@@ -172,7 +172,7 @@ Instant SharedPace::next_at() const {
   return at;
 }
 
-// What those who go first have of the next permit.
+// How long the participants that go first may take the next permit before us.
 std::chrono::nanoseconds SharedPace::head_start() const {
   return turn_ * std::clamp(all_.interval(last_now_) / 20, k_least_head_start, k_most_head_start);
 }
@@ -199,7 +199,7 @@ bool SharedPace::take(Instant now) {
   return taken;
 }
 
-// The others learn of it with the next look into the file.
+// The others see it at the next update of the file.
 void SharedPace::set_limit(double requests_per_second, Instant now) {
   own_.set_limit(requests_per_second, now);
   all_.set_limit(std::max(greatest_limit_, own_limit()), now);
@@ -210,7 +210,7 @@ void SharedPace::left(Instant permit, Instant at) {
   tell(at, [permit, at](dispatch::Pacer& all) { all.left(permit, at); });
 }
 
-// Not worth a look of its own.
+// Goes into the file with the next update.
 void SharedPace::observe(std::chrono::nanoseconds round_trip) {
   own_.observe(round_trip);
   if (file_) untold_.push_back([round_trip](dispatch::Pacer& all) { all.observe(round_trip); });
@@ -221,7 +221,7 @@ void SharedPace::throttled(Instant now, Instant sent, std::optional<milliseconds
   tell(now, [=](dispatch::Pacer& all) { all.throttled(now, sent, retry_after); });
 }
 
-// What finds the file locked is told with the next look into it.
+// If the file is locked, the change goes into it with the next update.
 void SharedPace::tell(Instant now, std::function<void(dispatch::Pacer&)> what) {
   if (!file_) return;
   untold_.push_back(std::move(what));
@@ -230,7 +230,7 @@ void SharedPace::tell(Instant now, std::function<void(dispatch::Pacer&)> what) {
 
 bool SharedPace::update(Instant now, const std::function<void(Participant&)>& change) {
   last_now_ = std::max(last_now_, now);
-  // Somebody may have removed it: then the others meet at a new one, which knows nothing of what was sent.
+  // If it was removed, the others share a new file, which does not know what was sent.
   struct stat state {};
   if (::fstat(file_.get(), &state) == 0 && state.st_nlink == 0) {
     auto again = open_file(settings_.file);
@@ -285,7 +285,7 @@ bool SharedPace::read(Instant now) {
   const bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
                        size >= sizeof stored + stored.sent * sizeof(Instant) &&
                        stored.schedule < now + k_most_ahead && stored.held_until < now + k_most_ahead;
-  // Where /proc is hidden, as from a sandboxed service, the times themselves must tell.
+  // Without /proc, as in a sandboxed service, only the times themselves can show it.
   const bool may_be_of_this_boot = stored.boot_id == as_stored(settings_.boot_id) ||
                                    stored.boot_id == as_stored({}) || settings_.boot_id.empty();
   participants_ = {};
@@ -309,7 +309,7 @@ bool SharedPace::read(Instant now) {
     memory.measured = stored.measured != 0;
     for (std::size_t i = 0; i < stored.sent; ++i) memory.sent.push_back(time_at(i));
   } else if (size > 0 && !is_ours) {
-    memory.schedule = now + own_.window();  // whatever was sent lately is unknown
+    memory.schedule = now + own_.window();  // what was sent recently is unknown
   }
   count_others(now);
   all_ = dispatch::Pacer{greatest_limit_};
@@ -359,7 +359,7 @@ bool SharedPace::write() {
   return put == static_cast<ssize_t>(buffer_.size());
 }
 
-// Our line; a new one in the place of whoever has been silent for longest.
+// Our entry; a new one replaces a free one or the one that was silent for longest.
 SharedPace::Participant& SharedPace::self() {
   auto* place = participants_.data();
   for (auto& each : participants_) {

@@ -14,7 +14,7 @@
 #include <cmath>
 #include <cstring>
 
-// The side of the command that steers, and the words on the wire.
+// The side of the command, and the messages of both sides.
 namespace cardvoid::run {
 
 namespace {
@@ -23,8 +23,8 @@ constexpr Steering::Command k_commands[] = {Steering::pause, Steering::resume, S
                                             Steering::rate};
 constexpr std::size_t k_longest_answer_bytes = 4096;
 
-// Nobody listens there. Why, as far as the lock tells.
-Error nobody_listens(const std::filesystem::path& database) {
+// No run listens there. The lock may show why.
+Error no_run_listens(const std::filesystem::path& database) {
   const auto holder = ledger::Lock::holder(database);
   if (!holder)
     return {Errc::stopped,
@@ -47,8 +47,9 @@ Error another_users(const std::filesystem::path& socket) {
 }
 
 Error no_word(const std::filesystem::path& database, const std::string& why) {
-  return {Errc::stopped, fmt::format("{}: {}; whether it was heeded is not known: see `cardvoid status`",
-                                     database.string(), why)};
+  return {Errc::stopped,
+          fmt::format("{}: {}; it is not known whether the command took effect: see `cardvoid status`",
+                      database.string(), why)};
 }
 
 void set_patience(int socket, milliseconds patience) {
@@ -124,9 +125,9 @@ Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steeri
   const auto path = steering_socket(database);
   // Through its descriptor, since an address holds 107 bytes and a path may be longer.
   const FileDescriptor name{::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
-  if (!name) return errno == EACCES ? another_users(path) : nobody_listens(database);
+  if (!name) return errno == EACCES ? another_users(path) : no_run_listens(database);
   struct stat facts {};
-  if (::fstat(name.get(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return nobody_listens(database);
+  if (::fstat(name.get(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return no_run_listens(database);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}", name.get());
@@ -136,10 +137,10 @@ Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steeri
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     if (errno == EACCES || errno == EPERM) return another_users(path);
     if (errno == EAGAIN) return no_word(database, "the run does not take the command");
-    return nobody_listens(database);  // left by a run that was killed
+    return no_run_listens(database);  // the socket of a run that was killed
   }
   const auto request = as_json(steering) + "\n";
-  (void)::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);  // else there is no answer
+  (void)::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);  // if it fails there is no answer
   std::string answer;
   while (answer.size() < k_longest_answer_bytes) {
     char block[1024];

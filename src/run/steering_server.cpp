@@ -25,7 +25,8 @@ using boost::system::error_code;
 
 constexpr std::size_t k_most_sessions = 32, k_longest_request_bytes = 512;
 constexpr milliseconds k_patience_with_client = 2s, k_pause_after_failure = 100ms;
-// Until `status` shows what was done; it is done all the same, whoever has the database locked.
+// How long an answer waits until `status` shows the change. The change is made even if the database is
+// locked.
 constexpr auto k_patience_with_store = 150ms;
 
 std::string name_of(uid_t user) {
@@ -47,7 +48,7 @@ bool bind_to(int socket, const std::string& path) {
   return ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// Never in place of anything that is there.
+// Never replaces an existing file.
 bool bind_in(int socket, int folder, const std::string& name) {
   // Through the folder's descriptor, since an address holds 107 bytes and a path may be longer.
   const auto beside = fmt::format("/proc/self/fd/{}/", folder);
@@ -72,7 +73,7 @@ struct SteeringServer::Session {
   boost::asio::steady_timer deadline;
   std::array<char, k_longest_request_bytes> request{};
   std::size_t got = 0;
-  std::string by, owed;  // the answer that is still to be given
+  std::string by, owed;  // owed: the answer that is not sent yet
 };
 
 SteeringServer::SteeringServer(boost::asio::io_context& io, Steer steer)
@@ -102,7 +103,7 @@ Result<void> SteeringServer::listen(const std::filesystem::path& path) {
   }
   FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!socket) return failure(path, "make a socket");
-  ::fchmod(socket.get(), 0600);  // the file's mode from the beginning (unix_bind() takes it over)
+  ::fchmod(socket.get(), 0600);  // unix_bind() gives the file this mode from the start
   if (!bind_in(socket.get(), folder_.get(), name)) return failure(path, "make the socket");
   if (::fstatat(folder_.get(), name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0)
     return failure(path, "look at the socket");
@@ -134,7 +135,7 @@ void SteeringServer::accept() {
       begin(std::move(socket));
       return accept();
     }
-    retry_.expires_after(k_pause_after_failure);  // no descriptor left, perhaps
+    retry_.expires_after(k_pause_after_failure);  // perhaps no descriptor was left
     retry_.async_wait([this](const error_code& cancelled) {
       if (!cancelled && acceptor_.is_open()) accept();
     });
@@ -207,7 +208,7 @@ void SteeringServer::carry_out(const std::shared_ptr<Session>& session, std::str
   });
 }
 
-// It fits into the socket's buffer, which holds nothing else.
+// Does not block: the answer fits into the socket's empty buffer.
 void SteeringServer::answer(const std::shared_ptr<Session>& session) {
   const auto text = std::exchange(session->owed, {});
   if (!session->socket.is_open() || text.empty()) return;

@@ -1,5 +1,5 @@
 #pragma once
-// The run's side of steering: a Unix socket whose clients are never waited for.
+// The run's side of steering: a Unix socket. Never waits for a client.
 
 #include <sys/types.h>
 #include <boost/asio/io_context.hpp>
@@ -16,11 +16,11 @@
 
 namespace cardvoid::run {
 
-// Serves on the context's thread. Whoever says nothing, too much or nonsense is dropped; of very many at once
-// the oldest are. Must outlive the last handler of the context after close().
+// Runs on the context's thread. Drops clients that send nothing, too much or nonsense, and the oldest if
+// there are too many. Must outlive the last handler of the context after close().
 class SteeringServer {
  public:
-  // Carries out a command of `by`. `saved`: `status` shows it now; may come late or never.
+  // Carries out a command of the user `by`. `saved` is called when `status` shows it, perhaps late or never.
   using Steer =
       std::function<SteeringAnswer(const Steering&, const std::string& by, std::function<void()> saved)>;
 
@@ -29,10 +29,10 @@ class SteeringServer {
   SteeringServer& operator=(const SteeringServer&) = delete;
   ~SteeringServer() { close(); }
 
-  // Listens beside this database, whose lock the caller holds: a socket that is there was left by a run that
-  // was killed and is replaced. Error: io (74), with what there is to know.
+  // Listens beside this database, whose lock the caller holds. So a socket that is already there was left by
+  // a killed run, and is replaced. Error: io (74).
   Result<void> open(const std::filesystem::path& database);
-  // Gives the answers that are still owed, and takes the socket away. No command comes any more.
+  // Sends the answers that are still owed and removes the socket. No command comes after it.
   void close();
 
  private:
@@ -53,10 +53,10 @@ class SteeringServer {
   boost::asio::steady_timer retry_;
   Sessions sessions_;
   FileDescriptor folder_;
-  std::string name_;  // of the socket in its folder; empty: not there
+  std::string name_;  // of the socket in its folder; empty: none
   ino_t inode_ = 0;
   uid_t owner_;
-  std::string owner_name_;  // looked up beforehand: a directory service may take its time
+  std::string owner_name_;  // looked up at the start: a directory service may be slow
 };
 
 }  // namespace cardvoid::run

@@ -44,9 +44,9 @@ std::string immutable_uri(const std::filesystem::path& file) {
   return uri + "?immutable=1";
 }
 
-// SQLite would create the file as the umask says; it holds personal data, and -wal and -shm take over its
-// rights. Only a file that is new is opened here: closing a descriptor of one in use would drop the process's
-// locks on it (sqlite.org/howtocorrupt.html, section 2.2). Where this fails, SQLite says why.
+// SQLite would create the file with the umask's rights, but it holds personal data, and -wal and -shm copy
+// its rights. Only a new file is opened here: closing a descriptor of one in use would drop the process's
+// locks on it (sqlite.org/howtocorrupt.html, section 2.2). If this fails, SQLite says why.
 void create_private(const std::filesystem::path& file) {
   const FileDescriptor created{::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
 }
@@ -64,7 +64,7 @@ Owned<sqlite3_stmt, sqlite3_finalize> prepare(sqlite3* db, std::string_view& sql
   return Owned<sqlite3_stmt, sqlite3_finalize>{raw};
 }
 
-// Does anything but white space, comments and semicolons stand there?
+// True if there is more than white space, comments and semicolons.
 bool holds_a_statement(sqlite3* db, std::string_view sql) {
   while (!sql.empty()) {
     const auto before = sql.size();
@@ -257,7 +257,7 @@ Transaction::Transaction(Connection& connection) : connection_{&connection} {
 }
 
 Transaction::~Transaction() {
-  // A failed statement may have rolled back already; then there is nothing to do, and nobody to tell.
+  // A failed statement may have rolled back already; then there is nothing to do and nothing to report.
   if (connection_ && !sqlite3_get_autocommit(connection_->get()))
     sqlite3_exec(connection_->get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }

@@ -7,12 +7,12 @@
 
 namespace cardvoid {
 
-// The value is the exit code of the process (contract.md, "Exit codes"), so the mapping cannot drift.
+// The value is the exit code of the process (README.md, "Exit codes"), so the two cannot drift apart.
 enum class Errc {
   usage = 64,            // the command line is wrong
   bad_input = 65,        // the input is not what it claims to be, or not what was confirmed
   no_input = 66,         // a named input file does not exist or cannot be opened
-  unavailable = 69,      // neither endpoint serves, or the breaker tripped
+  unavailable = 69,      // neither endpoint answers, or the run stopped itself
   internal = 70,         // a bug of ours
   cannot_create = 73,    // the results database cannot be created or is not ours
   io = 74,               // writing results failed
@@ -34,7 +34,7 @@ inline Error with_context(Error error, const std::string& doing) {
   return error;
 }
 
-// Found by Result::value() on an error: reached only through a bug, ends as exit code 70.
+// Called by Result::value() when there is an error instead. Only a bug gets here; it ends as exit code 70.
 [[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&) {
   throw std::logic_error{error.what};
 }

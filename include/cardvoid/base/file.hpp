@@ -10,17 +10,17 @@
 
 namespace cardvoid {
 
-// The one file that a name stands for, whatever symbolic links lead there.
+// The file that a name leads to, with all symbolic links followed. The file need not exist.
 std::filesystem::path real_path(const std::filesystem::path& file);
 
-// Do two names stand for one file, by links of either kind, or would they if it were there?
+// True if both names lead to one file, by hard or symbolic links. The file need not exist.
 bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // Reads a file of at most `limit_bytes`. Errors carry `code` and say why in words.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code);
 
-// A file of this owner alone (0600), replacing what was there in one step when it is whole: written beside
-// it, synced, renamed. What is no plain file, a device or a pipe, is written as it is.
+// A file that only its owner may read (0600). Replaces the old file in one step, once it is complete: written
+// beside it, synced, renamed. A device or a pipe is written directly.
 class PrivateFile {
  public:
   // Error: io (74).
@@ -28,23 +28,23 @@ class PrivateFile {
   static Result<PrivateFile> standard_output();
   PrivateFile(PrivateFile&& other) noexcept;
   PrivateFile& operator=(PrivateFile&&) = delete;
-  ~PrivateFile();  // unfinished: the old file stays
+  ~PrivateFile();  // without finish() the old file stays
 
-  void write(std::string_view text);  // what goes wrong is told by finish()
+  void write(std::string_view text);  // finish() returns what went wrong
   Result<void> finish();
 
  private:
   PrivateFile() = default;
   std::FILE* file_ = nullptr;
-  std::filesystem::path path_, beside_;  // beside_ is empty when it is written as it is
+  std::filesystem::path path_, beside_;  // beside_: empty for a device or a pipe
   int error_ = 0;                        // errno of the first failure
 };
 
 // The same in one call.
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content);
 
-// A file that everybody may read (0644), replaced in one step: for other programs, never for personal data.
-// Not synced: after a power failure it may be the old one. Error: io (74); the old file stays.
+// A file that everyone may read (0644), replaced in one step. For other programs, never for personal data.
+// Not synced: after a power failure it may be the old one. Error: io (74), and the old file stays.
 Result<void> write_public_file(const std::filesystem::path& path, std::string_view content);
 
 // Owns a POSIX file descriptor; closes it at the end.

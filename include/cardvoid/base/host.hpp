@@ -4,7 +4,7 @@
 
 namespace cardvoid {
 
-// What this machine calls itself (gethostname(2)), for records and names of files. Thread-safe.
+// This machine's name (gethostname(2)), for records and file names. Thread-safe.
 std::string host_name();
 
 }  // namespace cardvoid

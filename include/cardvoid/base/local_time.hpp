@@ -1,6 +1,6 @@
 #pragma once
-// Wall clocks of people: local time by the C library's zone database, summer time included. Logs and records
-// stay in UTC (time.hpp).
+// Local time, by the C library's zone database, with daylight saving. For people; logs and records use UTC
+// (time.hpp).
 
 #include <cardvoid/base/time.hpp>
 #include <string>
@@ -8,21 +8,21 @@
 
 namespace cardvoid {
 
-// Minutes since midnight on a clock of the zone in force, 0 to 1439.
+// Minutes since midnight in the current zone, 0 to 1439.
 int local_minute(WallTime time);
 
 // "2026-11-27 01:00 +0800".
 std::string format_local(WallTime time);
 
-// Is this the name of a zone that the machine knows, "Asia/Shanghai"? Looks into TZDIR or
+// True if the machine has a zone of this name, "Asia/Shanghai". Looks in TZDIR, else in
 // /usr/share/zoneinfo.
 bool is_time_zone(std::string_view name);
 
-// Does the C library take this value of the variable TZ for what it says? Others it takes for UTC without a
-// word (tzset(3)). A name, ":name", the path of a zone's file, or a rule of POSIX such as "CST-8".
+// True if the C library understands this value of TZ: a name, ":name", the path of a zone file, or a POSIX
+// rule such as "CST-8". It silently takes every other value for UTC (tzset(3)).
 bool is_zone_variable(std::string_view text);
 
-// From here on this zone is in force in the whole process. Before there are threads.
+// Sets the zone of the whole process. Call it before any thread starts.
 void set_time_zone(const std::string& name);
 
 }  // namespace cardvoid

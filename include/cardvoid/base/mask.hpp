@@ -6,11 +6,11 @@
 
 namespace cardvoid {
 
-// An openid or card code for a log line: only its last four characters, "****gLBA". Values of eight
-// characters and less vanish whole.
+// An openid or card code for a log line: its last four characters only, "****gLBA". A value of at most
+// eight characters becomes "****".
 std::string mask(std::string_view identifier);
 
-// `text` with every occurrence of `identifier` masked: messages of the platform may repeat an openid.
+// Masks every occurrence of `identifier` in `text`: a message of the platform may repeat an openid.
 std::string mask_in(std::string_view text, std::string_view identifier);
 
 }  // namespace cardvoid

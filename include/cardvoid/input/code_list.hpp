@@ -1,6 +1,6 @@
 #pragma once
-// Card codes that somebody picked, read at constant memory: one a line, or the column `code` of a CSV file,
-// so that what `export` wrote can be handed back.
+// A list of card codes: one per line, or the column `code` of a CSV file such as `export` writes. Read at
+// constant memory.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/input/source.hpp>
@@ -16,7 +16,7 @@ class CodeList {
  public:
   struct Code {
     std::string_view text;  // valid until the next call
-    std::int64_t line = 0;  // where it stands, from 1
+    std::int64_t line = 0;  // from 1
   };
 
   // UTF-8 with or without a byte order mark, LF or CRLF; blank lines are skipped and nothing is trimmed. It

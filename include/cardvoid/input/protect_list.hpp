@@ -1,6 +1,6 @@
 #pragma once
-// safety.protect: cards that must never be sent, as a CSV file (model::Protection). Strict where the input is
-// patient: a line that cannot match would protect no one, unnoticed.
+// safety.protect: cards that must never be sent, as a CSV file (model::Protection). Stricter than the
+// input: a line that matches no card would protect no one, and that would go unnoticed.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/input/source.hpp>

@@ -1,6 +1,6 @@
 #pragma once
-// The job file: TOML → model::Job, with errors that name file, line, key and what was expected (contract.md,
-// "Job file"; schema/job.schema.json says the same to editors).
+// The job file: TOML → model::Job, with errors that name file, line, key and what was expected.
+// schema/job.schema.json describes the same keys for editors.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
@@ -15,17 +15,18 @@ namespace cardvoid::job {
 struct Overrides {
   std::vector<std::string> set;
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
-  bool accept_damage = false;  // --accept-damage of this one command; no key, so that it is never left behind
+  bool accept_damage =
+      false;  // --accept-damage: no key of the job file, so that it holds for one command only
   // HTTPS_PROXY and NO_PROXY of the environment, for a job without endpoints.proxy.
   std::string https_proxy = {}, no_proxy = {};
 };
 
 // Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened,
-// usage (64) for a malformed --set or HTTPS_PROXY. Several faults in one file are all named, one a line.
+// usage (64) for a malformed --set or HTTPS_PROXY. All faults of a file are named, one per line.
 Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides);
 
-// The same from text, for tests and fuzzing; `file` serves for messages and for relative paths. Looks at the
-// disk only for whether input and results are one file.
+// The same from text, for tests and fuzzing; `file` is for messages and relative paths. Looks at the
+// disk only to see whether two of the job's files are one.
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides);
 

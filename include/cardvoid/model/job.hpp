@@ -1,5 +1,5 @@
 #pragma once
-// The job file as plain values (contract.md, "Job file"). Paths are already resolved against the job file's
+// The job file as plain values (schema/job.schema.json). Paths are already resolved against the job file's
 // folder.
 
 #include <cardvoid/base/time.hpp>
@@ -44,7 +44,7 @@ struct Proxy {
 struct EndpointAddress {
   std::string host;
   std::uint16_t port = 443;
-  std::optional<Proxy> proxy = {};  // how it is reached; nullopt: directly
+  std::optional<Proxy> proxy = {};  // nullopt: connect directly
   std::string text() const {
     return port == 443 ? host : host + ":" + std::to_string(port);
   }  // the Host header
@@ -63,7 +63,7 @@ struct Input {
   std::filesystem::path sqlite;
   std::string query;
   bool unwrap = false;                         // undo ="…", a leading ' or ` and trailing tabs
-  bool accept_damage = false;                  // --accept-damage: destroyed digits are taken as they stand
+  bool accept_damage = false;                  // --accept-damage: take destroyed digits as they are
   std::map<std::string, std::string> columns;  // our name → the file's name
 };
 
@@ -90,8 +90,8 @@ struct Limits {
   milliseconds failover_cooldown{30'000};
 };
 
-// Hours of every day, in minutes since local midnight: from `opens` until right before `closes`. Over
-// midnight where `opens` is the later one.
+// Hours of every day, in minutes since local midnight: from `opens` up to, not including, `closes`. Spans
+// midnight if `opens` is later than `closes`.
 struct DailyWindow {
   int opens = 0;   // 0 … 1439
   int closes = 0;  // 0 … 1440, and not `opens`
@@ -100,10 +100,10 @@ struct DailyWindow {
 struct Safety {
   std::string acknowledge;
   std::optional<std::int64_t> max_rows;
-  int canary = 5;                     // rows to send first, one by one; 0: none
-  double max_failure_rate = 0.2;      // of the last settled rows; 1: whatever it is
+  int canary = 5;                     // rows to send first, one by one; 0: off
+  double max_failure_rate = 0.2;      // of the last settled rows, 0 … 1; 1: off
   std::filesystem::path protect;      // cards that must never be sent; empty: none
-  std::optional<DailyWindow> window;  // in which to send
+  std::optional<DailyWindow> window;  // when to send; nullopt: always
   std::string timezone;               // of the window, "Asia/Shanghai"; empty: TZ, else this machine's
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// What one finished attempt tells about its row. Made by wechatpay::classify from an answer, or by the runner
-// when none came; read by dispatch::Dispatcher, which decides what follows. The table is docs/answers.md.
+// What one finished attempt says about its row. Made by wechatpay::classify from an answer, or by the runner
+// if none came. dispatch::Dispatcher decides what follows. docs/answers.md has the table.
 
 #include <cardvoid/base/time.hpp>
 #include <optional>
@@ -25,33 +25,33 @@ enum class OutcomeKind {
   unreadable,       // 2xx, verified, yet not the JSON of a card
   accepted,         // 202: not processed yet
   system_error,     // 500 SYSTEM_ERROR
-  gateway_error,    // 502, 503, 504 and other 5xx: the endpoint, not the platform, spoke
+  gateway_error,    // 502, 503, 504 and other 5xx: the answer of an endpoint's gateway, not of the platform
   throttled,        // 429
-  clock_refused,    // 401 whose message speaks of the timestamp
+  clock_refused,    // 401 whose message is about the timestamp
   credentials_refused,  // 401, 403: our keys or rights
   setup_refused,        // 404 without a JSON error, 405: wrong path or method
   refused,              // 400 or 404 with a JSON error: the platform's word on this row
-  distrusted,           // non-2xx with signature headers that do not verify: what it says does not count
+  distrusted,           // non-2xx with signature headers that do not verify: its content does not count
   unknown_answer,       // a status or code that is not in the table
   lost,                 // written, and no complete answer came (time-out, reset, truncated body)
   stale_connection,     // written on a reused connection that ended before any byte of an answer
-  connection_closed,    // no byte of a request left: the kept connection was found closed
-  not_sent,             // no byte of a request left: resolving, connecting or the TLS handshake failed
-  bad_certificate,      // as not_sent, because the server's certificate cannot be trusted
+  connection_closed,    // no byte was sent: the kept connection turned out to be closed
+  not_sent,             // no byte was sent: resolving, connecting or the TLS handshake failed
+  bad_certificate,      // as not_sent: the server's certificate cannot be trusted
 };
 std::string_view to_text(OutcomeKind kind);  // as stored in attempts.outcome
 
-// Did a byte of the request leave, as far as we know?
+// True if a byte of the request may have left this machine.
 bool was_sent(OutcomeKind kind);
 
-// May the platform have executed this attempt without our knowing? Only asked of invalidations.
+// True if the platform may have executed this invalidation although no answer says so.
 bool leaves_doubt(OutcomeKind kind);
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::lost;
   unsigned http_status = 0;   // 0: no answer
-  std::string card_state;     // user_card_state, byte for byte; empty: not said
-  std::string invalid_time;   // byte for byte; empty: not said
+  std::string card_state;     // user_card_state, byte for byte; empty: not in the answer
+  std::string invalid_time;   // byte for byte; empty: not in the answer
   std::string error_code;     // the platform's code, or ours for what is not an answer (docs/answers.md)
   std::string error_message;  // the platform's words, or ours; may hold personal data: database only
   std::string request_id;     // the Request-ID header, whole

@@ -1,5 +1,5 @@
 #pragma once
-// Why a run waits, or is slower than its job allows.
+// Why a run waits, or why it is slower than its job allows.
 
 #include <cardvoid/base/time.hpp>
 #include <optional>

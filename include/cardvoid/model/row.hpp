@@ -1,5 +1,5 @@
 #pragma once
-// One card to invalidate, and what is known of it.
+// One card to invalidate, and what is known about it.
 
 #include <cardvoid/base/time.hpp>
 #include <cstdint>
@@ -27,10 +27,10 @@ struct InputRow {
       0;  // physical line where the record starts (1-based), or the row number of a query
 };
 
-// A row as the results database keeps it (contract.md, "Results database").
+// A row as the results database keeps it (schema/results.sql).
 enum class Status {
-  pending,    // nothing that could have changed the card was sent, or the platform surely did not execute it
-  in_flight,  // in doubt: a request may have reached the platform and no verified answer settled the row
+  pending,  // nothing was sent that could have changed the card, or the platform certainly did not execute it
+  in_flight,    // in doubt: a request may have reached the platform and no verified answer settled the row
   invalidated,  // the platform says INVALID
   rejected,     // the platform refused the row, and a read-back did not say INVALID
   unresolved,   // attempts are used up, or answers contradict each other
@@ -38,13 +38,13 @@ enum class Status {
 std::string_view to_text(Status status);
 std::optional<Status> status_from_text(std::string_view text);
 
-// How the results show a row.
+// What the results show for a row.
 struct RowState {
   Status status = Status::pending;
-  bool held = false;  // unresolved, and only `retry` may have it sent again
+  bool held = false;  // unresolved, and sent again only after `retry`
 };
 
-// How an `invalidated` row came to be known as INVALID.
+// How we know that an `invalidated` row is INVALID.
 enum class SettledBy {
   answer,     // a verified answer to our invalidation
   read_back,  // found INVALID after a lost or doubtful answer of ours
@@ -60,13 +60,13 @@ struct Candidate {
   int attempts = 0;  // journalled so far, of every kind: the next attempt is number attempts + 1
   // Of our invalidation requests in earlier runs, by this machine's clock: the earliest and the latest.
   std::optional<WallTime> first_sent_at, last_sent_at;
-  bool has_open_attempt = false;  // its run died: nobody knows when it left, if it did
-  bool held = false;              // only `retry` may have it sent again
+  bool has_open_attempt = false;  // its run died: it is not known whether a request left, or when
+  bool held = false;              // sent again only after `retry`
   bool is_protected = false;      // read back when in doubt, and never sent
 };
 
-// Cards that must never be sent: those with this code, and those of this member; of this template and brand.
-// Empty: whatever it is; at least one is filled.
+// Cards that must never be sent: those that match all filled fields, a code, a member (openid), a template
+// (card_id) and a brand. At least one is filled; an empty one matches every card.
 struct Protection {
   std::string code, card_id, openid, brand_id;
 };

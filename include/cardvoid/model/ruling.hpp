@@ -11,10 +11,10 @@ namespace cardvoid::model {
 struct Ruling {
   Status status = Status::pending;
   std::optional<SettledBy> settled_by;
-  bool held = false;      // unresolved for good: only `retry` may take it up again
+  bool held = false;      // unresolved for good: sent again only after `retry`
   bool finished = false;  // the dispatcher is done with the row in this run
-  Outcome shown;          // whose state, time, code and message the results show: settling or latest
-  std::optional<Endpoint> shown_endpoint = {};  // where that came from; nullopt: the attempt's own
+  Outcome shown;  // its state, time, code and message go into the results: the settling or the latest outcome
+  std::optional<Endpoint> shown_endpoint = {};  // which endpoint it came from; nullopt: the attempt's own
 };
 
 }  // namespace cardvoid::model

@@ -11,15 +11,15 @@ namespace cardvoid::model {
 enum class TripCause {
   canary,          // one of the first rows was not proven INVALID
   failure_rate,    // too many of the last rows were rejected or left unresolved
-  unknown_answer,  // an answer that no table knows
+  unknown_answer,  // an answer that docs/answers.md does not list
   wrong_card,      // answers about another card
-  contradiction,   // cards called done that are not INVALID
+  contradiction,   // answers called cards done that are not INVALID
 };
 std::string_view to_text(TripCause cause);  // as in the view `runs`
 
 struct Trip {
   TripCause cause = TripCause::canary;
-  std::vector<RowId> rows;  // that caused it, in the order in which they ended
+  std::vector<RowId> rows;  // the rows that caused it, in the order in which they ended
 };
 
 }  // namespace cardvoid::model

@@ -1,5 +1,5 @@
 #pragma once
-// A whole run: what the ledger holds is sent, and the run itself is put on record.
+// A whole run: sends what the ledger holds and records the run itself.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
@@ -16,7 +16,7 @@ struct Ports;
 class Observer;
 
 struct Order {
-  std::string command = "run";  // "run" or "reconcile": what the runs view shows
+  std::string command = "run";  // "run" or "reconcile", for the view `runs`
   bool read_back_only = false;
   std::optional<std::int64_t> row_limit;     // `--limit`
   std::optional<milliseconds> max_duration;  // `--max-duration`, from the first moment of execute()
@@ -44,8 +44,8 @@ struct Report {
   milliseconds elapsed{0};
 };
 
-// Sends what the ledger holds and returns when nothing is under way any more. SIGINT, SIGTERM and SIGHUP end
-// it softly, a second one leaves the process at once with exit code 75. Error: it could not begin, or the
+// Sends what the ledger holds, and returns when nothing is in flight. SIGINT, SIGTERM or SIGHUP ends the run
+// softly; a second one ends the process at once with exit code 75. Error: the run could not begin, or the
 // results cannot be written.
 Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
                        const Order& order, Observer& observer);
@@ -54,7 +54,7 @@ Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::L
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order, Observer& observer,
                        const Ports& ports);
 
-// The exit code that the results stand for, when nothing else ended the run (contract.md, "Exit codes").
+// The exit code that the results stand for if nothing else ended the run (README.md, "Exit codes").
 int exit_code_for(const ledger::Totals& totals);
 
 }  // namespace cardvoid::run

@@ -1,7 +1,7 @@
 #pragma once
-// The ledger on a thread of its own, with group commit: everything that piled up since the last commit goes
-// in one transaction, so 5 rows/s cost one fsync each and 2,000 rows/s a few for every 10 ms (design.md
-// section 5).
+// The ledger on its own thread, with group commit: all that was submitted since the last commit goes into one
+// transaction. So 5 rows/s cost one fsync each, and 2,000 rows/s a few in every 10 ms
+// (docs/architecture.md).
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cardvoid/ledger/ledger.hpp>
@@ -18,7 +18,7 @@ namespace cardvoid::run {
 // Work is done on the journal's thread, callbacks come on the executor. submit() is thread-safe.
 class Journal : public Store {
  public:
-  // The ledger must outlive the journal and is the journal's alone until close().
+  // The ledger must outlive the journal. Only the journal uses it until close().
   Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;

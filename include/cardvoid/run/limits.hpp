@@ -26,7 +26,7 @@ double expected_rate(const model::Limits& limits, const Remaining& remaining,
 milliseconds time_needed(const model::Limits& limits, const Remaining& remaining,
                          std::optional<double> measured = std::nullopt);
 
-// Nothing may leave before this, since requests of an earlier run may still count against the quota.
+// Nothing may be sent before this, since requests of an earlier run may still count against the quota.
 // `last_sent_at` is when the latest of them left, by this machine's wall clock; in the future when that clock
 // has been set back since. nullopt: no earlier run has sent anything.
 std::optional<Instant> hold_after_earlier_run(const model::Limits& limits,

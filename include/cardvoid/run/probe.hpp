@@ -1,6 +1,6 @@
 #pragma once
-// Can the endpoints be reached, trusted, do their clocks agree with ours, and do our keys work there? For
-// `check`. Invalidates nothing and writes nothing.
+// Checks that the endpoints can be reached and trusted, that their clocks agree with ours, and that our keys
+// work there. For `check`. Invalidates nothing, writes nothing.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
@@ -20,9 +20,9 @@ namespace cardvoid::run {
 struct Probe {
   model::Endpoint endpoint = model::Endpoint::primary;
   std::string address;
-  net::Lookup lookup;  // of its name, or its proxy's
+  net::Lookup lookup;  // of its name or its proxy's
   milliseconds lookup_time{0};
-  std::string failure;  // empty: it answered over TLS with a certificate we trust; not of the lookup
+  std::string failure;  // other than the lookup's; empty: it answered over TLS with a trusted certificate
   net::Peer peer;
   milliseconds round_trip{0};
   std::optional<milliseconds>
@@ -30,7 +30,7 @@ struct Probe {
   bool is_reachable() const { return lookup.failure.empty() && failure.empty(); }
 };
 
-// Asks both endpoints for "/", at the same time. Error: the trust roots cannot be loaded.
+// Requests "/" from both endpoints at the same time. Error: the trust roots cannot be loaded.
 Result<std::vector<Probe>> probe_endpoints(const model::Job& job, const std::string& version);
 
 struct ReadBack {
@@ -39,8 +39,8 @@ struct ReadBack {
   milliseconds round_trip{0};
 };
 
-// Asks an endpoint for one card, signed, verified and classified as in a run. The pace is the caller's to
-// keep: `wait_for_permit` is called once there is a connection, right before the request is signed and sent.
+// Queries one card at an endpoint, signed, verified and classified as in a run. The caller keeps the pace:
+// `wait_for_permit` is called when there is a connection, right before the request is signed and sent.
 // Error: the trust roots cannot be loaded, or signing fails.
 Result<ReadBack> read_back(const model::Job& job, const Credentials& keys, const model::Card& card,
                            model::Endpoint endpoint, const std::string& version,

@@ -1,6 +1,6 @@
 #pragma once
-// The thin shell around dispatch::Dispatcher: carries out what it asks for – journal, connect, send, read the
-// answer – through the ports of a run, and reports what happened. Decides nothing.
+// The thin shell around dispatch::Dispatcher. Does what the dispatcher asks for (journal, connect, send, read
+// the answer) through the ports of a run, and reports what happened. Decides nothing.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
@@ -23,8 +23,8 @@ namespace cardvoid::run {
 
 using std::chrono::nanoseconds;
 
-// One run, from the first row to the moment when nothing is under way any more. Single-threaded: everything
-// happens on the loop's thread, except what is submitted to the store. Everything handed in must outlive it.
+// One run, from the first row until nothing is in flight. Single-threaded: on the loop's thread, except the
+// work submitted to the store. All arguments must outlive it.
 class Runner {
  public:
   // `cursors`: one for each lane of the dispatcher; `run`: its number in the ledger; `canary_passed`: rows of
@@ -34,15 +34,15 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // Nothing leaves before `hold_until`.
+  // Sends nothing before `hold_until`.
   void begin(std::optional<Instant> hold_until);
-  // Nothing new from here on; what is in flight may end. The first reason stays.
+  // Starts nothing new; what is in flight may end. The first reason counts.
   void stop(Error why);
-  // Somebody steers the run; takes effect before it returns. `saved`, when given, is called once `status`
-  // shows it, if ever.
+  // Carries out a command of `by` from another process, before it returns. `saved` is called when `status`
+  // shows it, which may be never.
   SteeringAnswer steer(const Steering& steering, const std::string& by, std::function<void()> saved = {});
-  // Progress, and now and then a line for `status`; asks the wall clock whether the window is open still. A
-  // few times a second.
+  // Reports progress, sometimes writes a line for `status`, and checks that the window is still open. Call it
+  // a few times a second.
   void tick();
 
   bool is_finished() const { return finished_; }
@@ -59,7 +59,7 @@ class Runner {
     int attempt = 0;
     bool durable = false, connected = false;
     bool confirmed = false;                 // and counted as such
-    std::optional<model::Outcome> failure;  // why no connection came to be
+    std::optional<model::Outcome> failure;  // why there is no connection
     model::RowState standing;               // in the results
     Now started;                            // of the exchange; of the preparation when nothing was sent
   };
@@ -84,14 +84,14 @@ class Runner {
   const Ports ports_;
   const ledger::RunId run_;
   const double limit_;  // requests/s: the job's
-  // Used by the store's work only, which may outlive us.
+  // Only for the store's work, which may outlive us.
   std::vector<std::shared_ptr<ledger::Cursor>> cursors_;
   dispatch::Dispatcher dispatcher_;
   const std::optional<milliseconds> max_duration_;
   std::optional<Instant> over_at_;          // by max_duration_
-  std::optional<dispatch::Window> window_;  // not of `reconcile`
+  std::optional<dispatch::Window> window_;  // never for `reconcile`
   std::optional<WallTime> closes_at_;
-  nanoseconds clocks_apart_{0};  // when that was found out
+  nanoseconds clocks_apart_{0};  // wall minus steady clock, when closes_at_ was found
   std::unordered_map<model::RowId, Flight> flights_;
   ledger::RunCounts counts_;
   std::uint64_t requests_ = 0;  // of both kinds

@@ -1,11 +1,10 @@
 #pragma once
-// One rate limit for all jobs on this machine that sign for the same merchant: the pacer's memory lies in a
-// file of the user's state directory, and whoever sends looks there and leaves its mark, under a lock that is
-// held for microseconds and dies with its holder.
+// One rate limit for all jobs on this machine that sign for the same merchant: the pacer's memory is a
+// file in the user's state directory. Every run reads and updates it before it sends, under a lock that is
+// held for microseconds and ends with its holder.
 //
-// Every run stays below its own limit; all together stay below the greatest limit that one of them has.
-// Whoever sent last lets the others go first, so that they take turns. What a run that was killed has sent
-// still counts.
+// Each run stays below its own limit; together they stay below the greatest of their limits. The run that
+// sent last lets the others go first, so that they take turns. Requests of a run that was killed still count.
 
 #include <algorithm>
 #include <array>
@@ -26,25 +25,24 @@ struct Job;
 
 namespace cardvoid::run {
 
-// Where users' programs keep such things: $XDG_STATE_HOME/cardvoid, else ~/.local/state/cardvoid (XDG Base
-// Directory Specification 0.8). Not the runtime directory: cron and a login shell must meet.
+// The folder for such files: $XDG_STATE_HOME/cardvoid, else ~/.local/state/cardvoid (XDG Base Directory
+// Specification 0.8). Not the runtime directory: cron and a login shell must share it.
 // Error: cannot_create, when the user has no home.
 Result<std::filesystem::path> state_folder();
 
-// The file for whom these requests count: signer, endpoints, this machine, and the brand where the limit is
-// per brand.
+// The file of one quota: signer, endpoints, this machine, and the brand if each brand has its own limit.
 std::string pace_file_name(const model::Job& job, const std::optional<std::string>& brand);
 
 class SharedPace final : public dispatch::Pace {
  public:
   struct Settings {
-    std::filesystem::path file;      // made when missing, 0600, and its folders
+    std::filesystem::path file;      // created if missing (0600), with its folders
     double requests_per_second = 5;  // this run's
-    // Of the steady clock, at most 40 characters: what another boot left means nothing. Empty: not known.
+    // Of this boot, at most 40 characters: times of another boot mean nothing. Empty: not known.
     std::string boot_id;
-    std::uint64_t participant = 0;                 // random, other than those of other runs
-    std::function<void(const std::string&)> warn;  // called once, when the file cannot be used any more:
-                                                   // from then on this run is paced by itself
+    std::uint64_t participant = 0;                 // random, different for each run
+    std::function<void(const std::string&)> warn;  // called once, when the file has become unusable; then
+                                                   // this run is paced by itself
   };
   // Error: cannot_create, when the file cannot be made or locked.
   static Result<std::unique_ptr<SharedPace>> open(Settings settings, Instant now);
@@ -68,34 +66,34 @@ class SharedPace final : public dispatch::Pace {
   struct Participant {
     std::uint64_t id = 0;  // 0: free
     double limit = 0;
-    Instant seen{}, taken{};  // when it looked in and had a permit last
-    Instant wants_until{};    // it comes for one until then
+    Instant seen{}, taken{};  // when it last read the file, and last took a permit
+    Instant wants_until{};    // it wants a permit until then
   };
   using Participants = std::array<Participant, 16>;
   struct Stored;
 
   SharedPace(Settings settings, FileDescriptor file, Instant now);
-  // Looks into the file, does `change`, and writes it back. False: somebody else holds the lock just now, or
-  // the file is of no use any more.
+  // Reads the file, applies `change`, and writes it back. False: another process holds the lock now, or the
+  // file is unusable.
   bool update(Instant now, const std::function<void(Participant& self)>& change);
   void tell(Instant now, std::function<void(dispatch::Pacer& all)> what);
   bool read(Instant now);
   bool write();
   void count_others(Instant now);
   Participant& self();
-  // One that was steered to less still has the others go up to what its job says.
+  // A run that was steered to a lower rate still lets the others use its job's limit.
   double own_limit() const { return std::max(settings_.requests_per_second, own_.limit()); }
   std::chrono::nanoseconds head_start() const;
   void give_up(const std::string& why);
 
   Settings settings_;
-  FileDescriptor file_;  // none: we are paced by ourselves
+  FileDescriptor file_;  // none: this run is paced by itself
   dispatch::Pacer own_;
-  dispatch::Pacer all_;  // as of the last look into the file
+  dispatch::Pacer all_;  // as of the last read of the file
   Participants participants_;
   double greatest_limit_ = 0;
   std::size_t present_ = 0, wanting_ = 0;  // others
-  int turn_ = 0;                           // how many of them go first
+  int turn_ = 0;                           // how many of those go first
   std::vector<std::function<void(dispatch::Pacer&)>> untold_;
   Instant look_again_{};  // the file was locked
   std::optional<Instant> locked_since_;

@@ -1,7 +1,6 @@
 #pragma once
-// Steering a run that is under way, from another process: pause, resume, stop, rate. Through a Unix socket
-// DATABASE.sock beside the real results database (0600), which is there while the run sends. One line of
-// JSON each way:
+// Steers a run from another process: pause, resume, stop, rate. Through a Unix socket DATABASE.sock beside
+// the real results database (0600), which exists while the run sends. One line of JSON each way:
 //
 //   {"command":"rate","requests_per_second":2.5}
 //   {"code":0,"state":"running","message":"2.5 requests/s now (the job allows 5)","in_flight":1,…}
@@ -24,14 +23,14 @@ struct Steering {
 std::string_view to_text(Steering::Command command);
 
 struct SteeringAnswer {
-  int code = 0;  // 0, or why nothing was changed
+  int code = 0;  // exit code; 0: done, else nothing was changed
   std::string message;
   std::string state;  // "running", "paused", "stopping"
   int in_flight = 0;
   double requests_per_second = 0;
 };
 
-// Either side of the wire, without the line end. nullopt: it is not that.
+// Without the line end. nullopt: the text is no such message.
 std::string as_json(const Steering& steering);
 std::string as_json(const SteeringAnswer& answer);
 std::optional<Steering> steering_from_json(std::string_view text);
@@ -39,7 +38,7 @@ std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text);
 
 std::filesystem::path steering_socket(const std::filesystem::path& database);
 
-// Asks the run on this database and waits for its word. The answer's code may say that it refused. Errors:
+// Sends a command to the run on this database and waits for the answer, whose code may be a refusal. Errors:
 // stopped (75), no run is under way, or it takes no commands or does not answer; bad_credentials (77), it is
 // another user's.
 Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steering& steering,

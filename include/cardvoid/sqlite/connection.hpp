@@ -17,7 +17,7 @@
 
 namespace cardvoid::sqlite {
 
-// Disk full, locked, corrupt, a constraint: thrown, since callers cannot go on; ledger turns it into an
+// Disk full, locked, corrupt, a constraint. Thrown, since callers cannot go on; the ledger turns it into an
 // Error.
 struct Failure : std::runtime_error {
   explicit Failure(sqlite3* db);
@@ -29,7 +29,7 @@ struct Failure : std::runtime_error {
 
 enum class Mode {
   read_only,
-  read_only_alone,  // as if nobody could write to it: no locks, and no -wal or -shm beside it
+  read_only_alone,  // assumes that no one writes to it: takes no locks, makes no -wal or -shm
   read_write,
   create,
 };
@@ -45,16 +45,16 @@ class Connection {
   void execute(const std::string& sql);  // any number of statements, no results. Throws Failure.
   std::int64_t changes() const { return sqlite3_changes64(db_.get()); }
 
-  // While another connection holds the database locked, `keep_trying` is asked every 10 to 100 ms, on the
-  // thread that uses this one; `waited` counts from when the lock was met. After false the statement throws
-  // with SQLITE_BUSY. Without it, or with an empty one, it throws at once.
+  // While another connection has the database locked, `keep_trying` is called every 10 to 100 ms on the
+  // thread of this one; `waited` counts from the first failure. If it returns false, the statement throws
+  // with SQLITE_BUSY. Without it, or with an empty one, the statement throws at once.
   using KeepTrying = std::function<bool(std::chrono::milliseconds waited)>;
   void on_busy(KeepTrying keep_trying);
 
-  // Does the name stand for another file now, or for none? (sqlite.org/howtocorrupt.html, section 4.2)
+  // True if the name now belongs to another file or to none (sqlite.org/howtocorrupt.html, section 4.2).
   bool has_moved() const;
 
-  // Closing leaves the write-ahead log as it is, for databases that are only looked at.
+  // Closing leaves the write-ahead log alone. For databases that are only read.
   void keep_log_on_close();
 
  private:
@@ -66,19 +66,19 @@ class Connection {
   Owned<sqlite3, sqlite3_close_v2> db_;
 };
 
-// Files as SQLite sees them, through its VFS; for what must be known before a database is opened.
-// Is there a file, and anything in it?
+// Files as SQLite sees them, through its VFS, before a database is opened.
+// True if there is a file and it is not empty.
 bool has_content(const std::filesystem::path& file);
-// Does a rollback journal wait to undo the very first transaction of a database that has at most one page so
-// far? Then nothing was ever committed to it.
+// True if a rollback journal waits to undo the very first transaction of a database of at most one page. Then
+// nothing was ever committed to it.
 bool is_stillborn(const std::filesystem::path& database);
 
-// Is it one that SQLite reads through a write-ahead log (-wal)? False for what is no database.
+// True if SQLite reads it through a write-ahead log (-wal). False if it is not a database.
 bool has_wal_mode(const std::filesystem::path& database);
 
-// Where SQLite puts what it sorts or keeps for a while, unless SQLITE_TMPDIR says so: files of this owner
-// alone, without a name as soon as they are open. Of the whole process: to be called before any connection is
-// in use (sqlite.org/c3ref/temp_directory.html).
+// Sets where SQLite puts temporary files, unless SQLITE_TMPDIR is set. Only the owner can read them, and they
+// lose their name once open. For the whole process; call it before any connection is in use
+// (sqlite.org/c3ref/temp_directory.html).
 void keep_temporary_files_in(const std::filesystem::path& folder);
 
 // One prepared statement, reused for the whole run. Not shared between threads.
@@ -97,7 +97,7 @@ class Statement {
   }
   bool step();   // true: a row is ready; false: finished and rewound. Throws Failure.
   void run();    // step() until finished
-  void reset();  // gives up an unfinished read, so that no snapshot lingers
+  void reset();  // ends an unfinished read, so that no snapshot stays open
   std::int64_t int64(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const { return sqlite3_column_double(statement_.get(), column); }
   std::string_view text(int column) const;  // empty for NULL; valid until the next step()
