@@ -17,9 +17,9 @@ namespace {
 constexpr std::uint32_t k_header_limit_bytes = 16 << 10;  // the platform's answers have less than 2 KiB
 constexpr std::size_t k_read_bytes = 8 << 10;
 constexpr std::size_t k_buffer_limit_bytes =
-    64 << 10;  // what the parser could not yet use, e.g. half a chunk header
+    64 << 10;  // bytes the parser cannot use yet, e.g. half a chunk header
 constexpr int k_interim_limit = 8;
-constexpr milliseconds k_keep_alive_margin{2'000};  // for the way there, and for clocks of seconds
+constexpr milliseconds k_keep_alive_margin{2'000};  // for the time on the way and for clocks of whole seconds
 
 beast::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -66,8 +66,8 @@ AnswerReader::Step AnswerReader::take(std::size_t count) {
   has_bytes_ = has_bytes_ || count > 0;
   try {
     return parse();
-  } catch (
-      const std::exception& error) {  // Beast throws length_error in corners; a server must not choose ours
+  } catch (const std::exception&
+               error) {  // Beast throws length_error in rare cases; a server must not make us fail
     return fail(fmt::format("the answer cannot be read: {}", error.what()));
   }
 }
@@ -83,7 +83,7 @@ AnswerReader::Step AnswerReader::parse() {
     if (error == http::error::header_limit)
       return fail(fmt::format("answer header over {} bytes", k_header_limit_bytes));
     if (error) return fail("the answer is not valid HTTP: " + error.message());
-    // Its end would be the end of the connection, which is also what an answer cut short looks like.
+    // It would end with the connection, and so does an answer that was cut short.
     if (parser_->is_header_done() && parser_->need_eof()) return fail("answer without length");
     if (!parser_->is_done()) {
       if (used == 0) break;

@@ -1,6 +1,6 @@
 #pragma once
-// Bytes of one HTTP/1.1 answer in, an Exchange out. Pure: no I/O, no clock. Never throws on what a server
-// sends.
+// Turns the bytes of one HTTP/1.1 answer into an Exchange. Pure: no I/O, no clock. Nothing that a server
+// sends makes it throw.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -20,7 +20,7 @@ class AnswerReader {
   // Room for the next read; valid until take().
   boost::asio::mutable_buffer space();
 
-  // Reads on after `count` bytes were put into space(). Interim answers (1xx) are skipped. `failed`: see
+  // Continues after `count` bytes were put into space(). Interim answers (1xx) are skipped. `failed`: see
   // reason().
   Step take(std::size_t count);
 
@@ -30,8 +30,8 @@ class AnswerReader {
   // After `done`: moves status, headers and body into `exchange`.
   void move_into(Exchange& exchange);
 
-  // After `done`: how long the server keeps the connection, `limit` at the most; nullopt when it must not be
-  // used again, by its own word or because something follows the answer.
+  // After `done`: how long the server keeps the connection, at most `limit`. nullopt: it must not be used
+  // again, because the server says so or because more bytes follow the answer.
   std::optional<milliseconds> keeps_for(milliseconds limit) const;
 
  private:

@@ -21,7 +21,7 @@ Connection::Connection(std::shared_ptr<Pool> pool, std::unique_ptr<TlsConnection
 
 Peer Connection::peer() const { return tls_ ? tls_->peer() : Peer{}; }
 
-// Not a coroutine: what it needs moves over at the call, so the handle may go while the exchange runs.
+// Not a coroutine: it moves what it needs at the call, so the handle may be destroyed during the exchange.
 asio::awaitable<Exchange> Connection::exchange(const std::string& request, Instant deadline) {
   return exchange_on(std::move(tls_), std::move(pool_), request, deadline);
 }
@@ -46,7 +46,8 @@ Result<std::unique_ptr<HttpsClient>> HttpsClient::create(asio::any_io_executor e
 }
 
 asio::awaitable<HttpsClient::Connected> HttpsClient::connect(std::size_t endpoint, bool fresh) {
-  return connect_with(pool_, endpoint, fresh);  // holds the pool from now on, whenever it is first resumed
+  return connect_with(pool_, endpoint,
+                      fresh);  // holds the pool from now on, not only from its first resumption
 }
 
 asio::awaitable<HttpsClient::Connected> HttpsClient::connect_with(std::shared_ptr<Pool> pool,

@@ -31,8 +31,8 @@ Resolved failed(std::string why) {
   return found;
 }
 
-// A thread inherits the signal mask. Blocked here, so that a signal meant for the main thread does not end
-// the resolver's poll with EINTR, which reads as "no such name".
+// Blocks signals, since a thread inherits the mask: a signal for the main thread must not end the resolver's
+// poll with EINTR, which would look like "no such name".
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -70,13 +70,13 @@ Resolved look_up_by_system(const HostPort& where) {
   return found.addresses.empty() ? failed("the name has no address") : found;
 }
 
-// Shared with the thread, so that its answer finds a closed door and not a vanished executor.
+// Shared with the thread, so that a late answer finds it closed and not a destroyed executor.
 struct NameLookup::Desk {
   std::mutex mutex;
   bool is_closed = false;
 };
 
-// Registered while it waits; removes itself however its coroutine ends.
+// Registered while it waits; removes itself when its coroutine ends in any way.
 class NameLookup::Waiter {
  public:
   Waiter(NameLookup& lookup, Instant deadline) : timer{lookup.executor_, deadline}, lookup_{lookup} {
@@ -127,7 +127,7 @@ std::string NameLookup::start() {
   auto work = [desk = desk_, executor = executor_, where = where_, look_up = look_up_,
                weak = weak_from_this()] {
     auto found = look_up(where);
-    // Under the lock: close() returns only before or after the hand-over, and after it nobody touches the
+    // Under the lock: close() returns only before or after this, and after close() no thread touches the
     // executor.
     const std::lock_guard lock{desk->mutex};
     if (desk->is_closed) return;

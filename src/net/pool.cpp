@@ -11,7 +11,7 @@ Pool::Pool(boost::asio::any_io_executor on, HttpsSettings with)
     : executor{std::move(on)}, settings{std::move(with)}, tls{boost::asio::ssl::context::tls_client} {
   SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
   SSL_CTX_set_options(tls.native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  // Every new connection checks the certificate anew: connections are kept, so resuming sessions would save
+  // Every new connection checks the certificate: connections are kept, so resuming TLS sessions would save
   // little.
   SSL_CTX_set_session_cache_mode(tls.native_handle(), SSL_SESS_CACHE_OFF);
   tls.set_verify_mode(boost::asio::ssl::verify_peer);
@@ -42,7 +42,7 @@ void Pool::keep(std::unique_ptr<TlsConnection> connection, milliseconds span) {
   if (is_closed) return;
   const auto now = std::chrono::steady_clock::now();
   auto& kept = endpoints.at(connection->endpoint).kept;
-  // Those at the front have waited longest; without this the surplus of a busy minute would stay for hours.
+  // Those at the front have waited longest. Without this the surplus of a busy minute would stay for hours.
   const auto fresh =
       std::find_if(kept.begin(), kept.end(), [&](const auto& each) { return now < each->kept_until; });
   kept.erase(kept.begin(), fresh);

@@ -27,10 +27,10 @@ class Pool {
 
   Pool(boost::asio::any_io_executor executor, HttpsSettings settings);
 
-  // The kept connection used last that is still good, or null. Bad ones met on the way are closed.
+  // The kept connection used last that is still good, or null. Closes bad ones it finds.
   std::unique_ptr<TlsConnection> take(std::size_t endpoint);
 
-  // Keeps it for `span` from now on; closes it after close().
+  // Keeps it for `span` from now; after close() closes it at once.
   void keep(std::unique_ptr<TlsConnection> connection, milliseconds span);
 
   void close();

@@ -28,11 +28,11 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 namespace {
 
 constexpr std::size_t k_proxy_head_limit_bytes = 16 << 10, k_proxy_block_bytes = 2 << 10;
-// A connection closed later than this after its handshake may just have waited too long for its turn.
+// A connection closed later than this after its handshake may have been idle for too long.
 constexpr std::chrono::seconds k_new_for{2};
 constexpr std::string_view k_end_of_head = "\r\n\r\n";
 
-// With or without TLS's own farewell. Only after a complete answer are the two the same to us, and harmless.
+// With or without TLS's close_notify. Both are harmless only after a complete answer.
 bool is_end(const error_code& error) {
   return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
 }
@@ -52,7 +52,7 @@ std::string words_for_lost(const error_code& error, bool has_bytes, bool is_clos
   return error.message();
 }
 
-// Empty where the endpoint's name says it already.
+// Empty if the endpoint's name already says it.
 std::string words_for_address(const asio::ip::tcp::endpoint& address, const Pool::Endpoint& endpoint) {
   std::ostringstream text;
   text << address;
@@ -63,7 +63,7 @@ std::string words_for_address(const asio::ip::tcp::endpoint& address, const Pool
 // SNI, and the name the certificate must carry. Checked by OpenSSL itself: asio::ssl::host_name_verification
 // does the same but leaves "unspecified certificate verification error" as the reason.
 bool expect_host(SSL* ssl, const std::string& host) {
-  if (host.empty()) return false;  // OpenSSL would take it for "any name will do"
+  if (host.empty()) return false;  // for OpenSSL an empty name means "any name"
   error_code not_an_address;
   asio::ip::make_address(host, not_an_address);
   if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
@@ -140,7 +140,7 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
   for (std::size_t left = addresses.size(); left > 0; --left) {
     const auto& address = addresses[addresses.size() - left];
     const auto now = std::chrono::steady_clock::now();
-    // A share of the time for each, so that one dead address does not use up what the next would need.
+    // A share of the time for each, so that one dead address does not use up the time of the next.
     tcp.expires_at(now + (deadline - now) / static_cast<int>(left));
     auto [error] = co_await tcp.async_connect(address, as_result);
     if (!error) break;
@@ -152,7 +152,7 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
     tcp.close();
   }
 
-  // No waiting for company before a small write; and a synchronous read never waits (is_quiet).
+  // Small writes are sent at once, and a synchronous read never waits (is_quiet).
   error_code ignored;
   tcp.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
   tcp.socket().non_blocking(true, ignored);
@@ -193,8 +193,8 @@ asio::awaitable<std::string> TlsConnection::tunnel(const ProxyServer& proxy, con
 }
 
 bool TlsConnection::is_quiet() {
-  // A peek at the socket could not tell a farewell from a TLS 1.3 session ticket: both look like application
-  // data. So let TLS read: tickets are consumed, and only "would block" means that nothing else is there.
+  // A peek at the socket cannot tell close_notify from a TLS 1.3 session ticket: both look like application
+  // data. So TLS reads: it consumes tickets, and only "would block" means that there is nothing else.
   if (!stream_.next_layer().socket().is_open()) return false;
   char unasked = 0;
   error_code error;
@@ -204,7 +204,7 @@ bool TlsConnection::is_quiet() {
 
 Peer TlsConnection::peer() const {
   Peer peer;
-  // Asio's handle is not const, what is asked of it is.
+  // Asio's native_handle() is not const.
   auto* const ssl = const_cast<TlsConnection*>(this)->stream_.native_handle();
   peer.protocol = SSL_get_version(ssl);
   const auto* const certificate = SSL_get0_peer_certificate(ssl);
@@ -259,7 +259,7 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
   }
   exchange.reach = Exchange::answered;
   if (const auto span = answer.keeps_for(pool->settings.idle_limit)) {
-    stream.next_layer().expires_never();  // else this deadline could strike the next exchange
+    stream.next_layer().expires_never();  // or this deadline could end the next exchange
     pool->keep(std::move(connection), *span);
   }
   answer.move_into(exchange);

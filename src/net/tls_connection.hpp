@@ -1,5 +1,5 @@
 #pragma once
-// One TLS connection to one endpoint. With tls_connection.cpp the only place that knows Beast's and Asio's
+// One TLS connection to one endpoint. Only this file and tls_connection.cpp know Beast's and Asio's
 // streams.
 
 #include <boost/asio/awaitable.hpp>
@@ -17,7 +17,7 @@ namespace cardvoid::net {
 
 class Pool;
 
-// Leaves the pool's list of all connections by itself when it dies.
+// Its destructor removes it from the pool's list of all connections.
 class TlsConnection
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
@@ -28,13 +28,13 @@ class TlsConnection
   boost::asio::awaitable<std::optional<ConnectFailure>> open(const Pool& pool, const Addresses& addresses,
                                                              Instant deadline);
 
-  // True when it is open and nothing is to be read: no data, no end. Processes what TLS itself sent
-  // meanwhile. Not while an operation is under way.
+  // True if it is open and there is nothing to read: no data, no end. Processes TLS messages that came
+  // meanwhile. Do not call it during an operation.
   bool is_quiet();
 
   Peer peer() const;
 
-  // Operations under way end with an error.
+  // Operations in progress end with an error.
   void close();
 
   const std::size_t endpoint;

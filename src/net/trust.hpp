@@ -1,5 +1,5 @@
 #pragma once
-// Whom to trust, and why not, in words.
+// The trust roots, and why a certificate is not trusted, in words.
 
 #include <openssl/types.h>
 
@@ -12,7 +12,7 @@ namespace cardvoid::net {
 // Adds every certificate of a PEM file to the roots. Error: no_input or bad_job.
 Result<void> add_roots(SSL_CTX* context, const std::filesystem::path& ca_file);
 
-// What X509_verify found wrong (X509_V_ERR_...), with what to do about it where that is known.
+// What X509_verify found wrong (X509_V_ERR_...), and what to do about it if known.
 std::string words_for_verify_result(long result);
 
 }  // namespace cardvoid::net

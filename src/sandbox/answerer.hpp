@@ -1,5 +1,5 @@
 #pragma once
-// A reaction as the bytes of an HTTP/1.1 answer, signed where it has to be (platform.md section 4). Safe to
+// Turns a reaction into the bytes of an HTTP/1.1 answer, signed if needed (platform.md section 4). Safe to
 // call from any thread.
 
 #include <atomic>
@@ -18,7 +18,7 @@ class Answerer {
  public:
   Answerer(std::shared_ptr<EVP_PKEY> platform_key, milliseconds idle_limit);
 
-  // `now` is the time of signing. The body stands at the end of the bytes.
+  // `now` is the time of signing. The body is at the end of the bytes.
   std::string render(const Reaction& reaction, WallTime now, bool keep_alive);
 
  private:
@@ -29,7 +29,7 @@ class Answerer {
   std::string keep_alive_;
   std::atomic<std::uint64_t> answers_{0};
   std::mutex mutex_;
-  std::vector<wechatpay::Signer> idle_signers_;  // as many as ever signed at the same time
+  std::vector<wechatpay::Signer> idle_signers_;  // as many as have signed at the same time
 };
 
 }  // namespace cardvoid::sandbox

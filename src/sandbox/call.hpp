@@ -1,6 +1,6 @@
 #pragma once
-// From a request's raw text to the call it makes, with every rule of platform.md sections 1 to 3 that does
-// not need the cards. Stricter than the platform where the documents are silent, so that a sloppy client is
+// Parses a request into the call it makes, and checks every rule of platform.md sections 1 to 3 that does not
+// need the cards. Stricter than the platform where its documents say nothing, so that a sloppy client is
 // found here. Pure.
 
 #include <boost/system/result.hpp>
@@ -56,8 +56,8 @@ std::optional<Refusal> check_headers(const Incoming& in, model::AttemptKind kind
 boost::system::result<Call, Refusal> read_call(const Route& route, std::string_view body,
                                                std::string_view signer_brand_id);
 
-// The bytes behind RFC 3986 percent-encoding, where unreserved characters stand bare, all others as %XX in
-// upper case; nullopt for any other spelling.
+// Decodes RFC 3986 percent-encoding: unreserved characters as they are, all others as %XX in upper case.
+// nullopt for any other spelling.
 std::optional<std::string> decode_strictly(std::string_view encoded);
 
 }  // namespace cardvoid::sandbox

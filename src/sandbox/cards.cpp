@@ -14,7 +14,7 @@ namespace {
 
 using Random = std::mt19937_64;
 
-// Every one has tripped some client: path separators, escapes, form encoding, CSV quoting, dot segments.
+// Each has made some client fail: path separators, escapes, form encoding, CSV quoting, dot segments.
 constexpr std::array<const char*, 12> k_hostile{
     "VIP/{:07}", "A?level={:07}", "No#{:07}#", "100%{:07}%", "x&card_id={:07}",   "m={:07}=",
     "p+{:07}+q", "c,{:07},d",     "s;{:07};t", "~{:07}~",    "the \"{:07}\" one", "a/../{:07}%2F",
@@ -90,7 +90,7 @@ std::string make_members(int rows, std::uint64_t seed) {
 }
 
 Result<std::string> make_cards(std::string_view members_csv) {
-  World seen;  // drops what stands twice
+  World seen;  // drops repeated cards
   std::string csv;
   append_csv_row(csv, {"brand_id", "card_id", "code", "openid", "state", "invalid_time"});
   const auto read = each_record(
@@ -125,7 +125,7 @@ Result<void> load_cards(std::string_view cards_csv, World& world) {
                                    line, cells[4])};
         card.state = *state;
         if (card.state == CardState::invalid) {
-          // An INVALID card has a time; where the file gives none, one long before any run.
+          // An INVALID card has a time; if the file has none, one long before any run.
           const auto time = parse_rfc3339(cells[5].empty() ? "2025-01-15T10:00:00+08:00" : cells[5]);
           if (!time)
             return Error{Errc::bad_input, fmt::format("line {}: invalid_time is not RFC 3339", line)};

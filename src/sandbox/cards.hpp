@@ -1,5 +1,5 @@
 #pragma once
-// The two CSV files of the sandbox: the members a job shall invalidate, and the cards the platform knows.
+// The two CSV files of the sandbox: the members a job is to invalidate, and the cards the platform knows.
 // Pure.
 
 #include <cardvoid/base/error.hpp>
@@ -11,11 +11,11 @@
 
 namespace cardvoid::sandbox {
 
-// `code,card_id,openid,reason`: valid rows, most of them with codes of 24 digits, some with codes of a
-// merchant's own making that nobody should trust unencoded.
+// `code,card_id,openid,reason`: valid rows, most of them with codes of 24 digits, some with a
+// merchant's own codes, which need encoding.
 std::string make_members(int rows, std::uint64_t seed);
 
-// What the platform knows of these members: all of them, EFFECTIVE. Repeated cards stand once.
+// The platform's cards for these members: all EFFECTIVE, each card once.
 Result<std::string> make_cards(std::string_view members_csv);
 
 // Reads `brand_id,card_id,code,openid,state[,invalid_time]`, columns in any order.

@@ -25,7 +25,7 @@ struct CertificateWish {
 Result<std::string> make_certificate(const CertificateWish& wish, EVP_PKEY* key, std::string_view issuer_pem,
                                      EVP_PKEY* issuer_key);
 
-// Signed by the issuer's certificate, and not ended within a day from now?
+// True if the issuer signed it and it is valid for at least one more day.
 bool is_usable(std::string_view certificate_pem, std::string_view issuer_pem);
 
 // Any kind of private key, not encrypted (wechatpay::read_private_key takes RSA only).

@@ -1,6 +1,6 @@
 #pragma once
-// Which request meets which fault. Pure: the same seed and the same questions give the same faults, in any
-// order of arrival.
+// Chooses the fault of each request. Pure: the same seed and requests give the same faults, in any order of
+// arrival.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cardvoid/base/error.hpp>
@@ -20,14 +20,14 @@ class FaultDraw {
   explicit FaultDraw(std::uint64_t seed) : seed_{seed} {}
   void set(std::map<Fault, double> probabilities) { probabilities_ = std::move(probabilities); }
 
-  // The fault of the next request of this kind for this code: depends on the seed, the code and how often it
-  // was asked before, on nothing else.
+  // The fault of the next request of this kind for this code: depends only on the seed, the code and how
+  // often it was asked before.
   std::optional<Fault> next(model::AttemptKind kind, std::string_view code);
 
  private:
   std::uint64_t seed_;
   std::map<Fault, double> probabilities_;
-  boost::unordered_flat_map<std::uint64_t, std::uint32_t> asked_;  // by hash: a collision only moves a fault
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> asked_;  // by hash: a collision only shifts a fault
 };
 
 }  // namespace cardvoid::sandbox

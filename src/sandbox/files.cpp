@@ -25,7 +25,7 @@ Result<void> make_folder(const fs::path& dir) {
   return Error{Errc::io, fmt::format("{}: cannot create the folder: {}", dir.string(), error.message())};
 }
 
-// The text of a file; when it is missing, `make` says what to put there first.
+// The text of a file. If it is missing, first writes what `make` returns.
 Result<std::string> have(const fs::path& path, std::size_t limit, Errc code,
                          const std::function<Result<std::string>()>& make) {
   std::error_code error;
@@ -54,7 +54,7 @@ Result<KeyFile> have_key(const fs::path& path, Result<wechatpay::PrivateKey> (*m
   return KeyFile{std::move(*pem), std::move(*key)};
 }
 
-// The server's certificate is the one file that wears out: a year is over, or its CA was made anew.
+// The server's certificate is the one file that goes bad: after a year, or when its CA was made again.
 Result<void> prepare_tls(const fs::path& dir, Prepared& out) {
   const auto ca_key = have_key(dir / "ca_key.pem", make_ec_key);
   if (!ca_key) return ca_key.error();
@@ -153,10 +153,10 @@ Result<void> write_job(const Settings& settings, const std::string& merchant_ser
     if (!present) return present.error();
     if (!present->starts_with(k_generated)) return {};
   }
-  // The runner must be able to keep up with a sandbox without a limit.
+  // A run must be able to use a sandbox without a limit.
   const double rate = settings.requests_per_second > 0 ? settings.requests_per_second : 2000;
   return write_private_file(
-      path, fmt::format(R"({} Written anew at every start; remove this line to keep your changes.
+      path, fmt::format(R"({} Written again at every start; remove this line to keep your changes.
 name = "sandbox"
 
 [merchant]

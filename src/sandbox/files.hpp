@@ -1,5 +1,5 @@
 #pragma once
-// The sandbox's folder: everything it needs is made when missing and read back (sandbox.hpp, Sandbox::start).
+// The sandbox's folder: creates what is missing and reads all of it (sandbox.hpp, Sandbox::start).
 
 #include <openssl/evp.h>
 #include <cardvoid/base/error.hpp>
@@ -20,7 +20,7 @@ struct Prepared {
 };
 Result<Prepared> prepare(const Settings& settings);
 
-// sandbox.toml, unless somebody made it his own.
+// Writes sandbox.toml, unless the user has taken it over.
 Result<void> write_job(const Settings& settings, const std::string& merchant_serial_no,
                        std::uint16_t primary_port, std::uint16_t backup_port);
 

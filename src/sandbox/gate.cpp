@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The bytes behind standard base64 on one line; nullopt for any other spelling.
+// Decodes standard base64 on one line; nullopt for any other spelling.
 std::optional<std::string> decode_base64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) return std::nullopt;
   const auto padding = std::min<std::size_t>(text.size() - text.find_last_not_of('=') - 1, 3);
@@ -150,7 +150,7 @@ bool Gate::is_signed(std::string_view message, std::string_view signature_base64
       EVP_DigestVerify(context_.get(), reinterpret_cast<const unsigned char*>(signature->data()),
                        signature->size(), reinterpret_cast<const unsigned char*>(message.data()),
                        message.size()) == 1;
-  ERR_clear_error();  // a bad signature is no error of this thread's next TLS step
+  ERR_clear_error();  // or this thread's next TLS step would take it for its own error
   return verified;
 }
 

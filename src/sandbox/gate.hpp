@@ -1,6 +1,6 @@
 #pragma once
-// Who may pass: the Authorization header, its time, its signature, its nonce (platform.md section 3). Written
-// apart from cardvoid::wechatpay on purpose: a mistake there must not be repeated here. Pure.
+// Authenticates a request: the Authorization header, its time, its signature, its nonce (platform.md section
+// 3). Written independently of cardvoid::wechatpay, so that a mistake there is not repeated here. Pure.
 
 #include <openssl/evp.h>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -32,9 +32,9 @@ class Gate {
 
   struct Admission {
     std::optional<Refusal> refusal;  // none: the request is the merchant's
-    bool replayed = false;           // refused for its nonce alone
+    bool replayed = false;           // refused only for its nonce
   };
-  // Remembers the nonce of what it lets pass.
+  // Remembers the nonces of admitted requests.
   Admission admit(const Incoming& in, model::Api api, const Now& now);
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// One endpoint: accepts connections on its port, or is down on order. Runs on one thread, that of its
+// One endpoint: accepts connections on its port, or is down on command. Runs on the thread of its
 // io_context.
 
 #include <boost/asio/awaitable.hpp>
@@ -27,7 +27,7 @@ class Listener {
   // Down in this way, or (nullopt) up again. Connections of an outage do not survive its end.
   void set_outage(std::optional<Outage::Kind> outage);
 
-  // For good: no new connections, the present ones are cut.
+  // For good: accepts no new connections and cuts the present ones.
   void close();
 
  private:
@@ -42,8 +42,7 @@ class Listener {
   boost::asio::io_context& io_;
   const Service service_;
   boost::asio::ip::tcp::endpoint address_;
-  // Bound but never listening: keeps the port ours while the acceptor is closed, and connecting to it is
-  // refused.
+  // Bound but never listening: keeps the port while the acceptor is closed, and refuses connections.
   boost::asio::ip::tcp::socket reservation_;
   std::shared_ptr<Acceptor> acceptor_;
   std::optional<Outage::Kind> outage_;

@@ -1,6 +1,6 @@
 #pragma once
-// Who takes part in the sandbox. The numbers are the ones of the documentation's samples (platform.md section
-// 11).
+// The merchant and the platform of the sandbox, with the numbers of the documentation's samples (platform.md
+// section 11).
 
 #include <cstdint>
 #include <string_view>
@@ -8,7 +8,7 @@
 namespace cardvoid::sandbox {
 
 inline constexpr std::string_view k_mchid = "1900000001";
-// Of every merchant certificate that the sandbox makes, so that jobs/demo.toml can name it.
+// Serial of every merchant certificate that the sandbox makes, so that jobs/demo.toml can name it.
 inline constexpr const char* k_merchant_serial = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1";
 inline constexpr std::string_view k_brand_id = "1004";
 inline constexpr std::string_view k_public_key_id = "PUB_KEY_ID_0119000000012026110200000000000001";

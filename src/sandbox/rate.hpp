@@ -1,5 +1,5 @@
 #pragma once
-// The platform's limit, and the witness that measures how hard it was pressed. Pure; instants never go
+// The platform's limit, and the highest rate that was measured. Pure; instants never go
 // backwards.
 
 #include <cardvoid/base/time.hpp>
@@ -9,9 +9,9 @@
 
 namespace cardvoid::sandbox {
 
-// At most R requests in any sliding second. A fractional R counts over the shortest span that holds whole
-// requests: ceil(R) requests in any ceil(R)/R seconds. Refused requests do not count, so a patient caller
-// always gets through.
+// At most R requests in any sliding second. A fractional R counts over the shortest span of whole
+// requests: ceil(R) requests in any ceil(R)/R seconds. Refused requests do not count, so a caller that waits
+// always succeeds.
 class RateWindow {
  public:
   void set_rate(double requests_per_second);  // 0: no limit

@@ -12,11 +12,10 @@ namespace cardvoid::sandbox {
 
 std::string error_body(const Refusal& refusal);
 
-// The whole card object. Optional fields are there for some cards and not for others, decided by the code
-// alone.
+// The whole card object. The code decides which optional fields a card has.
 std::string card_body(const World::Card& card);
 
-// What an nginx in front of the platform says when nothing stands behind it.
+// The page of an nginx in front of the platform that has no server behind it.
 std::string_view gateway_page();
 
 }  // namespace cardvoid::sandbox

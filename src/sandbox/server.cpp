@@ -39,7 +39,7 @@ struct Server::State {
     });
   }
 
-  // What coroutines refer to stands before the io_context that owns their frames.
+  // What coroutines refer to is declared before the io_context that owns their frames.
   std::shared_ptr<asio::ssl::context> tls;
   asio::thread_pool signing;
   asio::io_context io{1};
@@ -65,7 +65,7 @@ Result<std::unique_ptr<Server>> Server::open(const ServerSettings& settings, Sim
 
 Server::~Server() {  // NOLINT(bugprone-exception-escape): what io throws is a bug and may end us
   auto& s = *state_;
-  // By draining, not by io.stop(): suspended coroutines must end while what they refer to still lives.
+  // Drains instead of io.stop(): suspended coroutines must end while what they refer to still exists.
   asio::post(s.io, [&s] {
     s.primary.close();
     s.backup.close();

@@ -32,7 +32,7 @@ class Server {
   std::uint16_t port(model::Endpoint endpoint) const;
   void run(const std::vector<Outage>& schedule);  // starts the threads; outages count from now
 
-  // Is in force when it returns.
+  // In effect when it returns.
   void set_outage(model::Endpoint endpoint, std::optional<Outage::Kind> kind);
 
  private:

@@ -110,7 +110,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
   }
 
  private:
-  // One request and its answer; false when the connection is done for.
+  // One request and its answer; false if the connection must end.
   asio::awaitable<bool> serve_one() {
     http::request_parser<http::string_body> parser;
     parser.header_limit(std::size_t{16} * 1024);
@@ -121,7 +121,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     if (ended_) co_return false;
     if (frozen_) co_return true;
     if (read_error) {
-      // Beast's own errors are about the request's grammar; everything else is the connection's end.
+      // Beast's own errors are about the request's syntax; all others mean that the connection has ended.
       if (read_error.category() != http::make_error_code(http::error::bad_method).category()) co_return false;
       if (read_error == http::error::end_of_stream || read_error == http::error::partial_message)
         co_return false;
@@ -138,7 +138,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     co_return answered&& parser.get().keep_alive();
   }
 
-  // True when the connection may go on.
+  // True if the connection may continue.
   asio::awaitable<bool> answer(const Reaction& reaction, Now arrival, bool keep_alive) {
     if (reaction.kind == Reaction::swallow) {
       co_await swallow();
@@ -169,8 +169,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     co_return !write_error && !truncated;
   }
 
-  // Reads and forgets until the peer gives up or the session is cut. Below TLS: nothing is ever answered
-  // again.
+  // Reads and discards until the peer gives up or the session is cut. Below TLS: nothing is answered.
   asio::awaitable<void> swallow() {
     const auto into = asio::buffer(forgotten_);
     tcp().expires_never();

@@ -21,11 +21,11 @@ class Answerer;
 Result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const std::string& certificate_pem,
                                                                     const std::string& key_pem);
 
-// What every session works with; outlives them all.
+// Shared by all sessions; outlives them.
 struct Service {
   Simulator& simulator;
   Answerer& answerer;
-  boost::asio::thread_pool& signing;  // RSA takes longer than everything else together
+  boost::asio::thread_pool& signing;  // RSA takes longer than all the rest
   boost::asio::ssl::context& tls;
   milliseconds idle_limit;
   milliseconds clock_offset;  // of the platform's clock to this machine's
@@ -35,9 +35,8 @@ struct Service {
 class Session {
  public:
   virtual ~Session() = default;
-  virtual void cut() = 0;  // the peer sees a reset; the session ends soon after
-  virtual void
-  freeze() = 0;  // from now on nothing is read for the platform and nothing is answered, until cut
+  virtual void cut() = 0;     // the peer sees a reset; the session ends soon after
+  virtual void freeze() = 0;  // from now on reads nothing for the platform and answers nothing, until cut
 
  protected:
   Session() = default;
@@ -45,7 +44,7 @@ class Session {
   Session& operator=(const Session&) = delete;
 };
 
-// Starts a session; a frozen one does not even shake hands. `on_end` is called once, when it has ended.
+// Starts a session; a frozen one does not even do the handshake. `on_end` is called once, when it has ended.
 std::shared_ptr<Session> start_session(boost::asio::ip::tcp::socket socket, const Service& service,
                                        bool frozen, std::function<void()> on_end);
 

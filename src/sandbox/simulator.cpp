@@ -47,7 +47,7 @@ Reaction of_kind(Reaction::Kind kind) {
   return reaction;
 }
 
-// What platforms and gateways do at their worst: the error's words, or its page, repeat the request.
+// The worst that platforms and gateways do: the error's message or page repeats the request.
 void repeat(const Call& call, Reaction& reaction) {
   reaction.repeated = " openid=" + call.openid + " code=" + call.code;
   if (reaction.status < 300) return;
@@ -219,14 +219,14 @@ Reaction Simulator::business(const Call& call, World::Match found, std::optional
         world_->invalidate_again(found.card, call.reason, now);
       break;
     // What the platform does with these two is unknown (platform.md section 8); refusing them leaves a card
-    // that is not INVALID, the harder case for a client.
+    // that is not INVALID, which is harder for a client.
     case CardState::unactivated:
     case CardState::expired: return refuse(400, "INVALID_REQUEST", "用户会员卡状态不允许作废", k_bad_state);
   }
   return card_answer(world_->at(found.card), fault);
 }
 
-// A read-back may come from a copy that lags behind.
+// A read-back may be answered by a replica that lags.
 World::Card Simulator::as_read_back(World::CardNumber number, WallTime now) const {
   auto card = world_->at(number);
   if (card.state != CardState::invalid || now - card.invalid_time >= read_back_lag_) return card;

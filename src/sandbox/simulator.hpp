@@ -21,14 +21,14 @@ namespace cardvoid::sandbox {
 
 enum class Signing { none, good, wrong, probe, stale };
 
-// What the connection has to do about a request.
+// What the connection must do with a request.
 struct Reaction {
   enum Kind { answer, reset, swallow, truncate } kind = answer;
   unsigned status = 200;
   std::string body;
   bool json = true;
-  bool from_gateway = false;   // nothing of the platform is in it: no Request-ID
-  std::uint32_t internal = 0;  // behind the last '-' of Request-ID
+  bool from_gateway = false;   // not from the platform: no Request-ID
+  std::uint32_t internal = 0;  // after the last '-' of Request-ID
   Signing signing = Signing::none;
   model::Api api = model::Api::partner;
   std::string repeated = {};  // of the request; part of the body already, and goes into Request-ID too
@@ -51,7 +51,7 @@ class Simulator {
   std::string applied_as_csv() const;
 
  private:
-  // What is counted per signing merchant: the two APIs are signed by different ones.
+  // Counted per signing merchant: the two APIs have different ones.
   struct Quota {
     std::array<RateWindow, 2> by_kind;
     PeakMeter meter;

@@ -1,5 +1,5 @@
 #pragma once
-// The cards as the platform knows them: the truth. Pure: the clock is handed in. Made for millions of cards:
+// The cards as the platform knows them: the truth. Pure: the clock is an argument. For millions of cards:
 // about 100 bytes each.
 
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -32,7 +32,7 @@ class World {
   struct Card {
     std::string_view brand_id, card_id, code, openid, reason;
     CardState state = CardState::effective;
-    WallTime invalid_time{};  // means something only for INVALID cards
+    WallTime invalid_time{};  // only of INVALID cards
   };
 
   World();
@@ -52,9 +52,9 @@ class World {
              std::string_view openid) const;
   Card at(CardNumber number) const;
 
-  // The first invalidation of a card, which makes it INVALID for good and goes into the record.
+  // The first invalidation of a card: makes it INVALID for good, and is recorded.
   void invalidate(CardNumber number, std::string_view reason, WallTime now);
-  // A later one on a platform that overwrites reason and time. The record keeps the first.
+  // A later one, on a platform that overwrites reason and time. The record keeps the first.
   void invalidate_again(CardNumber number, std::string_view reason, WallTime now);
 
   std::vector<Applied> applied() const;  // in the order of application

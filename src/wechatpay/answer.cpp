@@ -26,12 +26,12 @@ constexpr std::chrono::hours k_longest_wait{1};
 
 using Words = std::span<const std::string_view>;
 
-// The platform has many messages under SIGN_ERROR; this is how it speaks of a clock (platform.md 3.4).
+// SIGN_ERROR has many messages; these words mean the clock (platform.md 3.4).
 constexpr std::string_view k_clock[] = {"timestamp", "时间戳",    "时间差",       "时间不得超过",   "5分钟",
                                         "5 分钟",    "5 minutes", "five minutes", "time difference"};
 // … of the key named by Wechatpay-Serial (section 4.2), which is the same for every row …
 constexpr std::string_view k_our_key[] = {"wechatpay-serial", "平台证书序列号", "微信支付公钥"};
-// … and of headers that something on the way took out (section 3.6).
+// … and of headers that something on the way has removed (section 3.6).
 constexpr std::string_view k_our_headers[] = {"user-agent"};
 constexpr Words k_any_message{};
 
@@ -45,7 +45,7 @@ struct Rule {
 
 // The first rule that fits counts; what none fits is an unknown answer. For users: docs/answers.md.
 constexpr Rule k_rules[] = {
-    // the code alone tells, whatever the status (platform.md section 5.2 has several spellings)
+    // the code alone decides, with any status (platform.md section 5.2 has several spellings)
     {300, 599, "FREQUENCY_LIMITED", k_any_message, OutcomeKind::throttled},
     {300, 599, "RATELIMIT_EXCEEDED", k_any_message, OutcomeKind::throttled},
     {300, 599, "RATELIMIT_EXCEED", k_any_message, OutcomeKind::throttled},
@@ -53,20 +53,20 @@ constexpr Rule k_rules[] = {
     {300, 599, "NO_AUTH", k_any_message, OutcomeKind::credentials_refused},
     {400, 499, "SIGN_ERROR", k_clock, OutcomeKind::clock_refused},
     {400, 499, "SIGN_ERROR", k_any_message, OutcomeKind::credentials_refused},
-    // the status alone tells, whatever the body
+    // the status alone decides, with any body
     {429, 429, "*", k_any_message, OutcomeKind::throttled},
     {401, 401, "*", k_clock, OutcomeKind::clock_refused},
     {401, 401, "*", k_any_message, OutcomeKind::credentials_refused},
     {403, 403, "*", k_any_message, OutcomeKind::credentials_refused},
     {405, 405, "*", k_any_message, OutcomeKind::setup_refused},
     {501, 599, "*", k_any_message, OutcomeKind::gateway_error},
-    {402, 402, "*", k_any_message, OutcomeKind::unknown_answer},  // from here on 400 to 404 means those two
-    // the platform is in trouble; under 400 and 404 too, since codes are not tied to one status
+    {402, 402, "*", k_any_message, OutcomeKind::unknown_answer},  // from here on 400 to 404 means 400 and 404
+    // the platform fails; also with 400 and 404, since a code may come with several statuses
     {500, 500, "", k_any_message, OutcomeKind::gateway_error},
     {400, 500, "SYSTEM_ERROR", k_any_message, OutcomeKind::system_error},
     {400, 500, "BIZ_ERR_NEED_RETRY", k_any_message, OutcomeKind::system_error},
     {500, 500, "SERVICE_UNAVAILABLE", k_any_message, OutcomeKind::system_error},
-    // wrong for every row alike
+    // wrong for every row
     {400, 400, "PARAM_ERROR", k_our_key, OutcomeKind::credentials_refused},
     {400, 400, "INVALID_REQUEST", k_our_key, OutcomeKind::credentials_refused},
     {400, 400, "INVALID_REQUEST", k_our_headers, OutcomeKind::setup_refused},
@@ -104,7 +104,7 @@ OutcomeKind look_up(unsigned status, std::string_view code, std::string_view mes
 
 // ---- texts ----
 
-// At most `limit` bytes, not cutting a character in two.
+// At most `limit` bytes, without splitting a character.
 std::string_view cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text;
   auto end = limit;
@@ -112,12 +112,12 @@ std::string_view cut(std::string_view text, std::size_t limit) {
   return text.substr(0, end);
 }
 
-// Whatever the bytes: valid UTF-8 without control characters, at most `limit` bytes.
+// Makes any bytes valid UTF-8 without control characters, at most `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit) {
   return std::string{cut(escape_for_terminal(cut(text, limit)), limit)};
 }
 
-// The start of a body that is not JSON, often a page of a gateway: for the operator to recognise.
+// The start of a body that is not JSON, often a gateway's page, so that an operator can recognise it.
 std::string describe_body(unsigned status, const Body& body, std::string_view bytes) {
   if (bytes.empty()) return fmt::format("HTTP {} with an empty body", status);
   if (body.is_json) return fmt::format("HTTP {} with JSON that is not an error", status);  // maybe a card
@@ -147,7 +147,7 @@ std::string describe(const Answer& answer) {
 
 // ---- headers ----
 
-// Seconds, or a date that is told from the answer's own Date, so that this machine's clock plays no part.
+// Seconds, or a date compared with the answer's own Date, so that this machine's clock does not matter.
 std::optional<milliseconds> read_retry_after(const AnswerHeaders& headers) {
   const std::string_view text = headers.retry_after;
   if (text.empty()) return std::nullopt;
@@ -169,7 +169,7 @@ std::optional<WallTime> read_server_time(const Answer& answer) {
   return parse_http_date(answer.headers.date);
 }
 
-// ---- 2xx, and all the rest ----
+// ---- 2xx, and the whole ----
 
 void explain(Outcome& outcome, OutcomeKind kind, std::string_view code, std::string_view message) {
   outcome.kind = kind;
@@ -177,8 +177,8 @@ void explain(Outcome& outcome, OutcomeKind kind, std::string_view code, std::str
   outcome.error_message = printable(message, k_message_bytes);
 }
 
-// The platform's words may repeat what it was asked (platform.md section 5.1). Masked before anything is cut,
-// so that no half of an openid is left. A short code is no secret worth spoiling the words for.
+// The platform's message may repeat the request (platform.md section 5.1). Masked before it is cut, so that
+// no half of an openid remains. A short code is not masked: it would garble the message.
 std::string without_personal_data(std::string_view text, const model::Card& card) {
   constexpr std::size_t k_least_code = 9;
   auto masked = mask_in(cut(text, k_read_of_message_bytes), card.openid);
@@ -205,7 +205,7 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
                    fmt::format("HTTP {} whose body is not a card", answer.status));
 
   const auto& card = *body.card;
-  // Not brand_id: the platform's own example answers with another one than was asked (platform.md 1.5).
+  // Not brand_id: the platform's own example answers with another one than requested (platform.md 1.5).
   if (card.user_card_code != asked.code || card.card_id != asked.card_id)
     return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD",
                    fmt::format("the answer is about another card: code {} of template {}",

@@ -18,8 +18,8 @@ std::string text_field(const simdjson::dom::object& object, std::string_view nam
 }  // namespace
 
 Body read_body(std::string_view bytes) {
-  // The DOM front end: it checks the whole text, UTF-8 and depth included, before anything is read, and picks
-  // the processor's best code at run time.
+  // The DOM parser: it checks the whole text, with UTF-8 and depth, before anything is read, and selects the
+  // best code for the processor at run time.
   thread_local simdjson::dom::parser parser{k_largest_body_bytes};
   Body body;
   simdjson::dom::element root;

@@ -25,8 +25,8 @@ struct Body {
   std::optional<ErrorFields> error;
 };
 
-// Any bytes are allowed; what is not the JSON of an object leaves both parts out. Unknown fields are passed
-// over, of repeated ones the first counts.
+// Takes any bytes; if they are not a JSON object, both parts are empty. Ignores unknown fields; of repeated
+// ones the first counts.
 Body read_body(std::string_view bytes);
 
 }  // namespace cardvoid::wechatpay

@@ -13,13 +13,13 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t k_limit_bytes = 65'536;  // a key file has 2 KB, a chain of certificates below 20
 
-// Overwrites a secret when its time is over. The text must not be moved from.
+// Overwrites a secret at the end of its scope. The text must not be moved from.
 struct Wiped {
   std::string& text;
   ~Wiped() { OPENSSL_cleanse(text.data(), text.size()); }
 };
 
-// A file that is not there is the job's mistake (66), one that cannot be used a bad credential (77).
+// A missing file is a mistake in the job (66), an unusable one is a bad credential (77).
 Result<std::string> read_key_file(const fs::path& path) {
   std::error_code ignored;
   return read_file(path, k_limit_bytes, fs::exists(path, ignored) ? Errc::bad_credentials : Errc::no_input);
@@ -103,7 +103,7 @@ Result<PrivateKey> load_merchant_key(const model::Merchant& merchant) {
   if (!merchant.passphrase_file.empty()) passphrase = read_key_file(merchant.passphrase_file);
   if (!passphrase) return with_context(passphrase.error(), "merchant.passphrase_file");
   const Wiped passphrase_wiped{*passphrase};
-  const std::string_view line_end = "\r\n";  // an editor's, not the passphrase's
+  const std::string_view line_end = "\r\n";  // added by an editor, not part of the passphrase
   const auto used = std::string_view{*passphrase}.substr(0, passphrase->find_last_not_of(line_end) + 1);
 
   const auto failed = [&](const Error& error) { return with_context(error, "merchant.private_key_file"); };

@@ -47,7 +47,7 @@ std::optional<Block> find_block(std::string_view pem, std::string_view label) {
   return std::nullopt;
 }
 
-// Why `find_block` found nothing, in words that help to find the right file.
+// Why `find_block` found nothing, with a hint at the right file.
 Error not_there(std::string_view pem, std::string_view expected) {
   if (pem.empty()) return unusable("the file is empty");
   auto rest = pem;
@@ -69,11 +69,11 @@ Error garbled(std::string_view what) {
 }
 
 Owned<BIO, BIO_free> reading(std::string_view text) {
-  ERR_clear_error();  // so that what is reported afterwards is ours
+  ERR_clear_error();  // so that only our own errors are reported
   return Owned<BIO, BIO_free>{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
 }
 
-// Takes the place of OpenSSL's own callback, which would ask on the terminal. May be called more than once.
+// Replaces OpenSSL's own callback, which would ask on the terminal. May be called more than once.
 int answer_passphrase(char* buffer, int size, int /*writing*/, void* argument) {
   const auto& secret = *static_cast<const std::string_view*>(argument);
   if (secret.empty() || secret.size() > static_cast<std::size_t>(size)) return -1;
@@ -112,7 +112,7 @@ std::string common_name(const X509* certificate) {
   return found;
 }
 
-// A flipped character in a PEM file often still reads as a key, one whose signatures are all wrong.
+// A PEM file with one wrong character often still gives a key, but all its signatures are wrong.
 bool is_consistent(EVP_PKEY* key) {
   const Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context{EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr)};
   return context && EVP_PKEY_pairwise_check(context.get()) == 1;
@@ -126,7 +126,7 @@ std::string drain_errors() {
     const auto* const library = ERR_lib_error_string(code);
     const auto* const reason = ERR_reason_error_string(code);
     auto line = fmt::format("{}: {}", library ? library : "OpenSSL", reason ? reason : std::to_string(code));
-    if (line == before) continue;  // decoders say the same thing once per format they tried
+    if (line == before) continue;  // decoders repeat a message for every format they tried
     all += (all.empty() ? "" : "; ") + line;
     before = std::move(line);
   }

@@ -73,8 +73,8 @@ std::string serialize(const RequestText& request, const Identity& identity, std:
   line("Host", host);
   line("Authorization", authorization);
   line("Accept", "application/json");
-  // The language of error messages. Fixed, so that they can be searched for; Chinese, since that is what the
-  // platform's documents and its support quote (platform.md section 3.6).
+  // The language of error messages. Fixed, so that messages can be searched for; Chinese, since the
+  // platform's documents and support quote those (platform.md section 3.6).
   line("Accept-Language", "zh-CN");
   line("User-Agent", identity.user_agent);
   line("Wechatpay-Serial", identity.wechatpay_serial);

@@ -18,7 +18,7 @@ struct Signer::State {
 };
 
 Signer::Signer(const EVP_PKEY* key) : state_{std::make_unique<State>()} {
-  state_->key.reset(EVP_PKEY_dup(const_cast<EVP_PKEY*>(key)));  // OpenSSL 3.0 forgot the const
+  state_->key.reset(EVP_PKEY_dup(const_cast<EVP_PKEY*>(key)));  // OpenSSL 3.0 lacks the const
   if (!state_->key) fail("cannot duplicate the private key");
   state_->context = prepare_rsa(state_->key.get(), EVP_PKEY_sign_init);
   const auto size = static_cast<std::size_t>(EVP_PKEY_get_size(state_->key.get()));
@@ -52,7 +52,7 @@ std::string make_nonce() {
       fail("no randomness from the system");
     for (const auto byte : random) {
       const std::size_t index = byte & 63u;
-      // 62 and 63 are drawn again: a remainder would favour some letters
+      // draws again for 62 and 63: a remainder would favour some letters
       if (index < k_alphabet.size() && nonce.size() < k_length) nonce += k_alphabet[index];
     }
   }

@@ -13,7 +13,7 @@ namespace cardvoid::wechatpay {
 
 namespace {
 
-constexpr std::chrono::seconds k_window{300};  // platform.md section 4.1: 300 s is already too much
+constexpr std::chrono::seconds k_window{300};  // platform.md section 4.1: exactly 300 s is too old
 constexpr std::string_view k_probe_prefix = "WECHATPAY/SIGNTEST/";
 
 bool is_fresh(std::string_view timestamp, WallTime now) {
@@ -26,7 +26,7 @@ bool is_fresh(std::string_view timestamp, WallTime now) {
 }  // namespace
 
 std::optional<WallTime> parse_timestamp(std::string_view text) {
-  constexpr std::int64_t k_year_9999 = 253'402'300'799;  // 13-digit milliseconds are a known mistake
+  constexpr std::int64_t k_year_9999 = 253'402'300'799;  // 13 digits, milliseconds, are a known mistake
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size() || seconds < 0 || seconds > k_year_9999)
@@ -59,8 +59,8 @@ struct Verifier::State {
   bool decode(std::string_view base64, std::size_t expected_size);
 };
 
-// Fills `decoded`. Strict: exactly one way to write a signature is right. EVP_DecodeBlock by itself skips
-// white space and ignores stray bits, so the result is written again and compared.
+// Fills `decoded`. Strict: a signature has exactly one spelling. EVP_DecodeBlock alone skips white space and
+// ignores stray bits, so the result is encoded again and compared.
 bool Verifier::State::decode(std::string_view base64, std::size_t expected_size) {
   const auto length = (expected_size + 2) / 3 * 4;
   if (base64.size() != length) return false;
@@ -110,9 +110,9 @@ Verdict Verifier::verify(const AnswerHeaders& headers, std::string_view raw_body
     if (EVP_PKEY_verify(key->second.context.get(), signature, s.decoded.size(), digest.data(),
                         digest.size()) == 1)
       return Verdict::verified;
-    ERR_clear_error();  // a refusal leaves entries that TLS on this thread would take for its own
+    ERR_clear_error();  // a failed check leaves errors that TLS on this thread would take for its own
   }
-  // Only now: a probe has no special treatment, it merely gets another name once it failed.
+  // Only now: a probe is verified like any other, and only its failure has another name.
   return headers.signature.starts_with(k_probe_prefix) ? Verdict::probe : Verdict::bad_signature;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What an exchange with an endpoint came to: plain values, no sockets.
+// The result of an exchange with an endpoint: plain values, no sockets.
 
 #include <string>
 #include <string_view>
@@ -7,7 +7,7 @@
 
 namespace cardvoid::net {
 
-// Why no connection came to be. No request was sent. A time-out is told as the step it struck.
+// Why there is no connection. No request was sent. A time-out is reported as the step in which it came.
 struct ConnectFailure {
   enum Kind { resolve, connect, handshake, bad_certificate } kind = connect;
   std::string what;  // one line, names the endpoint
@@ -20,9 +20,9 @@ struct Header {
 // How far an exchange got.
 struct Exchange {
   enum Reach {
-    not_sent,  // not one byte was handed to the connection: found closed after a while, or the deadline had
+    not_sent,  // no byte was written: the connection turned out to be closed, or the deadline had
                // passed
-    shut_out,  // nor here: the peer took a new connection, shook hands and closed it at once
+    shut_out,  // nor here: the peer accepted a new connection, shook hands and closed it at once
     stale,     // written on a reused connection that was closed before any byte of an answer
     lost,      // written, at least in part, and no complete answer came
     answered,

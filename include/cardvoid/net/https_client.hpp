@@ -1,10 +1,10 @@
 #pragma once
 // HTTPS to a fixed set of endpoints: names, TLS, a pool of kept connections, deadlines; one exchange of bytes
-// at a time. Knows no cards. Single-threaded: everything happens on the thread that runs the executor given
-// at construction; name resolution has threads of its own, since getaddrinfo blocks.
+// at a time. Knows nothing of cards. Single-threaded, on the thread that runs the executor given at
+// construction; name resolution has its own threads, since getaddrinfo blocks.
 //
-// Lifetime: the client must be closed or destroyed before the context of its executor; coroutines still
-// pending then end with a failure, or die with the context, whichever comes first.
+// Lifetime: close or destroy the client before the context of its executor. Coroutines still pending then end
+// with a failure, or with the context, whichever comes first.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -30,8 +30,8 @@ struct HostPort {
   std::uint16_t port = 443;
 };
 
-// An HTTP proxy that tunnels by CONNECT (RFC 9110 section 9.3.6). TLS is spoken with the endpoint, not with
-// it.
+// An HTTP proxy that tunnels by CONNECT (RFC 9110 section 9.3.6). TLS goes to the endpoint, not to the
+// proxy.
 struct ProxyServer {
   HostPort where;
   std::string login;  // "user:password" for Basic authentication (RFC 7617); empty: none
@@ -39,30 +39,30 @@ struct ProxyServer {
 
 struct HttpsSettings {
   std::vector<HostPort> endpoints;                  // named by their index from here on
-  std::vector<std::optional<ProxyServer>> proxies;  // of each endpoint; those that are missing: none
+  std::vector<std::optional<ProxyServer>> proxies;  // of each endpoint; missing at the end: none
   std::filesystem::path ca_file;                    // added to the system's roots; empty: none
   milliseconds connect_timeout{5'000};              // resolving, TCP, the proxy's answer and TLS together
   milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (platform.md 7)
   std::size_t body_limit_bytes = 1 << 20;
 };
 
-// What the other end of a connection has shown of itself. For `check`.
+// What the other end of a connection has shown. For `check`.
 struct Peer {
   std::string protocol;                 // "TLSv1.3"
   std::string issuer;                   // of its certificate: common name, else organisation; UTF-8
   std::optional<WallTime> valid_until;  // its certificate
 };
 
-// What resolving a name came to. For `check`.
+// The result of resolving a name. For `check`.
 struct Lookup {
-  std::string name;                    // that was looked up: the endpoint's, or its proxy's
-  bool is_address = false;             // there was nothing to look up
+  std::string name;                    // of the endpoint, or of its proxy
+  bool is_address = false;             // nothing to look up
   bool is_of_proxy = false;            // then the proxy resolves the endpoint's name
   std::vector<std::string> addresses;  // without ports
-  std::string failure;                 // in words, when there are none
+  std::string failure;                 // in words; empty if there are addresses
 };
 
-// A connection held for one exchange. Movable; dropping it without a complete exchange closes it.
+// A connection for one exchange. Movable; destroying it without a complete exchange closes it.
 class Connection {
  public:
   Connection();
@@ -75,9 +75,9 @@ class Connection {
   Peer peer() const;
 
   // Writes `request` (whole and ready, not a HEAD) and reads the answer, all of it before `deadline`. Accepts
-  // only an answer whose end is known from its own framing. The handle is empty from the call on; afterwards
-  // the connection is back in the pool when it can be kept, else closed. `request` must live until the
-  // awaited call is done.
+  // only an answer whose framing shows its end. The handle is empty from the call on; the connection then
+  // goes back to the pool if it can be kept, else it is closed. `request` must live until the awaited call is
+  // done.
   boost::asio::awaitable<Exchange> exchange(const std::string& request, Instant deadline);
 
  private:
@@ -97,17 +97,17 @@ class HttpsClient {
                                                      HttpsSettings settings);
   ~HttpsClient();
 
-  // The kept connection used last, or a new one: resolves the name again (a lookup of the last second
-  // counts), TLS 1.2 or later, certificate and host name verified, SNI (not for address literals). Several
-  // addresses are tried in order, each with its share of the time left. Takes at most connect_timeout.
-  // `fresh`: never a kept one.
+  // The kept connection used last, or a new one. A new one resolves the name again (or uses a lookup of the
+  // last second), needs TLS 1.2 or later, verifies certificate and host name, and sends SNI (not for address
+  // literals). Addresses are tried in order, each with its share of the time left. Takes at most
+  // connect_timeout. `fresh`: always a new one.
   boost::asio::awaitable<Connected> connect(std::size_t endpoint, bool fresh);
 
-  // Resolves the name that connect() would; a connect() within a second uses the same answer. Takes at most
-  // connect_timeout.
+  // Resolves the name that connect() would resolve; a connect() within a second uses the result. Takes at
+  // most connect_timeout.
   boost::asio::awaitable<Lookup> look_up(std::size_t endpoint);
 
-  // Closes kept connections, cancels what waits; exchanges under way end as lost. For the end of a run.
+  // Closes kept connections and cancels waits; exchanges in flight end as lost. For the end of a run.
   void close();
 
  private:
@@ -118,7 +118,7 @@ class HttpsClient {
   std::shared_ptr<Pool> pool_;
 };
 
-// Found by result::value() on a failure: a bug.
+// Called by result::value() when there is a failure instead: a bug.
 [[noreturn]] void throw_exception_from_error(const ConnectFailure& failure,
                                              const boost::source_location& where);
 

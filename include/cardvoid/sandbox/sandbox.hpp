@@ -1,6 +1,6 @@
 #pragma once
-// The platform simulator: two HTTPS endpoints on loopback that verify, limit, answer, sign – and misbehave on
-// order. Written from platform.md; used by `cardvoid sandbox`, the demo, the tests and the benchmark.
+// The platform simulator: two HTTPS endpoints on loopback that verify, limit, answer and sign, and fail on
+// command. Written from platform.md; used by `cardvoid sandbox`, the demo, the tests and the benchmark.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
@@ -25,7 +25,7 @@ enum class Fault {
   gateway,   // 502 with an HTML body
   reset,     // connection reset before applying
   reset_applied,
-  no_answer,  // the request is swallowed: nothing applied, no answer, connection stays open
+  no_answer,  // nothing applied, no answer, the connection stays open
   no_answer_applied,
   bad_signature,    // applied; the answer's signature does not verify
   probe_signature,  // applied; WECHATPAY/SIGNTEST/…
@@ -45,11 +45,11 @@ struct Outage {
   enum Kind {
     refuse,
     black_hole
-  } kind = refuse;  // connections refused and cut, or accepted and never answered
+  } kind = refuse;  // connections are refused and cut, or accepted and never answered
 };
 
-// What an invalidation of a card that is INVALID already gets. The platform's way is unknown (platform.md
-// section 8).
+// The answer to an invalidation of a card that is already INVALID. What the platform does is unknown
+// (platform.md section 8).
 enum class AlreadyInvalid {
   ok_original_time,  // 200 with the reason and time of the first invalidation
   error_400,         // 400 INVALID_REQUEST
@@ -75,12 +75,11 @@ struct Settings {
   std::uint64_t seed = 1;  // of the fault draws and of the members created
   AlreadyInvalid already_invalid = AlreadyInvalid::ok_original_time;
   bool fault_read_backs = false;   // draw faults for read-backs too
-  milliseconds read_back_lag{0};   // so long after its invalidation a read-back still finds a card EFFECTIVE
-  bool repeats_requests = false;   // errors and Request-ID repeat the openid and code that they are about
+  milliseconds read_back_lag{0};   // for this long after an invalidation a read-back still finds EFFECTIVE
+  bool repeats_requests = false;   // errors and Request-ID repeat openid and code
   milliseconds idle_limit{8'000};  // an idle connection is closed after this (platform.md section 7)
-  milliseconds clock_offset{0};    // the platform's clock is so far ahead of this machine's
-  std::function<void(const VerifiedRequest&)>
-      on_request;  // called for one at a time; must not call the sandbox
+  milliseconds clock_offset{0};    // the platform's clock is ahead of this machine's by this
+  std::function<void(const VerifiedRequest&)> on_request;  // one call at a time; must not call the sandbox
 };
 
 // What the platform really did: the truth that tests compare the results with.
@@ -88,14 +87,14 @@ struct Applied {
   std::string brand_id, card_id, code, openid, reason, invalid_time;
 };
 
-// Only requests whose signature verified count as invalidations and read-backs, refused ones among them.
+// Invalidations and read-backs are requests whose signature verified, even if they were refused.
 struct Counters {
   std::uint64_t invalidate_requests = 0, read_back_requests = 0;
   std::uint64_t throttled = 0;        // 429 because of the limit; the fault `throttle` counts under faults
-  std::uint64_t bad_signatures = 0;   // every 401 but replayed nonces
+  std::uint64_t bad_signatures = 0;   // every 401 except replayed nonces
   std::uint64_t replayed_nonces = 0;  // 401 for a nonce that was used within the last five minutes
   std::uint64_t malformed = 0;      // 400 PARAM_ERROR, 404 and 405 of a wrong path or method, missing headers
-  std::uint64_t faults = 0;         // that showed
+  std::uint64_t faults = 0;         // faults that took effect
   std::uint64_t after_invalid = 0;  // invalidations received for cards that were INVALID already
   std::uint64_t most_in_any_second = 0;  // of both kinds over both endpoints, in any sliding second
 };
@@ -112,7 +111,7 @@ class Sandbox {
   // - members.csv (code,card_id,openid,reason): the input of the job.
   // - cards.csv (brand_id,card_id,code,openid,state,invalid_time): what the platform knows, read at every
   //   start. Made from members.csv with every card EFFECTIVE; edit it to have unknown or INVALID cards.
-  // - sandbox.toml: the job, written anew at every start while its first line is still ours.
+  // - sandbox.toml: the job, written again at every start unless its first line was changed.
   // Errors: usage (settings), bad_input (a CSV), bad_credentials (a key), no_input, io, unavailable (a port).
   static Result<std::unique_ptr<Sandbox>> start(Settings settings);
   ~Sandbox();

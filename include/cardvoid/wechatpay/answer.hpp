@@ -1,5 +1,5 @@
 #pragma once
-// The answer table (docs/answers.md): what came back → model::Outcome. Pure.
+// The table of answers (docs/answers.md): an HTTP answer → model::Outcome. Pure.
 
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
@@ -8,7 +8,7 @@
 
 namespace cardvoid::wechatpay {
 
-// A complete HTTP answer, already checked for its signature.
+// A complete HTTP answer whose signature has been checked.
 struct Answer {
   unsigned status = 0;
   AnswerHeaders headers;
@@ -16,10 +16,9 @@ struct Answer {
   Verdict verdict = Verdict::no_signature;
 };
 
-// `card` and `kind` are what was asked. No bytes make it throw; the outcome holds copies, no views. Its texts
-// are safe for a terminal and capped (error_code 64 bytes, error_message 512, request_id 128), save
-// card_state and invalid_time: those are the platform's, verified, byte for byte. retry_after is an hour at
-// the most.
+// `card` and `kind` are of the request. No answer makes it throw; the outcome holds copies, not views. Its
+// texts are safe for a terminal and capped (error_code 64 bytes, error_message 512, request_id 128), except
+// card_state and invalid_time, which are the platform's verified bytes. retry_after is at most one hour.
 model::Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Card& card);
 
 }  // namespace cardvoid::wechatpay

@@ -1,5 +1,5 @@
 #pragma once
-// Reading key files. Pure but for the bytes handed in; file reading is base's.
+// Reads keys and certificates from PEM text. Does not read files.
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -20,8 +20,8 @@ std::string drain_errors();
 
 // PKCS#8 or PKCS#1 PEM, RSA of at least 2048 bits; other blocks in the file are passed over. An encrypted key
 // needs `passphrase`; never asks on the terminal. Checks that the key's numbers belong together (30 ms).
-// Error (bad_credentials) says in plain words what is wrong: not PEM, a certificate or public key in its
-// place, wrong passphrase, damaged, not RSA, too short.
+// Error (bad_credentials) says what is wrong: not PEM, a certificate or public key instead, a wrong
+// passphrase, damaged, not RSA, too short.
 Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passphrase);
 
 // "BEGIN PUBLIC KEY" (SPKI) PEM, RSA. Error (bad_credentials) as above.

@@ -22,19 +22,20 @@ struct RequestText {
 
 // The call that invalidates the card, or the query that reads it back. The partner API has brand_id and
 // card_id in the query; the brand API has card_id in the body (POST) or query (GET) and no brand_id. No code
-// can leave its path segment, except "." and "..", which input validation refuses.
+// can change the path, except "." and "..", which model::find_fault refuses.
 RequestText build_request(model::Api api, model::AttemptKind kind, const model::Card& card);
 
 // The five lines that are signed, each ended by LF (platform.md section 3.1).
 std::string canonical_message(const RequestText& request, std::int64_t timestamp_s, std::string_view nonce);
 
-// Who we are to the platform: the fixed parts of every request's header: visible ASCII, which the job
-// file's check sees to.
+// Who we are: the fixed parts of every request's headers. Visible ASCII; the check of the job file ensures
+// that.
 struct Identity {
   model::Api api = model::Api::partner;
   std::string signer_id;         // mchid, or brand_id for the brand API
   std::string serial_no;         // of the signing certificate
-  std::string wechatpay_serial;  // which key shall sign the answer: public-key id or certificate serial
+  std::string wechatpay_serial;  // which key the platform must sign the answer with: public-key id or
+                                 // certificate serial
   std::string user_agent;
 };
 

@@ -8,11 +8,11 @@
 
 namespace cardvoid::wechatpay {
 
-// One per thread: it owns a duplicate of the key, since a shared one contends on its blinding lock. Not
-// thread-safe. Costs what the RSA operation costs and under 1 % more.
+// One per thread: it owns a duplicate of the key, since threads that share one wait for its blinding lock.
+// Not thread-safe. Costs the RSA operation and less than 1 % more.
 class Signer {
  public:
-  // Duplicates `key`; the caller's stays its own. Throws std::runtime_error when OpenSSL cannot duplicate it.
+  // Duplicates `key`; the caller keeps its own. Throws std::runtime_error when OpenSSL cannot duplicate it.
   explicit Signer(const EVP_PKEY* key);
   Signer(Signer&&) noexcept;
   Signer& operator=(Signer&&) noexcept;

@@ -14,7 +14,7 @@
 
 namespace cardvoid::wechatpay {
 
-// The headers of an answer that matter; empty when absent. Names were matched without regard to case.
+// The headers of an answer that matter; empty if absent. Names are matched case-insensitively.
 struct AnswerHeaders {
   std::string timestamp;    // Wechatpay-Timestamp, seconds
   std::string nonce;        // Wechatpay-Nonce
@@ -29,7 +29,7 @@ struct AnswerHeaders {
 enum class Verdict {
   verified,
   no_signature,  // one of the four headers is missing
-  unknown_key,   // the serial names none of our keys: a set-up fault, or rotation
+  unknown_key,   // the serial is of none of our keys: a wrong set-up, or key rotation
   stale,         // the timestamp is not a number or 300 s or more away from `now`, either way
   probe,         // starts with WECHATPAY/SIGNTEST/ and does not verify (it never does)
   bad_signature,
@@ -65,7 +65,7 @@ struct CertificateFile {
 
 struct PlatformKeys {
   Verifier::Keys keys;
-  // For the header Wechatpay-Serial of our requests, which decides what signs the answers (platform.md
+  // For the header Wechatpay-Serial of our requests, which chooses the key of the answers (platform.md
   // section 4.2): the public key's id, or the serial of the certificate that became valid last.
   std::string request_serial;
   std::vector<CertificateFile> certificates = {};  // of certificates_dir, by name; for `check`
@@ -76,11 +76,11 @@ struct PlatformKeys {
 // (neither is named; the job file's check comes first).
 Result<PlatformKeys> load_platform_keys(const model::Platform& platform);
 
-// The certificate that WeChat Pay handed out together with the merchant's key, when it is at hand.
+// The certificate that WeChat Pay issued for the merchant's key, if it is there.
 struct MerchantCertificate {
   std::filesystem::path file;
   Certificate certificate;
-  bool is_named_after_key = false;  // surely meant to be this key's, and not another merchant's
+  bool is_named_after_key = false;  // so it is this key's and not another merchant's
 };
 
 // Looks beside the private key: in its own file, then for the key's name with "cert" in place of "key", then
