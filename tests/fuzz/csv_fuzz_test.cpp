@@ -1,4 +1,4 @@
-// Hostile CSV: whatever comes in, no crash, and what comes out keeps the promises of input/source.hpp.
+// Hostile CSV: no input crashes the reader, and its output keeps the promises of input/source.hpp.
 
 #include <doctest/doctest.h>
 

@@ -24,3 +24,16 @@ add_test(NAME "lint/function length" COMMAND ${CMAKE_CURRENT_LIST_DIR}/function_
 add_test(NAME "lint/function length: the script sees what it must"
   COMMAND ${CMAKE_CURRENT_LIST_DIR}/function_length.py --self-test)
 set_tests_properties("lint/function length" "lint/function length: the script sees what it must" PROPERTIES LABELS lint)
+
+set(CARDVOID_PLAIN_ENGLISH tests/fuzz)  # files and folders that are held to it
+foreach(room base model job input run wechatpay net sandbox sqlite)
+  foreach(folder src/${room} include/cardvoid/${room} tests/unit/${room} tests/component/${room})
+    if(EXISTS ${PROJECT_SOURCE_DIR}/${folder})
+      list(APPEND CARDVOID_PLAIN_ENGLISH ${folder})
+    endif()
+  endforeach()
+endforeach()
+add_test(NAME "lint/english" COMMAND ${CMAKE_CURRENT_LIST_DIR}/english.sh ${CARDVOID_PLAIN_ENGLISH}
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/english: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/english.sh --self-test)
+set_tests_properties("lint/english" "lint/english: the script sees what it must" PROPERTIES LABELS lint)

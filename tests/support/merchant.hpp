@@ -30,7 +30,7 @@ class Merchant {
   Letter invalidate(const model::Card& card, model::Api api = model::Api::partner);
   Letter query(const model::Card& card, model::Api api = model::Api::partner);
 
-  // Writes the Authorization header anew, over what the letter says now.
+  // Writes the Authorization header again, for the present content.
   void sign(Letter& letter, std::int64_t timestamp_s, const std::string& nonce = wechatpay::make_nonce());
   void sign(Letter& letter);
 

@@ -135,7 +135,8 @@ void Peer::hang_up_rudely() { finish(); }
 void Peer::reset() {
   const linger at_once{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  sockaddr unspecified{};  // connecting to nobody sends the RST now and leaves the descriptor to its owner
+  sockaddr
+      unspecified{};  // connecting to no address sends the RST now and leaves the descriptor to its owner
   unspecified.sa_family = AF_UNSPEC;
   ::connect(fd_, &unspecified, sizeof unspecified);
 }

@@ -97,7 +97,7 @@ class Server {
 // The authority that signs every server's certificate, as a PEM file; removed at the end of the process.
 const std::filesystem::path& authority_file();
 
-// A port where nobody listens.
+// A port without a listener.
 std::uint16_t closed_port();
 
 }  // namespace cardvoid::net_test

@@ -114,7 +114,7 @@ TEST_SUITE("component") {
     CHECK((*source)->remarks().empty());
   }
 
-  TEST_CASE("sqlite: reading leaves nothing beside the database whatever its name") {
+  TEST_CASE("sqlite: reading leaves nothing beside the database for any name") {
     for (const auto* name : {"crm.db", "客户 100%?#&.db"}) {
       CAPTURE(name);
       const TempFolder folder;

@@ -70,12 +70,11 @@ TEST_SUITE("component") {
     const TempFolder folder;
     const auto file = members(folder);
     const auto prefix = "error: " + file.string() + ": input.query: ";
-    // For plain SQLite the first is the text 'closd', which is never 0, and the second the text 'nobody'.
+    // For plain SQLite the first is the text 'closd', which is never 0, and the second the text 'gone'.
     CHECK(read(query(file, "SELECT code, openid FROM members WHERE \"closd\" <> 0")) ==
           Found{prefix + "no such column: closd; text stands in single quotation marks, \"\" are for names"});
-    CHECK(
-        read(query(file, "SELECT code, openid FROM members WHERE openid <> \"nobody\"")) ==
-        Found{prefix + "no such column: nobody; text stands in single quotation marks, \"\" are for names"});
+    CHECK(read(query(file, "SELECT code, openid FROM members WHERE openid <> \"gone\"")) ==
+          Found{prefix + "no such column: gone; text stands in single quotation marks, \"\" are for names"});
     CHECK(read(query(file, "SELECT \"code\", \"openid\" FROM members WHERE \"closed\" = 0")) ==
           Found{"0003@1"});
     CHECK(read(query(file, "SELECT code, openid FROM members WHERE closed IS NOT :open")) ==

@@ -2,7 +2,7 @@
 
 #include "component/net/rig.hpp"
 
-// How far an exchange got, whatever the server does.
+// How far an exchange got, for everything a server may do.
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace cardvoid::net_test;

@@ -67,7 +67,7 @@ T await(boost::asio::io_context& io, boost::asio::awaitable<T> work) {
   return finish(io, out);
 }
 
-// Runs the context until the event has come, on whatever thread it is raised.
+// Runs the context until the event has come, on any thread.
 inline void run_until(boost::asio::io_context& io, Event& event) {
   io.restart();
   for (int turns = 0; turns < 10'000 && !event.has_come(); ++turns) io.run_for(1ms);

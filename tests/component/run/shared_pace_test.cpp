@@ -166,7 +166,7 @@ TEST_SUITE("component") {
     CHECK(rig.sent[1].size() - before[1] > 55);
   }
 
-  TEST_CASE("shared pace: a slow run that was steered up or has left holds nobody to its pace") {
+  TEST_CASE("shared pace: a slow run that was steered up or has left holds no one to its pace") {
     Rig rig;
     auto& slow = rig.begin(0.01);
     rig.send_for(1s, {0});
@@ -212,7 +212,7 @@ TEST_SUITE("component") {
     CHECK(rig.begin(0.01, "").next_at() > rig.now + 90s);  // a sandboxed service beside a plain run
     CHECK(rig.begin(0.01).next_at() > rig.now + 90s);
     rig.runs.clear();
-    rig.now -= 4h;  // the machine was started anew
+    rig.now -= 4h;  // the machine was restarted
     CHECK(rig.begin(0.01, "").next_at() <= rig.now);
   }
 

@@ -147,7 +147,7 @@ TEST_SUITE("component") {
     CHECK(server.asked().size() == 1);
   }
 
-  TEST_CASE("steering: silent clients and those that hang up hold nobody up and are dropped") {
+  TEST_CASE("steering: silent clients and those that hang up hold up no one and are dropped") {
     Server server;
     std::vector<std::unique_ptr<Client>> silent;
     for (int i = 0; i < 100; ++i) {
@@ -229,7 +229,7 @@ TEST_SUITE("component") {
       CHECK(server.open(database).has_value());
       struct stat facts {};
       REQUIRE(::lstat(socket.c_str(), &facts) == 0);
-      CHECK((facts.st_mode & 07777) == 0600);  // whatever the umask
+      CHECK((facts.st_mode & 07777) == 0600);  // for any umask
       SUBCASE("it is taken away at the end") { server.close(); }
       SUBCASE("unless it is another one by then") {
         std::filesystem::remove(socket);

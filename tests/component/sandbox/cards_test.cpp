@@ -30,7 +30,7 @@ TEST_SUITE("component") {
 
   }  // namespace
 
-  TEST_CASE("sandbox csv: what is written reads back whatever the cells hold") {
+  TEST_CASE("sandbox csv: what is written reads back for any cells") {
     std::string csv;
     append_csv_row(csv, {"a,b", "say \"x\"", "two\nlines", "", " plain "});
     append_csv_row(csv, {"会员", "=1+1"});

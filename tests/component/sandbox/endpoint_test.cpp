@@ -138,7 +138,7 @@ TEST_SUITE("component") {
     const auto becomes = [&](bool connected) {
       for (int i = 0; i < 1000; ++i) {
         if (scene.connect(Endpoint::backup).is_connected() == connected) return true;
-        std::this_thread::sleep_for(5ms);  // a client is told of neither: it can only try
+        std::this_thread::sleep_for(5ms);  // a client learns of neither, it can only try
       }
       return false;
     };

@@ -171,7 +171,7 @@ TEST_SUITE("component") {
     CHECK(json_text(desk.send(desk.merchant->query(card)).body, "user_card_state") == "INVALID");
   }
 
-  TEST_CASE("sandbox: whoever watches sees every request that verified and whether its card was INVALID") {
+  TEST_CASE("sandbox: an observer sees every request that verified and whether its card was INVALID") {
     std::vector<VerifiedRequest> seen;
     Settings settings;
     settings.requests_per_second = 0;

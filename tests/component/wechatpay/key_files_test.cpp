@@ -115,7 +115,7 @@ TEST_SUITE("component") {
     platform.certificates_dir = path;
     check_error(load_platform_keys(platform), Errc::bad_credentials, "holds no *.pem file");
 
-    // In the order of neither names nor serials: the newest is asked for, whatever it is called.
+    // In the order of neither names nor serials: the newest is asked for, under any name.
     put("a.pem", key_tools::certificate_pem(new_key.get(), "AA01", 1));
     put("b.pem", key_tools::certificate_pem(old_key.get(), "BB02", 2));
     put("README.txt", "not a key");

@@ -207,7 +207,7 @@ TEST_SUITE("unit") {
           "members.csv:2: longer than 64 KiB without a line feed; is this a CSV file?");
   }
 
-  TEST_CASE("csv: a zero byte in a column that nobody asked for refuses the line too") {
+  TEST_CASE("csv: a zero byte in an unused column refuses the line too") {
     using namespace std::string_literals;
     CHECK(codes_of(read_text("code,openid,note\na,o,x\0y\nb,o,\n"s)) == Codes{"b"});
   }
@@ -262,7 +262,7 @@ TEST_SUITE("unit") {
     CHECK(read.error == "members.csv: cannot read it: Input/output error");
   }
 
-  TEST_CASE("csv: random tables come back as they were written whatever the block size") {
+  TEST_CASE("csv: random tables come back as they were written for any block size") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random{seed};

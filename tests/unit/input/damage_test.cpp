@@ -85,11 +85,12 @@ TEST_SUITE("unit") {
   TEST_CASE("damage: one code in scientific notation refuses the input at its end") {
     const auto outcome = outcome_of("code,openid\n0123,o\n4.78516E+23,o\n0124,o\n");
     CHECK(outcome.codes.size() == 3);
-    CHECK(outcome.error ==
-          "members.csv: a spreadsheet has destroyed digits: 1 in scientific notation (line 3 ****E+23). They "
-          "cannot be recovered from here: whoever made the list has to format the column as text before "
-          "pasting the codes into it, and save it again. If the values really are so, --accept-damage takes "
-          "them as they stand and keeps that on record. Nothing of this input is kept");
+    CHECK(
+        outcome.error ==
+        "members.csv: a spreadsheet has destroyed digits: 1 in scientific notation (line 3 ****E+23). They "
+        "cannot be recovered from here: the person who made the list has to format the column as text before "
+        "pasting the codes into it, and save it again. If the values really are so, --accept-damage takes "
+        "them as they stand and keeps that on record. Nothing of this input is kept");
   }
 
   TEST_CASE("damage: it is counted in full and shown by three examples with the codes masked") {

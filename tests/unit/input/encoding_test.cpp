@@ -47,7 +47,7 @@ TEST_SUITE("unit") {
 
   }  // namespace
 
-  TEST_CASE("encoding: GBK and GB18030 are decoded when the job says so whatever the block size") {
+  TEST_CASE("encoding: GBK and GB18030 are decoded when the job says so for any block size") {
     for (const std::size_t block : {1, 2, 3, 7, 65'536}) {
       check_members(read_text(encode(k_members, "GBK"), in(Encoding::gbk, block)));
       check_members(read_text(encode(k_members, "GB18030"), in(Encoding::gb18030, block)));
@@ -122,7 +122,7 @@ TEST_SUITE("unit") {
           "input.encoding to what it is, \"gbk\" or \"gb18030\"");
   }
 
-  TEST_CASE("encoding: a workbook is named as one whatever the job says") {
+  TEST_CASE("encoding: a workbook is named as one for any encoding of the job") {
     const auto workbook = "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1" + std::string(600, 'x');
     CHECK(description(workbook, Encoding::gbk).starts_with("members.csv: an old Excel workbook"));
     CHECK(judge(workbook) == "");  // left to the reader

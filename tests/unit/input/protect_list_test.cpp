@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
     CHECK(protections("openid\no\xFF\n").starts_with("protect.csv:2"));
   }
 
-  TEST_CASE("protect list: digits that a spreadsheet destroyed protect nobody") {
+  TEST_CASE("protect list: digits that a spreadsheet destroyed protect no one") {
     const std::string destroyed = "code\n4.78516E+23\n";
     CHECK(protections(destroyed).starts_with(
         "protect.csv: a spreadsheet has destroyed digits: 1 in scientific notation (line 2 ****E+23)."));

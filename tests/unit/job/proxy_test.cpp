@@ -35,7 +35,7 @@ TEST_SUITE("unit") {
     CHECK(proxy_of(k_right, "http://[2001:db8::1]") == "[2001:db8::1]:80");
   }
 
-  TEST_CASE("proxy: it stays whatever order the keys of [endpoints] have") {
+  TEST_CASE("proxy: it holds in any order of the keys of [endpoints]") {
     CHECK(proxy_of(with("[endpoints]\nproxy = \"http://p:1\"\nprimary = \"https://a.example\"\n")) == "p:1");
   }
 

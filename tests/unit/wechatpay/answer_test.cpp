@@ -132,7 +132,7 @@ TEST_SUITE("unit") {
     CHECK(outcome.error_message == "参数错误");
   }
 
-  TEST_CASE("answer: a 200 that does not verify says nothing about the card whatever its body") {
+  TEST_CASE("answer: a 200 that does not verify says nothing about the card with any body") {
     for (const auto verdict :
          {Verdict::no_signature, Verdict::unknown_key, Verdict::stale, Verdict::bad_signature}) {
       const auto outcome = answered(200, card_json("INVALID"), verdict);
@@ -152,7 +152,7 @@ TEST_SUITE("unit") {
     CHECK(outcome.error_code == "PROBE_SIGNATURE");
   }
 
-  TEST_CASE("answer: 202 is accepted whatever its signature or body") {
+  TEST_CASE("answer: 202 is accepted with any signature or body") {
     for (const auto verdict : {Verdict::verified, Verdict::no_signature, Verdict::bad_signature}) {
       const auto outcome = answered(202, card_json("INVALID"), verdict);
       CHECK(to_text(outcome.kind) == "accepted");
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("answer: 429 is throttled with any code or none") {
     for (const auto* body :
-         {"", "<html>slow down", R"({"code":"WHATEVER","message":""})", R"({"code":"NO_AUTHOR"})"})
+         {"", "<html>slow down", R"({"code":"ANYTHING","message":""})", R"({"code":"NO_AUTHOR"})"})
       CHECK(refusal(429, body) == "throttled");
   }
 
