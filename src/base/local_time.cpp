@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cstdlib>
 #include <ctime>
@@ -8,9 +9,6 @@
 namespace cardvoid {
 
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::tm to_local(WallTime time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();

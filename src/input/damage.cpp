@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cmath>
 #include <vector>
@@ -29,9 +30,7 @@ constexpr std::size_t k_least_dominant_length = 6;
 constexpr std::int64_t k_least_shorter = 3;
 constexpr double k_shorter_share = 0.01;  // of a list too short for three
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c); }
 
 bool is_all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/model/card_rules.hpp>
 
@@ -17,10 +18,7 @@ using enum KeyResult;
 
 KeyResult stored_if(bool right) { return right ? stored : unexpected; }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_visible(char c) { return c >= 0x21 && c <= 0x7E; }
 
 template <class Test>
 bool consists_of(std::string_view text, std::size_t longest, Test test) {

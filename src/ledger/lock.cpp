@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/model/own_files.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -16,7 +17,7 @@ namespace cardvoid::ledger {
 namespace {
 
 std::filesystem::path lock_file(const std::filesystem::path& database) {
-  return real_path(database).string() + ".lock";
+  return real_path(database).string() + model::k_lock_suffix;
 }
 
 // A lock of the open file itself (fcntl(2), "Open file description locks"): released by the kernel when its

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/model/card_rules.hpp>
 
@@ -7,10 +8,6 @@ namespace cardvoid::model {
 namespace {
 
 enum class Spaces { none, inside };
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_visible(char c) { return c >= 0x21 && c <= 0x7E; }
 
 // Full-width forms of ASCII, the ideographic space, and the punctuation that Chinese input methods put in its
 // place.

@@ -50,9 +50,8 @@ std::vector<OwnFile> own_files(const Job& job) {
   if (job.input.csv != "-") list.add("input.csv", "input", job.input.csv);
   list.add_database("input.sqlite", "input", job.input.sqlite, {"-wal", "-shm", "-journal"});
   list.add("safety.protect", "list of protected cards", job.safety.protect);
-  // .lock: ledger::Lock; .sock: run::steering_socket().
   list.add_database("results.database", "results database", job.results.database,
-                    {"-wal", "-shm", "-journal", ".lock", ".sock"});
+                    {"-wal", "-shm", "-journal", k_lock_suffix, k_socket_suffix});
   list.add("results.metrics_file", "metrics file", job.results.metrics_file);
   list.add("results.on_finish", "program of results.on_finish", job.results.on_finish);
   return list.take();

@@ -9,6 +9,7 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/model/own_files.hpp>
 #include <cardvoid/run/steering.hpp>
 #include <cerrno>
 #include <cmath>
@@ -117,7 +118,7 @@ std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text) {
 }
 
 std::filesystem::path steering_socket(const std::filesystem::path& database) {
-  return real_path(database).string() + ".sock";
+  return real_path(database).string() + model::k_socket_suffix;
 }
 
 Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steering& steering,

@@ -10,6 +10,10 @@
 
 namespace cardvoid::model {
 
+// Files beside the real results database: DATABASE.lock and DATABASE.sock.
+constexpr const char* k_lock_suffix = ".lock";    // ledger::Lock
+constexpr const char* k_socket_suffix = ".sock";  // run::steering_socket()
+
 struct OwnFile {
   enum class Kind { whole, companion, pem_folder };
   std::string_view key;        // of the job file: "input.csv"; empty: the job file itself
