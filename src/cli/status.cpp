@@ -72,8 +72,15 @@ Result<View> look(Console& console, const model::Job& job) {
     if (!survey) return survey.error();
     remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
   }
-  view.time_left =
-      run::time_needed(job.limits, remaining, view.pulse ? std::optional{view.pulse->rate} : std::nullopt);
+  auto limits = job.limits;
+  std::optional<double> measured;
+  if (view.pulse) {
+    measured = view.pulse->rate;
+    // `rate` may have raised the limit of the run under way.
+    if (limits.per == model::QuotaPer::merchant)
+      limits.requests_per_second = std::max(limits.requests_per_second, *measured);
+  }
+  view.time_left = run::time_needed(limits, remaining, measured);
   return view;
 }
 
