@@ -193,6 +193,8 @@ TEST_SUITE("cli") {
     CAPTURE(ended.out);
     CHECK(ended.exit_code == 75);
     CHECK(has(ended.out, "8 rows are left; at 4 requests/s that needs 2s more"));
+    CHECK(has(stage.run("status", {"--set", "limits.per=brand", "--set", "limits.requests_per_second=4"}).out,
+              "left at 4 requests/s: 2s"));
   }
 
   TEST_CASE("window: plan says when all would be done within it") {

@@ -86,7 +86,7 @@ TEST_SUITE("cli") {
       check_refused(crm.stage, crm.job, {"--results", (dir / name).string()},
                     {": input.sqlite: ", "--results"});
     check_refused(crm.stage, crm.job, {"--results", crm.file().string() + "-wal"},
-                  {": input.sqlite: ", "has its -wal where the results database is"});
+                  {": input.sqlite: ", "crm.db-wal\", part of the input, is the results database"});
     CHECK(ask_database(crm.file(), "SELECT count(*) FROM members") == std::vector<Line>{{"3"}});
     CHECK(ask_database(crm.file(), "SELECT count(*) FROM sqlite_schema") == std::vector<Line>{{"1"}});
   }

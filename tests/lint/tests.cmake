@@ -18,7 +18,7 @@ add_test(NAME "lint/metrics: the script sees what it must" COMMAND ${CMAKE_CURRE
 set_tests_properties("lint/metrics" "lint/metrics: the script sees what it must" PROPERTIES LABELS lint)
 
 set(CARDVOID_SHORT_FUNCTIONS  # folders that are held to it
-  src/base src/model src/job src/input src/run src/wechatpay src/net src/sandbox src/sqlite include)
+  src/base src/model src/job src/input src/run src/wechatpay src/net src/sandbox src/sqlite src/cli include)
 add_test(NAME "lint/function length" COMMAND ${CMAKE_CURRENT_LIST_DIR}/function_length.py ${CARDVOID_SHORT_FUNCTIONS}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/function length: the script sees what it must"
@@ -37,3 +37,7 @@ add_test(NAME "lint/english" COMMAND ${CMAKE_CURRENT_LIST_DIR}/english.sh ${CARD
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/english: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/english.sh --self-test)
 set_tests_properties("lint/english" "lint/english: the script sees what it must" PROPERTIES LABELS lint)
+
+add_test(NAME "lint/exit codes" COMMAND ${CMAKE_CURRENT_LIST_DIR}/exit_codes.py $<TARGET_FILE:cardvoid> ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/exit codes: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/exit_codes.py --self-test)
+set_tests_properties("lint/exit codes" "lint/exit codes: the script sees what it must" PROPERTIES LABELS lint)
