@@ -50,7 +50,7 @@ Result<void> CsvParser::parse(std::string_view bytes) {
         Errc::bad_input,
         "a quotation mark inside a field that is not in quotes; quote the field and double the mark"};
   return Error{Errc::bad_input,
-               "text behind a closing quotation mark; a quotation mark inside a field must be doubled"};
+               "text after a closing quotation mark; a quotation mark inside a field must be doubled"};
 }
 
 std::string_view CsvParser::with_literal_marks_quoted(std::string_view line, bool is_in_quotes) {

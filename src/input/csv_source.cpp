@@ -89,7 +89,7 @@ class CsvSource final : public Source {
   std::string description() const override {
     return fmt::format("CSV, {}{}{}, {}, {}", decoded_.from.empty() ? "UTF-8" : decoded_.from,
                        records_.lines().had_byte_order_mark() ? " with BOM" : "",
-                       decoded_.is_assumed ? " (assumed: no UTF-8, and all of it decodes)" : "",
+                       decoded_.is_assumed ? " (assumed: it is not UTF-8, and all of it decodes)" : "",
                        delimiter_->name, rows_.description());
   }
 
@@ -103,9 +103,9 @@ class CsvSource final : public Source {
                       "input.encoding",
                       decoded_.from));
     else if (is_chinese() && decoded_.was_utf8_as_well())
-      remarks.push_back(fmt::format(
-          "decoded as {}, as input.encoding says, but it is valid UTF-8, too: which of them is it?",
-          decoded_.from));
+      remarks.push_back(
+          fmt::format("decoded as {}, as input.encoding says, but it is also valid UTF-8: which one is it?",
+                      decoded_.from));
     if (empty_rows_ > 0)
       remarks.push_back(fmt::format("{} line{} with nothing but delimiters {} skipped (the first is line {})",
                                     empty_rows_, empty_rows_ == 1 ? "" : "s", empty_rows_ == 1 ? "is" : "are",

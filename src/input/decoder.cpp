@@ -300,7 +300,7 @@ Result<std::optional<std::string>> fault_as_gb18030(ReadBytes read, const std::s
     line += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(bad, text.size())),
                        '\n');
     if (bad != std::string_view::npos)
-      return fmt::format("{}:{}: a character of no meaning, for private use only", name, line);
+      return fmt::format("{}:{}: a private-use character, which no text uses", name, line);
   }
 }
 

@@ -81,7 +81,7 @@ Result<void> check_database_file(const std::filesystem::path& file) {
   if (S_ISDIR(status.st_mode))
     return Error{Errc::no_input, file.string() + ": a folder, not an SQLite database"};
   if (!S_ISREG(status.st_mode))  // reading a pipe would never end
-    return Error{Errc::no_input, file.string() + ": not a plain file, which an SQLite database is"};
+    return Error{Errc::no_input, file.string() + ": not a plain file, so not an SQLite database"};
   if (status.st_size == 0) return Error{Errc::bad_input, file.string() + ": empty, not an SQLite database"};
   constexpr off_t k_smallest_page = 512;  // for SQLite a shorter file is an empty database
   if (status.st_size < k_smallest_page)

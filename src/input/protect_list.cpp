@@ -94,7 +94,7 @@ class ProtectList::State {
         if (names[at] != k_columns[column] && (mapped == input.columns.end() || names[at] != mapped->second))
           continue;
         if (indices[column])
-          return Error{Errc::bad_input, fmt::format("the column {} is there twice", k_columns[column])};
+          return Error{Errc::bad_input, fmt::format("the column {} appears twice", k_columns[column])};
         indices[column] = at;
       }
     }
@@ -131,16 +131,16 @@ class ProtectList::State {
   Result<std::optional<model::Protection>> at_the_end() const {
     const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed();
     if (!has_lines_)  // perhaps it was cut off, and then everyone would be sent
-      return Error{Errc::bad_input, fmt::format("{}: has a header and no line, so it would protect nothing; "
+      return Error{Errc::bad_input, fmt::format("{}: has a header and no lines, so it would protect nothing; "
                                                 "leave safety.protect out if that is meant",
                                                 records_.lines().name())};
     if (destroyed.empty()) return std::optional<model::Protection>{};
     return Error{
         Errc::bad_input,
-        fmt::format("{}: a spreadsheet has destroyed digits: {}. These lines would protect nothing; "
-                    "format the columns as text before pasting, or give --accept-damage if the values "
-                    "really are so",
-                    records_.lines().name(), destroyed)};
+        fmt::format(
+            "{}: a spreadsheet has destroyed digits: {}. These lines would protect nothing; "
+            "format the columns as text before pasting, or give --accept-damage if the values are real",
+            records_.lines().name(), destroyed)};
   }
 
   RecordReader records_;

@@ -45,7 +45,7 @@ std::string list(const std::vector<std::string>& names) {
 
 // A header with a single column usually means another delimiter.
 std::string hint_at_delimiter(const std::vector<std::string>& names) {
-  if (!names.empty() && names[0].starts_with("sep=")) return "; take Excel's line sep= away";
+  if (!names.empty() && names[0].starts_with("sep=")) return "; remove Excel's line sep=";
   if (names.size() != 1) return "";
   if (names[0].find(k_full_width_comma) != std::string::npos)
     return "; the columns seem to be separated by full-width commas: half-width ones are needed";
@@ -126,8 +126,7 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
       continue;
     }
     if (std::find(found + 1, names.end(), wanted) != names.end())
-      return Error{Errc::bad_input,
-                   fmt::format("{}: the column {} is there twice", where, in_quotes(wanted))};
+      return Error{Errc::bad_input, fmt::format("{}: the column {} appears twice", where, in_quotes(wanted))};
     maker.indices_[column] = static_cast<std::size_t>(found - names.begin());
     is_used[*maker.indices_[column]] = true;
   }
@@ -148,8 +147,8 @@ Result<void> RowMaker::judge_damage() const {
           "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: the person who made "
           "the "
           "list has to format the column as text before pasting the codes into it, and save it again. "
-          "If the values really are so, --accept-damage takes them as they stand and keeps that on "
-          "record. Nothing of this input is kept",
+          "If the values are real, --accept-damage accepts them as they are and records that. Nothing of "
+          "this input is kept",
           destroyed)};
 }
 
@@ -176,7 +175,7 @@ std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::in
       return field.find(k_full_width_comma) != std::string_view::npos;
     });
     return fmt::format("{} field{}, the header has {}{}", fields.size(), fields.size() == 1 ? "" : "s",
-                       names_.size(), has_full_width ? "; a full-width comma separates none" : "");
+                       names_.size(), has_full_width ? "; a full-width comma separates no fields" : "");
   }
   const auto fill = [&](std::string& into, Column column) {
     const auto& index = indices_[column];
@@ -189,7 +188,7 @@ std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::in
   };
   if (fields[*indices_[code]] == names_[*indices_[code]] &&
       fields[*indices_[openid]] == names_[*indices_[openid]])
-    return "the header again, as where files were put together";
+    return "the header again, as in files that were joined";
   fill(card.code, code);
   fill(card.openid, openid);
   fill(card.card_id, card_id);

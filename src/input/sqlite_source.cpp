@@ -65,12 +65,12 @@ std::string hint_for(const Failure& failure, const std::string& query) {
   for (const std::string_view missing :
        {"no such function: ", "no such module: ", "no such tokenizer: ", "unknown tokenizer: "})
     if (words.starts_with(missing))
-      return "; SQLite itself has none of that name: where the program that made the database brings it "
-             "along, write a query without it, or export to CSV";
+      return "; SQLite itself has none of that name; if it comes with the program that made the database, "
+             "write a query without it, or export to CSV";
   if (words.starts_with("unsafe use of "))
     return "; in a view that is not allowed: write the view's own SELECT as the query";
   if (words.starts_with("no such collation sequence: "))
-    return "; the program that made the database brings it along: compare and order with COLLATE BINARY, or "
+    return "; it comes with the program that made the database: compare and order with COLLATE BINARY, or "
            "export to CSV";
   return "";
 }
@@ -86,7 +86,7 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
   const auto name = real_path(file).filename().string();
   if (failure.code == SQLITE_READONLY_ROLLBACK)
     return unreadable(
-        fmt::format("its program was cut off while writing, and {}-journal holds what undoes that; "
+        fmt::format("its program was interrupted while writing, and {}-journal is needed to undo that; "
                     "open it with its program once, or with `sqlite3 {} .tables`",
                     name, name));
   if (failure.primary_code() == SQLITE_AUTH || std::string_view{failure.what()}.starts_with("not authorized"))
@@ -94,12 +94,11 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
         "input.query: only one SELECT statement is allowed, of nothing but this database ({})", message));
   switch (failure.primary_code()) {
     case SQLITE_NOTADB: return bad("not an SQLite database, or an encrypted one");
-    case SQLITE_CORRUPT:
-      return bad(fmt::format("damaged, or not all of it is there ({}); get a whole copy", message));
+    case SQLITE_CORRUPT: return bad(fmt::format("damaged or incomplete ({}); get a complete copy", message));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return unreadable(
-          fmt::format("another program keeps it locked ({}); try again when that has ended", message));
+      return unreadable(fmt::format(
+          "another program keeps it locked ({}); try again when that program has ended", message));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
       if (!sqlite::has_wal_mode(file)) return unreadable(message);
@@ -109,8 +108,8 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
           message, name, name));
     case SQLITE_FULL:  // on a read-only connection only its temporary files can fill up
       return unreadable(
-          fmt::format("{}; what the query sorts or groups does not fit the folder for temporary files: name "
-                      "one with room in SQLITE_TMPDIR",
+          fmt::format("{}; the folder for temporary files is too small for what the query sorts or groups: "
+                      "name a larger one in SQLITE_TMPDIR",
                       message));
     case SQLITE_PERM:
     case SQLITE_IOERR: return unreadable(message);
@@ -228,7 +227,7 @@ class SqliteSource final : public Source {
       return Error{Errc::bad_input, where + ": only one SELECT statement is allowed"};
     if (query_->parameters() > 0)  // they would be NULL, and the condition always false or always true
       return Error{Errc::bad_input,
-                   where + ": it has parameters (such as ? or :name), and nothing fills them in"};
+                   where + ": it has parameters (such as ? or :name), and they have no values"};
     std::vector<std::string> names;
     names.reserve(static_cast<std::size_t>(query_->columns()));
     for (int i = 0; i < query_->columns(); ++i) names.push_back(query_->column_name(i));
@@ -241,7 +240,7 @@ class SqliteSource final : public Source {
     for (const auto& index : rows_.indices())
       if (index && std::find(names.begin(), names.end(), names[*index] + ":1") != names.end())
         return Error{Errc::bad_input,
-                     fmt::format("{}: the column \"{}\" is there twice in a subquery; say which one is meant",
+                     fmt::format("{}: the column \"{}\" appears twice in a subquery; say which one is meant",
                                  where, escape_for_terminal(names[*index]))};
     return {};
   }
@@ -310,7 +309,7 @@ class SqliteSource final : public Source {
       const int type = query_->type(column);
       const auto name = RowMaker::column_names()[i];
       if (type == SQLITE_TEXT && query_->text(column).find('\0') != std::string_view::npos)
-        return fmt::format("{}: a zero byte inside, where many programs take the text to end", name);
+        return fmt::format("{}: a zero byte inside, at which many programs end the text", name);
       if (type == SQLITE_TEXT || type == SQLITE_NULL) continue;
       const auto why = type == SQLITE_BLOB ? "" : ", so leading zeros or digits may be lost";
       return fmt::format("{}: stored as {}, not as TEXT{}", name, name_of(type), why);

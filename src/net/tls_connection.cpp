@@ -93,7 +93,7 @@ std::string words_for_proxy(const ProxyServer& proxy, const error_code& error, s
   if (error) return fmt::format("{} ends the connection: {}", name, error.message());
   const auto line = head.substr(0, head.find('\r'));
   if (!line.starts_with("HTTP/1.") || line.size() < 12 || !head.ends_with(k_end_of_head))
-    return name + " gives an answer to CONNECT that is not HTTP";
+    return name + " answers CONNECT with something that is not HTTP";
   if (line[9] == '2') return {};
   return fmt::format("{} refuses the tunnel: {}", name, line.substr(9));
 }

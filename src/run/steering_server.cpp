@@ -98,7 +98,7 @@ Result<void> SteeringServer::listen(const std::filesystem::path& path) {
   struct stat facts {};
   if (::fstatat(folder_.get(), name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISSOCK(facts.st_mode))
-      return Error{Errc::io, fmt::format("{}: is there and is no socket; move it away", path.string())};
+      return Error{Errc::io, fmt::format("{}: exists and is not a socket; move it away", path.string())};
     ::unlinkat(folder_.get(), name.c_str(), 0);
   }
   FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};

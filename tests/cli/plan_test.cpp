@@ -251,8 +251,8 @@ TEST_SUITE("cli") {
                     "card0000;pbLatjvWOibDc5-TBnbUk1pD12o0;oPlain0000uMuAJO_M2pxb1Q9zN;\xBB\xE1\xD4\xB1\r\n");
     const auto plan = stage.run("plan");
     CHECK(plan.exit_code == 0);
-    CHECK(
-        has(plan.out, "input CSV, GB18030 (assumed: no UTF-8, and all of it decodes), semicolon, columns "));
+    CHECK(has(plan.out,
+              "input CSV, GB18030 (assumed: it is not UTF-8, and all of it decodes), semicolon, columns "));
     CHECK(
         has(plan.out,
             "line 2: code ****, card_id \"pbLatjvWOibDc5-TBnbUk1pD12o0\", openid ****Q9zN, reason \"会员\""));

@@ -135,8 +135,9 @@ TEST_SUITE("cli") {
       const auto ended = support::run(command);
       CHECK(ended.exit_code == 65);
       CHECK(ended.out.empty());
-      CHECK(ended.err.find("crm.db: damaged, or not all of it is there (database disk image is malformed); "
-                           "get a whole copy") != std::string::npos);
+      CHECK(ended.err.find(
+                "crm.db: damaged or incomplete (database disk image is malformed); get a complete copy") !=
+            std::string::npos);
     }
     CHECK(crm.stage.count("TRUE") == 0);
     CHECK(crm.stage.ask_results("SELECT count(*) FROM row")[0][0] == "0");
@@ -154,7 +155,7 @@ TEST_SUITE("cli") {
     for (const auto* words :
          {"code: stored as INTEGER, not as TEXT, so leading zeros or digits may be lost (line 2)",
           "code: stored as BLOB, not as TEXT (line 3)",
-          "reason: a zero byte inside, where many programs take the text to end (line 4)",
+          "reason: a zero byte inside, at which many programs end the text (line 4)",
           "code: stored as REAL, not as TEXT, so leading zeros or digits may be lost (line 5)", "to send 1 "})
       CHECK_MESSAGE(plan.out.find(words) != std::string::npos, plan.out);
     CHECK(crm.stage.ask_results("SELECT raw FROM refused WHERE source_line = 4") ==

@@ -74,7 +74,7 @@ TEST_SUITE("component") {
     while (const auto record = (*source)->next())
       if (!*record) break;
     CHECK((*source)->description().starts_with(
-        "CSV, GB18030 (assumed: no UTF-8, and all of it decodes), comma"));
+        "CSV, GB18030 (assumed: it is not UTF-8, and all of it decodes), comma"));
     CHECK((*source)->remarks() ==
           Found{"taken for GB18030, since it is not UTF-8: look at the samples of `cardvoid "
                 "plan`, then set input.encoding"});

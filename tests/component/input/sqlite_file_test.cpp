@@ -183,7 +183,7 @@ TEST_SUITE("component") {
     const auto pipe = folder.path / "pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     CHECK(error_of(query(pipe, k_all), Errc::no_input) ==
-          "input.sqlite: " + pipe.string() + ": not a plain file, which an SQLite database is");
+          "input.sqlite: " + pipe.string() + ": not a plain file, so not an SQLite database");
   }
 
   TEST_CASE("sqlite: a database without its end or with garbage in the middle is refused") {
@@ -196,14 +196,13 @@ TEST_SUITE("component") {
     std::filesystem::copy_file(file, half);
     std::filesystem::resize_file(half, std::filesystem::file_size(file) / 2);
     CHECK(error_of(query(half, k_all), Errc::bad_input) ==
-          half.string() +
-              ": damaged, or not all of it is there (database disk image is malformed); get a whole copy");
+          half.string() + ": damaged or incomplete (database disk image is malformed); get a complete copy");
     overwrite(file, static_cast<std::streamoff>(std::filesystem::file_size(file) / 2), garbage(8192));
     const auto found = read(query(file, "SELECT code, openid FROM members"));
     CHECK(found.size() > 1000);
     CHECK(found.back() ==
           "error: " + file.string() +
-              ": damaged, or not all of it is there (database disk image is malformed); get a whole copy");
+              ": damaged or incomplete (database disk image is malformed); get a complete copy");
   }
 
   TEST_CASE("sqlite: an encrypted database and another kind of file are no SQLite database") {
@@ -233,7 +232,8 @@ TEST_SUITE("component") {
     const auto file = there.path / "crm.db";
     CHECK(error_of(query(file, k_all), Errc::no_input) ==
           "input.sqlite: " + file.string() +
-              ": cannot read it: its program was cut off while writing, and crm.db-journal holds what undoes "
+              ": cannot read it: its program was interrupted while writing, and crm.db-journal is needed to "
+              "undo "
               "that; open it with its program once, or with `sqlite3 crm.db .tables`");
     CHECK(names_in(there).contains("crm.db-journal"));
     Connection{file, Mode::read_write}.execute("SELECT 1 FROM members");

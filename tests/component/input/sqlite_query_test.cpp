@@ -49,7 +49,7 @@ TEST_SUITE("component") {
     CHECK(read(query(file, "SELECT code FROM members")) ==
           Found{prefix + "no column \"openid\"; there are \"code\""});
     CHECK(read(query(file, "SELECT code, openid, 1 AS code FROM members")) ==
-          Found{prefix + "the column \"code\" is there twice"});
+          Found{prefix + "the column \"code\" appears twice"});
     CHECK(read(query(file, "SELECT code, openid, abs(-9223372036854775808) FROM members")) ==
           Found{prefix + "integer overflow"});
   }
@@ -59,10 +59,10 @@ TEST_SUITE("component") {
     const auto file = members(folder);
     const auto prefix = "error: " + file.string() + ": input.query: ";
     CHECK(read(query(file, "SELECT a.*, b.* FROM members a JOIN members b USING (closed)")) ==
-          Found{prefix + "the column \"code\" is there twice"});
+          Found{prefix + "the column \"code\" appears twice"});
     CHECK(
         read(query(file, "SELECT * FROM (SELECT a.code, b.code, a.openid FROM members a JOIN members b)")) ==
-        Found{prefix + "the column \"code\" is there twice in a subquery; say which one is meant"});
+        Found{prefix + "the column \"code\" appears twice in a subquery; say which one is meant"});
     CHECK(read(query(file, "SELECT code, openid, closed, closed FROM members LIMIT 1")) == Found{"0001@1"});
   }
 
@@ -78,7 +78,7 @@ TEST_SUITE("component") {
     CHECK(read(query(file, "SELECT \"code\", \"openid\" FROM members WHERE \"closed\" = 0")) ==
           Found{"0003@1"});
     CHECK(read(query(file, "SELECT code, openid FROM members WHERE closed IS NOT :open")) ==
-          Found{prefix + "it has parameters (such as ? or :name), and nothing fills them in"});
+          Found{prefix + "it has parameters (such as ? or :name), and they have no values"});
   }
 
   TEST_CASE("sqlite: what the query needs and SQLite has not is named with what to do") {
@@ -103,12 +103,11 @@ TEST_SUITE("component") {
     }
     const auto prefix = "error: " + file.string() + ": input.query: ";
     CHECK(read(query(file, "SELECT code, openid FROM members ORDER BY code")) ==
-          Found{prefix + "no such collation sequence: PINYIN; the program that made the database brings it "
-                         "along: compare and order with COLLATE BINARY, or export to CSV"});
+          Found{prefix + "no such collation sequence: PINYIN; it comes with the program that made the "
+                         "database: compare and order with COLLATE BINARY, or export to CSV"});
     CHECK(read(query(file, "SELECT code, openid FROM closed")) ==
-          Found{prefix +
-                "no such function: initials; SQLite itself has none of that name: where the program "
-                "that made the database brings it along, write a query without it, or export to CSV"});
+          Found{prefix + "no such function: initials; SQLite itself has none of that name; if it comes with "
+                         "the program that made the database, write a query without it, or export to CSV"});
     CHECK(read(query(file, "SELECT code, openid FROM simple_search('x')"))[0].starts_with(
         prefix + "no such table: simple_search"));
     CHECK(read(query(file, "SELECT code, openid FROM harmful")) ==

@@ -42,7 +42,7 @@ TEST_SUITE("component") {
                 "!3 code: stored as REAL, not as TEXT, so leading zeros or digits may be lost",
                 "!4 code: stored as BLOB, not as TEXT",
                 "!5 openid: stored as INTEGER, not as TEXT, so leading zeros or digits may be lost",
-                "!6 openid: empty", "!7 code: a zero byte inside, where many programs take the text to end",
+                "!6 openid: empty", "!7 code: a zero byte inside, at which many programs end the text",
                 "!8 code: not valid UTF-8", "!9 code: full-width characters; half-width ones are needed",
                 "10@10"});
   }
@@ -127,7 +127,7 @@ TEST_SUITE("component") {
       CHECK(refused("1").starts_with("!1 " + column + ": stored as INTEGER, not as TEXT"));
       CHECK(refused("1e30").starts_with("!1 " + column + ": stored as REAL, not as TEXT"));
       CHECK(refused("'1' || char(0) || '2'") ==
-            "!1 " + column + ": a zero byte inside, where many programs take the text to end");
+            "!1 " + column + ": a zero byte inside, at which many programs end the text");
       CHECK(refused("'1' || char(0)").starts_with("!1 " + column + ": a zero byte inside"));
       CHECK(refused("CAST(x'31FF' AS TEXT)") == "!1 " + column + ": not valid UTF-8");
     }
@@ -148,10 +148,9 @@ TEST_SUITE("component") {
           ('4', 'o4', '😀'), ('5', 'o5', char(0)))");
       auto what = query(file, "SELECT * FROM members ORDER BY rowid");
       what.columns = {{"reason", "原因"}};
-      CHECK(read(what) == Found{"0001@1",
-                                "!2 code: a zero byte inside, where many programs take the text to end",
+      CHECK(read(what) == Found{"0001@1", "!2 code: a zero byte inside, at which many programs end the text",
                                 "3@3", "!4 reason: emoji or another character of four bytes",
-                                "!5 reason: a zero byte inside, where many programs take the text to end"});
+                                "!5 reason: a zero byte inside, at which many programs end the text"});
       const auto source = open(what);
       REQUIRE(source.has_value());
       CHECK(std::get<model::InputRow>(**(*source)->next()).card.reason == "会员计划已结束");

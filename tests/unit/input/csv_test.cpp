@@ -89,7 +89,7 @@ TEST_SUITE("unit") {
   TEST_CASE("csv: full-width commas separate nothing and are named") {
     const auto read = read_text("code,openid\na，o\n");
     REQUIRE(read.refused.size() == 1);
-    CHECK(read.refused[0].cause == "1 field, the header has 2; a full-width comma separates none");
+    CHECK(read.refused[0].cause == "1 field, the header has 2; a full-width comma separates no fields");
   }
 
   TEST_CASE("csv: spaces are part of the field and never trimmed") {
@@ -124,12 +124,12 @@ TEST_SUITE("unit") {
           "members.csv:1: a quotation mark inside a field that is not in quotes; quote the field and double "
           "the mark");
     CHECK(read_text("code,openid\na,o\n\"b\"x,o\n").error ==
-          "members.csv:3: text behind a closing quotation mark; a quotation mark inside a field must be "
+          "members.csv:3: text after a closing quotation mark; a quotation mark inside a field must be "
           "doubled");
     CHECK(read_text("code,openid\n\"b\" ,o\n")
-              .error.starts_with("members.csv:2: text behind a closing quotation mark"));
+              .error.starts_with("members.csv:2: text after a closing quotation mark"));
     CHECK(read_text("code,openid\na,o\n\"b,o\nc,o\nd,\"o\"\n").error ==
-          "members.csv:3: text behind a closing quotation mark; a quotation mark inside a field must be "
+          "members.csv:3: text after a closing quotation mark; a quotation mark inside a field must be "
           "doubled (found in "
           "line 5; the record starts in line 3)");
   }
@@ -226,7 +226,7 @@ TEST_SUITE("unit") {
     const auto read = read_text("code,openid\na,o\ncode,openid\nb,o\n");
     CHECK(codes_of(read) == Codes{"a", "b"});
     REQUIRE(read.refused.size() == 1);
-    CHECK(read.refused[0].cause == "the header again, as where files were put together");
+    CHECK(read.refused[0].cause == "the header again, as in files that were joined");
   }
 
   TEST_CASE("remark: lines with nothing but delimiters are skipped and counted") {

@@ -89,8 +89,8 @@ TEST_SUITE("unit") {
         outcome.error ==
         "members.csv: a spreadsheet has destroyed digits: 1 in scientific notation (line 3 ****E+23). They "
         "cannot be recovered from here: the person who made the list has to format the column as text before "
-        "pasting the codes into it, and save it again. If the values really are so, --accept-damage takes "
-        "them as they stand and keeps that on record. Nothing of this input is kept");
+        "pasting the codes into it, and save it again. If the values are real, --accept-damage accepts them "
+        "as they are and records that. Nothing of this input is kept");
   }
 
   TEST_CASE("damage: it is counted in full and shown by three examples with the codes masked") {

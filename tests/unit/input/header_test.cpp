@@ -68,7 +68,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("header: a needed column that is there twice is refused and another one is not") {
-    CHECK(open_error("code,openid,code\n") == "members.csv:1: the column \"code\" is there twice");
+    CHECK(open_error("code,openid,code\n") == "members.csv:1: the column \"code\" appears twice");
     CHECK(open_error("code,openid,name,name,,\n") == "");
   }
 

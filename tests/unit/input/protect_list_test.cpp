@@ -51,12 +51,12 @@ TEST_SUITE("unit") {
     input.columns["code"] = "会员卡号";
     CHECK(protections("会员卡号,openid\n7,\n", input) == "7///");
     CHECK(protections("code,openid\n7,\n", input) == "7///");
-    CHECK(protections("code,会员卡号\n7,8\n", input) == "protect.csv:1: the column code is there twice");
+    CHECK(protections("code,会员卡号\n7,8\n", input) == "protect.csv:1: the column code appears twice");
   }
 
   TEST_CASE("protect list: a header alone would protect nothing and is refused") {
     const std::string refusal =
-        "protect.csv: has a header and no line, so it would protect nothing; leave "
+        "protect.csv: has a header and no lines, so it would protect nothing; leave "
         "safety.protect out if that is meant";
     CHECK(protections("openid\n") == refusal);
     CHECK(protections("openid,code") == refusal);
@@ -67,7 +67,7 @@ TEST_SUITE("unit") {
     CHECK(protections("") == "protect.csv: empty; " + expected);
     CHECK(protections("member,name\noA,b\n") == "protect.csv:1: " + expected);
     CHECK(protections("oA\noB\n") == "protect.csv:1: " + expected);
-    CHECK(protections("openid,openid\noA,oB\n") == "protect.csv:1: the column openid is there twice");
+    CHECK(protections("openid,openid\noA,oB\n") == "protect.csv:1: the column openid appears twice");
     CHECK(protections("code;openid,brand_id\n").find("separated by commas or by semicolons") !=
           std::string::npos);
   }
