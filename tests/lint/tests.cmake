@@ -16,6 +16,9 @@ set_tests_properties("lint/guarantees" "lint/guarantees: the script sees what it
 add_test(NAME "lint/metrics" COMMAND ${CMAKE_CURRENT_LIST_DIR}/metrics.sh ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/metrics: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/metrics.sh --self-test)
 set_tests_properties("lint/metrics" "lint/metrics: the script sees what it must" PROPERTIES LABELS lint)
+add_test(NAME "lint/references" COMMAND ${CMAKE_CURRENT_LIST_DIR}/references.py ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/references: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/references.py --self-test)
+set_tests_properties("lint/references" "lint/references: the script sees what it must" PROPERTIES LABELS lint)
 
 set(CARDVOID_SHORT_FUNCTIONS  # folders that are held to it
   src/base src/model src/job src/input src/run src/wechatpay src/net src/sandbox src/sqlite src/cli include)

@@ -7,7 +7,7 @@
 
 namespace cardvoid {
 
-// The value is the exit code of the process (README.md, "Exit codes"), so the two cannot drift apart.
+// The value is the exit code of the process (docs/exit-codes.md), so the two cannot drift apart.
 enum class Errc {
   usage = 64,            // the command line is wrong
   bad_input = 65,        // the input is not what it claims to be, or not what was confirmed

@@ -1,6 +1,7 @@
 #pragma once
 // What a job tells a monitoring system: Prometheus' text format, for node_exporter's textfile collector
-// (prometheus.io/docs/instrumenting/exposition_formats/). docs/operating.md has the table. No personal data.
+// (prometheus.io/docs/instrumenting/exposition_formats/). docs/operating/monitoring.md has the
+// table. No personal data.
 //
 // Counters go over all runs of the job, so that they never go down: what the results database has on record,
 // and what the run under way adds. Not thread-safe.
@@ -8,8 +9,8 @@
 #include <array>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
-#include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/dispatch/rate_meter.hpp>
+#include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/ledger.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cstdint>

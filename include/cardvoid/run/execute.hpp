@@ -54,7 +54,7 @@ Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::L
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order, Observer& observer,
                        const Ports& ports);
 
-// The exit code that the results stand for if nothing else ended the run (README.md, "Exit codes").
+// The exit code that the results stand for if nothing else ended the run (docs/exit-codes.md).
 int exit_code_for(const ledger::Totals& totals);
 
 }  // namespace cardvoid::run
