@@ -1,5 +1,5 @@
 # cardvoid_embed(cardvoid_ledger ${PROJECT_SOURCE_DIR}/schema/results.sql cardvoid::ledger::k_results_sql)
-# makes the file's text a constant of the target, declared by whoever reads it as
+# makes the file's text a constant of the target, declared where it is read as
 #   namespace cardvoid::ledger { extern const std::string_view k_results_sql; }
 # The file is read at build time and is a dependency, so binary and file cannot drift; no path ends up in the binary.
 if(CMAKE_SCRIPT_MODE_FILE)  # the build step below: cmake -DFROM=… -DTO=… -DSPACE=… -DNAME=… -P Embed.cmake

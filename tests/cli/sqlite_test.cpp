@@ -114,7 +114,7 @@ TEST_SUITE("cli") {
           "FROM n WHERE i < 0"};
       crm.fill(1);
       Program program{{"plan", crm.job}};
-      crm.stage.wait_until("TRUE", 0);  // the database is there, so signals are heeded
+      crm.stage.wait_until("TRUE", 0);  // the database is there, so signals are handled
       program.send_signal(signal);
       const auto ended = program.wait(std::chrono::seconds{5});
       CHECK(ended.exit_code == 75);

@@ -73,7 +73,7 @@ TEST_SUITE("faults") {
   constexpr int k_members = 120, k_unknown = 2, k_wrong_openids = 2, k_contradicting = 3;
 
   // An input that takes a while to read: the members among lines that are refused, duplicates and
-  // contradictions. The platform knows all of these cards, and some that nobody named.
+  // contradictions. The platform knows all of these cards, and some that no list names.
   sandbox::Scene::Files draw_files(Dice& dice, int lines) {
     using Cells = std::vector<std::string>;
     const auto openid = [](int i) { return fmt::format("oCrash{:05}uMuAJO_M2pxb1Q9zN", i); };

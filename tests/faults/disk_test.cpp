@@ -68,8 +68,8 @@ TEST_SUITE("faults") {
     return circumstances;
   }
 
-  // A file that nobody may write, not even who has it open; until the end of this. For root on some file
-  // systems.
+  // A file that no one may write, not even a process that has it open; until the end of this. For root on
+  // some file systems.
   class Unchangeable {
    public:
     explicit Unchangeable(const fs::path& file) : file_{::open(file.c_str(), O_RDONLY | O_CLOEXEC)} {

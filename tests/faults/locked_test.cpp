@@ -25,7 +25,7 @@ TEST_SUITE("faults") {
       db_.on_busy([](milliseconds waited) { return waited < 10s; });
     }
     void hold() { db_.execute("BEGIN IMMEDIATE"); }
-    // Nobody else may even read (PRAGMA locking_mode = EXCLUSIVE).
+    // No one else may even read (PRAGMA locking_mode = EXCLUSIVE).
     void hold_alone() {
       db_.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; UPDATE meta SET value = value");
     }

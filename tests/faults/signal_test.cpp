@@ -85,7 +85,7 @@ TEST_SUITE("faults") {
     open_ended.standard_input = plain_members(3);
     {
       Program program{stage.words("run", {"--yes", "--set", "input.csv=-"}), open_ended};
-      stage.wait_until("TRUE", 0);      // the database is there, so signals are heeded
+      stage.wait_until("TRUE", 0);      // the database is there, so signals are handled
       do program.send_signal(SIGTERM);  // one that falls between two reads needs another
       while (!program.ends_within(500ms));
       const auto ended = program.wait();
@@ -102,7 +102,7 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
   }
 
-  TEST_CASE("a run goes on though nobody can read what it says") {
+  TEST_CASE("a run goes on though no one can read what it says") {
     Circumstances mute;
     mute.error_to = "/dev/full";
     for (const std::string progress : {"live", "plain", "json"}) {

@@ -37,7 +37,8 @@ bool enter_namespace() {
         !write_to("/proc/self/gid_map", fmt::format("{} {} 1", group, group)))
       return false;
   }
-  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;  // nobody else sees what we mount
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) ==
+         0;  // no other process sees what we mount
 }
 
 }  // namespace

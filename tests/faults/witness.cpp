@@ -140,7 +140,7 @@ bool Witness::wait_for_requests(std::int64_t at_least, milliseconds patience) co
 }
 
 DatabaseCopy::DatabaseCopy(const fs::path& database) {
-  // Not the -shm: it is made anew from the log, as after any crash.
+  // Not the -shm: it is made again from the log, as after any crash.
   for (const auto* suffix : {"", "-wal", "-journal"})
     if (const auto file = database.string() + suffix; fs::exists(file))
       fs::copy_file(file, file_.string() + suffix);

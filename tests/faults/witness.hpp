@@ -38,7 +38,7 @@ class Witness {
 };
 
 // What contradicts the promises of a results database, in sentences; none: it holds. It looks at a copy, so
-// that whatever a killed process left is for the next one to mend. Nobody may be writing. `settled`: nothing
+// that the next process must mend what a killed one left. No process may be writing. `settled`: nothing
 // is left to do.
 std::vector<std::string> contradictions(const std::filesystem::path& database,
                                         const sandbox::Sandbox& platform, const Witness& witness,
