@@ -1,6 +1,6 @@
 #pragma once
-// The program of results.on_finish: told how a run ended, and whatever becomes of it is no concern of the
-// job.
+// The program of results.on_finish: it gets the result of a run, and its own failure never fails the job. A
+// program and not a shell command, so that no shell ever parses text of the job file.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>

@@ -1,6 +1,11 @@
 #pragma once
 // When the next request may leave, so that the platform never sees more than its limit. Pure: time is an
 // argument.
+//
+// The guard between windows is at least 25 ms (2.4 % of the rate) and follows the spread of round trips up to
+// 250 ms. If the server's own clock stalls for longer than that, one request too many may fall into its
+// window. A pacer keeps to the highest limit it ever had besides the present one, so that no sequence of
+// changes adds up.
 
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/dispatch/pace.hpp>

@@ -1,5 +1,8 @@
 #pragma once
 // The hours of every day in which a run may send. Pure: time and the zone are arguments.
+//
+// The window's edges are found by trying minutes: a wall clock jumps when daylight saving changes, and a week
+// has only 10,080 minutes. No zone arithmetic of our own; only `localtime_r` is asked.
 
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/model/job.hpp>

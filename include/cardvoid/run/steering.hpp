@@ -6,6 +6,10 @@
 //   {"code":0,"state":"running","message":"2.5 requests/s now (the job allows 5)","in_flight":1,…}
 //
 // `code` is the exit code of the command that asked.
+//
+// A socket and not the database: it acts while the database is locked, needs no polling, and the kernel says
+// who asks. The holder of the job's lock makes it, so what a killed run left can be told from one that
+// listens. Nothing waits for its clients; an answer waits at most 150 ms until `status` shows what was done.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
