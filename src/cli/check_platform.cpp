@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds k_most_clock_offset = 60s;  // signatures die at 300 s (platform.md section 3.4)
+constexpr milliseconds k_most_clock_offset = 60s;  // signatures die at 300 s (docs/platform.md section 3.4)
 constexpr milliseconds k_longest_wait_for_the_pace = 5s;
 
 // ---- the endpoints ----

@@ -28,8 +28,8 @@ constexpr milliseconds k_read_back_lag_of_refusal = 15s;
 constexpr milliseconds k_proof_interval = 1s;
 // Some of the platform's times are cut to whole seconds, and so is the clock they are compared with.
 constexpr milliseconds k_time_grain = 2s;
-// The platform refuses a signature whose time is five minutes off (platform.md section 3.4). So a request
-// that it executed left at a time of ours that differs from its own by no more than that.
+// The platform refuses a signature whose time is five minutes off (docs/platform.md section 3.4). So a
+// request that it executed left at a time of ours that differs from its own by no more than that.
 constexpr milliseconds k_clock_tolerance = 5min;
 // The platform's times are whole seconds, and its answer takes a moment.
 constexpr milliseconds k_clocks_agree = 1500ms;
@@ -202,7 +202,7 @@ Decision Card::after_read_back(const Attempt& attempt) {
       if (++tries_.wrong_cards >= k_most_wrong_cards)
         return with_suspicion(give_up(outcome, true), model::TripCause::wrong_card);
       return read_once_more(attempt, back_off);
-    case probe_signature:  // a repeated request does not get one again (platform.md section 4.3)
+    case probe_signature:  // a repeated request does not get one again (docs/platform.md section 4.3)
       return read_once_more(attempt, now);
     case lost:
     case gateway_error: next_.avoid = attempt.endpoint; return read_once_more(attempt, back_off);
@@ -228,8 +228,8 @@ Decision Card::after_read_back(const Attempt& attempt) {
 }
 
 // A read-back does not say INVALID. Not believed while an invalidation may still show, or may still be on its
-// way: what a second one does is unknown (platform.md section 12), and neither "rejected" nor "pending" may
-// turn out wrong.
+// way: what a second one does is unknown (docs/platform.md section 12), and neither "rejected" nor "pending"
+// may turn out wrong.
 Decision Card::after_denial(const Attempt& attempt) {
   const auto& outcome = attempt.outcome;
   const auto now = attempt.now.steady;

@@ -97,7 +97,7 @@ void HttpsTransport::send(model::RowId row, model::AttemptKind kind, const model
   });
 }
 
-// On a thread of the pool, right before sending: a signature is valid for five minutes (platform.md
+// On a thread of the pool, right before sending: a signature is valid for five minutes (docs/platform.md
 // section 3.4).
 void HttpsTransport::sign(Call& call) {
   thread_local std::unique_ptr<wechatpay::Signer> signer;

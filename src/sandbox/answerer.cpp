@@ -59,7 +59,8 @@ std::string Answerer::signature_headers(const Reaction& reaction, WallTime now) 
   const auto timestamp = floor<seconds>(signed_at).time_since_epoch().count();
   const auto nonce = wechatpay::make_nonce();
   auto message = fmt::format("{}\n{}\n{}\n", timestamp, nonce, reaction.body);
-  // Both are signatures of something else; the probe is told apart by its prefix (platform.md section 4.3).
+  // Both are signatures of something else; the probe is told apart by its prefix (docs/platform.md
+  // section 4.3).
   if (reaction.signing == Signing::wrong || reaction.signing == Signing::probe) message += "altered";
   const auto signature = sign(message);
   return fmt::format(

@@ -1,6 +1,6 @@
 #pragma once
-// Turns a reaction into the bytes of an HTTP/1.1 answer, signed if needed (platform.md section 4). Safe to
-// call from any thread.
+// Turns a reaction into the bytes of an HTTP/1.1 answer, signed if needed (docs/platform.md section 4). Safe
+// to call from any thread.
 
 #include <atomic>
 #include <cardvoid/base/time.hpp>

@@ -50,7 +50,7 @@ Refusal invalid_request(std::string message) {
   return refusal;
 }
 
-// Length in characters, and no character beyond the basic plane (platform.md section 1.1).
+// Length in characters, and no character beyond the basic plane (docs/platform.md section 1.1).
 std::optional<Refusal> check_text(std::string_view field, std::string_view value, std::size_t longest,
                                   std::string_view location) {
   if (find_invalid_utf8(value)) return param_error(field, "", location, "不是合法的UTF-8编码");
@@ -127,7 +127,7 @@ std::optional<Refusal> read_body(std::string_view body, const std::vector<Field>
   return std::nullopt;
 }
 
-// Digits, letters and half-width punctuation only (platform.md section 1.1); whether a blank counts as
+// Digits, letters and half-width punctuation only (docs/platform.md section 1.1); whether a blank counts as
 // punctuation is unknown, so it passes.
 std::optional<Refusal> read_code(std::string_view encoded, std::string& code) {
   auto decoded = decode_strictly(encoded);

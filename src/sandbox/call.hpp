@@ -1,7 +1,7 @@
 #pragma once
-// Parses a request into the call it makes, and checks every rule of platform.md sections 1 to 3 that does not
-// need the cards. Stricter than the platform where its documents say nothing, so that a sloppy client is
-// found here. Pure.
+// Parses a request into the call it makes, and checks every rule of docs/platform.md sections 1 to 3 that
+// does not need the cards. Stricter than the platform where its documents say nothing, so that a sloppy
+// client is found here. Pure.
 
 #include <boost/system/result.hpp>
 #include <cardvoid/model/job.hpp>
@@ -19,8 +19,8 @@ struct Incoming {
   std::string_view user_agent, accept, content_type, authorization, wechatpay_serial;
 };
 
-// A JSON error of the platform (platform.md section 5.1). `internal` is the number behind the last '-' of
-// Request-ID.
+// A JSON error of the platform (docs/platform.md section 5.1). `internal` is the number behind the last '-'
+// of Request-ID.
 struct Refusal {
   unsigned status = 400;
   std::string_view code;
@@ -30,7 +30,7 @@ struct Refusal {
   std::string method, url, sign_message;  // SIGN_ERROR: the server's view of what was to be signed
 };
 
-// Values known from the platform's coupon manual (platform.md section 2).
+// Values known from the platform's coupon manual (docs/platform.md section 2).
 inline constexpr std::uint32_t k_illegal = 268435461, k_too_long = 268435462, k_too_short = 268435463,
                                k_no_such_object = 268578608, k_bad_openid = 268578526,
                                k_bad_state = 268578367, k_too_frequent = 270924289, k_unspecified = 268435456;
@@ -49,7 +49,7 @@ struct Call {
   std::string brand_id, card_id, code, openid, reason;
 };
 
-// User-Agent, Accept and Content-Type, checked before authentication (platform.md section 3.6).
+// User-Agent, Accept and Content-Type, checked before authentication (docs/platform.md section 3.6).
 std::optional<Refusal> check_headers(const Incoming& in, model::AttemptKind kind);
 
 // Path, query and body. For the brand API `signer_brand_id`, of the Authorization header, is the brand.

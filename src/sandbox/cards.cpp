@@ -19,7 +19,7 @@ constexpr std::array<const char*, 12> k_hostile{
     "VIP/{:07}", "A?level={:07}", "No#{:07}#", "100%{:07}%", "x&card_id={:07}",   "m={:07}=",
     "p+{:07}+q", "c,{:07},d",     "s;{:07};t", "~{:07}~",    "the \"{:07}\" one", "a/../{:07}%2F",
 };
-// Short enough for every reading of string(32): 32 bytes and 32 characters (platform.md section 1.1).
+// Short enough for every reading of string(32): 32 bytes and 32 characters (docs/platform.md section 1.1).
 constexpr std::array<std::string_view, 6> k_reasons{
     k_reason, "门店关闭，权益已转移", "重复开卡, 保留新卡", "用户申请\"注销\"", "长期未使用", "",
 };

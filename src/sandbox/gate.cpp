@@ -108,7 +108,7 @@ Gate::Admission Gate::admit(const Incoming& in, model::Api api, const Now& now) 
     return {sign_error("Http头Authorization认证类型不正确", "authorization", "wrong scheme for this path"),
             false};
 
-  // The time comes before the signature (platform.md section 3.4).
+  // The time comes before the signature (docs/platform.md section 3.4).
   const auto timestamp = read_seconds(header->timestamp);
   if (!timestamp)
     return {sign_error("Http头Authorization中的timestamp格式错误", "timestamp", "not a number"), false};

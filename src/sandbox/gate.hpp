@@ -1,6 +1,7 @@
 #pragma once
-// Authenticates a request: the Authorization header, its time, its signature, its nonce (platform.md section
-// 3). Written independently of cardvoid::wechatpay, so that a mistake there is not repeated here. Pure.
+// Authenticates a request: the Authorization header, its time, its signature, its nonce (docs/platform.md
+// section 3). Written independently of cardvoid::wechatpay, so that a mistake there is not repeated here.
+// Pure.
 
 #include <openssl/evp.h>
 #include <boost/unordered/unordered_flat_set.hpp>

@@ -1,6 +1,6 @@
 #pragma once
-// The merchant and the platform of the sandbox, with the numbers of the documentation's samples (platform.md
-// section 11).
+// The merchant and the platform of the sandbox, with the numbers of the documentation's samples
+// (docs/platform.md section 11).
 
 #include <cstdint>
 #include <string_view>

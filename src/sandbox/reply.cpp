@@ -15,7 +15,7 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-// Looks like RSA-OAEP ciphertext of a 2048-bit key (platform.md section 9): 344 characters of base64.
+// Looks like RSA-OAEP ciphertext of a 2048-bit key (docs/platform.md section 9): 344 characters of base64.
 std::string looks_encrypted(std::uint64_t seed) {
   std::array<std::uint64_t, 32> noise{};
   for (auto& word : noise) word = seed = mix(seed);
@@ -28,7 +28,7 @@ std::string looks_encrypted(std::uint64_t seed) {
 json::object validity(std::uint64_t draw) {
   json::object validity;
   switch (draw % 3) {
-    case 0:  // the documented example carries all fields for PERMANENT (platform.md section 1.5, item 3)
+    case 0:  // the documented example carries all fields for PERMANENT (docs/platform.md section 1.5, item 3)
       validity["type"] = "PERMANENT";
       validity["available_begin_time"] = "2020-05-20T13:29:35.120+08:00";
       validity["available_end_time"] = "2020-05-20T13:29:35.120+08:00";
@@ -109,7 +109,7 @@ std::string card_body(const World::Card& card) {
   if (card.invalid_time != WallTime{}) body["invalid_time"] = format_china_time(card.invalid_time);
   body["create_time"] = format_china_time(picked_up);
   body["modify_time"] = format_china_time(invalid ? card.invalid_time : picked_up);
-  // Answers may gain fields at any time (platform.md section 1.1).
+  // Answers may gain fields at any time (docs/platform.md section 1.1).
   if (draw & 0x2000) {
     json::object extension;
     extension["user_card_state"] = "NOT_THIS_ONE";

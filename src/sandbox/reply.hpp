@@ -1,5 +1,5 @@
 #pragma once
-// The bodies the platform answers with (platform.md sections 1.3 and 5.1). Pure.
+// The bodies the platform answers with (docs/platform.md sections 1.3 and 5.1). Pure.
 
 #include <cstdint>
 #include <string>

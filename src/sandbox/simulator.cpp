@@ -218,8 +218,8 @@ Reaction Simulator::business(const Call& call, World::Match found, std::optional
       if (already_invalid_ == AlreadyInvalid::ok_new_time)
         world_->invalidate_again(found.card, call.reason, now);
       break;
-    // What the platform does with these two is unknown (platform.md section 8); refusing them leaves a card
-    // that is not INVALID, which is harder for a client.
+    // What the platform does with these two is unknown (docs/platform.md section 8); refusing them leaves a
+    // card that is not INVALID, which is harder for a client.
     case CardState::unactivated:
     case CardState::expired: return refuse(400, "INVALID_REQUEST", "用户会员卡状态不允许作废", k_bad_state);
   }

@@ -16,7 +16,7 @@
 
 namespace cardvoid::sandbox {
 
-// user_card_state (platform.md section 1.3).
+// user_card_state (docs/platform.md section 1.3).
 enum class CardState : std::uint8_t { unactivated, effective, expired, invalid };
 std::string_view to_text(CardState state);  // "UNACTIVATED" …
 std::optional<CardState> card_state_from_text(std::string_view text);

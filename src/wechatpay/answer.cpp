@@ -26,7 +26,7 @@ constexpr std::chrono::hours k_longest_wait{1};
 
 using Words = std::span<const std::string_view>;
 
-// SIGN_ERROR has many messages; these words mean the clock (platform.md 3.4).
+// SIGN_ERROR has many messages; these words mean the clock (docs/platform.md 3.4).
 constexpr std::string_view k_clock[] = {"timestamp", "时间戳",    "时间差",       "时间不得超过",   "5分钟",
                                         "5 分钟",    "5 minutes", "five minutes", "time difference"};
 // … of the key named by Wechatpay-Serial (section 4.2), which is the same for every row …
@@ -45,7 +45,7 @@ struct Rule {
 
 // The first rule that fits counts; what none fits is an unknown answer. For users: docs/answers.md.
 constexpr Rule k_rules[] = {
-    // the code alone decides, with any status (platform.md section 5.2 has several spellings)
+    // the code alone decides, with any status (docs/platform.md section 5.2 has several spellings)
     {300, 599, "FREQUENCY_LIMITED", k_any_message, OutcomeKind::throttled},
     {300, 599, "RATELIMIT_EXCEEDED", k_any_message, OutcomeKind::throttled},
     {300, 599, "RATELIMIT_EXCEED", k_any_message, OutcomeKind::throttled},
@@ -177,8 +177,8 @@ void explain(Outcome& outcome, OutcomeKind kind, std::string_view code, std::str
   outcome.error_message = printable(message, k_message_bytes);
 }
 
-// The platform's message may repeat the request (platform.md section 5.1). Masked before it is cut, so that
-// no half of an openid remains. A short code is not masked: it would garble the message.
+// The platform's message may repeat the request (docs/platform.md section 5.1). Masked before it is cut, so
+// that no half of an openid remains. A short code is not masked: it would garble the message.
 std::string without_personal_data(std::string_view text, const model::Card& card) {
   constexpr std::size_t k_least_code = 9;
   auto masked = mask_in(cut(text, k_read_of_message_bytes), card.openid);
@@ -205,7 +205,7 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
                    fmt::format("HTTP {} whose body is not a card", answer.status));
 
   const auto& card = *body.card;
-  // Not brand_id: the platform's own example answers with another one than requested (platform.md 1.5).
+  // Not brand_id: the platform's own example answers with another one than requested (docs/platform.md 1.5).
   if (card.user_card_code != asked.code || card.card_id != asked.card_id)
     return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD",
                    fmt::format("the answer is about another card: code {} of template {}",

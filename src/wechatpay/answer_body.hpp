@@ -7,14 +7,14 @@
 
 namespace cardvoid::wechatpay {
 
-// A card as platform.md section 1.3 has it. Present only when the first three fields are non-empty
+// A card as docs/platform.md section 1.3 has it. Present only when the first three fields are non-empty
 // strings.
 struct CardFields {
   std::string user_card_code, card_id, user_card_state;
   std::string invalid_time;  // optional on the platform's side; empty when absent or not a string
 };
 
-// An error as platform.md section 5.1 has it. Present only when `code` is a non-empty string.
+// An error as docs/platform.md section 5.1 has it. Present only when `code` is a non-empty string.
 struct ErrorFields {
   std::string code, message;
 };

@@ -15,7 +15,7 @@ std::string invalidation_body(model::Api api, const model::Card& card) {
   boost::json::object body;
   if (api == model::Api::brand) body["card_id"] = card.card_id;
   body["openid"] = card.openid;
-  if (!card.reason.empty()) body["invalid_reason"] = card.reason;  // never null or "" (platform.md 1.1)
+  if (!card.reason.empty()) body["invalid_reason"] = card.reason;  // never null or "" (docs/platform.md 1.1)
   return to_json(body);
 }
 
@@ -74,7 +74,7 @@ std::string serialize(const RequestText& request, const Identity& identity, std:
   line("Authorization", authorization);
   line("Accept", "application/json");
   // The language of error messages. Fixed, so that messages can be searched for; Chinese, since the
-  // platform's documents and support quote those (platform.md section 3.6).
+  // platform's documents and support quote those (docs/platform.md section 3.6).
   line("Accept-Language", "zh-CN");
   line("User-Agent", identity.user_agent);
   line("Wechatpay-Serial", identity.wechatpay_serial);

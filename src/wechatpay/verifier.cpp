@@ -13,7 +13,7 @@ namespace cardvoid::wechatpay {
 
 namespace {
 
-constexpr std::chrono::seconds k_window{300};  // platform.md section 4.1: exactly 300 s is too old
+constexpr std::chrono::seconds k_window{300};  // docs/platform.md section 4.1: exactly 300 s is too old
 constexpr std::string_view k_probe_prefix = "WECHATPAY/SIGNTEST/";
 
 bool is_fresh(std::string_view timestamp, WallTime now) {

@@ -10,7 +10,7 @@ using wechatpay::Verdict;
 
 namespace {
 
-constexpr milliseconds k_signature_life = 300s;  // platform.md sections 3.4 and 4.1
+constexpr milliseconds k_signature_life = 300s;  // docs/platform.md sections 3.4 and 4.1
 
 // Did the platform get as far as invalidating? It may have, and may not have.
 bool may_apply(Mishap mishap) {
@@ -125,7 +125,7 @@ run::Reply Platform::say(Card& card, std::string_view state, Verdict verdict, mi
 
 run::Reply Platform::error(unsigned status, std::string_view code, std::string_view message,
                            milliseconds clock_error) {
-  // Errors are often not signed (platform.md section 4.4).
+  // Errors are often not signed (docs/platform.md section 4.4).
   const auto verdict = world_.chance.happens(0.5) ? Verdict::verified : Verdict::no_signature;
   return word(status, fmt::format(R"({{"code":"{}","message":"{}"}})", code, message), verdict, clock_error);
 }

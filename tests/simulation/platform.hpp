@@ -1,6 +1,6 @@
 #pragma once
 // The platform of a simulated job: its cards, its habits and its bad days. Habits that are unknown before
-// the first live call (platform.md sections 8 and 12) are drawn from the seed.
+// the first live call (docs/platform.md sections 8 and 12) are drawn from the seed.
 
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/run/ports.hpp>
@@ -78,7 +78,8 @@ std::string_view to_text(Mishap mishap);
 
 struct Habits {
   enum Again { same_time, new_time, refuses } again = same_time;  // a card that is INVALID already
-  bool says_effective_at_first = false;  // as the example on the page of the API (platform.md section 12.3)
+  bool says_effective_at_first =
+      false;  // as the example on the page of the API (docs/platform.md section 12.3)
   bool not_found_is_404 = true;
   bool whole_seconds = true;        // in invalid_time
   milliseconds lag{0};              // until a read-back sees a change

@@ -184,7 +184,7 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
   }
   if (is_state && !says_invalid) ++card.posts_counted;
   const bool not_executed = believable && (status == 429 || (status >= 400 && status <= 404));
-  // SYSTEM_ERROR, 202 and a gateway's errors may be followed by the same call (platform.md section 5.3).
+  // SYSTEM_ERROR, 202 and a gateway's errors may be followed by the same call (docs/platform.md section 5.3).
   const bool asks_again = status == 202 || (status >= 500 && believable);
   if (not_executed || asks_again) card.is_doubtful = began_in_doubt;
   if (is_refusal) card.was_refused = true;

@@ -1,5 +1,5 @@
 #pragma once
-// Personal data in logs and error messages (platform.md section 9).
+// Personal data in logs and error messages (docs/platform.md section 9).
 
 #include <string>
 #include <string_view>

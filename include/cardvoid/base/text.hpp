@@ -17,7 +17,7 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 // it.
 char32_t next_code_point(std::string_view text, std::size_t& at);
 
-// Number of code points of valid UTF-8: what "characters" means in platform.md section 1.1.
+// Number of code points of valid UTF-8: what "characters" means in docs/platform.md section 1.1.
 std::size_t count_characters(std::string_view text);
 
 // Terminal columns of valid UTF-8: a Chinese character takes two, a combining mark none.

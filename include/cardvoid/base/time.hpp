@@ -38,8 +38,8 @@ std::string humanize_offset(milliseconds theirs_minus_ours);
 // RFC 3339, UTC, milliseconds: "2026-11-02T03:04:05.678Z".
 std::string format_rfc3339(WallTime time);
 
-// RFC 3339 with 0 to 9 fraction digits and "Z" or an offset (platform.md section 1.5, item 2); digits below a
-// millisecond are cut off. nullopt: the text is anything else.
+// RFC 3339 with 0 to 9 fraction digits and "Z" or an offset (docs/platform.md section 1.5, item 2); digits
+// below a millisecond are cut off. nullopt: the text is anything else.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 // The IMF-fixdate of an HTTP Date header (RFC 9110 section 5.6.7): "Mon, 02 Nov 2026 03:04:05 GMT".

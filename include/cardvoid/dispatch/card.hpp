@@ -9,7 +9,7 @@
 //       └──── a canary card is confirmed ──► Answered (a read-back must show INVALID)
 //
 // An invalidation is only repeated after a read-back has shown that the card is not INVALID. SYSTEM_ERROR,
-// 202 and 5xx are the exception: the platform asks for the same call again (platform.md section 5). Not
+// 202 and 5xx are the exception: the platform asks for the same call again (docs/platform.md section 5). Not
 // thread-safe.
 
 #include <cardvoid/base/error.hpp>

@@ -1,5 +1,5 @@
 #pragma once
-// Which endpoint serves: a circuit breaker for each, primary preferred (platform.md section 6). Pure.
+// Which endpoint serves: a circuit breaker for each, primary preferred (docs/platform.md section 6). Pure.
 
 #include <array>
 #include <cardvoid/base/time.hpp>

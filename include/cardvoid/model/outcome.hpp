@@ -21,7 +21,8 @@ enum class OutcomeKind {
   not_invalid,      // 2xx, verified, this card, another state
   wrong_card,       // 2xx, verified, echoes another card
   unverified,       // 2xx whose signature is missing, stale, of an unknown key or does not verify
-  probe_signature,  // 2xx with one of the platform's deliberate wrong signatures (platform.md section 4.3)
+  probe_signature,  // 2xx with one of the platform's deliberate wrong signatures (docs/platform.md
+                    // section 4.3)
   unreadable,       // 2xx, verified, yet not the JSON of a card
   accepted,         // 202: not processed yet
   system_error,     // 500 SYSTEM_ERROR

@@ -42,7 +42,7 @@ struct HttpsSettings {
   std::vector<std::optional<ProxyServer>> proxies;  // of each endpoint; missing at the end: none
   std::filesystem::path ca_file;                    // added to the system's roots; empty: none
   milliseconds connect_timeout{5'000};              // resolving, TCP, the proxy's answer and TLS together
-  milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (platform.md 7)
+  milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (docs/platform.md 7)
   std::size_t body_limit_bytes = 1 << 20;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 // The platform simulator: two HTTPS endpoints on loopback that verify, limit, answer and sign, and fail on
-// command. Written from platform.md; used by `cardvoid sandbox`, the demo, the tests and the benchmark.
+// command. Written from docs/platform.md; used by `cardvoid sandbox`, the demo, the tests and the benchmark.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
@@ -31,7 +31,7 @@ enum class Fault {
   probe_signature,  // applied; WECHATPAY/SIGNTEST/…
   stale_timestamp,  // applied; signed with a time 10 minutes old
   wrong_card,       // applied; the answer echoes another code
-  not_invalid,      // applied; the answer says EFFECTIVE (platform.md section 1.5, item 1)
+  not_invalid,      // applied; the answer says EFFECTIVE (docs/platform.md section 1.5, item 1)
   truncated,        // applied; the connection ends inside the body
   slow,             // applied; answered after an extra second
 };
@@ -49,7 +49,7 @@ struct Outage {
 };
 
 // The answer to an invalidation of a card that is already INVALID. What the platform does is unknown
-// (platform.md section 8).
+// (docs/platform.md section 8).
 enum class AlreadyInvalid {
   ok_original_time,  // 200 with the reason and time of the first invalidation
   error_400,         // 400 INVALID_REQUEST
@@ -77,7 +77,7 @@ struct Settings {
   bool fault_read_backs = false;   // draw faults for read-backs too
   milliseconds read_back_lag{0};   // for this long after an invalidation a read-back still finds EFFECTIVE
   bool repeats_requests = false;   // errors and Request-ID repeat openid and code
-  milliseconds idle_limit{8'000};  // an idle connection is closed after this (platform.md section 7)
+  milliseconds idle_limit{8'000};  // an idle connection is closed after this (docs/platform.md section 7)
   milliseconds clock_offset{0};    // the platform's clock is ahead of this machine's by this
   std::function<void(const VerifiedRequest&)> on_request;  // one call at a time; must not call the sandbox
 };

@@ -1,6 +1,6 @@
 #pragma once
 // The invalidate and query calls as text: request target and body, built once, signed and sent as they are
-// (platform.md sections 1, 2 and 3). Pure.
+// (docs/platform.md sections 1, 2 and 3). Pure.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
@@ -11,7 +11,7 @@
 
 namespace cardvoid::wechatpay {
 
-// Bytes outside A-Z a-z 0-9 - . _ ~ become %XX with upper-case hex (RFC 3986, 2.3; platform.md 3.2).
+// Bytes outside A-Z a-z 0-9 - . _ ~ become %XX with upper-case hex (RFC 3986, 2.3; docs/platform.md 3.2).
 std::string percent_encode(std::string_view text);
 
 struct RequestText {
@@ -25,7 +25,7 @@ struct RequestText {
 // can change the path, except "." and "..", which model::find_fault refuses.
 RequestText build_request(model::Api api, model::AttemptKind kind, const model::Card& card);
 
-// The five lines that are signed, each ended by LF (platform.md section 3.1).
+// The five lines that are signed, each ended by LF (docs/platform.md section 3.1).
 std::string canonical_message(const RequestText& request, std::int64_t timestamp_s, std::string_view nonce);
 
 // Who we are: the fixed parts of every request's headers. Visible ASCII; the check of the job file ensures
@@ -45,7 +45,7 @@ std::string authorization(const Identity& identity, std::int64_t timestamp_s, st
 
 // The whole HTTP/1.1 request as bytes, keep-alive. `host` is the Host header's value. The platform refuses
 // requests without Accept or User-Agent and picks the answer's key by Wechatpay-Serial
-// (platform.md 3.6, 4.2).
+// (docs/platform.md 3.6, 4.2).
 std::string serialize(const RequestText& request, const Identity& identity, std::string_view host,
                       std::string_view authorization);
 

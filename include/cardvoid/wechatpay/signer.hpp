@@ -1,5 +1,5 @@
 #pragma once
-// RSASSA-PKCS1-v1_5 with SHA-256 over the canonical message (platform.md section 3.1).
+// RSASSA-PKCS1-v1_5 with SHA-256 over the canonical message (docs/platform.md section 3.1).
 
 #include <cardvoid/wechatpay/keys.hpp>
 #include <memory>
@@ -28,7 +28,7 @@ class Signer {
 };
 
 // 32 characters of 0-9A-Za-z, all equally likely, from OpenSSL's generator, which the operating system seeds
-// (platform.md 3.4). Throws std::runtime_error when there is no randomness.
+// (docs/platform.md 3.4). Throws std::runtime_error when there is no randomness.
 std::string make_nonce();
 
 }  // namespace cardvoid::wechatpay

@@ -1,5 +1,5 @@
 #pragma once
-// Checks that an answer comes from WeChat Pay (platform.md section 4).
+// Checks that an answer comes from WeChat Pay (docs/platform.md section 4).
 
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/model/job.hpp>
@@ -65,7 +65,7 @@ struct CertificateFile {
 
 struct PlatformKeys {
   Verifier::Keys keys;
-  // For the header Wechatpay-Serial of our requests, which chooses the key of the answers (platform.md
+  // For the header Wechatpay-Serial of our requests, which chooses the key of the answers (docs/platform.md
   // section 4.2): the public key's id, or the serial of the certificate that became valid last.
   std::string request_serial;
   std::vector<CertificateFile> certificates = {};  // of certificates_dir, by name; for `check`
