@@ -178,7 +178,7 @@ Result<std::string> read_results(ledger::Ledger& ledger, ResultsFacts& facts) {
   return text;
 }
 
-// Makes nothing: a wrong path shall not become a database.
+// Creates nothing: a wrong path must not become a database.
 ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& findings) {
   const std::string subject = "results";
   const auto& database = job.results.database;

@@ -33,7 +33,7 @@ inline Finding fault(std::string subject, const Error& error) {
 
 using Findings = std::vector<Finding>;
 
-// The key files: readable, for nobody else, ours and the platform's told apart, and the certificate that
+// The key files: readable, but not by others; ours and the platform's not mixed up; and the certificate that
 // belongs to the private key. Returns both keys when they can be used.
 std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& findings);
 

@@ -148,10 +148,10 @@ Finding sum_up(const std::string& subject, const Asked& last, std::size_t asked)
                                                         model::to_text(last.endpoint), said(outcome))});
 }
 
-// Requests of ours count against the platform's limit, of whatever kind, and other runs' beside ours.
-class Pace {
+// All our requests count against the platform's limit, of every kind and of every run on this machine.
+class ReadBackPace {
  public:
-  Pace(const model::Job& job, const model::Card& card, std::optional<WallTime> last_sent_at) {
+  ReadBackPace(const model::Job& job, const model::Card& card, std::optional<WallTime> last_sent_at) {
     const auto now = read_clocks();
     const bool is_per_brand = job.limits.per == model::QuotaPer::brand;
     auto paces = run::shared_paces(job, {is_per_brand ? std::optional{card.brand_id} : std::nullopt},
@@ -169,7 +169,7 @@ class Pace {
     do std::this_thread::sleep_for(wait());
     while (!pace_->take(read_clocks().steady));
   }
-  // Whoever comes next and knows nothing of us shall find a gap behind the last one.
+  // A program that starts next and does not know of us must find a gap after our last request.
   void leave() const {
     if (!is_shared_) std::this_thread::sleep_for(std::min(wait(), k_longest_wait_for_the_pace));
   }
@@ -186,7 +186,7 @@ Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
   if (reachable.empty()) return skipped(subject, "not asked for: no endpoint answers");
   if (matter.cards.empty()) return skipped(subject, "not asked for: neither results nor input has a row yet");
   const auto is_busy = [&] { return ledger::Lock::holder(job.results.database); };
-  Pace pace{job, matter.cards.front(), matter.last_sent_at};
+  ReadBackPace pace{job, matter.cards.front(), matter.last_sent_at};
   std::optional<Asked> last;
   std::size_t asked = 0;
   for (const auto& card : matter.cards) {

@@ -32,7 +32,7 @@ class Console {
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
   // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
-  // only, or before an error, since a run that ends well shall be silent.
+  // only, or before an error, since a run that ends well must be silent.
   void hold_warnings_back();
   void say_held_back();
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty

@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 constexpr auto k_beat = 250ms;
 constexpr auto k_grace = 5s;  // between SIGTERM and SIGKILL
 constexpr std::size_t k_longest_line = 2000;
-constexpr int k_most_lines = 100;  // a program that never falls silent shall not fill a disk
+constexpr int k_most_lines = 100;  // so that a program that prints without end cannot fill a disk
 constexpr int k_most_reads = 16;   // at a time: as much as a pipe holds, then the clock is looked at again
 
 struct Pipe {
@@ -176,12 +176,12 @@ void Hook::attend(std::string_view summary, milliseconds patience) {
       signal_group(SIGKILL);
     }
   }
-  listen();  // what it said last; what it has started may go on speaking, to nobody
+  listen();  // its last lines; programs that it has started may go on, but no one reads them
   say_lines(true);
   if (lines_ > k_most_lines)
     console_.log(LogLevel::info, fmt::format("on_finish: {} more lines are left out", lines_ - k_most_lines));
   if (ended_by_us) {
-    ::kill(-pid_, SIGKILL);  // what did not heed SIGTERM
+    ::kill(-pid_, SIGKILL);  // what has ignored SIGTERM
     return warn(Interrupt::has_come()
                     ? "was ended by the signal"
                     : fmt::format("did not end within {} and was ended", humanize_duration(patience)));

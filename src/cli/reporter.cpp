@@ -103,7 +103,7 @@ int Reporter::finish(int exit_code) {
     if (!job_.results.on_finish.empty() && check_hook(job_.results.on_finish))
       run_hook(console_, job_.results.on_finish, job_.file.parent_path(), summary(exit_code), exit_code);
   }
-  // Where systemd waits for READY=1, an end without it is a failure whatever SuccessExitStatus= says.
+  // If systemd waits for READY=1, an end without it is a failure, even with SuccessExitStatus=.
   if (exit_code == 0 || exit_code == static_cast<int>(Errc::stopped)) manager.ready();
   manager.status(fmt::format("ended with exit code {}", exit_code));
   return exit_code;

@@ -27,7 +27,7 @@ class Reporter final : public run::Observer {
   void begin(ledger::Ledger& ledger, const report::Progress& display);
   // How it ended, and what the ledger holds now.
   void keep(const report::Ending& ending, ledger::Ledger& ledger);
-  // The last word, and the exit code once more. Nobody is told of a mistake in the command line.
+  // Reports the end and returns the exit code. A mistake in the command line is not reported to programs.
   int finish(int exit_code);
 
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override;

@@ -67,7 +67,7 @@ Result<void> require_consent(const Consent& o) {
   }
   if (::isatty(STDIN_FILENO)) return {};
   return Error{Errc::usage,
-               "standard input is not a terminal, so nobody can be asked: give --confirm FINGERPRINT (from "
+               "standard input is not a terminal, so no one can be asked: give --confirm FINGERPRINT (from "
                "`cardvoid plan`) or --yes"};
 }
 
@@ -110,7 +110,7 @@ Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, 
   return Error{Errc::usage, "not confirmed; nothing was sent"};
 }
 
-// A run that may not send now says when it may, for whoever reads cron's mail.
+// A run that may not send now says when it may, for the reader of cron's mail.
 Result<void> require_open_window(const Plan& plan, const model::Job& job) {
   const auto now = read_clocks().wall;
   if (!job.safety.window || run::is_open(*job.safety.window, now)) return {};

@@ -75,7 +75,7 @@ class Log final : public run::Observer {
   report::Progress& display_;
 };
 
-// Nobody follows where no stream is a terminal, under cron or a service manager: then progress is silent
+// No one watches if no stream is a terminal, under cron or a service manager: then there is no progress
 // unless it was asked for.
 report::ProgressMode progress_mode(const Globals& options) {
   if (options.quiet) return report::ProgressMode::none;

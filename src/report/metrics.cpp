@@ -25,8 +25,8 @@ std::string label_value(std::string_view value) {
 
 double seconds(WallTime time) { return static_cast<double>(time.time_since_epoch().count()) / 1000; }
 
-// The HTTP status, or our word for what is no answer or does not count as one. A few dozen values at the
-// most, whatever a server sends.
+// The HTTP status, or our word for what is no answer or does not count as one. At most a few dozen
+// values, for all that a server may send.
 std::string code_of(const ledger::EndedRequest& request) {
   const auto status = request.http_status;
   const bool is_word = status < 100 || request.outcome == "distrusted" ||

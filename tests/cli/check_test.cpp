@@ -80,7 +80,7 @@ TEST_SUITE("cli") {
     stage.write("locked_key.pem", text_of(bio.get()));
   }
 
-  // A certificate with another end. Its own signature is wrong then, which nobody asks for.
+  // A certificate with another end. Its own signature is wrong then, which no one checks.
   std::string ending_in(const std::string& pem, std::chrono::hours from_now) {
     const Bio in{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
     const Owned<X509, X509_free> certificate{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};

@@ -1,4 +1,4 @@
-// Nothing is sent that nobody agreed to.
+// Nothing is sent without consent.
 
 #include <doctest/doctest.h>
 

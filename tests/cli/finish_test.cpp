@@ -62,7 +62,7 @@ TEST_SUITE("cli") {
       CHECK_MESSAGE(descriptors.find(ours) == std::string::npos, descriptors);
   }
 
-  TEST_CASE("on_finish: is told of a run that stops early and of one that could not begin") {
+  TEST_CASE("on_finish: hears of a run that stops early and of one that could not begin") {
     const auto stage = stage_of(3);
     write_hook(stage);
     CHECK(stage.run("run", with_hook({"--yes", "--limit", "1"})).exit_code == 75);
@@ -106,7 +106,7 @@ TEST_SUITE("cli") {
     CHECK(ended.err.find("ended with exit code 9") != std::string::npos);
   }
 
-  TEST_CASE("on_finish: a bug of ours is told of like any other end and the metrics do not say running") {
+  TEST_CASE("on_finish: a bug of ours is reported like any other end and the metrics do not say running") {
     const auto stage = stage_of(2);
     write_hook(stage, "#!/usr/bin/tee got.json\n");  // a shell wants more descriptors
     Circumstances circumstances;

@@ -77,7 +77,7 @@ TEST_SUITE("cli") {
             "PRAGMA application_id = 252006673; CREATE TABLE people (name); INSERT INTO people VALUES (1)");
     check_refused(stage, theirs, "is not a cardvoid results database");
 
-    // In use: a change of its owner stands in the log only, and nobody else folds it in.
+    // In use: a change of its owner is in the log only, and no one else checkpoints it.
     sqlite::Connection owner{stage.dir / "in_use.db", sqlite::Mode::create};
     owner.execute(
         "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE people (name); INSERT INTO "
@@ -117,7 +117,7 @@ TEST_SUITE("cli") {
     check_refused(stage, database, "restore a copy");
   }
 
-  TEST_CASE("damaged: one bad page is enough for whoever would write or export") {
+  TEST_CASE("damaged: one bad page is enough for every command that would write or export") {
     const auto stage = stage_of(400);
     const auto database = planned(stage);
     const auto page = std::stoll(stage.ask_results(

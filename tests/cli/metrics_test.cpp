@@ -156,7 +156,7 @@ TEST_SUITE("cli") {
     CHECK(sum_of(done, "cardvoid_attempts_total", "kind=invalidate") == 60);
   }
 
-  TEST_CASE("metrics: a run that cannot begin is told of and the last success stays") {
+  TEST_CASE("metrics: a run that cannot begin is reported and the last success stays") {
     const auto stage = stage_of(3);
     CHECK(stage.run("run", with_metrics({"--yes"})).exit_code == 0);
     const auto good = samples(stage);

@@ -99,7 +99,7 @@ TEST_SUITE("cli") {
     check_message(stage.run("run", {"--yes", "--results", (stage.dir / "notes.txt").string()}),
                   {73, {"notes.txt"}});
     CHECK(stage.read("notes.txt").starts_with("these are my notes"));
-    // A path that cannot be a folder, whoever runs the test.
+    // A path that cannot be a folder for any user.
     check_message(stage.run("run", {"--yes", "--results", (stage.dir / "notes.txt/results.db").string()}),
                   {73, {"notes.txt"}});
     if (::geteuid() != 0) {

@@ -177,7 +177,7 @@ TEST_SUITE("cli") {
     }
     CHECK(stage.count("status = 'unresolved'") == 4);
     CHECK(stage.run("reconcile").exit_code == 75);
-    // It puts back itself what it finds not INVALID. Of cards that nobody knows that was not said.
+    // It puts back itself what it finds not INVALID. For unknown cards that was not said.
     CHECK(stage.count("status = 'pending'") == 2);
     CHECK(stage.count("status = 'unresolved' AND error_code = 'RESOURCE_NOT_EXISTS'") == 2);
     CHECK(answer_of(stage.run("retry", by_status)) == "2 0 0 0 ");

@@ -81,7 +81,7 @@ TEST_SUITE("cli") {
     CHECK(row.at("error_code") == "WRONG_CARD");
   }
 
-  TEST_CASE("status: rows that a crash left are in doubt and those in flight in a run are nobody's worry") {
+  TEST_CASE("status: rows that a crash left are in doubt and those in flight in a run are no worry") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 3s;
     const auto stage = stage_of(40, settings);

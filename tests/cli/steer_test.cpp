@@ -168,7 +168,7 @@ TEST_SUITE("cli") {
       CHECK(program->ends_within(5s));
       CHECK(program->wait().exit_code == (signal == SIGTERM ? 75 : -1));
       CHECK(std::filesystem::exists(socket_of(stage)) == (signal == SIGKILL));
-      CHECK(stage.run("pause").exit_code == 75);  // nobody listens at what is left
+      CHECK(stage.run("pause").exit_code == 75);  // no one listens at what is left
 
       const auto begun = steady_clock::now();
       CHECK(stage.run("run", k_brisk).exit_code == 0);  // at the job's own pace

@@ -50,7 +50,7 @@ TEST_SUITE("component") {
     }
   }
 
-  TEST_CASE("metrics: codes stay few whatever a server sends") {
+  TEST_CASE("metrics: codes stay few for all that a server sends") {
     report::Metrics metrics{"gold", 5};
     for (unsigned status = 0; status < 2000; ++status) {
       ledger::Attempt attempt;

@@ -51,7 +51,7 @@ TEST_SUITE("component") {
           "  pending              1,000  not sent yet\n");
   }
 
-  TEST_CASE("standing: what is in flight while a run goes on is nobody's worry") {
+  TEST_CASE("standing: what is in flight while a run goes on is no worry") {
     auto standing = doubtful();
     standing.is_under_way = true;
     const auto text = standing_text(standing);
