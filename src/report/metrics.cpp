@@ -162,86 +162,109 @@ std::string Metrics::at_end(std::string_view command, int exit_code, WallTime no
   return text(nullptr, 0);
 }
 
+// The file while it is written.
+class Metrics::Page {
+ public:
+  explicit Page(const std::string& job) : job_{label_value(job)} {}
+  Family family(std::string_view name, std::string_view type, std::string_view help) {
+    return {text_, name, type, help, job_};
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_ = "# Written by cardvoid.\n";
+  std::string job_;
+};
+
 std::string Metrics::text(const dispatch::Snapshot* running, double rate) const {
-  const auto job = label_value(job_);
-  std::string text = "# Written by cardvoid.\n";
-  const auto family = [&](std::string_view name, std::string_view type, std::string_view help) {
-    return Family{text, name, type, help, job};
-  };
+  Page page{job_};
+  write_runs(page, running != nullptr);
+  write_rows(page);
+  write_attempts(page);
+  write_pace(page, running, rate);
+  return page.take();
+}
+
+void Metrics::write_runs(Page& page, bool is_running) const {
   if (last_success_)
-    family("last_success_timestamp_seconds", "gauge",
-           "When a run ended last with every card confirmed invalid (exit code 0).")
+    page.family("last_success_timestamp_seconds", "gauge",
+                "When a run ended last with every card confirmed invalid (exit code 0).")
         .add(fmt::format("{:.3f}", seconds(*last_success_)));
   if (last_run_)
-    family("last_run_timestamp_seconds", "gauge", "When the last run ended, or could not begin.")
+    page.family("last_run_timestamp_seconds", "gauge", "When the last run ended, or could not begin.")
         .add(fmt::format("{:.3f}", seconds(*last_run_)));
-  if (last_exit_code_) family("last_run_exit_code", "gauge", "Its exit code.").add(*last_exit_code_);
-  family("run_in_progress", "gauge", "1 while a run is under way, rewritten every 15 s; else 0.")
-      .add(running ? 1 : 0);
+  if (last_exit_code_) page.family("last_run_exit_code", "gauge", "Its exit code.").add(*last_exit_code_);
+  page.family("run_in_progress", "gauge", "1 while a run is under way, rewritten every 15 s; else 0.")
+      .add(is_running ? 1 : 0);
+}
 
-  if (totals_) {
-    auto rows = family("rows", "gauge", "Cards of the job by status.");
-    const std::pair<const char*, std::int64_t> counts[] = {{"pending", totals_->pending},
-                                                           {"in_flight", totals_->in_flight},
-                                                           {"invalidated", totals_->invalidated},
-                                                           {"rejected", totals_->rejected},
-                                                           {"unresolved", totals_->unresolved}};
-    for (const auto& [status, count] : counts) rows.add(count, fmt::format(",status=\"{}\"", status));
-    family("to_send_rows", "gauge", "Cards still to send.").add(totals_->to_send());
-    family("in_doubt_rows", "gauge",
-           "Cards that a request of ours may have changed, with no verified answer yet.")
-        .add(totals_->in_doubt());
-    family("held_rows", "gauge", "Cards in doubt that wait for a decision: `cardvoid retry`.")
-        .add(totals_->held);
-    family("refused_lines", "gauge", "Lines of the latest input that are no cards.").add(totals_->refused);
-  }
+void Metrics::write_rows(Page& page) const {
+  if (!totals_) return;
+  auto rows = page.family("rows", "gauge", "Cards of the job by status.");
+  const std::pair<const char*, std::int64_t> counts[] = {{"pending", totals_->pending},
+                                                         {"in_flight", totals_->in_flight},
+                                                         {"invalidated", totals_->invalidated},
+                                                         {"rejected", totals_->rejected},
+                                                         {"unresolved", totals_->unresolved}};
+  for (const auto& [status, count] : counts) rows.add(count, fmt::format(",status=\"{}\"", status));
+  page.family("to_send_rows", "gauge", "Cards still to send.").add(totals_->to_send());
+  page.family("in_doubt_rows", "gauge",
+              "Cards that a request of ours may have changed, with no verified answer yet.")
+      .add(totals_->in_doubt());
+  page.family("held_rows", "gauge", "Cards in doubt that wait for a decision: `cardvoid retry`.")
+      .add(totals_->held);
+  page.family("refused_lines", "gauge", "Lines of the latest input that are no cards.").add(totals_->refused);
+}
 
-  if (has_attempts_) {
-    auto attempts =
-        family("attempts_total", "counter",
-               "Requests that ended, over all runs: by HTTP status, or by a word where none counts.");
-    std::uint64_t throttled = 0;
-    for (const auto& [key, count] : attempts_) {
-      const auto& [endpoint, kind, code] = key;
-      attempts.add(count, fmt::format(",endpoint=\"{}\",kind=\"{}\",code={}", model::to_text(endpoint),
-                                      model::to_text(kind), label_value(code)));
-      if (code == "429") throttled += count;
-    }
-    family("throttled_total", "counter", "Answers with HTTP status 429, over all runs.").add(throttled);
-    auto durations = family("request_duration_seconds", "histogram",
-                            "From the first byte sent until the answer was read or given up, over all runs.");
-    for (const auto& [where, found] : durations_) {
-      const auto labels = fmt::format(",endpoint=\"{}\",kind=\"{}\"", model::to_text(where.first),
-                                      model::to_text(where.second));
-      std::uint64_t up_to_here = 0;
-      for (std::size_t i = 0; i < k_bounds.size(); ++i) {
-        up_to_here += found.counts[i];
-        durations.add(up_to_here, fmt::format("{},le=\"{}\"", labels, k_bounds[i]), "_bucket");
-      }
-      up_to_here += found.counts.back();
-      durations.add(up_to_here, labels + ",le=\"+Inf\"", "_bucket");
-      durations.add(fmt::format("{:.6f}", found.sum), labels, "_sum");
-      durations.add(up_to_here, labels, "_count");
-    }
+void Metrics::write_attempts(Page& page) const {
+  if (!has_attempts_) return;
+  auto attempts =
+      page.family("attempts_total", "counter",
+                  "Requests that ended, over all runs: by HTTP status, or by a word where none counts.");
+  std::uint64_t throttled = 0;
+  for (const auto& [key, count] : attempts_) {
+    const auto& [endpoint, kind, code] = key;
+    attempts.add(count, fmt::format(",endpoint=\"{}\",kind=\"{}\",code={}", model::to_text(endpoint),
+                                    model::to_text(kind), label_value(code)));
+    if (code == "429") throttled += count;
   }
-  family("rate_limit_wait_seconds_total", "counter",
-         "Time in which a card was at hand and only the limit kept it, over all runs.")
+  page.family("throttled_total", "counter", "Answers with HTTP status 429, over all runs.").add(throttled);
+  auto durations =
+      page.family("request_duration_seconds", "histogram",
+                  "From the first byte sent until the answer was read or given up, over all runs.");
+  for (const auto& [where, found] : durations_) {
+    const auto labels = fmt::format(",endpoint=\"{}\",kind=\"{}\"", model::to_text(where.first),
+                                    model::to_text(where.second));
+    std::uint64_t up_to_here = 0;
+    for (std::size_t i = 0; i < k_bounds.size(); ++i) {
+      up_to_here += found.counts[i];
+      durations.add(up_to_here, fmt::format("{},le=\"{}\"", labels, k_bounds[i]), "_bucket");
+    }
+    up_to_here += found.counts.back();
+    durations.add(up_to_here, labels + ",le=\"+Inf\"", "_bucket");
+    durations.add(fmt::format("{:.6f}", found.sum), labels, "_sum");
+    durations.add(up_to_here, labels, "_count");
+  }
+}
+
+void Metrics::write_pace(Page& page, const dispatch::Snapshot* running, double rate) const {
+  page.family("rate_limit_wait_seconds_total", "counter",
+              "Time in which a card was at hand and only the limit kept it, over all runs.")
       .add(fmt::format("{:.3f}", paced_before_ + paced_now_));
-  family("rate_requests_per_second", "gauge", "Requests of the last minute; 0 when no run is under way.")
+  page.family("rate_requests_per_second", "gauge", "Requests of the last minute; 0 when no run is under way.")
       .add(fmt::format("{:.3f}", rate));
-  family("limit_requests_per_second", "gauge",
-         "Allowed at present: other than the job's limit after a 429 or `cardvoid rate`.")
+  page.family("limit_requests_per_second", "gauge",
+              "Allowed at present: other than the job's limit after a 429 or `cardvoid rate`.")
       .add(running ? running->rate : limit_);
   if (running) {
     using State = dispatch::EndpointHealth::State;
-    auto serves =
-        family("endpoint_serves", "gauge", "1: requests go there; 0: it has failed and waits for a probe.");
+    auto serves = page.family("endpoint_serves", "gauge",
+                              "1: requests go there; 0: it has failed and waits for a probe.");
     serves.add(running->primary == State::closed ? 1 : 0, ",endpoint=\"primary\"");
     serves.add(running->backup == State::closed ? 1 : 0, ",endpoint=\"backup\"");
-    family("in_flight_requests", "gauge", "Sent and not answered.").add(running->in_flight);
-    family("waiting_rows", "gauge", "Cards that wait to be tried again.").add(running->waiting);
+    page.family("in_flight_requests", "gauge", "Sent and not answered.").add(running->in_flight);
+    page.family("waiting_rows", "gauge", "Cards that wait to be tried again.").add(running->waiting);
   }
-  return text;
 }
 
 }  // namespace cardvoid::report

@@ -58,7 +58,12 @@ class Metrics {
   using Where = std::pair<model::Endpoint, model::AttemptKind>;
 
   void count(const ledger::EndedRequest& request);
+  class Page;
   std::string text(const dispatch::Snapshot* running, double rate) const;
+  void write_runs(Page& page, bool is_running) const;
+  void write_rows(Page& page) const;
+  void write_attempts(Page& page) const;
+  void write_pace(Page& page, const dispatch::Snapshot* running, double rate) const;
 
   std::string job_;
   double limit_;
