@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The exit codes of `cardvoid --help` stand in README.md, README.zh-CN.md and docs/exit-codes.md: no more and no fewer.
+"""The exit codes of `cardvoid --help` stand in README.md, README.zh-CN.md and docs/exit-codes.md: no more and no fewer,
+and in the English pages with the same meaning.
 
 A page's table has one line for each code, `| 64 | … |`; of a page without such a table a link to docs/exit-codes.md
 is expected. Usage: exit_codes.py CARDVOID ROOT, or --self-test.
@@ -14,12 +15,15 @@ PAGES = ("README.md", "README.zh-CN.md", "docs/exit-codes.md")
 
 
 def of_help(text):
-    table = text[text.index("\nExit codes:\n"):]
-    return [int(code) for code in re.findall(r"^ {2,4}(\d{1,3}) {2,}\S", table, re.M)]
+    """Code → meaning, whose lines are joined."""
+    table = re.sub(r"\n {5,}", " ", text[text.index("\nExit codes:\n"):])
+    return {int(code): meaning for code, meaning in re.findall(r"^ {2,4}(\d{1,3}) {2,}(\S.*)$", table, re.M)}
 
 
 def of_page(text):
-    return [int(code) for code in re.findall(r"^\| *`?(\d{1,3})`? *\|", text, re.M)]
+    """Code → the other cells."""
+    lines = re.findall(r"^\| *`?(\d{1,3})`? *\|(.*)\|$", text, re.M)
+    return {int(code): [cell.strip() for cell in cells.split("|")] for code, cells in lines}
 
 
 def faults(codes, root):
@@ -34,24 +38,30 @@ def faults(codes, root):
         told = of_page(text)
         if not told and name.startswith("README") and "docs/exit-codes.md" in text:
             continue
-        if told != codes:
-            yield f"{name} has {told}, `cardvoid --help` has {codes}"
+        if list(told) != list(codes):
+            yield f"{name} has {list(told)}, `cardvoid --help` has {list(codes)}"
+            continue
+        for code, meaning in codes.items():
+            if ".zh-" not in name and meaning not in told[code]:
+                yield f"{name} does not say of {code}, as `cardvoid --help` does: {meaning}"
 
 
 def self_test():
-    assert of_help("x\n\nExit codes:\n   0  done\n      more\n  64  usage\n\nend\n") == [0, 64]
+    codes = {0: "done more", 64: "usage"}
+    assert of_help("x\n\nExit codes:\n   0  done\n      more\n  64  usage\n\nend\n") == codes
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "docs").mkdir()
-        table = "| code | meaning |\n|---|---|\n| 0 | done |\n| 64 | usage |\n"
+        table = "| code | meaning |\n|---|---|\n| 0 | done more |\n| 64 | usage |\n"
         for name in PAGES:
             (root / name).write_text(table)
-        assert not list(faults([0, 64], root))
-        assert len(list(faults([0, 64, 65], root))) == 3
+        assert not list(faults(codes, root))
+        assert len(list(faults(codes | {65: "input"}, root))) == 3
+        assert len(list(faults(codes | {64: "the command line"}, root))) == 2
         (root / "README.md").write_text("See [exit codes](docs/exit-codes.md).")
-        assert not list(faults([0, 64], root))
-        (root / "docs/exit-codes.md").write_text("| 0 | done |\n")
-        assert len(list(faults([0, 64], root))) == 1
+        assert not list(faults(codes, root))
+        (root / "docs/exit-codes.md").write_text("| 0 | done more |\n")
+        assert len(list(faults(codes, root))) == 1
 
 
 def main():
