@@ -116,8 +116,9 @@ TEST_SUITE("faults") {
       CHECK(stage.count("status = 'in_flight'") == 0);
       stage.check_against_truth();
     }
+    const auto done = stage.count("status = 'invalidated'");
     const auto program = stage.start("run", flags);
-    stage.wait_until("status = 'invalidated'", 40);
+    stage.wait_until("status = 'invalidated'", done + 10);
     browser.hold();
     program->wait_for_words(k_locked);
     program->send_signal(SIGINT);

@@ -24,7 +24,7 @@ using ledger::Ledger;
 using model::Endpoint;
 using model::RowId;
 using model::Status;
-using Folder = support::TempFolder;
+using support::TempFolder;
 
 inline const WallTime k_now = *parse_rfc3339("2026-11-25T04:01:55.693Z");
 inline const std::string k_job = "autumn";
@@ -82,7 +82,7 @@ inline std::string counts(const ledger::Totals& t) {
 }
 
 struct Books {
-  const Folder folder;
+  const TempFolder folder;
   const std::filesystem::path file = folder.path / "results.db";
   Ledger open(Access access = Access::create) const { return must(Ledger::open(file, k_job, access)); }
   std::string ask(const std::string& sql) const { return ledger_test::ask(file, sql); }
