@@ -13,6 +13,8 @@
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/place.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/time_left.hpp>
 #include <cerrno>
@@ -166,11 +168,11 @@ struct ResultsFacts {
 
 Result<std::string> read_results(ledger::Ledger& ledger, ResultsFacts& facts) {
   if (const auto sound = ledger.verify(); !sound) return sound.error();
-  const auto totals = ledger.totals();
+  const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
-  auto cards = ledger.some_cards(static_cast<int>(k_cards_asked_for));
+  auto cards = ledger::some_cards(ledger, static_cast<int>(k_cards_asked_for));
   if (!cards) return cards.error();
-  const auto last_sent_at = ledger.last_sent_at(read_clocks().wall);
+  const auto last_sent_at = ledger::last_sent_at(ledger, read_clocks().wall);
   if (!last_sent_at) return last_sent_at.error();
   facts = {totals->rows(), totals->to_send(), std::move(*cards), *last_sent_at};
   auto text = fmt::format("{} rows, {} to send", grouped(totals->rows()), grouped(totals->to_send()));

@@ -53,7 +53,7 @@ Error another_plan(const std::string& digits, const Plan& plan, ledger::Ledger& 
   std::string wanted = digits;
   std::transform(wanted.begin(), wanted.end(), wanted.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const auto change = ledger.change_since(wanted);
+  const auto change = ledger::change_since(ledger, wanted);
   if (!change) return change.error();
   const auto now =
       fmt::format("the plan's fingerprint is {} ({} to send)", plan.fingerprint, rows(plan.totals.to_send()));

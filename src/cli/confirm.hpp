@@ -2,7 +2,7 @@
 // What somebody must know whose --confirm stands for another plan.
 
 #include <cardvoid/base/error.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <string>
 
 #include "plan.hpp"

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/report/export.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -69,7 +70,7 @@ int export_results(Console& console, const Options& options) {
   if (!out) return console.fail(out.error());
   const bool csv = options.format == Format::csv;
   if (csv) out->write(report::csv_header(options.excel));
-  const auto rows = ledger->each_result(options.status, [&](const ledger::ResultRow& row) {
+  const auto rows = ledger::each_result(*ledger, options.status, [&](const ledger::ResultRow& row) {
     out->write(csv ? report::csv_line(row, options.excel) : report::json_line(row));
   });
   if (!rows) return console.fail(rows.error());

@@ -1,8 +1,9 @@
 #pragma once
 // What to type after a run that stopped itself.
 
-#include <cardvoid/ledger/ledger.hpp>
 #include <string>
+
+#include <cardvoid/ledger/queries.hpp>
 
 #include "globals.hpp"
 

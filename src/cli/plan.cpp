@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/limits.hpp>
 
 #include "commands.hpp"
@@ -60,7 +61,8 @@ Result<void> write_answer(Console& console, const PlanOptions& options, const Pl
     json.members(plan_json(plan, job));
     if (options.diff) {
       json.begin_array("differences");
-      all = ledger.each_difference([&](const ledger::Difference& d) { json.element(difference_json(d)); });
+      all = ledger::each_difference(ledger,
+                                    [&](const ledger::Difference& d) { json.element(difference_json(d)); });
       json.end_array();
     }
     json.end_object();
@@ -68,7 +70,7 @@ Result<void> write_answer(Console& console, const PlanOptions& options, const Pl
     write(plan_text(plan, job));
     if (options.diff) {
       write(differences_head(plan.imported));
-      all = ledger.each_difference([&](const ledger::Difference& d) { write(difference_text(d)); });
+      all = ledger::each_difference(ledger, [&](const ledger::Difference& d) { write(difference_text(d)); });
     }
   }
   if (!all) return all;
@@ -82,19 +84,19 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   auto imported = run::import_input(job, ledger, Interrupt::has_come);
   if (!imported) return imported.error();
   plan.imported = std::move(*imported);
-  const auto totals = ledger.totals();
+  const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
   plan.totals = *totals;
-  auto causes = ledger.refused_causes();
+  auto causes = ledger::refused_causes(ledger);
   if (!causes) return causes.error();
   plan.causes = std::move(*causes);
-  auto survey = ledger.survey(k_most_templates);
+  auto survey = ledger::survey(ledger, k_most_templates);
   if (!survey) return survey.error();
   plan.survey = std::move(*survey);
-  auto fingerprint = ledger.fingerprint();
+  auto fingerprint = ledger::fingerprint(ledger);
   if (!fingerprint) return fingerprint.error();
   plan.fingerprint = std::move(*fingerprint);
-  if (const auto noted = ledger.remember_plan(plan.fingerprint, read_clocks().wall); !noted)
+  if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall); !noted)
     return noted.error();
   plan.needed = run::time_needed(job.limits, {plan.totals.to_send(), plan.survey.most_to_send_of_a_brand});
   check_space(job.results.database, plan);

@@ -2,7 +2,8 @@
 // What a run would do.
 
 #include <boost/json/fwd.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/import.hpp>
 #include <string>

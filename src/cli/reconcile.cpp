@@ -1,4 +1,7 @@
 #include "commands.hpp"
+
+#include <cardvoid/ledger/plan.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include "next_steps.hpp"
 #include "send.hpp"
 
@@ -17,9 +20,9 @@ Words words(Options& options) {
 }
 
 Result<Errand> prepare(const Options& options, ledger::Ledger& ledger) {
-  const auto totals = ledger.totals();
+  const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
-  const auto fingerprint = ledger.fingerprint();
+  const auto fingerprint = ledger::fingerprint(ledger);
   if (!fingerprint) return fingerprint.error();
   Errand errand;
   errand.order.command = "reconcile";

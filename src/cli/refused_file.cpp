@@ -1,5 +1,6 @@
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/ledger/queries.hpp>
 
 #include "plan.hpp"
 
@@ -35,7 +36,8 @@ Result<void> write_refused(const std::filesystem::path& path, const input::Diale
   };
   const std::string mark = dialect.has_byte_order_mark ? "\uFEFF" : "";
   write(mark + dialect.header, name_of_cause(dialect.header));
-  const auto all = ledger.each_refused([&](const ledger::RefusedLine& line) { write(line.raw, line.cause); });
+  const auto all =
+      ledger::each_refused(ledger, [&](const ledger::RefusedLine& line) { write(line.raw, line.cause); });
   if (!all) return all.error();
   if (!encoded) return encoded;
   return file->finish();

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 // A moment's lock, a backup's or a browser's, is not worth a word.
 constexpr milliseconds k_first_word = 2s, k_next_word = 60s;
 
-ledger::Waiting waiting(Console& console, const model::Job& job) {
+ledger::WhenLocked when_locked(Console& console, const model::Job& job) {
   const auto next = std::make_shared<milliseconds>(k_first_word);
   const auto file = job.results.database.string();
   return {[&console, file, next](milliseconds waited) {
@@ -46,7 +46,7 @@ Result<ledger::Ledger> open_results(Console& console, const model::Job& job, led
   std::error_code ignored;
   sqlite::keep_temporary_files_in(
       std::filesystem::weakly_canonical(job.results.database, ignored).parent_path());
-  return ledger::Ledger::open(job.results.database, job.name, access, waiting(console, job));
+  return ledger::Ledger::open(job.results.database, job.name, access, when_locked(console, job));
 }
 
 Result<void> require_results(const model::Job& job) {

@@ -2,7 +2,7 @@
 // The job's results database, opened for a command: while another program holds it locked the command waits
 // without end, and says so.
 
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/job.hpp>
 
 #include "console.hpp"

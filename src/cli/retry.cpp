@@ -6,6 +6,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/code_list.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
 
 #include "commands.hpp"
@@ -153,7 +154,7 @@ int retry(Console& console, const Options& options) {
   if (!lock) return console.fail(lock.error());
   auto ledger = open_results(console, *job, ledger::Access::read_write);
   if (!ledger) return console.fail(ledger.error());
-  const auto result = ledger->put_back(choice);
+  const auto result = ledger::put_back(*ledger, choice);
   if (!result) return console.fail(result.error());
 
   warn_about(*result, options, console);

@@ -3,6 +3,7 @@
 
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/window.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/time_left.hpp>
 #include <iostream>
@@ -77,7 +78,7 @@ Result<void> confirm_by_fingerprint(const Consent& o, const Plan& plan, ledger::
   std::string wanted = o.confirm;
   for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (plan.fingerprint.starts_with(wanted)) return {};
-  const auto is_rest = ledger.is_rest_of_confirmed(wanted);
+  const auto is_rest = ledger::is_rest_of_confirmed(ledger, wanted);
   if (!is_rest) return is_rest.error();
   if (*is_rest) return {};
   return another_plan(o.confirm, plan, ledger);

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 
@@ -119,7 +120,8 @@ Result<run::Credentials> load_keys(const model::Job& job) {
 report::Ending ending_of(const run::Report& report, const model::Job& job, const std::string& command,
                          ledger::Ledger& ledger) {
   // Without examples when the database cannot be read any more: what is known is said.
-  auto in_doubt = ledger.rows_in_doubt(report.totals.in_doubt() > 0 ? report::k_rows_in_doubt_shown : 0);
+  auto in_doubt =
+      ledger::rows_in_doubt(ledger, report.totals.in_doubt() > 0 ? report::k_rows_in_doubt_shown : 0);
   report::Ending ending;
   ending.job = job.name, ending.command = command;
   ending.run = report.run;

@@ -1,7 +1,8 @@
 #pragma once
 // What `run` and `reconcile` have in common: keys, lock, results database, progress, and the last words.
 
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cstdint>

@@ -6,6 +6,8 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/limits.hpp>
 #include <ctime>
@@ -44,19 +46,19 @@ Result<View> look(Console& console, const model::Job& job) {
   if (!ledger) return ledger.error();
   View view;
   view.holder = ledger::Lock::holder(job.results.database);
-  const auto totals = ledger->totals();
+  const auto totals = ledger::totals(*ledger);
   if (!totals) return totals.error();
   view.rows.totals = *totals;
-  auto in_doubt = ledger->rows_in_doubt(report::k_rows_in_doubt_shown);
+  auto in_doubt = ledger::rows_in_doubt(*ledger, report::k_rows_in_doubt_shown);
   if (!in_doubt) return in_doubt.error();
   view.rows.in_doubt = std::move(*in_doubt);
-  auto runs = ledger->last_runs(k_runs_shown);
+  auto runs = ledger::last_runs(*ledger, k_runs_shown);
   if (!runs) return runs.error();
   view.runs = std::move(*runs);
-  auto errors = ledger->errors(k_errors_shown);
+  auto errors = ledger::errors(*ledger, k_errors_shown);
   if (!errors) return errors.error();
   view.errors = std::move(*errors);
-  const auto pulse = ledger->pulse();
+  const auto pulse = ledger::pulse(*ledger);
   if (!pulse) return pulse.error();
   view.rows.is_under_way = !view.runs.empty() && view.is_under_way(view.runs.front());
   if (view.rows.is_under_way && *pulse && (*pulse)->run == view.runs.front().id &&
@@ -68,7 +70,7 @@ Result<View> look(Console& console, const model::Job& job) {
   if (is_paused || totals->to_send() == 0 || (view.pulse && view.pulse->rate <= 0)) return view;
   run::Remaining remaining{totals->to_send()};
   if (job.limits.per == model::QuotaPer::brand) {
-    const auto survey = ledger->survey(k_most_templates);
+    const auto survey = ledger::survey(*ledger, k_most_templates);
     if (!survey) return survey.error();
     remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
   }

@@ -56,7 +56,7 @@ void FirstImport::put_aside(model::RowId id, const model::InputRow& row, std::st
       .run();
 }
 
-Result<void> FirstImport::finish(const Take& take) {
+void FirstImport::finish(const Take& take) {
   filter_ = {};
   db_.execute(k_make_index);
   sqlite::Statement waiting{db_, "SELECT * FROM temp.aside WHERE id > ?1 ORDER BY id LIMIT 1"};
@@ -69,10 +69,9 @@ Result<void> FirstImport::finish(const Take& take) {
         waiting.int64(6)};
     const std::string text{waiting.text(7)};
     waiting.reset();  // `take` may commit
-    if (const auto taken = take(id, row, text); !taken) return taken;
+    take(id, row, text);
   }
   db_.execute("DROP TABLE temp.aside");
-  return {};
 }
 
 void FirstImport::restore_index(sqlite::Connection& db) { db.execute(k_make_index); }

@@ -26,13 +26,13 @@ std::string for_excel(std::string_view text) {
 
 std::string csv_header(bool excel) {
   std::string line = excel ? "\xEF\xBB\xBF" : "";
-  for (const auto& column : ledger::Ledger::result_columns())
+  for (const auto& column : ledger::result_columns())
     line += (line.empty() || line.back() == '\xBF' ? "" : ",") + column;
   return line + "\r\n";
 }
 
 std::string csv_line(const ledger::ResultRow& row, bool excel) {
-  const auto& columns = ledger::Ledger::result_columns();
+  const auto& columns = ledger::result_columns();
   std::string line;
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (i > 0) line += ',';
@@ -43,7 +43,7 @@ std::string csv_line(const ledger::ResultRow& row, bool excel) {
 }
 
 std::string json_line(const ledger::ResultRow& row) {
-  const auto& columns = ledger::Ledger::result_columns();
+  const auto& columns = ledger::result_columns();
   boost::json::object object;
   for (std::size_t i = 0; i < row.size(); ++i) {
     auto& value = object[columns[i]];

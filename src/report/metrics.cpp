@@ -91,15 +91,15 @@ void Metrics::carry_over(std::string_view file) {
 }
 
 Result<void> Metrics::load(ledger::Ledger& ledger) {
-  const auto totals = ledger.totals();
+  const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
-  const auto success = ledger.last_success();
+  const auto success = ledger::last_success(ledger);
   if (!success) return success.error();
-  const auto runs = ledger.last_runs(1);
+  const auto runs = ledger::last_runs(ledger, 1);
   if (!runs) return runs.error();
   Metrics on_record{job_, limit_};  // so that what cannot be read to its end changes nothing
   const auto read =
-      ledger.each_request([&](const ledger::EndedRequest& request) { on_record.count(request); });
+      ledger::each_request(ledger, [&](const ledger::EndedRequest& request) { on_record.count(request); });
   if (!read) return read.error();
   attempts_ = std::move(on_record.attempts_);
   durations_ = std::move(on_record.durations_);

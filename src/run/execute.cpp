@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/limits.hpp>
@@ -52,7 +53,7 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   if (left == 0) return {};
   Remaining remaining{left};
   if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
-    if (const auto survey = ledger.survey(k_most_templates))
+    if (const auto survey = ledger::survey(ledger, k_most_templates))
       remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
   std::optional<double> measured;
   const auto settled = counts.confirmed + counts.rejected;
@@ -76,22 +77,22 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   const auto begun = ports.loop.now();
   std::vector<ledger::Cursor> cursors;
   if (job.limits.per == model::QuotaPer::brand) {
-    const auto brands = ledger.brands();
+    const auto brands = ledger::brands(ledger);
     if (!brands) return failed(brands.error());
-    if (const auto indexed = ledger.index_brands(); !indexed) return failed(indexed.error());
+    if (const auto indexed = ledger::index_brands(ledger); !indexed) return failed(indexed.error());
     for (const auto& brand : *brands) cursors.push_back({brand, order.read_back_only});
   }
   if (cursors.empty()) cursors.push_back({std::nullopt, order.read_back_only});
 
-  const auto last = ledger.last_sent_at(begun.wall);
+  const auto last = ledger::last_sent_at(ledger, begun.wall);
   if (!last) return failed(last.error());
   const auto hold = hold_after_earlier_run(job.limits, *last, begun);
 
   const auto run =
-      ledger.begin_run({order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
-                        job.safety.acknowledge, order.fingerprint, order.confirmed});
+      ledger::begin_run(ledger, {order.command, begun.wall, host_name(), static_cast<int>(::getpid()),
+                                 order.version, job.safety.acknowledge, order.fingerprint, order.confirmed});
   if (!run) return failed(run.error());
-  const auto passed = ledger.canary_passed();
+  const auto passed = ledger::canary_passed(ledger);
   if (!passed) return failed(passed.error());
   Runner runner{job,
                 order,
@@ -110,7 +111,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   report.trip = runner.trip();
   report.counts = runner.counts();
   report.last = runner.snapshot();
-  const auto totals = ledger.totals();
+  const auto totals = ledger::totals(ledger);
   if (!totals) return failed(totals.error());
   report.totals = *totals;
   const int standing = standing_after(order, *totals);
@@ -124,7 +125,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (report.stopped && report.stopped->code == Errc::stopped)
     report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
   const auto closed =
-      ledger.end_run(*run, report.counts, report.exit_code, words_for_ending(report), now.wall);
+      ledger::end_run(ledger, *run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());
   (void)ledger.checkpoint();
   return report;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/input/protect_list.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/import.hpp>
 
 namespace cardvoid::run {
@@ -9,7 +10,7 @@ namespace {
 
 constexpr int k_records_between_questions = 256;
 
-Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
+Result<void> read_all(input::Source& source, ledger::Import& under_way,
                       const std::function<bool()>& interrupted) {
   for (int records = 0;; ++records) {
     if (records % k_records_between_questions == 0 && interrupted())
@@ -20,10 +21,10 @@ Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
     if (!*record) return {};
     Result<void> kept;
     if (const auto* row = std::get_if<model::InputRow>(&**record)) {
-      kept = ledger.add(*row);
+      kept = under_way.add(*row);
     } else {
       const auto& refused = std::get<input::Refused>(**record);
-      kept = ledger.refuse(refused.source_line, refused.cause, refused.raw);
+      kept = under_way.refuse(refused.source_line, refused.cause, refused.raw);
     }
     if (!kept) return kept;
   }
@@ -33,13 +34,13 @@ Result<void> read_all(input::Source& source, ledger::Ledger& ledger,
 Result<std::optional<std::int64_t>> protect(const model::Job& job, ledger::Ledger& ledger) {
   using Lines = std::optional<std::int64_t>;
   if (job.safety.protect.empty()) {
-    const auto cleared = ledger.protect(nullptr);
+    const auto cleared = ledger::protect(ledger, nullptr);
     return cleared ? Result<Lines>{Lines{}} : Result<Lines>{cleared.error()};
   }
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
   auto list = input::ProtectList::open(job.safety.protect, job.input);
   if (!list) return of_key(list.error());
-  const auto named = ledger.protect([&]() -> Result<std::optional<model::Protection>> {
+  const auto named = ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
     auto next = list->next();
     if (!next) return of_key(next.error());
     return next;
@@ -54,13 +55,10 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
   const auto text = [&source](const model::Card& card, bool is_current) {
     return is_current ? source.raw() : source.line_of(card);
   };
-  if (const auto begun = ledger.begin_import(read_clocks().wall, text); !begun) return begun.error();
-  if (const auto read = read_all(source, ledger, interrupted); !read) {
-    if (read.error().code != Errc::io)
-      (void)ledger.abandon_import();  // after an io error it could not be written anyway
-    return read.error();
-  }
-  auto summary = ledger.finish_import(source.description(), read_clocks().wall);
+  auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text);
+  if (!under_way) return under_way.error();
+  if (const auto read = read_all(source, *under_way, interrupted); !read) return read.error();
+  auto summary = under_way->finish(source.description(), read_clocks().wall);
   if (!summary) return summary.error();
   return Imported{std::move(*summary), source.dialect(), source.remarks(), source.samples()};
 }

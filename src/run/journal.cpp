@@ -1,4 +1,5 @@
 #include <boost/asio/post.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/run/journal.hpp>
 
 namespace cardvoid::run {
@@ -71,11 +72,11 @@ void Journal::serve() {
 }
 
 Result<void> Journal::write(std::vector<Entry>& batch) {
-  if (const auto begun = ledger_.begin(); !begun) return begun;
+  if (const auto begun = ledger::begin_changes(ledger_); !begun) return begun;
   for (auto& entry : batch)
     if (const auto done = entry.work(ledger_); !done) return done;
   ++commits_;
-  return ledger_.commit();
+  return ledger::commit_changes(ledger_);
 }
 
 }  // namespace cardvoid::run

@@ -91,7 +91,7 @@ bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
   auto rows = std::make_shared<std::vector<model::Candidate>>();
   ports_.store.submit(
       [rows, cursor = cursors_[fetch.lane], count = fetch.count](ledger::Ledger& ledger) -> Result<void> {
-        auto fetched = ledger.fetch(*cursor, count);
+        auto fetched = ledger::fetch(ledger, *cursor, count);
         if (!fetched) return fetched.error();
         *rows = std::move(*fetched);
         return {};
@@ -122,7 +122,7 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   if (!flight.durable) {
     const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall};
     move(flight, {model::Status::in_flight, flight.standing.held});
-    ports_.store.submit([intent](ledger::Ledger& ledger) { return ledger.open_attempt(intent); },
+    ports_.store.submit([intent](ledger::Ledger& ledger) { return ledger::open_attempt(ledger, intent); },
                         [this, id] {
                           flights_.at(id).durable = true;
                           check_prepared(id);
@@ -203,12 +203,12 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   // Before the row that caused it: a crash in between must not lose that the next run needs a canary.
   if (dispatcher_.trip() && !std::exchange(tripped_, true))
     ports_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {
-      return ledger.save_trip(run, trip);
+      return ledger::save_trip(ledger, run, trip);
     });
   ports_.store.submit(
       [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
-        if (const auto closed = ledger.close_attempt(attempt, ruling); !closed) return closed;
-        return ledger.save_counts(run, counts);
+        if (const auto closed = ledger::close_attempt(ledger, attempt, ruling); !closed) return closed;
+        return ledger::save_counts(ledger, run, counts);
       },
       [this, attempt] { observer_.recorded(attempt); });
   if (ruling.finished) flights_.erase(row);
@@ -220,7 +220,7 @@ bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
     auto& flight = flights_.at(withdraw.row);
     move(flight, {withdraw.status, flight.standing.held});
     ports_.store.submit([withdraw](ledger::Ledger& ledger) {
-      return ledger.withdraw_attempt(withdraw.row, withdraw.attempt, withdraw.status);
+      return ledger::withdraw_attempt(ledger, withdraw.row, withdraw.attempt, withdraw.status);
     });
   }
   ports_.transport.release(withdraw.row);
@@ -312,7 +312,8 @@ void Runner::save_pulse(Now now, std::function<void()> saved) {
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
   pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
   pulse.reasons_to_wait = state.reasons_to_wait;
-  ports_.store.submit([pulse](ledger::Ledger& ledger) { return ledger.save_pulse(pulse); }, std::move(saved));
+  ports_.store.submit([pulse](ledger::Ledger& ledger) { return ledger::save_pulse(ledger, pulse); },
+                      std::move(saved));
 }
 
 }  // namespace cardvoid::run

@@ -1,7 +1,9 @@
 #include "disk.hpp"
 
 #include <array>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -261,15 +263,15 @@ TEST_SUITE("simulation") {
     {
       auto ledger = ledger::Ledger::open(file, "autumn", ledger::Access::create);
       REQUIRE(ledger.has_value());
-      REQUIRE(ledger->begin_import(WallTime{}, {}).has_value());
-      REQUIRE(ledger->add({{"1004", "pT", "code", "oA", ""}, 2}).has_value());
-      REQUIRE(ledger->finish_import("a list", WallTime{}).has_value());
-      REQUIRE(ledger->begin().has_value());
+      auto under_way = *ledger::Import::begin(*ledger, WallTime{}, {});
+      REQUIRE(under_way.add({{"1004", "pT", "code", "oA", ""}, 2}).has_value());
+      REQUIRE(under_way.finish("a list", WallTime{}).has_value());
+      REQUIRE(ledger::begin_changes(*ledger).has_value());
       disk.power_loss();
     }
     auto ledger = ledger::Ledger::open(file, "autumn", ledger::Access::read_write);
     REQUIRE(ledger.has_value());
-    const auto totals = ledger->totals();
+    const auto totals = ledger::totals(*ledger);
     REQUIRE(totals.has_value());
     CHECK(totals->pending == 1);
     CHECK(disk.contents().contains(file + "-wal"));

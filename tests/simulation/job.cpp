@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/input/source.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/import.hpp>
 #include <cardvoid/sqlite/connection.hpp>
@@ -276,11 +277,11 @@ Result<void> Job::protect_some(ledger::Ledger& ledger) {
       if (limits_.happens(0.2)) protected_.insert(card.card.code);
   }
   if (protected_.empty()) {
-    const auto cleared = ledger.protect(nullptr);
+    const auto cleared = ledger::protect(ledger, nullptr);
     return cleared ? Result<void>{} : cleared.error();
   }
-  const auto named =
-      ledger.protect([at = protected_.begin(), this]() mutable -> Result<std::optional<model::Protection>> {
+  const auto named = ledger::protect(
+      ledger, [at = protected_.begin(), this]() mutable -> Result<std::optional<model::Protection>> {
         if (at == protected_.end()) return std::optional<model::Protection>{};
         model::Protection protection;
         protection.code = *at++;
@@ -308,7 +309,7 @@ int Job::work(Command command) {
       choice.status = model::Status::unresolved;
     else if (chance_.happens(0.5))
       choice.status = chance_.one_of(std::array{model::Status::rejected, model::Status::unresolved});
-    const auto put_back = ledger->put_back(choice);
+    const auto put_back = ledger::put_back(*ledger, choice);
     if (!put_back) return judge(put_back.error());
     world_.tell("{} rows put back, {} are in doubt", put_back->retried, put_back->in_doubt);
     if (put_back->retried > 0) proven_ = 0;
@@ -320,7 +321,7 @@ int Job::work(Command command) {
     const auto imported = run::import_from(source, *ledger, [] { return false; });
     if (!imported) return judge(imported.error());
   }
-  const auto fingerprint = ledger->fingerprint();
+  const auto fingerprint = ledger::fingerprint(*ledger);
   if (!fingerprint) return judge(fingerprint.error());
   if (command == Command::plan) return 0;
 

@@ -2,7 +2,7 @@
 // One simulated job from its first import to its last row: processes that come and go, and what must hold
 // after each of them (docs/guarantees.md).
 
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/observer.hpp>

@@ -1,5 +1,7 @@
 #include "process.hpp"
 
+#include <cardvoid/ledger/records.hpp>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -217,10 +219,10 @@ void Store::commit() {
 }
 
 Result<void> Store::write(const std::vector<Entry>& batch) {
-  if (const auto begun = ledger_.begin(); !begun) return begun;
+  if (const auto begun = ledger::begin_changes(ledger_); !begun) return begun;
   for (const auto& entry : batch)
     if (const auto done = entry.work(ledger_); !done) return done;
-  return ledger_.commit();
+  return ledger::commit_changes(ledger_);
 }
 
 Result<void> Store::close() {

@@ -2,7 +2,7 @@
 // What one process of a simulated job sees of the world: the network, and its store. Both die with it; what
 // is on the way to the platform does not.
 
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/ports.hpp>
 #include <functional>

@@ -1,7 +1,7 @@
 #pragma once
 // Results as CSV or JSON Lines.
 
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include <string>
 
 namespace cardvoid::report {

@@ -15,7 +15,8 @@
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cstdint>
 #include <map>

@@ -3,7 +3,7 @@
 // output is for the command's answer. Thread-safe: the journal's thread has something to say, too.
 
 #include <cardvoid/dispatch/snapshot.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress_mode.hpp>
 #include <cardvoid/report/standing.hpp>
 #include <cstdio>

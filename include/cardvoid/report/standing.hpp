@@ -3,7 +3,8 @@
 // how they came to be known as INVALID. The summary of a run and `status` show the same.
 
 #include <boost/json/fwd.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+
+#include <cardvoid/ledger/queries.hpp>
 #include <string>
 #include <vector>
 

@@ -3,7 +3,9 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <functional>

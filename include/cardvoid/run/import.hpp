@@ -3,7 +3,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/input/source.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/import.hpp>
 #include <cardvoid/model/job.hpp>
 #include <functional>
 #include <string>

@@ -4,7 +4,7 @@
 // (docs/architecture.md).
 
 #include <boost/asio/any_io_executor.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/database.hpp>
 #include <cardvoid/run/ports.hpp>
 #include <condition_variable>
 #include <cstdint>

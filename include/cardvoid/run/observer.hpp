@@ -3,7 +3,8 @@
 // of them can make it fail. Called on the thread of execute(), or on the one that commits (recorded()).
 
 #include <cardvoid/dispatch/snapshot.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/records.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/row.hpp>
 #include <vector>
 

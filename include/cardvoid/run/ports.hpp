@@ -9,7 +9,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/dispatch/pace.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/net/exchange.hpp>

@@ -6,7 +6,8 @@
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/dispatch/window.hpp>
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/records.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/ports.hpp>

@@ -10,17 +10,18 @@ TEST_SUITE("component") {
   constexpr int k_more_than_one_transaction = 100'500;
 
   // Begins an import of so many new cards, which makes it commit on the way.
-  void begin_large_import(Ledger& ledger) {
-    must(ledger.begin_import(k_now, as_line));
+  Import begin_large_import(Ledger& ledger) {
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
     for (int i = 0; i < k_more_than_one_transaction; ++i)
-      must(ledger.add({card("new" + std::to_string(i)), i + 2}));
+      must(under_way.add({card("new" + std::to_string(i)), i + 2}));
+    return under_way;
   }
 
   int rows_in_table(const Books& books) { return std::stoi(books.ask("SELECT count(*) FROM row")); }
 
   std::size_t count_fetched(Ledger& ledger) {
     ledger::Cursor cursor;
-    return must(ledger.fetch(cursor, 200'000)).size();
+    return must(ledger::fetch(ledger, cursor, 200'000)).size();
   }
 
   }  // namespace
@@ -30,16 +31,16 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1", "oA"), card("2")});
     import(ledger, {card("1", "oB"), card("2")});
-    const auto plan = must(ledger.fingerprint());
+    const auto plan = must(ledger::fingerprint(ledger));
 
-    must(ledger.begin_import(k_now, as_line));
-    must(ledger.add({card("1", "oA"), 2}));
-    must(ledger.add({card("3"), 3}));
-    must(ledger.refuse(4, "code: empty", ""));
-    must(ledger.abandon_import());
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    must(under_way.add({card("1", "oA"), 2}));
+    must(under_way.add({card("3"), 3}));
+    must(under_way.refuse(4, "code: empty", ""));
+    give_up(std::move(under_way));
 
-    CHECK(must(ledger.fingerprint()) == plan);
-    CHECK(must(ledger.totals()).conflicts == 1);
+    CHECK(must(ledger::fingerprint(ledger)) == plan);
+    CHECK(must(ledger::totals(ledger)).conflicts == 1);
     CHECK(books.codes() == "1 2");
     CHECK(rows_in_table(books) == 2);
     CHECK(count_fetched(ledger) == 1);
@@ -50,23 +51,26 @@ TEST_SUITE("component") {
     for (const bool dies : {false, true}) {
       const Books books;
       std::string plan;
+      Remains remains;
       {
         auto ledger = books.open();
         import(ledger, {card("1", "oA"), card("2")});
         import(ledger, {card("1", "oB"), card("2")});
-        plan = must(ledger.fingerprint());
-        must(ledger.begin_import(k_now, as_line));
-        must(ledger.add({card("1", "oA"), 2}));
-        for (int i = 0; i < k_more_than_one_transaction; ++i) must(ledger.refuse(i + 3, "code: empty", ""));
+        plan = must(ledger::fingerprint(ledger));
+        auto under_way = must(Import::begin(ledger, k_now, as_line));
+        must(under_way.add({card("1", "oA"), 2}));
+        for (int i = 0; i < k_more_than_one_transaction; ++i)
+          must(under_way.refuse(i + 3, "code: empty", ""));
         REQUIRE(books.ask("SELECT conflict FROM row WHERE code = '1'") == "-2");  // committed
-        if (!dies) must(ledger.abandon_import());
+        remains = books.remains();
       }
+      if (dies) books.restore(remains);
       auto ledger = books.open(Access::read_write);
-      CHECK(must(ledger.fingerprint()) == plan);
-      CHECK(must(ledger.totals()).conflicts == 1);
+      CHECK(must(ledger::fingerprint(ledger)) == plan);
+      CHECK(must(ledger::totals(ledger)).conflicts == 1);
       CHECK(count_fetched(ledger) == 1);
       import(ledger, {card("2")});  // has no word on it
-      CHECK(must(ledger.fingerprint()) == plan);
+      CHECK(must(ledger::fingerprint(ledger)) == plan);
       CHECK(count_fetched(ledger) == 1);
       import(ledger, {card("1", "oA")});
       CHECK(count_fetched(ledger) == 2);
@@ -78,102 +82,116 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3")});
     settle(ledger, "1", Status::invalidated);
-    const auto plan = must(ledger.fingerprint());
-    const auto before = counts(must(ledger.totals()));
+    const auto plan = must(ledger::fingerprint(ledger));
+    const auto before = counts(must(ledger::totals(ledger)));
 
-    begin_large_import(ledger);
+    auto under_way = begin_large_import(ledger);
     REQUIRE(rows_in_table(books) > 1000);  // seen from another connection: it did commit
-    must(ledger.abandon_import());
+    give_up(std::move(under_way));
 
     CHECK(rows_in_table(books) == 3);
     CHECK(books.codes() == "1 2 3");
-    CHECK(counts(must(ledger.totals())) == before);
-    CHECK(must(ledger.fingerprint()) == plan);
+    CHECK(counts(must(ledger::totals(ledger))) == before);
+    CHECK(must(ledger::fingerprint(ledger)) == plan);
     CHECK(count_fetched(ledger) == 2);
-    CHECK(must(ledger.brands()) == std::vector<std::string>{"1004"});
+    CHECK(must(ledger::brands(ledger)) == std::vector<std::string>{"1004"});
     CHECK(import(ledger, {card("1"), card("2"), card("3")}).known == 3);
   }
 
   TEST_CASE("abandoned import: the very first one leaves an empty plan") {
     const Books books;
     auto ledger = books.open();
-    begin_large_import(ledger);
-    must(ledger.abandon_import());
+    give_up(begin_large_import(ledger));
     CHECK(rows_in_table(books) == 0);
-    CHECK(must(ledger.totals()).rows() == 0);
+    CHECK(must(ledger::totals(ledger)).rows() == 0);
     CHECK(import(ledger, {card("1")}).added == 1);
   }
 
   TEST_CASE("dead import: what it committed is neither counted nor shown") {
     const Books books;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {card("1"), card("2")});
-      begin_large_import(ledger);
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open(Access::read_write);
     REQUIRE(rows_in_table(books) > 1000);
-    CHECK(counts(must(ledger.totals())) ==
+    CHECK(counts(must(ledger::totals(ledger))) ==
           "pending 2 in_flight 0 invalidated 0 rejected 0 unresolved 0 held 0 conflicts 0 refused 0");
     CHECK(books.codes() == "1 2");
-    CHECK(must(ledger.each_result({}, [](const auto&) {})) == 2);
+    CHECK(must(ledger::each_result(ledger, {}, [](const auto&) {})) == 2);
   }
 
   TEST_CASE("dead import: the next one takes away what it left") {
     const Books books;
     std::string plan;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {card("1"), card("2")});
-      plan = must(ledger.fingerprint());
-      begin_large_import(ledger);
+      plan = must(ledger::fingerprint(ledger));
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open(Access::read_write);
     CHECK(counts(import(ledger, {card("1"), card("2")})) ==
           "lines 2 added 0 known 2 duplicates 0 refused 0 conflicts 0 vanished 0/0");
     CHECK(rows_in_table(books) == 2);
     CHECK(books.codes() == "1 2");
-    CHECK(must(ledger.totals()).rows() == 2);
-    CHECK(must(ledger.fingerprint()) == plan);
+    CHECK(must(ledger::totals(ledger)).rows() == 2);
+    CHECK(must(ledger::fingerprint(ledger)) == plan);
     CHECK(count_fetched(ledger) == 2);
   }
 
   TEST_CASE("dead import: its cards are new when they come again and its contradictions are forgotten") {
     const Books books;
+    Remains remains;
     {
       auto ledger = books.open();
-      must(ledger.begin_import(k_now, as_line));
-      must(ledger.add({card("1", "oA"), 2}));
-      must(ledger.add({card("1", "oB"), 3}));
-      for (int i = 0; i < k_more_than_one_transaction; ++i) must(ledger.refuse(i + 4, "code: empty", ""));
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      must(under_way.add({card("1", "oA"), 2}));
+      must(under_way.add({card("1", "oB"), 3}));
+      for (int i = 0; i < k_more_than_one_transaction; ++i) must(under_way.refuse(i + 4, "code: empty", ""));
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open(Access::read_write);
     REQUIRE(rows_in_table(books) == 1);
     CHECK(counts(import(ledger, {card("1", "oC")})) ==
           "lines 1 added 1 known 0 duplicates 0 refused 0 conflicts 0 vanished 0/0");
     CHECK(books.ask("SELECT openid FROM results") == "oC");
-    CHECK(must(ledger.totals()).refused == 0);
+    CHECK(must(ledger::totals(ledger)).refused == 0);
   }
 
   TEST_CASE("dead import: a small one was never written") {
     const Books books;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {card("1")});
-      must(ledger.begin_import(k_now, as_line));
-      must(ledger.add({card("2"), 2}));
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      must(under_way.add({card("2"), 2}));
+      remains = books.remains();
     }
+    books.restore(remains);
     CHECK(rows_in_table(books) == 1);
   }
 
   TEST_CASE("dead import: rows that were sent for survive the next one") {
     const Books books;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {card("1"), card("2")});
       send(ledger, intent(id_of(ledger, "2")));
-      begin_large_import(ledger);
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open(Access::read_write);
     import(ledger, {card("9")});
     CHECK(books.codes() == "1 2 9");
@@ -185,30 +203,33 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1", "oA"), card("2")});
     import(ledger, {card("1", "oB"), card("2"), card("3", "oA"), card("3", "oB")});
-    const auto plan = must(ledger.fingerprint());
-    must(ledger.begin_import(k_now, as_line));
-    for (int i = 0; i < 100'500; ++i) must(ledger.add({card("new" + std::to_string(i)), i + 2}));
-    must(ledger.abandon_import());
-    CHECK(must(ledger.totals()).conflicts == 1);
-    CHECK(must(ledger.totals()).refused == 3);
-    CHECK(must(ledger.fingerprint()) == plan);
+    const auto plan = must(ledger::fingerprint(ledger));
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    for (int i = 0; i < 100'500; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 2}));
+    give_up(std::move(under_way));
+    CHECK(must(ledger::totals(ledger)).conflicts == 1);
+    CHECK(must(ledger::totals(ledger)).refused == 3);
+    CHECK(must(ledger::fingerprint(ledger)) == plan);
   }
 
   TEST_CASE("dead import: neither its rows nor its refused lines count") {
     const Books books;
     std::string plan;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {card("1", "oA"), card("2")});
-      plan = must(ledger.fingerprint());
-      must(ledger.begin_import(k_now, as_line));
-      must(ledger.refuse(5, "x", "y"));
-      for (int i = 0; i < 100'500; ++i) must(ledger.add({card("new" + std::to_string(i)), i + 3}));
+      plan = must(ledger::fingerprint(ledger));
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      must(under_way.refuse(5, "x", "y"));
+      for (int i = 0; i < 100'500; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 3}));
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open();
-    CHECK(must(ledger.totals()).refused == 0);
-    CHECK(must(ledger.fingerprint()) == plan);
+    CHECK(must(ledger::totals(ledger)).refused == 0);
+    CHECK(must(ledger::fingerprint(ledger)) == plan);
     ledger::Cursor cursor;
-    CHECK(must(ledger.fetch(cursor, 1000)).size() == 2);
+    CHECK(must(ledger::fetch(ledger, cursor, 1000)).size() == 2);
   }
 }

@@ -10,7 +10,7 @@ TEST_SUITE("component") {
   std::vector<std::string> fetched(Ledger& ledger) {
     ledger::Cursor cursor;
     std::vector<std::string> codes;
-    for (const auto& row : must(ledger.fetch(cursor, 100))) codes.push_back(row.card.code);
+    for (const auto& row : must(ledger::fetch(ledger, cursor, 100))) codes.push_back(row.card.code);
     return codes;
   }
 
@@ -22,17 +22,17 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("2")});
-    const auto plan_of_2 = must(ledger.fingerprint());
+    const auto plan_of_2 = must(ledger::fingerprint(ledger));
     import(ledger, {card("1", "oA"), card("2")});
-    const auto plan_of_both = must(ledger.fingerprint());
+    const auto plan_of_both = must(ledger::fingerprint(ledger));
 
     CHECK(counts(import(ledger, {card("1", "oB"), card("2")})) ==
           "lines 2 added 0 known 1 duplicates 0 refused 1 conflicts 1 vanished 0/0");
     CHECK(fetched(ledger) == Codes{"2"});
-    CHECK(counts(must(ledger.totals())) ==
+    CHECK(counts(must(ledger::totals(ledger))) ==
           "pending 2 in_flight 0 invalidated 0 rejected 0 unresolved 0 held 0 conflicts 1 refused 1");
-    CHECK(must(ledger.totals()).to_send() == 1);
-    CHECK(must(ledger.fingerprint()) == plan_of_2);
+    CHECK(must(ledger::totals(ledger)).to_send() == 1);
+    CHECK(must(ledger::fingerprint(ledger)) == plan_of_2);
     CHECK(books.refused_lines() == "2");
     CHECK(books.ask("SELECT raw FROM refused") == "code=1 card_id=pT brand_id=1004 openid=oB reason=");
     CHECK(books.ask("SELECT openid FROM results WHERE code = '1'") == "oA");
@@ -40,8 +40,8 @@ TEST_SUITE("component") {
     CHECK(counts(import(ledger, {card("1", "oA"), card("2")})) ==
           "lines 2 added 0 known 2 duplicates 0 refused 0 conflicts 0 vanished 0/0");
     CHECK(fetched(ledger) == Codes{"2", "1"});
-    CHECK(must(ledger.totals()).to_send() == 2);
-    CHECK(must(ledger.fingerprint()) == plan_of_both);
+    CHECK(must(ledger::totals(ledger)).to_send() == 2);
+    CHECK(must(ledger::fingerprint(ledger)) == plan_of_both);
   }
 
   TEST_CASE("conflict: a pending row with another reason is one too") {
@@ -52,7 +52,7 @@ TEST_SUITE("component") {
       CAPTURE(reason);
       CHECK(import(ledger, {card("1", "oA", reason)}).conflicts == 1);
       CHECK(fetched(ledger).empty());
-      CHECK(must(ledger.totals()).to_send() == 0);
+      CHECK(must(ledger::totals(ledger)).to_send() == 0);
     }
     CHECK(import(ledger, {card("1", "oA", "closed")}).conflicts == 0);
     CHECK(fetched(ledger) == Codes{"1"});
@@ -82,7 +82,7 @@ TEST_SUITE("component") {
     import(ledger, {card("1", "oB")});
     CHECK(counts(import(ledger, {card("2")})) ==
           "lines 1 added 1 known 0 duplicates 0 refused 0 conflicts 0 vanished 1/0");
-    CHECK(must(ledger.totals()).conflicts == 1);
+    CHECK(must(ledger::totals(ledger)).conflicts == 1);
     CHECK(fetched(ledger) == Codes{"2"});
   }
 
@@ -104,7 +104,7 @@ TEST_SUITE("component") {
     }
     auto ledger = books.open();
     CHECK(fetched(ledger) == Codes{"2"});
-    CHECK(must(ledger.totals()).conflicts == 1);
+    CHECK(must(ledger::totals(ledger)).conflicts == 1);
   }
 
   TEST_CASE("conflict: a row for which requests went out keeps its openid and refuses the other one") {
@@ -121,7 +121,7 @@ TEST_SUITE("component") {
           "requests were already sent for this card with another openid; to send this line, name another "
           "results database");
     CHECK(books.ask("SELECT DISTINCT openid FROM results") == "oA");
-    CHECK(must(ledger.totals()).to_send() == 2);  // the doubtful ones are still read back
+    CHECK(must(ledger::totals(ledger)).to_send() == 2);  // the doubtful ones are still read back
     CHECK(fetched(ledger) == Codes{"3", "4"});
   }
 

@@ -15,7 +15,7 @@ TEST_SUITE("component") {
   Codes read_lane(Ledger& ledger, ledger::Cursor cursor, int at_once) {
     Codes codes;
     for (;;) {
-      const auto rows = must(ledger.fetch(cursor, at_once));
+      const auto rows = must(ledger::fetch(ledger, cursor, at_once));
       for (const auto& row : rows) codes.push_back(row.card.code);
       REQUIRE(static_cast<int>(rows.size()) <= at_once);
       REQUIRE(codes.size() < 10'000);
@@ -85,11 +85,11 @@ TEST_SUITE("component") {
     send(ledger, intent(1, 1, 1, k_now));
     auto read_back = attempt(1, 2, model::OutcomeKind::lost);
     read_back.kind = model::AttemptKind::read_back;
-    must(ledger.begin());
-    must(ledger.close_attempt(read_back, ruling(Status::in_flight, read_back.outcome)));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, read_back, ruling(Status::in_flight, read_back.outcome)));
+    must(ledger::commit_changes(ledger));
     ledger::Cursor cursor;
-    const auto rows = must(ledger.fetch(cursor, 10));
+    const auto rows = must(ledger::fetch(ledger, cursor, 10));
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].id == 1);
     CHECK(rows[0].card.brand_id == "1004");
@@ -111,7 +111,7 @@ TEST_SUITE("component") {
     import(ledger, {card("1")});
     send(ledger, intent(1, 1, 1, k_now - milliseconds{5}));
     ledger::Cursor cursor;
-    const auto rows = must(ledger.fetch(cursor, 1));
+    const auto rows = must(ledger::fetch(ledger, cursor, 1));
     REQUIRE(rows.size() == 1);
     CHECK((rows[0].first_sent_at == k_now - milliseconds{5}));
   }
@@ -122,12 +122,12 @@ TEST_SUITE("component") {
     import(ledger, {card("1"), card("2")});
     send(ledger, intent(1, 1, 1, k_now));
     send(ledger, intent(2, 1, 1, k_now));
-    must(ledger.begin());
+    must(ledger::begin_changes(ledger));
     const auto lost = attempt(2, 1, model::OutcomeKind::lost);
-    must(ledger.close_attempt(lost, ruling(Status::in_flight, lost.outcome)));
-    must(ledger.commit());
+    must(ledger::close_attempt(ledger, lost, ruling(Status::in_flight, lost.outcome)));
+    must(ledger::commit_changes(ledger));
     ledger::Cursor cursor;
-    const auto rows = must(ledger.fetch(cursor, 10));
+    const auto rows = must(ledger::fetch(ledger, cursor, 10));
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].has_open_attempt);
     CHECK_FALSE(rows[1].has_open_attempt);
@@ -141,15 +141,15 @@ TEST_SUITE("component") {
       send(ledger, intent(row));
       auto refused = attempt(row, 1, model::OutcomeKind::credentials_refused);
       refused.outcome.error_code = "NO_AUTH";
-      must(ledger.begin());
-      must(ledger.close_attempt(refused,
-                                ruling(row == 1 ? Status::pending : Status::in_flight, refused.outcome)));
-      must(ledger.commit());
+      must(ledger::begin_changes(ledger));
+      must(ledger::close_attempt(ledger, refused,
+                                 ruling(row == 1 ? Status::pending : Status::in_flight, refused.outcome)));
+      must(ledger::commit_changes(ledger));
     }
     for (const int at_once : {1, 2, 10}) CHECK(read_lane(ledger, {}, at_once) == Codes{"3", "4", "1", "2"});
     // What this run has taken up itself does not come again.
-    must(ledger.begin_run({}));
-    must(ledger.begin_run({}));
+    must(ledger::begin_run(ledger, {}));
+    must(ledger::begin_run(ledger, {}));
     send(ledger, intent(1, 2, 2));
     CHECK(read_lane(ledger, {}, 10) == Codes{"1", "3", "4", "2"});
   }
@@ -159,12 +159,12 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3")});
     ledger::Cursor cursor;
-    REQUIRE(must(ledger.fetch(cursor, 2)).size() == 2);
+    REQUIRE(must(ledger::fetch(ledger, cursor, 2)).size() == 2);
     send(ledger, intent(1));
-    must(ledger.begin());
-    must(ledger.withdraw_attempt(1, 1, Status::pending));
-    must(ledger.commit());
-    const auto rest = must(ledger.fetch(cursor, 10));
+    must(ledger::begin_changes(ledger));
+    must(ledger::withdraw_attempt(ledger, 1, 1, Status::pending));
+    must(ledger::commit_changes(ledger));
+    const auto rest = must(ledger::fetch(ledger, cursor, 10));
     REQUIRE(rest.size() == 1);
     CHECK(rest[0].card.code == "3");
   }
@@ -187,8 +187,8 @@ TEST_SUITE("component") {
     ledger::Cursor cursor;
     cursor.brand_id = "1004";
     CHECK(read_lane(ledger, cursor, 64) == of_1004);
-    must(ledger.index_brands());
-    must(ledger.index_brands());  // once is enough
+    must(ledger::index_brands(ledger));
+    must(ledger::index_brands(ledger));  // once is enough
     CHECK(read_lane(ledger, cursor, 64) == of_1004);
     cursor.brand_id = "1003";
     CHECK(read_lane(ledger, cursor, 64).size() == 100);
@@ -198,6 +198,6 @@ TEST_SUITE("component") {
     cursor = doubt_only();
     cursor.brand_id = "1003";
     CHECK(read_lane(ledger, cursor, 64) == Codes{"99"});
-    CHECK(must(ledger.brands()) == Codes{"1003", "1004"});
+    CHECK(must(ledger::brands(ledger)) == Codes{"1003", "1004"});
   }
 }

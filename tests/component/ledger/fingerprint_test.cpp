@@ -13,16 +13,16 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, cards);
-    return must(ledger.fingerprint());
+    return must(ledger::fingerprint(ledger));
   }
 
   ledger::RunId begin_run(Ledger& ledger, bool confirmed) {
     ledger::RunStart start;
     start.command = "run", start.started_at = k_now, start.host = "here", start.pid = 7,
     start.version = "0.1.0";
-    start.fingerprint = must(ledger.fingerprint());
+    start.fingerprint = must(ledger::fingerprint(ledger));
     start.confirmed = confirmed;
-    return must(ledger.begin_run(start));
+    return must(ledger::begin_run(ledger, start));
   }
 
   }  // namespace
@@ -68,31 +68,31 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5")});
-    const auto before = must(ledger.fingerprint());
+    const auto before = must(ledger::fingerprint(ledger));
     send(ledger, intent(id_of(ledger, "1")));
-    CHECK(must(ledger.fingerprint()) == before);  // in flight
+    CHECK(must(ledger::fingerprint(ledger)) == before);  // in flight
     settle(ledger, "2", Status::unresolved);
-    CHECK(must(ledger.fingerprint()) == before);
+    CHECK(must(ledger::fingerprint(ledger)) == before);
     settle(ledger, "3", Status::unresolved, true);
     settle(ledger, "4", Status::invalidated);
     settle(ledger, "5", Status::rejected);
-    CHECK(must(ledger.fingerprint()) == fingerprint_of({card("1"), card("2")}));
+    CHECK(must(ledger::fingerprint(ledger)) == fingerprint_of({card("1"), card("2")}));
   }
 
   TEST_CASE("confirmed plan: its rest needs no other word once some rows are settled") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3")});
-    const auto plan = must(ledger.fingerprint());
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));  // nobody began with it yet
+    const auto plan = must(ledger::fingerprint(ledger));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, plan)));  // nobody began with it yet
     begin_run(ledger, true);
     settle(ledger, "1", Status::invalidated);
     settle(ledger, "3", Status::rejected);
-    CHECK(must(ledger.fingerprint()) != plan);
-    CHECK(must(ledger.is_rest_of_confirmed(plan)));
-    CHECK(must(ledger.is_rest_of_confirmed(plan.substr(0, 8))));
+    CHECK(must(ledger::fingerprint(ledger)) != plan);
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, plan)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, plan.substr(0, 8))));
     import(ledger, {card("1"), card("2"), card("3")});  // as each run does
-    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, plan)));
   }
 
   TEST_CASE("confirmed plan: another fingerprint is none of its") {
@@ -100,47 +100,47 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1"), card("2")});
     begin_run(ledger, true);
-    auto other = must(ledger.fingerprint());
+    auto other = must(ledger::fingerprint(ledger));
     other.back() = other.back() == '0' ? '1' : '0';
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(other)));
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(other.substr(1))));  // not its beginning
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, other)));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, other.substr(1))));  // not its beginning
   }
 
   TEST_CASE("confirmed plan: a run that nobody confirmed by fingerprint does not count") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2")});
-    const auto plan = must(ledger.fingerprint());
+    const auto plan = must(ledger::fingerprint(ledger));
     begin_run(ledger, false);
     settle(ledger, "1", Status::invalidated);
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, plan)));
   }
 
   TEST_CASE("confirmed plan: rows that came later need their own confirmation") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2")});
-    const auto plan = must(ledger.fingerprint());
+    const auto plan = must(ledger::fingerprint(ledger));
     begin_run(ledger, true);
     import(ledger, {card("1"), card("2"), card("3")});
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, plan)));
     settle(ledger, "3", Status::invalidated);  // by another run: what is left is a part of the plan again
-    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, plan)));
   }
 
   TEST_CASE("confirmed plan: any run that was confirmed with it counts and not only the last") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3")});
-    const auto first = must(ledger.fingerprint());
+    const auto first = must(ledger::fingerprint(ledger));
     begin_run(ledger, true);
     settle(ledger, "1", Status::invalidated);
-    const auto second = must(ledger.fingerprint());
+    const auto second = must(ledger::fingerprint(ledger));
     begin_run(ledger, true);
     settle(ledger, "2", Status::invalidated);
     begin_run(ledger, false);
-    CHECK(must(ledger.is_rest_of_confirmed(first)));
-    CHECK(must(ledger.is_rest_of_confirmed(second)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, first)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, second)));
   }
 
   TEST_CASE("shown plan: what changed since is told row by row") {
@@ -148,9 +148,9 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5"), card("6")});
     settle(ledger, "6", Status::rejected);
-    const auto plan = must(ledger.fingerprint());
-    must(ledger.remember_plan(plan, k_now));
-    const auto none = must(ledger.change_since(plan.substr(0, 8)));
+    const auto plan = must(ledger::fingerprint(ledger));
+    must(ledger::remember_plan(ledger, plan, k_now));
+    const auto none = must(ledger::change_since(ledger, plan.substr(0, 8)));
     REQUIRE(none);
     CHECK(none->to_send == 5);
     CHECK(none->made_at == k_now);
@@ -161,9 +161,9 @@ TEST_SUITE("component") {
     settle(ledger, "3", Status::unresolved, true);
     ledger::Choice six;
     six.codes = {"6"};
-    REQUIRE(must(ledger.put_back(six)).retried == 1);
+    REQUIRE(must(ledger::put_back(ledger, six)).retried == 1);
     import(ledger, {card("1"), card("2"), card("3"), card("4", "oB"), card("5"), card("6"), card("7")});
-    const auto change = must(ledger.change_since(plan));
+    const auto change = must(ledger::change_since(ledger, plan));
     REQUIRE(change);
     CHECK(change->fingerprint == plan);
     CHECK(change->added == 1);
@@ -177,7 +177,7 @@ TEST_SUITE("component") {
     CHECK(change->conflicts == 1);
     CHECK(change->rows_in_conflict.at(0).code == "4");
     CHECK(change->to_send + change->added + change->returned - change->gone() ==
-          must(ledger.totals()).to_send());
+          must(ledger::totals(ledger)).to_send());
   }
 
   TEST_CASE("shown plan: rows with gaps between them are remembered exactly and eight plans are kept") {
@@ -187,34 +187,34 @@ TEST_SUITE("component") {
     for (int i = 1; i <= 30; ++i) cards.push_back(card(std::to_string(i)));
     import(ledger, cards);
     for (const char* code : {"1", "7", "8", "15", "30"}) settle(ledger, code, Status::invalidated);
-    const auto first = must(ledger.fingerprint());
-    must(ledger.remember_plan(first, k_now));
+    const auto first = must(ledger::fingerprint(ledger));
+    must(ledger::remember_plan(ledger, first, k_now));
     CHECK(books.ask("SELECT row_ids FROM shown_plan") == "2-6 9-14 16-29");
     for (const char* code : {"2", "14", "20"}) settle(ledger, code, Status::invalidated);
-    auto change = must(ledger.change_since(first));
+    auto change = must(ledger::change_since(ledger, first));
     REQUIRE(change);
     CHECK(change->invalidated == 3);
     CHECK(change->added + change->returned == 0);
-    must(ledger.remember_plan(must(ledger.fingerprint()), k_now));
+    must(ledger::remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now));
     CHECK(books.ask("SELECT row_ids FROM shown_plan WHERE id = 2") == "3-6 9-13 16-19 21-29");
 
-    must(ledger.remember_plan(first, k_now + milliseconds{1}));  // again: the latest counts
+    must(ledger::remember_plan(ledger, first, k_now + milliseconds{1}));  // again: the latest counts
     CHECK(books.ask("SELECT count(*) FROM shown_plan") == "2");
-    for (int i = 0; i < 7; ++i) must(ledger.remember_plan(fmt::format("{:08}", i), k_now));
+    for (int i = 0; i < 7; ++i) must(ledger::remember_plan(ledger, fmt::format("{:08}", i), k_now));
     CHECK(books.ask("SELECT count(*) FROM shown_plan") == "8");
-    CHECK(must(ledger.change_since(first)));
-    must(ledger.remember_plan("0000000a", k_now));
-    CHECK_FALSE(must(ledger.change_since(first)));
-    CHECK_FALSE(must(ledger.change_since("ffffffff")));
+    CHECK(must(ledger::change_since(ledger, first)));
+    must(ledger::remember_plan(ledger, "0000000a", k_now));
+    CHECK_FALSE(must(ledger::change_since(ledger, first)));
+    CHECK_FALSE(must(ledger::change_since(ledger, "ffffffff")));
   }
 
   TEST_CASE("shown plan: of no rows at all") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {});
-    must(ledger.remember_plan("00000000", k_now));
+    must(ledger::remember_plan(ledger, "00000000", k_now));
     import(ledger, {card("1")});
-    const auto change = must(ledger.change_since("00000000"));
+    const auto change = must(ledger::change_since(ledger, "00000000"));
     REQUIRE(change);
     CHECK(change->to_send == 0);
     CHECK(change->added == 1);
@@ -225,14 +225,14 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1", "oA"), card("2")});
     import(ledger, {card("1", "oB"), card("2")});
-    REQUIRE(must(ledger.totals()).to_send() == 1);
-    const auto plan = must(ledger.fingerprint());
+    REQUIRE(must(ledger::totals(ledger)).to_send() == 1);
+    const auto plan = must(ledger::fingerprint(ledger));
     ledger::RunStart start;
     start.command = "run", start.fingerprint = plan, start.confirmed = true;
-    must(ledger.begin_run(start));
-    CHECK(must(ledger.is_rest_of_confirmed(plan)));
+    must(ledger::begin_run(ledger, start));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, plan)));
     import(ledger, {card("1", "oA"), card("2")});
-    REQUIRE(must(ledger.totals()).to_send() == 2);
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(plan)));
+    REQUIRE(must(ledger::totals(ledger)).to_send() == 2);
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, plan)));
   }
 }

@@ -11,9 +11,10 @@ TEST_SUITE("component") {
   const std::string k_index = "SELECT sql FROM sqlite_schema WHERE name = 'row_key'";
 
   // So many that it commits on the way.
-  void begin_large_import(Ledger& ledger) {
-    must(ledger.begin_import(k_now, as_line));
-    for (int i = 0; i < 100'500; ++i) must(ledger.add({card(std::to_string(i)), i + 2}));
+  Import begin_large_import(Ledger& ledger) {
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    for (int i = 0; i < 100'500; ++i) must(under_way.add({card(std::to_string(i)), i + 2}));
+    return under_way;
   }
 
   // The index as the schema has it, except for the words that only its later making needs.
@@ -46,26 +47,29 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     const auto expected = books.ask(k_index);
-    begin_large_import(ledger);
+    auto given_up = begin_large_import(ledger);
     CHECK(books.ask(k_index) == "");
-    must(ledger.abandon_import());
+    give_up(std::move(given_up));
     check_index(books, expected);
-    begin_large_import(ledger);
-    CHECK(must(ledger.finish_import("a list", k_now)).added == 100'500);
+    auto under_way = begin_large_import(ledger);
+    CHECK(must(under_way.finish("a list", k_now)).added == 100'500);
     check_index(books, expected);
   }
 
   TEST_CASE("first import: one that died leaves no rows to the next and the index comes back") {
     const Books books;
     std::string expected;
+    Remains remains;
     {
       auto ledger = books.open();
       expected = books.ask(k_index);
-      begin_large_import(ledger);
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open(Access::read_write);
     REQUIRE(books.ask(k_index) == "");
-    CHECK(must(ledger.totals()).rows() == 0);
+    CHECK(must(ledger::totals(ledger)).rows() == 0);
     CHECK(counts(import(ledger, {card("1"), card("7"), card("1")})) ==
           "lines 3 added 2 known 0 duplicates 1 refused 0 conflicts 0 vanished 0/0");
     CHECK(books.codes() == "1 7");
@@ -74,14 +78,17 @@ TEST_SUITE("component") {
 
   TEST_CASE("first import: it is one too when no list so far had a row") {
     const Books books;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {});
-      begin_large_import(ledger);
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
     }
+    books.restore(remains);
     CHECK(books.ask(k_index) == "");
     auto ledger = books.open();
-    CHECK(must(ledger.totals()).rows() == 0);
+    CHECK(must(ledger::totals(ledger)).rows() == 0);
     CHECK(import(ledger, {card("1"), card("1")}).added == 1);
     CHECK(books.ask("SELECT count(*) FROM sqlite_schema WHERE name = 'row_key'") == "1");
   }
@@ -98,9 +105,9 @@ TEST_SUITE("component") {
            "PRAGMA legacy_alter_table = ON; DROP VIEW results; DROP VIEW attempts; DROP TABLE row; "
            "ALTER TABLE copy RENAME TO row");
     auto ledger = books.open();
-    must(ledger.begin_import(k_now, as_line));
-    for (const auto* code : {"2", "1", "2"}) must(ledger.add({card(code), 2}));
-    CHECK(must(ledger.finish_import("a list", k_now)).duplicates == 1);
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    for (const auto* code : {"2", "1", "2"}) must(under_way.add({card(code), 2}));
+    CHECK(must(under_way.finish("a list", k_now)).duplicates == 1);
     CHECK(books.ask("SELECT code FROM row ORDER BY id") == "2 1");
     CHECK(books.ask(k_index) == "");
   }

@@ -135,15 +135,15 @@ TEST_SUITE("component") {
     {
       auto reader = books.open(Access::read_only);
       const auto expected = books.file.string() + ": database disk image is malformed" + k_advice_for_damage;
-      const auto totals = reader.totals();
+      const auto totals = ledger::totals(reader);
       REQUIRE(totals.has_error());
       CHECK(totals.error().code == Errc::cannot_create);
       CHECK(totals.error().what == expected);
       ledger::Cursor cursor;
-      const auto rows = reader.fetch(cursor, 10);
+      const auto rows = ledger::fetch(reader, cursor, 10);
       REQUIRE(rows.has_error());
       CHECK(rows.error().what == expected);
-      CHECK(reader.fingerprint().has_error());
+      CHECK(ledger::fingerprint(reader).has_error());
     }
     CHECK(content_of(books.file) == before);
   }
@@ -155,8 +155,8 @@ TEST_SUITE("component") {
     const auto page_size = std::stoll(books.ask("PRAGMA page_size"));
     const auto page = std::stoll(books.ask("SELECT rootpage FROM sqlite_schema WHERE name = 'attempt'"));
     overwrite(books.file, (page - 1) * page_size, std::string(static_cast<std::size_t>(page_size), '\xEE'));
-    must(ledger.begin());
-    const auto opened = ledger.open_attempt(intent(1));
+    must(ledger::begin_changes(ledger));
+    const auto opened = ledger::open_attempt(ledger, intent(1));
     REQUIRE(opened.has_error());
     CHECK(opened.error().code == Errc::io);
   }
@@ -170,6 +170,6 @@ TEST_SUITE("component") {
     }
     auto ledger = books.open(Access::read_write);
     ledger::Cursor cursor;
-    CHECK(ledger.fetch(cursor, 1).has_error());
+    CHECK(ledger::fetch(ledger, cursor, 1).has_error());
   }
 }

@@ -33,9 +33,9 @@ TEST_SUITE("component") {
   };
 
   void close(Ledger& ledger, const ledger::Attempt& ended, const model::Ruling& decided) {
-    must(ledger.begin());
-    must(ledger.close_attempt(ended, decided));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, ended, decided));
+    must(ledger::commit_changes(ledger));
   }
 
   }  // namespace
@@ -47,18 +47,18 @@ TEST_SUITE("component") {
     send(ledger, {id_of(ledger, "2"), 1, 4, Endpoint::backup, k_now});
     CHECK(books.ask(k_attempt) == "2,1,4,invalidate,backup,1,1795579315693,-,-,-,-,-,-");
     CHECK(books.ask("SELECT status FROM row ORDER BY id") == "pending in_flight");
-    CHECK(must(ledger.totals()).in_flight == 1);
+    CHECK(must(ledger::totals(ledger)).in_flight == 1);
   }
 
   TEST_CASE("intent: it counts with the commit and not before") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1")});
-    must(ledger.begin());
-    must(ledger.open_attempt(intent(1)));
+    must(ledger::begin_changes(ledger));
+    must(ledger::open_attempt(ledger, intent(1)));
     CHECK(books.ask("SELECT status FROM row") == "pending");
     CHECK(books.ask("SELECT count(*) FROM attempt") == "0");
-    must(ledger.commit());
+    must(ledger::commit_changes(ledger));
     CHECK(books.ask("SELECT status FROM row") == "in_flight");
   }
 
@@ -67,8 +67,8 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1")});
     send(ledger, intent(1));
-    must(ledger.begin());
-    const auto again = ledger.open_attempt(intent(1));
+    must(ledger::begin_changes(ledger));
+    const auto again = ledger::open_attempt(ledger, intent(1));
     REQUIRE(again.has_error());
     CHECK(again.error().code == Errc::io);
     CHECK(again.error().what.starts_with(books.file.string() + ": "));
@@ -86,12 +86,12 @@ TEST_SUITE("component") {
       const auto ended = attempt(row, 1, OutcomeKind::confirmed, 200);
       close(ledger, ended, ruling(Status::invalidated, ended.outcome));
     }
-    must(ledger.begin());
-    must(ledger.open_attempt(intent(201)));
+    must(ledger::begin_changes(ledger));
+    must(ledger::open_attempt(ledger, intent(201)));
 
     const Wreck wreck{books};
     auto found = wreck.copy.open(Access::read_write);
-    CHECK(counts(must(found.totals())) ==
+    CHECK(counts(must(ledger::totals(found))) ==
           "pending 100 in_flight 100 invalidated 100 rejected 0 unresolved 0 held 0 conflicts 0 refused 0");
     CHECK(wreck.copy.ask("SELECT count(*) FROM attempt") == "200");
     CHECK(wreck.copy.ask("SELECT count(*) FROM attempt WHERE outcome IS NULL") == "100");
@@ -108,16 +108,16 @@ TEST_SUITE("component") {
       return wreck.copy.ask("SELECT status || (SELECT count(*) || count(outcome) FROM attempt) FROM row");
     };
     CHECK(in_wreck() == "pending00");
-    must(ledger.begin());
-    must(ledger.open_attempt(intent(1)));
+    must(ledger::begin_changes(ledger));
+    must(ledger::open_attempt(ledger, intent(1)));
     CHECK(in_wreck() == "pending00");
-    must(ledger.commit());
+    must(ledger::commit_changes(ledger));
     CHECK(in_wreck() == "in_flight10");
     const auto ended = attempt(1, 1, OutcomeKind::confirmed, 200);
-    must(ledger.begin());
-    must(ledger.close_attempt(ended, ruling(Status::invalidated, ended.outcome)));
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, ended, ruling(Status::invalidated, ended.outcome)));
     CHECK(in_wreck() == "in_flight10");
-    must(ledger.commit());
+    must(ledger::commit_changes(ledger));
     CHECK(in_wreck() == "invalidated11");
   }
 
@@ -131,10 +131,10 @@ TEST_SUITE("component") {
     ended.started_at += milliseconds{7};
     ended.outcome.card_state = "INVALID", ended.outcome.invalid_time = "2026-11-25T12:01:56+08:00";
     ended.outcome.request_id = "08F1-0";
-    must(ledger.begin());
-    must(ledger.close_attempt(ended, ruling(Status::invalidated, ended.outcome)));
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, ended, ruling(Status::invalidated, ended.outcome)));
     CHECK(books.ask(k_row) == "in_flight,0,-,-,-,-,-,-,-,-,-,-");
-    must(ledger.commit());
+    must(ledger::commit_changes(ledger));
     CHECK(books.ask(k_attempt) ==
           "1,1,1,invalidate,backup,1,1795579315700,1795579315943,249500,200,-,08F1-0,confirmed");
     CHECK(books.ask(k_row) ==
@@ -196,8 +196,8 @@ TEST_SUITE("component") {
     decided.settled_by = model::SettledBy::read_back;
     close(ledger, read_back, decided);
     CHECK(books.ask("SELECT first_sent_at FROM results") == "2026-11-25T04:01:55.693Z");
-    CHECK(must(ledger.totals()).read_back == 1);
-    CHECK(must(ledger.totals()).already == 0);
+    CHECK(must(ledger::totals(ledger)).read_back == 1);
+    CHECK(must(ledger::totals(ledger)).already == 0);
   }
 
   TEST_CASE("answer: a second invalidation does not move the first sending") {
@@ -226,8 +226,8 @@ TEST_SUITE("component") {
     auto with = ruling(Status::rejected, ended.outcome);
     with.settled_by = model::SettledBy::answer;
     for (const auto& wrong : {without, with}) {
-      must(ledger.begin());
-      const auto closed = ledger.close_attempt(ended, wrong);
+      must(ledger::begin_changes(ledger));
+      const auto closed = ledger::close_attempt(ledger, ended, wrong);
       REQUIRE(closed.has_error());
       CHECK(closed.error().code == Errc::io);
       ledger = books.open();  // it must not be used any more
@@ -241,14 +241,14 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1")});
     send(ledger, intent(1));
-    must(ledger.begin());
-    must(ledger.withdraw_attempt(1, 1, Status::pending));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::withdraw_attempt(ledger, 1, 1, Status::pending));
+    must(ledger::commit_changes(ledger));
     CHECK(books.ask(k_attempt) == "1,1,1,invalidate,primary,0,1795579315693,1795579315693,-,-,-,-,withdrawn");
     CHECK(books.ask(k_row) == "pending,0,-,-,-,-,-,-,-,-,-,-");
     CHECK(books.ask("SELECT count(*) FROM attempts") == "0");
     ledger::Cursor cursor;
-    const auto rows = must(ledger.fetch(cursor, 10));
+    const auto rows = must(ledger::fetch(ledger, cursor, 10));
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].attempts == 1);  // so that the next one is number 2
     CHECK_FALSE(rows[0].first_sent_at.has_value());

@@ -13,7 +13,7 @@ TEST_SUITE("component") {
 
   // Notes what was said; gives up after `patience`.
   struct Witness {
-    ledger::Waiting waiting(milliseconds patience = 1min) {
+    ledger::WhenLocked when_locked(milliseconds patience = 1min) {
       return {[this, patience](milliseconds waited) {
                 if (++asked == 4 && at_fourth) at_fourth();
                 longest = std::max(longest, waited);
@@ -42,7 +42,7 @@ TEST_SUITE("component") {
     const Books books;
     given_a_plan(books);
     Witness witness;
-    auto ledger = must(Ledger::open(books.file, k_job, Access::read_write, witness.waiting()));
+    auto ledger = must(Ledger::open(books.file, k_job, Access::read_write, witness.when_locked()));
     CHECK(witness.asked == 0);
     Other other{books};
     witness.at_fourth = [&] { other.let_go(); };
@@ -53,18 +53,22 @@ TEST_SUITE("component") {
     CHECK(witness.over[0] >= witness.longest);
     send(ledger, intent(2));
     CHECK(witness.over.size() == 1);
-    CHECK(must(ledger.totals()).in_flight == 2);
+    CHECK(must(ledger::totals(ledger)).in_flight == 2);
   }
 
   TEST_CASE("locked: giving up changes nothing and says so and the ledger can be used again") {
     const Books books;
     given_a_plan(books);
     Witness witness;
-    auto ledger = must(Ledger::open(books.file, k_job, Access::create, witness.waiting(50ms)));
+    auto ledger = must(Ledger::open(books.file, k_job, Access::create, witness.when_locked(50ms)));
     {
       const Other other{books};
+      const auto begin_import = [&]() -> Result<void> {
+        const auto begun = Import::begin(ledger, k_now, as_line);
+        return begun ? Result<void>{} : Result<void>{begun.error()};
+      };
       for (const auto& refused :
-           {ledger.begin(), ledger.begin_import(k_now, as_line), ledger.index_brands()}) {
+           {ledger::begin_changes(ledger), begin_import(), ledger::index_brands(ledger)}) {
         REQUIRE(refused.has_error());
         CHECK(refused.error().code == Errc::stopped);
         CHECK(refused.error().what == books.file.string() +
@@ -80,10 +84,10 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1")});
-    must(ledger.begin_import(k_now, as_line));
-    must(ledger.add({card("2"), 2}));
-    must(ledger.commit());  // as after 100,000 lines, and the next BEGIN is given up
-    must(ledger.abandon_import());
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    must(under_way.add({card("2"), 2}));
+    must(ledger::commit_changes(ledger));  // as after 100,000 lines, and the next BEGIN is given up
+    give_up(std::move(under_way));
     CHECK(books.codes() == "1");
     CHECK(import(ledger, {card("1"), card("2")}).added == 1);
   }
@@ -96,13 +100,13 @@ TEST_SUITE("component") {
       auto other = std::make_unique<sqlite::Connection>(books.file, sqlite::Mode::read_write);
       other->execute(
           "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; UPDATE meta SET value = value; COMMIT");
-      const auto refused = Ledger::open(books.file, k_job, access, witness.waiting(100ms));
+      const auto refused = Ledger::open(books.file, k_job, access, witness.when_locked(100ms));
       REQUIRE(refused.has_error());
       CHECK(refused.error().code == Errc::stopped);
       witness.asked = 0;
       witness.at_fourth = [&] { other.reset(); };
-      auto ledger = must(Ledger::open(books.file, k_job, access, witness.waiting()));
-      CHECK(must(ledger.totals()).pending == 2);
+      auto ledger = must(Ledger::open(books.file, k_job, access, witness.when_locked()));
+      CHECK(must(ledger::totals(ledger)).pending == 2);
       CHECK(witness.over.size() == 1);
     }
   }
@@ -111,7 +115,7 @@ TEST_SUITE("component") {
     const Books books;
     given_a_plan(books);
     Witness witness;
-    auto ledger = must(Ledger::open(books.file, k_job, Access::read_write, witness.waiting()));
+    auto ledger = must(Ledger::open(books.file, k_job, Access::read_write, witness.when_locked()));
     sqlite::Connection reader{books.file, sqlite::Mode::read_only};
     sqlite::Statement reading{reader, "SELECT id FROM row"};
     reading.bind();
@@ -131,7 +135,7 @@ TEST_SUITE("component") {
     sqlite::Connection other{books.file, sqlite::Mode::read_write};
     other.execute("BEGIN IMMEDIATE");
     const auto begun_at = std::chrono::steady_clock::now();
-    const auto begun = ledger.begin();
+    const auto begun = ledger::begin_changes(ledger);
     const auto waited = std::chrono::steady_clock::now() - begun_at;
     REQUIRE(begun.has_error());
     CHECK(begun.error().code == Errc::io);
@@ -141,7 +145,7 @@ TEST_SUITE("component") {
               "and run the same command again");
     CHECK(waited > std::chrono::seconds{8});  // a backup or a browser may hold it for a moment
     CHECK(waited < std::chrono::seconds{20});
-    CHECK(must(ledger.totals()).pending == 1);  // reading goes on
+    CHECK(must(ledger::totals(ledger)).pending == 1);  // reading goes on
     other.execute("ROLLBACK");
     send(ledger, intent(1));
   }

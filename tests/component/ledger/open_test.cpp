@@ -30,7 +30,7 @@ TEST_SUITE("component") {
     }
     CHECK(std::filesystem::is_empty(books.folder.path));
     auto ledger = books.open(Access::create);
-    CHECK(must(ledger.totals()).rows() == 0);
+    CHECK(must(ledger::totals(ledger)).rows() == 0);
     CHECK(books.ask("SELECT value FROM meta WHERE key = 'job'") == k_job);
     CHECK(books.ask("PRAGMA journal_mode") == "wal");
   }
@@ -40,7 +40,7 @@ TEST_SUITE("component") {
     given_a_plan(books);
     for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
       auto ledger = books.open(access);
-      CHECK(must(ledger.totals()).pending == 2);
+      CHECK(must(ledger::totals(ledger)).pending == 2);
     }
   }
 
@@ -87,7 +87,7 @@ TEST_SUITE("component") {
       CHECK(opened.error().what == books.file.string() + ": is empty" + k_advice);
     }
     CHECK(std::filesystem::file_size(books.file) == 0);
-    CHECK(must(books.open(Access::create).totals()).rows() == 0);
+    CHECK(totals_of(books, Access::create).rows() == 0);
   }
 
   TEST_CASE("open: a database whose creation was cut short is created anew") {
@@ -96,7 +96,7 @@ TEST_SUITE("component") {
     CHECK(std::filesystem::file_size(books.file) > 0);
     CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
           books.file.string() + ": is empty" + k_advice);
-    CHECK(must(books.open(Access::create).totals()).rows() == 0);
+    CHECK(totals_of(books, Access::create).rows() == 0);
   }
 
   TEST_CASE("open: a database that died in its very first transaction is created anew") {
@@ -111,7 +111,7 @@ TEST_SUITE("component") {
     std::ofstream{books.file.string() + "-journal", std::ios::binary} << journal;
     CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
           books.file.string() + ": is empty" + k_advice);
-    CHECK(must(books.open(Access::create).totals()).rows() == 0);
+    CHECK(totals_of(books, Access::create).rows() == 0);
     CHECK_FALSE(std::filesystem::exists(books.file.string() + "-journal"));
   }
 
@@ -134,7 +134,7 @@ TEST_SUITE("component") {
     given_a_plan(books);
     sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("PRAGMA journal_mode = DELETE");
     REQUIRE(books.ask("PRAGMA journal_mode") == "delete");
-    CHECK(must(books.open(Access::read_write).totals()).pending == 2);
+    CHECK(totals_of(books, Access::read_write).pending == 2);
     CHECK(books.ask("PRAGMA journal_mode") == "wal");
   }
 
@@ -149,14 +149,14 @@ TEST_SUITE("component") {
     const auto written_at = std::filesystem::last_write_time(wreck.file);
     {
       auto reader = wreck.open(Access::read_only);
-      CHECK(must(reader.totals()).in_flight == 1);  // from the write-ahead log of the one that died
-      CHECK(must(reader.each_result({}, [](const auto&) {})) == 2);
-      CHECK_FALSE(must(reader.fingerprint()).empty());
-      CHECK(must(reader.errors(5)).empty());
-      CHECK(must(reader.refused_causes()).empty());
-      CHECK(must(reader.last_runs(5)).empty());
-      for (const auto& refused :
-           {reader.begin_import(k_now, as_line), reader.index_brands(), reader.save_pulse({})}) {
+      CHECK(must(ledger::totals(reader)).in_flight == 1);  // from the write-ahead log of the one that died
+      CHECK(must(ledger::each_result(reader, {}, [](const auto&) {})) == 2);
+      CHECK_FALSE(must(ledger::fingerprint(reader)).empty());
+      CHECK(must(ledger::errors(reader, 5)).empty());
+      CHECK(must(ledger::refused_causes(reader)).empty());
+      CHECK(must(ledger::last_runs(reader, 5)).empty());
+      for (const auto& refused : {reader.begin_import(k_now, as_line), ledger::index_brands(reader),
+                                  ledger::save_pulse(reader, {})}) {
         REQUIRE(refused.has_error());
         CHECK(refused.error().code == Errc::cannot_create);
         CHECK(refused.error().what.ends_with("see to the permissions of the file and its folder"));
@@ -173,12 +173,12 @@ TEST_SUITE("component") {
     import(writer, {card("1"), card("2")});
     auto reader = books.open(Access::read_only);
     must(writer.begin());
-    must(writer.open_attempt(intent(1)));
-    CHECK(must(reader.totals()).in_flight == 0);
+    must(ledger::open_attempt(writer, intent(1)));
+    CHECK(must(ledger::totals(reader)).in_flight == 0);
     must(writer.commit());
-    CHECK(must(reader.totals()).in_flight == 1);
+    CHECK(must(ledger::totals(reader)).in_flight == 1);
     send(writer, intent(2));
-    CHECK(must(reader.totals()).in_flight == 2);
+    CHECK(must(ledger::totals(reader)).in_flight == 2);
   }
 
   TEST_CASE("open: a bare file name is one in the working folder") {

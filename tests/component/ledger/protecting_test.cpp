@@ -13,7 +13,7 @@ TEST_SUITE("component") {
   Codes fetched(Ledger& ledger) {
     ledger::Cursor cursor;
     Codes codes;
-    for (const auto& row : must(ledger.fetch(cursor, 100))) codes.push_back(row.card.code);
+    for (const auto& row : must(ledger::fetch(ledger, cursor, 100))) codes.push_back(row.card.code);
     return codes;
   }
 
@@ -23,14 +23,14 @@ TEST_SUITE("component") {
       if (at == lines.size()) return std::optional<model::Protection>{};
       return std::optional{lines[at++]};
     };
-    CHECK(must(ledger.protect(next)) == static_cast<std::int64_t>(lines.size()));
+    CHECK(must(ledger::protect(ledger, next)) == static_cast<std::int64_t>(lines.size()));
   }
 
   model::Protection by_openid(std::string openid) { return {{}, {}, std::move(openid), {}}; }
   model::Protection by_code(std::string code) { return {std::move(code), {}, {}, {}}; }
 
   void begin_run(Ledger& ledger, const std::string& fingerprint) {
-    must(ledger.begin_run({"run", k_now, "host", 1, "0", "agreed", fingerprint, true}));
+    must(ledger::begin_run(ledger, {"run", k_now, "host", 1, "0", "agreed", fingerprint, true}));
   }
 
   }  // namespace
@@ -43,13 +43,13 @@ TEST_SUITE("component") {
     protect(ledger, {by_openid("oStaff")});
     CHECK(counts(import(ledger, {card("1"), card("2", "oStaff"), card("3")})) ==
           "lines 3 added 2 known 0 duplicates 0 refused 1 conflicts 0 vanished 0/0");
-    const auto totals = must(ledger.totals());
+    const auto totals = must(ledger::totals(ledger));
     CHECK(counts(totals) ==
           "pending 3 in_flight 0 invalidated 0 rejected 0 unresolved 0 held 0 conflicts 0 refused 1");
     CHECK(totals.protected_pending == 1);
     CHECK(totals.to_send() == 2);
     CHECK(fetched(ledger) == Codes{"1", "3"});
-    CHECK(must(ledger.fingerprint()) == must(plain.fingerprint()));
+    CHECK(must(ledger::fingerprint(ledger)) == must(ledger::fingerprint(plain)));
     CHECK(books.ask("SELECT source_line || ' ' || cause || ' ' || raw FROM refused") ==
           "3 protected by safety.protect: never sent earlier code=2 card_id=pT brand_id=1004 openid=oStaff "
           "reason=");
@@ -74,8 +74,8 @@ TEST_SUITE("component") {
       import(ledger, cards);
       std::string rows;
       ledger::Cursor cursor;
-      for (const auto& row : must(ledger.fetch(cursor, 100))) rows += std::to_string(row.id) + " ";
-      CHECK(must(ledger.totals()).protected_pending + static_cast<std::int64_t>(rows.size() / 2) == 4);
+      for (const auto& row : must(ledger::fetch(ledger, cursor, 100))) rows += std::to_string(row.id) + " ";
+      CHECK(must(ledger::totals(ledger)).protected_pending + static_cast<std::int64_t>(rows.size() / 2) == 4);
       return rows;
     };
     CHECK(left({}) == "1 2 3 4 ");
@@ -97,27 +97,27 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     const std::vector<model::Card> cards{card("1"), card("2", "oStaff"), card("3")};
     import(ledger, cards);
-    const auto all = must(ledger.fingerprint());
+    const auto all = must(ledger::fingerprint(ledger));
     protect(ledger, {by_openid("oStaff")});
     import(ledger, cards);
     CHECK(fetched(ledger) == Codes{"1", "3"});
-    CHECK(must(ledger.fingerprint()) != all);
+    CHECK(must(ledger::fingerprint(ledger)) != all);
     CHECK(books.refused_lines() == "3");
 
     // It holds for a row that the input does not name any more, too.
     CHECK(import(ledger, {card("1"), card("3")}).vanished_to_send == 0);
     CHECK(fetched(ledger) == Codes{"1", "3"});
-    CHECK(must(ledger.totals()).protected_pending == 1);
+    CHECK(must(ledger::totals(ledger)).protected_pending == 1);
     CHECK(books.refused_lines().empty());
 
     protect(ledger, {by_code("1")});
     import(ledger, cards);
     CHECK(fetched(ledger) == Codes{"2", "3"});
-    must(ledger.protect(nullptr));
+    must(ledger::protect(ledger, nullptr));
     import(ledger, cards);
     CHECK(fetched(ledger) == Codes{"1", "2", "3"});
-    CHECK(must(ledger.fingerprint()) == all);
-    CHECK(must(ledger.totals()).refused == 0);
+    CHECK(must(ledger::fingerprint(ledger)) == all);
+    CHECK(must(ledger::totals(ledger)).refused == 0);
   }
 
   TEST_CASE("protect: an earlier confirmation does not cover a row that comes back") {
@@ -126,20 +126,20 @@ TEST_SUITE("component") {
     const std::vector<model::Card> cards{card("1"), card("2", "oStaff"), card("3")};
     protect(ledger, {by_openid("oStaff")});
     import(ledger, cards);
-    const auto confirmed = must(ledger.fingerprint());
+    const auto confirmed = must(ledger::fingerprint(ledger));
     begin_run(ledger, confirmed);
     settle(ledger, "1", Status::invalidated);
     import(ledger, cards);
-    CHECK(must(ledger.is_rest_of_confirmed(confirmed)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, confirmed)));
 
-    must(ledger.protect(nullptr));
+    must(ledger::protect(ledger, nullptr));
     import(ledger, cards);
     CHECK(fetched(ledger) == Codes{"2", "3"});
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(confirmed)));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, confirmed)));
     // Nor when it goes again.
     protect(ledger, {by_openid("oStaff")});
     import(ledger, cards);
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(confirmed)));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, confirmed)));
   }
 
   TEST_CASE("protect: what a confirmed plan loses to the list leaves the confirmation as it is") {
@@ -147,11 +147,11 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     const std::vector<model::Card> cards{card("1"), card("2", "oStaff"), card("3")};
     import(ledger, cards);
-    const auto confirmed = must(ledger.fingerprint());
+    const auto confirmed = must(ledger::fingerprint(ledger));
     begin_run(ledger, confirmed);
     protect(ledger, {by_openid("oStaff")});
     import(ledger, cards);
-    CHECK(must(ledger.is_rest_of_confirmed(confirmed)));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, confirmed)));
     CHECK(fetched(ledger) == Codes{"1", "3"});
   }
 
@@ -165,17 +165,17 @@ TEST_SUITE("component") {
       const Books others;
       auto other = others.open();
       import(other, {card("1")});
-      return must(other.fingerprint());
+      return must(ledger::fingerprint(other));
     }();
     protect(ledger, {by_openid("oStaff")});
     CHECK(import(ledger, cards).refused == 0);  // not refused: it may have been sent
-    const auto totals = must(ledger.totals());
+    const auto totals = must(ledger::totals(ledger));
     CHECK(totals.protected_in_doubt == 1);
     CHECK(totals.in_doubt() == 1);
     CHECK(totals.to_send() == 1);
-    CHECK(must(ledger.fingerprint()) == plan_of_1);
+    CHECK(must(ledger::fingerprint(ledger)) == plan_of_1);
     ledger::Cursor cursor;
-    const auto rows = must(ledger.fetch(cursor, 100));
+    const auto rows = must(ledger::fetch(ledger, cursor, 100));
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].card.code == "2");
     CHECK(rows[0].is_protected);
@@ -191,10 +191,10 @@ TEST_SUITE("component") {
     settle(ledger, "2", Status::invalidated);
     protect(ledger, {by_openid("oStaff")});
     import(ledger, cards);
-    CHECK(must(ledger.totals()).protected_invalidated == 1);
+    CHECK(must(ledger::totals(ledger)).protected_invalidated == 1);
     ledger::Choice choice;
     choice.status = Status::rejected;
-    const auto put_back = must(ledger.put_back(choice));
+    const auto put_back = must(ledger::put_back(ledger, choice));
     CHECK(put_back.retried == 1);
     CHECK(put_back.is_protected == 1);
     CHECK(fetched(ledger) == Codes{"3"});
@@ -217,9 +217,9 @@ TEST_SUITE("component") {
     const std::vector<model::Card> cards{card("1", "oStaff"), card("2")};
     import(ledger, cards);
     protect(ledger, {by_openid("oStaff")});
-    must(ledger.begin_import(k_now, as_line));
-    must(ledger.add({card("1", "oStaff"), 2}));
-    must(ledger.abandon_import());
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    must(under_way.add({card("1", "oStaff"), 2}));
+    give_up(std::move(under_way));
     import(ledger, cards);
     CHECK(fetched(ledger) == Codes{"2"});
   }
@@ -228,7 +228,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     int read = 0;
-    const auto named = ledger.protect([&]() -> Result<std::optional<model::Protection>> {
+    const auto named = ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
       if (read++ < 3) return std::optional{by_code("1")};
       return Error{Errc::bad_input, "broken"};
     });

@@ -12,7 +12,7 @@ TEST_SUITE("component") {
     start.command = "run", start.started_at = at, start.host = "batch-1", start.pid = 4711;
     start.version = "0.1.0", start.acknowledge = "INVALIDATE 2 CARDS", start.fingerprint = "ab12";
     start.confirmed = true;
-    return must(ledger.begin_run(start));
+    return must(ledger::begin_run(ledger, start));
   }
 
   }  // namespace
@@ -25,9 +25,9 @@ TEST_SUITE("component") {
     const auto second = begin_run(ledger, k_now + milliseconds{10'000});
     CHECK(first == 1);
     CHECK(second == 2);
-    must(ledger.end_run(first, {7, 4, 2, 1}, 75, "stopped by SIGINT", k_now + milliseconds{1307}));
+    must(ledger::end_run(ledger, first, {7, 4, 2, 1}, 75, "stopped by SIGINT", k_now + milliseconds{1307}));
 
-    const auto runs = must(ledger.last_runs(10));
+    const auto runs = must(ledger::last_runs(ledger, 10));
     REQUIRE(runs.size() == 2);
     CHECK(runs[0].id == 2);  // the latest one first
     CHECK_FALSE(runs[0].ended_at.has_value());
@@ -46,7 +46,7 @@ TEST_SUITE("component") {
     CHECK(runs[1].counts.confirmed == 4);
     CHECK(runs[1].counts.rejected == 2);
     CHECK(runs[1].counts.unresolved == 1);
-    CHECK(must(ledger.last_runs(1)).size() == 1);
+    CHECK(must(ledger::last_runs(ledger, 1)).size() == 1);
     CHECK(books.ask("SELECT by_confirm || last_row FROM run WHERE id = 1") == "12");
     CHECK(books.ask("SELECT started_at || ' ' || ifnull(ended_at, '-') FROM runs ORDER BY run_id") ==
           "2026-11-25T04:01:55.693Z 2026-11-25T04:01:57.000Z 2026-11-25T04:02:05.693Z -");
@@ -60,12 +60,12 @@ TEST_SUITE("component") {
     import(ledger, {card("1")});
     const auto other = begin_run(ledger), run = begin_run(ledger);
     send(ledger, intent(1, 1, run));
-    must(ledger.begin());
-    must(ledger.save_counts(run, {5, 3, 1, 1}));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::save_counts(ledger, run, {5, 3, 1, 1}));
+    must(ledger::commit_changes(ledger));
     CHECK(books.ask("SELECT sent || confirmed || rejected || unresolved FROM runs ORDER BY run_id") ==
           "0000 5311");
-    CHECK_FALSE(must(ledger.last_runs(1))[0].ended_at.has_value());
+    CHECK_FALSE(must(ledger::last_runs(ledger, 1))[0].ended_at.has_value());
     CHECK(other != run);
   }
 
@@ -73,32 +73,32 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1")});
-    CHECK_FALSE(must(ledger.last_sent_at(k_now)).has_value());
+    CHECK_FALSE(must(ledger::last_sent_at(ledger, k_now)).has_value());
     const auto first = begin_run(ledger, k_now);
-    must(ledger.end_run(first, {}, 0, "", k_now + milliseconds{20}));
+    must(ledger::end_run(ledger, first, {}, 0, "", k_now + milliseconds{20}));
     const auto later = k_now + milliseconds{90'000};
-    CHECK((must(ledger.last_sent_at(later)) == k_now + milliseconds{20}));
+    CHECK((must(ledger::last_sent_at(ledger, later)) == k_now + milliseconds{20}));
     const auto second = begin_run(ledger, k_now + milliseconds{40});
-    CHECK((must(ledger.last_sent_at(later)) == later));
-    must(ledger.end_run(second, {}, 0, "", k_now + milliseconds{60}));
-    CHECK((must(ledger.last_sent_at(later)) == k_now + milliseconds{60}));
+    CHECK((must(ledger::last_sent_at(ledger, later)) == later));
+    must(ledger::end_run(ledger, second, {}, 0, "", k_now + milliseconds{60}));
+    CHECK((must(ledger::last_sent_at(ledger, later)) == k_now + milliseconds{60}));
   }
 
   TEST_CASE("pulse: the last one is kept and reads back as it was") {
     const Books books;
     auto ledger = books.open();
-    CHECK_FALSE(must(ledger.pulse()).has_value());
+    CHECK_FALSE(must(ledger::pulse(ledger)).has_value());
     ledger::Pulse pulse;
     pulse.run = 1, pulse.at = k_now, pulse.rate = 4.75, pulse.allowed_rate = 2.5;
     pulse.in_flight = 3, pulse.waiting = 4;
     pulse.primary_state = "open", pulse.backup_state = "half_open";
-    must(ledger.save_pulse(pulse));
+    must(ledger::save_pulse(ledger, pulse));
     pulse.run = 2, pulse.paused_by_429 = true;
     pulse.reasons_to_wait = {{"paused", "paused by \"a\"", k_now, std::nullopt},
                              {"throttled", "429", std::nullopt, k_now + milliseconds{5}},
                              {"other", ""}};
-    must(ledger.save_pulse(pulse));
-    const auto found = must(ledger.pulse());
+    must(ledger::save_pulse(ledger, pulse));
+    const auto found = must(ledger::pulse(ledger));
     REQUIRE(found.has_value());
     CHECK(found->run == 2);
     CHECK(found->at == k_now);
@@ -123,13 +123,13 @@ TEST_SUITE("component") {
     settle(ledger, "4", Status::unresolved, true);
     settle(ledger, "5", Status::invalidated);
     std::string found;
-    for (const auto& e : must(ledger.errors(10)))
+    for (const auto& e : must(ledger::errors(ledger, 10)))
       found += fmt::format("{} {} {}; ", e.count, e.status, e.code);
     CHECK(found == "2 rejected INVALID_REQUEST; 1 unresolved CARD_STATE; 1 unresolved INVALID_REQUEST; ");
-    CHECK(must(ledger.errors(1)).size() == 1);
-    CHECK(must(ledger.totals()).held == 1);
-    CHECK(must(ledger.totals()).to_send() == 1);
-    CHECK(must(ledger.totals()).in_doubt() == 2);
+    CHECK(must(ledger::errors(ledger, 1)).size() == 1);
+    CHECK(must(ledger::totals(ledger)).held == 1);
+    CHECK(must(ledger::totals(ledger)).to_send() == 1);
+    CHECK(must(ledger::totals(ledger)).in_doubt() == 2);
   }
 
   TEST_CASE("totals: every row is in exactly one of them") {
@@ -142,13 +142,13 @@ TEST_SUITE("component") {
     settle(ledger, "5", Status::unresolved);
     settle(ledger, "6", Status::unresolved, true);
     import(ledger, {card("1"), card("7", "oB")});
-    const auto totals = must(ledger.totals());
+    const auto totals = must(ledger::totals(ledger));
     CHECK(counts(totals) ==
           "pending 2 in_flight 1 invalidated 1 rejected 1 unresolved 2 held 1 conflicts 1 refused 1");
     CHECK(totals.rows() == 7);
     CHECK(totals.to_send() == 3);
     ledger::Cursor cursor;
-    CHECK(must(ledger.fetch(cursor, 100)).size() == 4);  // what is counted is what is sent
+    CHECK(must(ledger::fetch(ledger, cursor, 100)).size() == 4);  // what is counted is what is sent
   }
 
   TEST_CASE("views: times are RFC 3339 with milliseconds in UTC") {
@@ -181,9 +181,9 @@ TEST_SUITE("component") {
     import(ledger, {card("9"), card("1", "oA", "closed"), card("5")});
     settle(ledger, "1", Status::rejected);
     std::vector<ledger::ResultRow> rows;
-    CHECK(must(ledger.each_result({}, [&](const auto& row) { rows.push_back(row); })) == 3);
+    CHECK(must(ledger::each_result(ledger, {}, [&](const auto& row) { rows.push_back(row); })) == 3);
     REQUIRE(rows.size() == 3);
-    const auto& columns = Ledger::result_columns();
+    const auto& columns = ledger::result_columns();
     REQUIRE(rows[1].size() == columns.size());
     std::string row;
     for (std::size_t i = 0; i < columns.size(); ++i)
@@ -196,8 +196,8 @@ TEST_SUITE("component") {
     CHECK((rows[0][2] == "9"));
     CHECK_FALSE(rows[0][4].has_value());  // no reason is NULL and not empty
     CHECK((rows[2][2] == "5"));
-    CHECK(must(ledger.each_result(Status::pending, [](const auto&) {})) == 2);
-    CHECK(must(ledger.each_result(Status::unresolved, [](const auto&) {})) == 0);
+    CHECK(must(ledger::each_result(ledger, Status::pending, [](const auto&) {})) == 2);
+    CHECK(must(ledger::each_result(ledger, Status::unresolved, [](const auto&) {})) == 0);
   }
 
   TEST_CASE("results: they stay in input order whatever happened to the rows and whoever made an index") {
@@ -205,18 +205,18 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     const auto codes = [&](std::optional<Status> status) {
       std::string found;
-      must(ledger.each_result(status, [&](const auto& row) { found += *row[2] + " "; }));
+      must(ledger::each_result(ledger, status, [&](const auto& row) { found += *row[2] + " "; }));
       return found;
     };
     import(ledger, {{"1005", "pT", "9", "oA", ""}, card("5"), card("7"), card("1")});
     settle(ledger, "7", Status::rejected);
     settle(ledger, "5", Status::rejected);
-    must(ledger.index_brands());
+    must(ledger::index_brands(ledger));
     import(ledger, {card("3"), card("1"), card("7"), { "1003", "pT", "2", "oA", "" }});
     settle(ledger, "2", Status::rejected);
     CHECK(codes({}) == "9 5 7 1 3 2 ");
     CHECK(codes(Status::rejected) == "5 7 2 ");
-    (void)must(ledger.put_back({Status::rejected, {"5"}, {}}));
+    (void)must(ledger::put_back(ledger, {Status::rejected, {"5"}, {}}));
     sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
         "CREATE INDEX theirs ON row (status, code); ANALYZE");
     CHECK(codes({}) == "9 5 7 1 3 2 ");
@@ -235,17 +235,18 @@ TEST_SUITE("component") {
     // The first answer is doubtful, and the row goes on.
     const auto row = id_of(ledger, "5");
     send(ledger, intent(row));
-    must(ledger.begin());
-    must(ledger.close_attempt(attempt(row, 1, model::OutcomeKind::system_error, 500, "SYSTEM_ERROR"),
-                              ruling(Status::in_flight, {})));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, attempt(row, 1, model::OutcomeKind::system_error, 500, "SYSTEM_ERROR"),
+                               ruling(Status::in_flight, {})));
+    must(ledger::commit_changes(ledger));
     const auto lost = id_of(ledger, "6");
     send(ledger, intent(lost));
-    must(ledger.begin());
-    must(ledger.close_attempt(attempt(lost, 1, model::OutcomeKind::lost), ruling(Status::in_flight, {})));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, attempt(lost, 1, model::OutcomeKind::lost),
+                               ruling(Status::in_flight, {})));
+    must(ledger::commit_changes(ledger));
 
-    const auto shown = must(ledger.rows_in_doubt(10));
+    const auto shown = must(ledger::rows_in_doubt(ledger, 10));
     std::string all;
     for (const auto& each : shown)
       all += fmt::format("{}:{}:{}:{} ", each.code, model::to_text(each.status), each.held ? "held" : "-",
@@ -255,8 +256,8 @@ TEST_SUITE("component") {
           "5:in_flight:-:SYSTEM_ERROR 6:in_flight:-:LOST ");
     REQUIRE(shown.size() == 5);
     CHECK(shown[1].openid == "oB");
-    CHECK(must(ledger.rows_in_doubt(1)).size() == 1);
-    CHECK(must(ledger.rows_in_doubt(0)).empty());
+    CHECK(must(ledger::rows_in_doubt(ledger, 1)).size() == 1);
+    CHECK(must(ledger::rows_in_doubt(ledger, 0)).empty());
   }
 
   TEST_CASE("views: they tell which attempt of ours invalidated a card though codes may be shared") {
@@ -273,10 +274,10 @@ TEST_SUITE("component") {
       ended.outcome.request_id = request_id;
       auto decided = ruling(settled_by ? Status::invalidated : Status::in_flight, ended.outcome);
       decided.settled_by = settled_by;
-      must(ledger.begin());
-      if (what == model::AttemptKind::invalidate) must(ledger.open_attempt(intent(row, n)));
-      must(ledger.close_attempt(ended, decided));
-      must(ledger.commit());
+      must(ledger::begin_changes(ledger));
+      if (what == model::AttemptKind::invalidate) must(ledger::open_attempt(ledger, intent(row, n)));
+      must(ledger::close_attempt(ledger, ended, decided));
+      must(ledger::commit_changes(ledger));
     };
     using enum model::OutcomeKind;
     using model::AttemptKind;
@@ -295,16 +296,16 @@ TEST_SUITE("component") {
               "ON a.code = r.code AND a.finished_at = r.finished_at AND a.request_id IS r.request_id "
               "WHERE r.settled_by = 'answer' AND a.kind = 'invalidate' AND a.outcome = 'confirmed' "
               "ORDER BY 1") == "pOther/1#1primary? pT/1#3primaryA3");
-    CHECK(must(ledger.totals()).by_answer() == 2);
-    CHECK(must(ledger.totals()).read_back == 1);
-    CHECK(must(ledger.totals()).already == 1);
+    CHECK(must(ledger::totals(ledger)).by_answer() == 2);
+    CHECK(must(ledger::totals(ledger)).read_back == 1);
+    CHECK(must(ledger::totals(ledger)).already == 1);
   }
 
   TEST_CASE("results: the view has the columns that export names") {
     const Books books;
     auto ledger = books.open();
     std::string expected;
-    for (const auto& column : Ledger::result_columns())
+    for (const auto& column : ledger::result_columns())
       expected.append(expected.empty() ? "" : " ").append(column);
     CHECK(books.ask("SELECT name FROM pragma_table_info('results')") == expected);
   }

@@ -40,9 +40,9 @@ TEST_SUITE("component") {
     ended.outcome.request_id = "R" + std::to_string(n);
     auto decided = ruling(status, ended.outcome);
     decided.held = held;
-    must(ledger.begin());
-    must(ledger.close_attempt(ended, decided));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, ended, decided));
+    must(ledger::commit_changes(ledger));
   }
 
   void unresolved(Ledger& ledger, const std::string& code, OutcomeKind read_as, bool held = false) {
@@ -64,15 +64,15 @@ TEST_SUITE("component") {
     const auto row = id_of(ledger, "1");
     send(ledger, intent(row));
     auto refused = attempt(row, 1, OutcomeKind::refused, 400, "INVALID_REQUEST");
-    must(ledger.begin());
-    must(ledger.close_attempt(refused, ruling(Status::pending, {})));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, refused, ruling(Status::pending, {})));
+    must(ledger::commit_changes(ledger));
     read_back(ledger, row, 2, OutcomeKind::not_invalid, Status::rejected);
     const auto attempts = books.ask("SELECT group_concat(n || kind || outcome) FROM attempts");
     const auto first_sent = books.ask("SELECT first_sent_at FROM results WHERE code = '1'");
     CHECK(books.ask("SELECT error_code FROM results WHERE code = '1'") == "SOME_CODE");
 
-    CHECK(counts(must(ledger.put_back(of_status(Status::rejected)))) ==
+    CHECK(counts(must(ledger::put_back(ledger, of_status(Status::rejected)))) ==
           "retried 1 in_doubt 0 not_eligible 0 not_found 0");
     for (const auto* column : {"settled_by", "finished_at", "error_code", "error_message", "http_status",
                                "request_id", "endpoint"}) {
@@ -83,7 +83,7 @@ TEST_SUITE("component") {
     CHECK(books.ask("SELECT group_concat(n || kind || outcome) FROM attempts") == attempts);
     CHECK(books.ask("SELECT first_sent_at FROM results WHERE code = '1'") == first_sent);
     ledger::Cursor cursor;
-    const auto rows = must(ledger.fetch(cursor, 10));
+    const auto rows = must(ledger::fetch(ledger, cursor, 10));
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].card.code == "1");
     CHECK(rows[0].status == Status::pending);
@@ -102,7 +102,7 @@ TEST_SUITE("component") {
       import(ledger, {card("1")});
       unresolved(ledger, "1", read_as);
       const bool eligible = std::find(usable.begin(), usable.end(), read_as) != usable.end();
-      CHECK(counts(must(ledger.put_back(of_status(Status::unresolved)))) ==
+      CHECK(counts(must(ledger::put_back(ledger, of_status(Status::unresolved)))) ==
             (eligible ? "retried 1 in_doubt 0 not_eligible 0 not_found 0"
                       : "retried 0 in_doubt 1 not_eligible 0 not_found 0"));
       CHECK(statuses(books) == (eligible ? "1:pending" : "1:unresolved"));
@@ -117,23 +117,23 @@ TEST_SUITE("component") {
     // 1: the next try did not get out of the house.
     auto not_sent = attempt(1, 3, OutcomeKind::not_sent);
     not_sent.kind = AttemptKind::read_back, not_sent.sent = false;
-    must(ledger.begin());
-    must(ledger.close_attempt(not_sent, ruling(Status::unresolved, not_sent.outcome)));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, not_sent, ruling(Status::unresolved, not_sent.outcome)));
+    must(ledger::commit_changes(ledger));
     // 2: one more invalidation left, whose answer says nothing sure.
     send(ledger, intent(2, 3));
-    must(ledger.begin());
+    must(ledger::begin_changes(ledger));
     const auto lost = attempt(2, 3, OutcomeKind::lost);
-    must(ledger.close_attempt(lost, ruling(Status::unresolved, lost.outcome)));
-    must(ledger.commit());
+    must(ledger::close_attempt(ledger, lost, ruling(Status::unresolved, lost.outcome)));
+    must(ledger::commit_changes(ledger));
     // 3: a refusal of the invalidation itself is no read-back. 4: nothing is known at all.
     settle(ledger, "3", Status::unresolved);
     send(ledger, intent(4));
-    must(ledger.begin());
-    must(ledger.withdraw_attempt(4, 1, Status::unresolved));
-    must(ledger.commit());
+    must(ledger::begin_changes(ledger));
+    must(ledger::withdraw_attempt(ledger, 4, 1, Status::unresolved));
+    must(ledger::commit_changes(ledger));
 
-    const auto result = must(ledger.put_back(of_status(Status::unresolved)));
+    const auto result = must(ledger::put_back(ledger, of_status(Status::unresolved)));
     CHECK(counts(result) == "retried 1 in_doubt 3 not_eligible 0 not_found 0");
     CHECK(statuses(books) == "1:pending 2:unresolved 3:unresolved 4:unresolved");
     REQUIRE(result.rows_in_doubt.size() == 3);
@@ -148,14 +148,14 @@ TEST_SUITE("component") {
     import(ledger, {card("1"), card("2")});
     unresolved(ledger, "1", OutcomeKind::not_invalid, true);
     unresolved(ledger, "2", OutcomeKind::wrong_card, true);
-    const auto before = must(ledger.fingerprint());
-    CHECK(must(ledger.totals()).to_send() == 0);
-    CHECK(counts(must(ledger.put_back(of_status(Status::unresolved)))) ==
+    const auto before = must(ledger::fingerprint(ledger));
+    CHECK(must(ledger::totals(ledger)).to_send() == 0);
+    CHECK(counts(must(ledger::put_back(ledger, of_status(Status::unresolved)))) ==
           "retried 1 in_doubt 1 not_eligible 0 not_found 0");
-    CHECK(ledger_test::counts(must(ledger.totals())) ==
+    CHECK(ledger_test::counts(must(ledger::totals(ledger))) ==
           "pending 1 in_flight 0 invalidated 0 rejected 0 unresolved 1 held 1 conflicts 0 refused 0");
-    CHECK(must(ledger.totals()).to_send() == 1);
-    CHECK(must(ledger.fingerprint()) != before);
+    CHECK(must(ledger::totals(ledger)).to_send() == 1);
+    CHECK(must(ledger::fingerprint(ledger)) != before);
   }
 
   TEST_CASE("put back: rows of every other status stay as they are and are told when they were named") {
@@ -167,7 +167,7 @@ TEST_SUITE("component") {
     send(ledger, intent(id_of(ledger, "4")));
     unresolved(ledger, "5", OutcomeKind::lost);
     const auto all = std::vector<std::string>{"1", "2", "3", "4", "5", "6"};
-    auto result = must(ledger.put_back(of_list(all)));
+    auto result = must(ledger::put_back(ledger, of_list(all)));
     CHECK(counts(result) == "retried 1 in_doubt 2 not_eligible 2 not_found 1");
     CHECK(statuses(books) == "1:pending 2:invalidated 3:pending 4:in_flight 5:unresolved");
     CHECK(books.ask("SELECT settled_by FROM results WHERE code = '2'") == "answer");
@@ -179,11 +179,12 @@ TEST_SUITE("component") {
     CHECK(result.codes_not_found[0].line == 6);
 
     // Again: the same command finds nothing left to put back.
-    CHECK(counts(must(ledger.put_back(of_list(all)))) == "retried 0 in_doubt 2 not_eligible 3 not_found 1");
+    CHECK(counts(must(ledger::put_back(ledger, of_list(all)))) ==
+          "retried 0 in_doubt 2 not_eligible 3 not_found 1");
     // Who asks for one status only is told of the others, and none of them is in his way.
-    CHECK(counts(must(ledger.put_back({Status::rejected, {}, list_of(all)}))) ==
+    CHECK(counts(must(ledger::put_back(ledger, {Status::rejected, {}, list_of(all)}))) ==
           "retried 0 in_doubt 0 not_eligible 5 not_found 1");
-    CHECK(counts(must(ledger.put_back({Status::unresolved, {}, list_of(all)}))) ==
+    CHECK(counts(must(ledger::put_back(ledger, {Status::unresolved, {}, list_of(all)}))) ==
           "retried 0 in_doubt 1 not_eligible 4 not_found 1");
   }
 
@@ -200,21 +201,22 @@ TEST_SUITE("component") {
     for (const auto* code : {"2", "3"}) settle(ledger, code, Status::rejected);
     for (const RowId row : {1, 4, 5}) {
       send(ledger, intent(row));
-      must(ledger.begin());
+      must(ledger::begin_changes(ledger));
       const auto ended = attempt(row, 1, OutcomeKind::refused, 400, "INVALID_REQUEST");
-      must(ledger.close_attempt(ended, ruling(Status::rejected, ended.outcome)));
-      must(ledger.commit());
+      must(ledger::close_attempt(ledger, ended, ruling(Status::rejected, ended.outcome)));
+      must(ledger::commit_changes(ledger));
     }
     const std::vector<std::string> first{"1", "2", "8"}, second{"2", "3", "9"};
-    CHECK(counts(must(ledger.put_back({Status::unresolved, first, list_of(second)}))) ==
+    CHECK(counts(must(ledger::put_back(ledger, {Status::unresolved, first, list_of(second)}))) ==
           "retried 0 in_doubt 0 not_eligible 1 not_found 2");
-    CHECK(counts(must(ledger.put_back({Status::rejected, first, list_of(second)}))) ==
+    CHECK(counts(must(ledger::put_back(ledger, {Status::rejected, first, list_of(second)}))) ==
           "retried 1 in_doubt 0 not_eligible 0 not_found 2");
     CHECK(statuses(books) == "1:rejected 2:pending 3:rejected 1:rejected 1:rejected");
-    CHECK(counts(must(ledger.put_back(of_codes({"1", "1"})))) ==
+    CHECK(counts(must(ledger::put_back(ledger, of_codes({"1", "1"})))) ==
           "retried 3 in_doubt 0 not_eligible 0 not_found 0");
     CHECK(statuses(books) == "1:pending 2:pending 3:rejected 1:pending 1:pending");
-    CHECK(counts(must(ledger.put_back(of_list({})))) == "retried 0 in_doubt 0 not_eligible 0 not_found 0");
+    CHECK(counts(must(ledger::put_back(ledger, of_list({})))) ==
+          "retried 0 in_doubt 0 not_eligible 0 not_found 0");
     CHECK(statuses(books) ==
           "1:pending 2:pending 3:rejected 1:pending 1:pending");  // an empty list chooses none
   }
@@ -224,15 +226,15 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3")});
     ledger::RunStart start;
-    start.command = "run", start.fingerprint = must(ledger.fingerprint()), start.confirmed = true;
-    must(ledger.begin_run(start));
+    start.command = "run", start.fingerprint = must(ledger::fingerprint(ledger)), start.confirmed = true;
+    must(ledger::begin_run(ledger, start));
     settle(ledger, "1", Status::rejected);
     settle(ledger, "2", Status::invalidated);
-    REQUIRE(must(ledger.is_rest_of_confirmed(start.fingerprint)));
-    (void)must(ledger.put_back(of_codes({"2", "3"})));
-    CHECK(must(ledger.is_rest_of_confirmed(start.fingerprint)));  // nothing was put back
-    (void)must(ledger.put_back(of_codes({"1"})));
-    CHECK_FALSE(must(ledger.is_rest_of_confirmed(start.fingerprint)));
+    REQUIRE(must(ledger::is_rest_of_confirmed(ledger, start.fingerprint)));
+    (void)must(ledger::put_back(ledger, of_codes({"2", "3"})));
+    CHECK(must(ledger::is_rest_of_confirmed(ledger, start.fingerprint)));  // nothing was put back
+    (void)must(ledger::put_back(ledger, of_codes({"1"})));
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, start.fingerprint)));
   }
 
   TEST_CASE("put back: a list that cannot be read to its end changes nothing and leaves nothing behind") {
@@ -245,11 +247,11 @@ TEST_SUITE("component") {
       if (n++ == 0) return Choice::Listed{"1", 1};
       return Error{Errc::bad_input, "line 2 is no text"};
     };
-    const auto failed = ledger.put_back(torn);
+    const auto failed = ledger::put_back(ledger, torn);
     REQUIRE(failed.has_error());
     CHECK(failed.error().code == Errc::bad_input);
     CHECK(statuses(books) == "1:rejected 2:rejected");
-    CHECK(counts(must(ledger.put_back(of_codes({"2"})))) ==
+    CHECK(counts(must(ledger::put_back(ledger, of_codes({"2"})))) ==
           "retried 1 in_doubt 0 not_eligible 0 not_found 0");
     CHECK(statuses(books) == "1:rejected 2:pending");
   }
@@ -263,7 +265,7 @@ TEST_SUITE("component") {
       sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
           "CREATE TRIGGER no BEFORE UPDATE ON row WHEN old.code = '2' BEGIN SELECT RAISE(ABORT, 'no'); END");
     }
-    CHECK(ledger.put_back(of_status(Status::rejected)).has_error());
+    CHECK(ledger::put_back(ledger, of_status(Status::rejected)).has_error());
     CHECK(statuses(books) == "1:rejected 2:rejected");
   }
 
@@ -273,27 +275,30 @@ TEST_SUITE("component") {
     import(ledger, {card("1", "oA", "old reason"), card("2", "oA")});
     settle(ledger, "1", Status::rejected);
     import(ledger, {card("1", "oA", "new reason"), card("2", "oB")});
-    CHECK(must(ledger.totals()).conflicts == 1);  // 2; for 1 it was too late
-    (void)must(ledger.put_back(of_status(Status::rejected)));
-    CHECK(must(ledger.totals()).conflicts == 1);
+    CHECK(must(ledger::totals(ledger)).conflicts == 1);  // 2; for 1 it was too late
+    (void)must(ledger::put_back(ledger, of_status(Status::rejected)));
+    CHECK(must(ledger::totals(ledger)).conflicts == 1);
     import(ledger, {card("1", "oA", "new reason"), card("2", "oB")});
-    CHECK(must(ledger.totals()).conflicts == 2);
-    CHECK(must(ledger.totals()).to_send() == 0);
+    CHECK(must(ledger::totals(ledger)).conflicts == 2);
+    CHECK(must(ledger::totals(ledger)).to_send() == 0);
   }
 
   TEST_CASE("put back: rows of an import that died are no part of it") {
     const Books books;
+    Remains remains;
     {
       auto ledger = books.open();
       import(ledger, {card("1")});
       settle(ledger, "1", Status::rejected);
-      must(ledger.begin_import(k_now, as_line));
-      must(ledger.add({card("1"), 2}));
-      must(ledger.add({card("2"), 3}));
-      must(ledger.commit());
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      must(under_way.add({card("1"), 2}));
+      must(under_way.add({card("2"), 3}));
+      must(ledger::commit_changes(ledger));
+      remains = books.remains();
     }
+    books.restore(remains);
     auto ledger = books.open();
-    CHECK(counts(must(ledger.put_back(of_codes({"1", "2"})))) ==
+    CHECK(counts(must(ledger::put_back(ledger, of_codes({"1", "2"})))) ==
           "retried 1 in_doubt 0 not_eligible 0 not_found 1");
   }
 }

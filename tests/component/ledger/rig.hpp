@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cardvoid/ledger/ledger.hpp>
+#include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/plan.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +22,7 @@
 namespace cardvoid::ledger_test {
 
 using ledger::Access;
+using ledger::Import;
 using ledger::ImportSummary;
 using ledger::Ledger;
 using model::Endpoint;
@@ -63,11 +67,14 @@ inline std::string as_line(const model::Card& card, bool is_current) {
 
 // Brings a whole input into the plan; its first card stands on line 2.
 inline ImportSummary import(Ledger& ledger, const std::vector<model::Card>& cards) {
-  must(ledger.begin_import(k_now, as_line));
+  auto under_way = must(Import::begin(ledger, k_now, as_line));
   std::int64_t line = 1;
-  for (const auto& one : cards) must(ledger.add({one, ++line}));
-  return must(ledger.finish_import("a list", k_now));
+  for (const auto& one : cards) must(under_way.add({one, ++line}));
+  return must(under_way.finish("a list", k_now));
 }
+
+// Ends an import without finishing it.
+inline void give_up(Import) {}
 
 inline std::string counts(const ImportSummary& s) {
   return fmt::format("lines {} added {} known {} duplicates {} refused {} conflicts {} vanished {}/{}",
@@ -81,19 +88,31 @@ inline std::string counts(const ledger::Totals& t) {
       t.pending, t.in_flight, t.invalidated, t.rejected, t.unresolved, t.held, t.conflicts, t.refused);
 }
 
+// What would be left of a database if the process died now.
+struct Remains {
+  std::string database, log;
+};
+
 struct Books {
   const TempFolder folder;
   const std::filesystem::path file = folder.path / "results.db";
   Ledger open(Access access = Access::create) const { return must(Ledger::open(file, k_job, access)); }
   std::string ask(const std::string& sql) const { return ledger_test::ask(file, sql); }
   std::string refused_lines() const { return ask("SELECT source_line FROM refused ORDER BY source_line"); }
+  Remains remains() const;
+  void restore(const Remains& remains) const;  // when nothing has it open
   std::string codes() const { return ask("SELECT code FROM results ORDER BY code"); }
 };
+
+inline ledger::Totals totals_of(const Books& books, Access access) {
+  auto opened = books.open(access);
+  return must(ledger::totals(opened));
+}
 
 inline RowId id_of(Ledger& ledger, const std::string& code) {
   ledger::Cursor pending, in_doubt{.brand_id = {}, .doubt_only = true};
   for (auto* cursor : {&pending, &in_doubt})
-    for (const auto& row : must(ledger.fetch(*cursor, 1000)))
+    for (const auto& row : must(ledger::fetch(ledger, *cursor, 1000)))
       if (row.card.code == code) return row.id;
   FAIL("there is no row to send with the code ", code);
   return 0;
@@ -105,9 +124,9 @@ inline ledger::Intent intent(RowId row, int n = 1, ledger::RunId run = 1, WallTi
 
 // Commits an intent of its own.
 inline void send(Ledger& ledger, const ledger::Intent& what) {
-  must(ledger.begin());
-  must(ledger.open_attempt(what));
-  must(ledger.commit());
+  must(ledger::begin_changes(ledger));
+  must(ledger::open_attempt(ledger, what));
+  must(ledger::commit_changes(ledger));
 }
 
 inline ledger::Attempt attempt(RowId row, int n, model::OutcomeKind kind, unsigned http_status = 0,
@@ -139,9 +158,9 @@ inline void settle(Ledger& ledger, const std::string& code, Status status, bool 
                 : attempt(row, 1, model::OutcomeKind::refused, 400, held ? "CARD_STATE" : "INVALID_REQUEST");
   auto decided = ruling(status, ended.outcome);
   decided.held = held;
-  must(ledger.begin());
-  must(ledger.close_attempt(ended, decided));
-  must(ledger.commit());
+  must(ledger::begin_changes(ledger));
+  must(ledger::close_attempt(ledger, ended, decided));
+  must(ledger::commit_changes(ledger));
 }
 
 // ---- files as they are ----
@@ -149,6 +168,18 @@ inline void settle(Ledger& ledger, const std::string& code, Status status, bool 
 inline std::string content_of(const std::filesystem::path& file) {
   std::ifstream in{file, std::ios::binary};
   return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+inline void write_file(const std::filesystem::path& file, std::string_view content) {
+  std::ofstream{file, std::ios::binary} << content;
+}
+
+inline Remains Books::remains() const { return {content_of(file), content_of(file.string() + "-wal")}; }
+
+inline void Books::restore(const Remains& remains) const {
+  std::filesystem::remove(file.string() + "-shm");
+  write_file(file, remains.database);
+  write_file(file.string() + "-wal", remains.log);
 }
 
 inline void overwrite(const std::filesystem::path& file, std::int64_t offset, std::string_view bytes) {

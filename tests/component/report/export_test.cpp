@@ -12,7 +12,7 @@ TEST_SUITE("component") {
 
   // A row whose code is `code` and whose status is pending; all else is NULL but the two numbers.
   ledger::ResultRow row_with(const std::string& code) {
-    ledger::ResultRow row(ledger::Ledger::result_columns().size());
+    ledger::ResultRow row(ledger::result_columns().size());
     row[2] = code, row[5] = "pending", row[11] = "0", row[14] = "12";
     return row;
   }
@@ -93,7 +93,7 @@ TEST_SUITE("component") {
           expected.insert(0, "=\"").append("\"");
         }
         const auto fields = read_record(csv_line(row_with(text), excel));
-        REQUIRE(fields.size() == ledger::Ledger::result_columns().size());
+        REQUIRE(fields.size() == ledger::result_columns().size());
         CHECK(fields[2] == expected);
       }
     }
@@ -117,7 +117,7 @@ TEST_SUITE("component") {
     const auto line = report::json_line(row);
     CHECK(line.find('\n') == line.size() - 1);
     const auto object = boost::json::parse(line).as_object();
-    CHECK(object.size() == ledger::Ledger::result_columns().size());
+    CHECK(object.size() == ledger::result_columns().size());
     CHECK(object.at("code") == "0017");
     CHECK(object.at("error_message") == "系统\"错误\"\n");
     CHECK(object.at("http_status") == 500);

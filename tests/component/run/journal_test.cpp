@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/run/journal.hpp>
 #include <filesystem>
 #include <future>
@@ -21,16 +24,16 @@ TEST_SUITE("component") {
   struct Rig {
     Rig() {
       ledger.emplace(*ledger::Ledger::open(file, "autumn", ledger::Access::create));
-      REQUIRE(ledger->begin_import({}, {}).has_value());
+      auto under_way = *ledger::Import::begin(*ledger, {}, {});
       for (int i = 1; i <= 2000; ++i)
-        REQUIRE(ledger->add({{"1004", "pT", std::to_string(i), "oA", ""}, i + 1}).has_value());
-      REQUIRE(ledger->finish_import("a list", {}).has_value());
+        REQUIRE(under_way.add({{"1004", "pT", std::to_string(i), "oA", ""}, i + 1}).has_value());
+      REQUIRE(under_way.finish("a list", {}).has_value());
     }
 
     // What another process sees.
     std::int64_t committed_intents() const {
       auto other = *ledger::Ledger::open(file, "autumn", ledger::Access::read_only);
-      return other.totals()->in_flight;
+      return ledger::totals(other)->in_flight;
     }
     // Runs what was posted so far and what is being posted, until `done` or a minute has passed.
     void run_until(const auto& done) {
@@ -56,7 +59,7 @@ TEST_SUITE("component") {
 
   Journal::Work intent(model::RowId row) {
     return [row](ledger::Ledger& ledger) {
-      return ledger.open_attempt({row, 1, 1, model::Endpoint::primary, {}});
+      return ledger::open_attempt(ledger, {row, 1, 1, model::Endpoint::primary, {}});
     };
   }
 

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
+#include <cardvoid/ledger/plan.hpp>
 
 #include <utility>
 
 #include "state.hpp"
 
-// Rows that must never be sent. They are told by a list in a temporary table, which SQLite keeps in a file:
-// memory grows neither with it nor with the rows. Asked anew with every import, since lists change.
+// Rows that must never be sent. The list that names them is in a temporary table, which SQLite keeps in a
+// file: memory grows neither with the list nor with the rows. Read again for every import, since lists
+// change.
 namespace cardvoid::ledger {
 
 namespace {
@@ -35,12 +37,12 @@ std::string condition(const sqlite::Connection& db) {
 
 }  // namespace
 
-Result<std::int64_t> Ledger::protect(const Protections& next) {
-  auto& db = state_->db;
+Result<std::int64_t> protect(Ledger& ledger, const Protections& next) {
+  auto& db = ledger.state().db;
   std::optional<Error> unreadable;
   std::int64_t count = 0;
-  const auto named = state_->guarded([&] {
-    state_->is_named_by_protections = "FALSE";
+  const auto named = ledger.state().guarded([&] {
+    ledger.state().is_named_by_protections = "FALSE";
     if (!next) return;
     db.execute(k_create_table);
     db.execute("BEGIN");  // of the temporary database
@@ -63,7 +65,7 @@ Result<std::int64_t> Ledger::protect(const Protections& next) {
       add(p);
     }
     db.execute("COMMIT");
-    if (!unreadable) state_->is_named_by_protections = condition(db);
+    if (!unreadable) ledger.state().is_named_by_protections = condition(db);
   });
   if (!named) return named.error();
   if (unreadable) return *unreadable;
@@ -81,9 +83,9 @@ void protect_known_rows(sqlite::Connection& db, const std::string& is_named) {
     db.execute(fmt::format("UPDATE row SET protected = 1 WHERE NOT protected AND {}", is_named));
 }
 
-void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, Importing& import) {
+void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, model::RowId last_before,
+                      const OnProtected& on_protected) {
   if (is_named == "FALSE") return;
-  const auto last_before = import.seen.last_row_before;
   sqlite::Statement{db, fmt::format("UPDATE row SET protected = 1 WHERE id > ?1 AND {}", is_named)}
       .bind(last_before)
       .run();
@@ -93,12 +95,10 @@ void protect_new_rows(const sqlite::Connection& db, const std::string& is_named,
       "SELECT brand_id, card_id, code, openid, reason, source_line FROM row WHERE id > ?1 AND "
       "protected AND NOT conflict ORDER BY id"};
   rows.bind(last_before);
-  while (rows.step()) {
-    const model::Card card{std::string{rows.text(0)}, std::string{rows.text(1)}, std::string{rows.text(2)},
-                           std::string{rows.text(3)}, std::string{rows.text(4)}};
-    import.refuse_line(rows.int64(5), k_is_protected, import.text(card, false));
-    --import.summary.added;
-  }
+  while (rows.step())
+    on_protected({std::string{rows.text(0)}, std::string{rows.text(1)}, std::string{rows.text(2)},
+                  std::string{rows.text(3)}, std::string{rows.text(4)}},
+                 rows.int64(5));
 }
 
 }  // namespace cardvoid::ledger

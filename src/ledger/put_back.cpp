@@ -1,8 +1,9 @@
 #include <fmt/format.h>
+#include <cardvoid/ledger/plan.hpp>
 
 #include "state.hpp"
 
-// Putting rows back into the plan. What is chosen stands in temporary tables, which SQLite keeps in a file,
+// `retry`: rows go back into the plan. The chosen ones are in temporary tables, which SQLite keeps in a file,
 // so that memory does not grow with a list of codes.
 namespace cardvoid::ledger {
 
@@ -19,8 +20,7 @@ constexpr const char* k_create_tables =
     "PRAGMA temp.cache_size = -8192; "
     "DROP TABLE IF EXISTS temp.named; DROP TABLE IF EXISTS temp.chosen; "
     "CREATE TEMP TABLE named (code TEXT PRIMARY KEY, line INTEGER NOT NULL, how INTEGER NOT NULL) STRICT, "
-    "WITHOUT "
-    "ROWID; "
+    "WITHOUT ROWID; "
     "CREATE TEMP TABLE chosen (id INTEGER PRIMARY KEY, fate INTEGER NOT NULL) STRICT";
 
 // An unresolved row is in doubt until the last request that left for it is a read-back with a usable answer
@@ -35,20 +35,20 @@ constexpr std::string_view k_choose =
     "WHEN status <> 'unresolved' THEN {not_eligible} "
     "WHEN (SELECT kind = 'read_back' AND outcome IN ('not_invalid', 'refused') FROM attempt "
     "WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) THEN {retry} "
-    "ELSE {doubt} END FROM main.row {join} WHERE row.id <= (SELECT max(last_row) FROM import) {condition}";
+    "ELSE {doubt} END FROM main.row {join} WHERE {in_plan} {condition}";
 
 std::string choose_sql(const Choice& choice, bool by_code) {
   const auto whole_job = choice.status ? "AND status = ?2" : "AND status IN ('rejected', 'unresolved')";
   return fmt::format(k_choose, fmt::arg("named", by_code ? "named.how" : "0"),
                      fmt::arg("join", by_code ? "CROSS JOIN temp.named ON named.code = row.code" : ""),
-                     fmt::arg("condition", by_code ? "" : whole_job),
+                     fmt::arg("in_plan", k_in_plan), fmt::arg("condition", by_code ? "" : whole_job),
                      fmt::arg("left_out", std::int64_t{left_out}), fmt::arg("retry", std::int64_t{retry}),
                      fmt::arg("doubt", std::int64_t{doubt}),
                      fmt::arg("not_eligible", std::int64_t{not_eligible}));
 }
 
-// What the platform said of the row goes, since it is to be asked anew; its attempts tell what was. When it
-// was first sent stays: a later INVALID may be that request's work.
+// What the platform said about the row goes, since the platform is asked again; its attempts keep the
+// history. The time of its first request stays: a later INVALID may be the effect of that request.
 constexpr const char* k_put_back =
     "UPDATE row SET status = 'pending', held = 0, settled_by = NULL, finished_at = NULL, error_code = NULL, "
     "error_message = NULL, http_status = NULL, request_id = NULL, endpoint = NULL "
@@ -92,12 +92,12 @@ void count_codes(sqlite::Connection& db, PutBack& result) {
 
 }  // namespace
 
-Result<PutBack> Ledger::put_back(const Choice& choice) {
-  auto& db = state_->db;
+Result<PutBack> put_back(Ledger& ledger, const Choice& choice) {
+  auto& db = ledger.state().db;
   const bool by_code = !choice.codes.empty() || choice.list;
   std::int64_t wanted = 0;
   std::optional<Error> unreadable;
-  const auto named = state_->guarded([&] {
+  const auto named = ledger.state().guarded([&] {
     db.execute(k_create_tables);
     db.execute("BEGIN");  // of the temporary database: the list may come slowly
     sqlite::Statement name{db,
@@ -117,7 +117,7 @@ Result<PutBack> Ledger::put_back(const Choice& choice) {
   if (!named) return named.error();
   if (unreadable) return *unreadable;
 
-  return state_->guarded([&] {
+  return ledger.state().guarded([&] {
     PutBack result;
     sqlite::Transaction transaction{db};
     sqlite::Statement{db, choose_sql(choice, by_code)}

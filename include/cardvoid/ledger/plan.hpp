@@ -1,0 +1,94 @@
+#pragma once
+// Plan: which rows are to be sent. Its fingerprint, what has changed since it was shown, the rows that are
+// protected, and those that `retry` puts back.
+
+#include <cardvoid/ledger/database.hpp>
+#include <cardvoid/model/row.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::ledger {
+
+// SHA-256, hex, over the rows still to send, sorted by brand, template and code.
+Result<std::string> fingerprint(Ledger& ledger);
+
+// Puts the rows to send now on record under their fingerprint, for change_since(). The last eight plans are
+// kept. One transaction.
+Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now);
+
+// An earlier plan compared with what is to be sent now.
+struct PlanChange {
+  std::string fingerprint;
+  WallTime made_at{};
+  std::int64_t to_send = 0;  // then
+  // To be sent now and not then: new rows, and rows that were here.
+  std::int64_t added = 0, returned = 0;
+  // To be sent then and not now, by what became of them.
+  std::int64_t invalidated = 0, rejected = 0, held = 0, conflicts = 0, is_protected = 0;
+  struct Row {
+    std::string code;
+    std::int64_t source_line = 0;  // of the import that brought it
+  };
+  std::vector<Row> rows_added, rows_returned, rows_in_conflict;  // of each at most three
+  std::int64_t gone() const { return invalidated + rejected + held + conflicts + is_protected; }
+};
+
+// What has changed since the latest plan whose fingerprint begins with these digits; nullopt when no such
+// plan is on record.
+Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view fingerprint_digits);
+
+// True if an earlier run began with this confirmed plan, and everything still to send is part of it.
+Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_digits);
+
+// How many rows of this very plan have passed the canary, over all runs. A plan that rows were added to is
+// another one; after a trip, and after a retry, none has.
+Result<std::int64_t> canary_passed(Ledger& ledger);
+
+// Sets which rows are never sent, from the next import on: those that one of these protections names. They
+// replace the ones set before. `next` is read to its end; nullptr names none. Returns how many there were.
+// After an error of `next` none of them counts.
+using Protections = std::function<Result<std::optional<model::Protection>>()>;
+Result<std::int64_t> protect(Ledger& ledger, const Protections& next);
+
+// Which rows `retry` puts back: those that meet every part. An empty part does not restrict.
+struct Choice {
+  std::optional<model::Status> status;  // rejected or unresolved; nullopt: either
+  std::vector<std::string> codes;       // one of these
+  // One of these, read to the end once. Called between statements; `line` is its line in the list.
+  struct Listed {
+    std::string_view code;
+    std::int64_t line = 0;
+  };
+  std::function<Result<std::optional<Listed>>()> list = {};
+};
+
+// What became of the rows chosen and the codes named.
+struct PutBack {
+  std::int64_t retried = 0;       // pending again
+  std::int64_t is_protected = 0;  // of these, and so not sent
+  std::int64_t in_doubt = 0;      // may be invalid: to be read back first
+  std::int64_t not_eligible = 0;  // named, and of another status
+  std::int64_t not_found = 0;     // codes without a row
+  struct Row {
+    model::RowId id = 0;
+    std::string code, status;
+  };
+  struct Code {
+    std::string code;
+    std::int64_t line = 0;  // 0: not from the list
+  };
+  // Of each at most three.
+  std::vector<Row> rows_in_doubt, rows_not_eligible;
+  std::vector<Code> codes_not_found;
+};
+
+// Makes pending again: rejected rows, and unresolved ones whose last request is a read-back that found them
+// not INVALID. No confirmation given earlier covers them. One transaction. After an error of `list` nothing
+// has changed.
+Result<PutBack> put_back(Ledger& ledger, const Choice& choice);
+
+}  // namespace cardvoid::ledger

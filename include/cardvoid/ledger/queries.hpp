@@ -1,0 +1,111 @@
+#pragma once
+// Queries: what plan, status, export and the metrics ask. Nothing here writes.
+
+#include <cardvoid/ledger/database.hpp>
+#include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/row.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cardvoid::ledger {
+
+// Rows by status, and how many of them are special.
+struct Totals {
+  std::int64_t pending = 0, in_flight = 0, invalidated = 0, rejected = 0, unresolved = 0;
+  std::int64_t held = 0;                    // of the unresolved
+  std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
+  std::int64_t protected_pending = 0;       // safety.protect names them: never sent; no conflicts
+  std::int64_t protected_in_doubt = 0;      // of those in doubt and not held: only read back
+  std::int64_t protected_invalidated = 0;   // named too late
+  std::int64_t refused = 0;                 // input lines that never became rows
+  std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
+  std::int64_t by_answer() const { return invalidated - already - read_back; }
+  std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
+  std::int64_t in_doubt() const { return in_flight + unresolved; }
+  std::int64_t to_send() const {
+    return pending - conflicts - protected_pending + in_flight + unresolved - held - protected_in_doubt;
+  }  // the plan that the fingerprint covers
+};
+Result<Totals> totals(Ledger& ledger);
+
+// The rows of one template.
+struct TemplateTotals {
+  std::string brand_id, card_id;
+  std::int64_t rows = 0, to_send = 0, in_doubt = 0, invalidated = 0, rejected = 0, conflicts = 0;
+};
+
+// What the rows are, for the person who approves them.
+struct Survey {
+  std::vector<TemplateTotals> templates;  // in the order of their names, at most as many as asked for
+  TemplateTotals others;                  // of all further ones together
+  // At most; what takes longest where each brand has a pace of its own.
+  std::int64_t most_to_send_of_a_brand = 0;
+  // Openids with the most cards, at least ten, and how many cards those are at least. A column that was
+  // filled down with one value shows here.
+  std::vector<std::pair<std::string, std::int64_t>> frequent_openids;
+};
+Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
+
+// A row in doubt, as people see it.
+struct RowInDoubt {
+  model::RowId id = 0;
+  std::string code, openid;
+  model::Status status = model::Status::unresolved;
+  bool held = false;
+  std::string error_code;  // of the row, else the outcome of its last request; empty: nothing is known
+  std::string error_message;
+};
+Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most);  // held first, in flight last
+
+// Some rows as the platform knows them, pending ones if there are any. For `check`.
+Result<std::vector<model::Card>> some_cards(Ledger& ledger, int most);
+
+struct RefusedCause {
+  std::string cause;
+  std::int64_t count = 0;
+  std::vector<std::int64_t> example_lines;  // at most three
+};
+Result<std::vector<RefusedCause>> refused_causes(Ledger& ledger);
+
+// Text is valid during the visit.
+struct RefusedLine {
+  std::int64_t source_line = 0;
+  std::string_view cause, raw;
+};
+Result<void> each_refused(Ledger& ledger,
+                          const std::function<void(const RefusedLine&)>& visit);  // in the input's order
+
+// Rows that are not invalidated, by the error they show.
+struct ErrorCount {
+  std::string status, code;
+  std::int64_t count = 0;
+};
+Result<std::vector<ErrorCount>> errors(Ledger& ledger, int most);  // the most frequent first
+
+// A request of any run, that ended. Text is valid during the visit.
+struct EndedRequest {
+  model::AttemptKind kind = model::AttemptKind::invalidate;
+  model::Endpoint endpoint = model::Endpoint::primary;
+  bool sent = true;  // false: surely not one byte left
+  unsigned http_status = 0;
+  std::string_view outcome;  // of model::to_text(OutcomeKind)
+  std::chrono::microseconds latency{0};
+};
+// In no order. Reads the whole table (about 0.4 s for a million).
+Result<void> each_request(Ledger& ledger, const std::function<void(const EndedRequest&)>& visit);
+
+// A row as `export` and `status` show it: the columns of the results view, in their order.
+using ResultRow = std::vector<std::optional<std::string>>;
+const std::vector<std::string>& result_columns();
+// In input order, all rows or those with one status. Returns how many.
+Result<std::int64_t> each_result(Ledger& ledger, std::optional<model::Status> status,
+                                 const std::function<void(const ResultRow&)>& row);
+
+}  // namespace cardvoid::ledger

@@ -1,0 +1,75 @@
+#pragma once
+// Run log: every run on record, and what the one under way says of itself.
+
+#include <cardvoid/ledger/database.hpp>
+#include <cardvoid/model/reason.hpp>
+#include <cardvoid/model/trip.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::ledger {
+
+using RunId = std::int64_t;
+
+struct RunStart {
+  std::string command;
+  WallTime started_at{};
+  std::string host;
+  int pid = 0;
+  std::string version, acknowledge, fingerprint;
+  bool confirmed = false;  // by --confirm
+};
+
+struct RunCounts {
+  std::int64_t sent = 0, confirmed = 0, rejected = 0, unresolved = 0;
+  std::int64_t canary = 0;  // rows that passed the canary
+};
+
+struct RunRecord {
+  RunId id = 0;
+  RunStart start;
+  std::optional<WallTime> ended_at;
+  std::optional<int> exit_code;
+  std::string ending;
+  RunCounts counts;
+  std::string tripped_by, culprits;  // why it stopped itself, and the rows as a JSON array; empty: it did not
+};
+
+// What a run says of itself while it goes on.
+struct Pulse {
+  RunId run = 0;
+  WallTime at{};
+  double rate = 0, allowed_rate = 0;  // requests/s
+  bool paused_by_429 = false;
+  int in_flight = 0, waiting = 0;
+  std::string primary_state, backup_state;  // "closed", "open", "half_open"
+  int canary = 0, canary_passed = 0;        // rows that go one by one first, and how many did; 0: over
+  std::vector<model::ReasonToWait> reasons_to_wait;
+};
+
+Result<RunId> begin_run(Ledger& ledger, const RunStart& start);  // commits by itself
+Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exit_code,
+                     std::string_view ending, WallTime now);  // likewise
+
+// Durable with commit_changes() of records.hpp.
+Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts);
+// The run has stopped itself: the next one begins with a canary again.
+Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip);
+Result<void> save_pulse(Ledger& ledger, const Pulse& pulse);
+
+Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count);  // the latest first
+Result<std::optional<Pulse>> pulse(Ledger& ledger);
+// When a `run` last ended with exit code 0; nullopt: none did.
+Result<std::optional<WallTime>> last_success(Ledger& ledger);
+// When the latest request of any run may have left: `now` when the last run died, nullopt when there was
+// none.
+Result<std::optional<WallTime>> last_sent_at(Ledger& ledger, WallTime now);
+
+// As the pulse has them: a JSON array of {kind, words, since, until}; times are RFC 3339, or null.
+std::string as_json(const std::vector<model::ReasonToWait>& reasons);
+std::vector<model::ReasonToWait> reasons_from_json(std::string_view text);  // none when it is not that
+
+}  // namespace cardvoid::ledger

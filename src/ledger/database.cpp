@@ -1,0 +1,236 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/place.hpp>
+#include <cerrno>
+#include <system_error>
+
+#include "state.hpp"
+
+namespace cardvoid::ledger {
+
+extern const std::string_view k_results_sql;
+
+namespace {
+
+constexpr std::int64_t k_application_id = 0x43564F44, k_version = 1;
+constexpr milliseconds k_patience{10'000}, k_patience_with_readers{1'000};
+
+std::int64_t pragma(const sqlite::Connection& db, const char* name) {
+  return ask(db, fmt::format("PRAGMA {}", name));
+}
+
+constexpr std::string_view k_left_alone = "it is left as it is";
+constexpr std::string_view k_see_to_rights = "see to the permissions of the file and its folder";
+
+Error not_ours(const std::filesystem::path& file, const std::string& why) {
+  return {Errc::cannot_create,
+          fmt::format("{}: {}; {}; name another file in results.database or with --results", file.string(),
+                      why, k_left_alone)};
+}
+
+Error damaged(const std::filesystem::path& file, std::string_view how) {
+  return {
+      Errc::cannot_create,
+      fmt::format("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
+                  file.string(), how, k_left_alone)};
+}
+
+enum class Found { nothing, results };
+
+// Is it this job's? Looks at it only. Nothing: one blank page, as is left when creating it was cut short.
+Result<Found> examine(sqlite::Connection& db, const std::filesystem::path& file, std::string_view job_name) {
+  if (pragma(db, "page_count") == 1 && pragma(db, "application_id") == 0 && pragma(db, "user_version") == 0 &&
+      pragma(db, "schema_version") == 0)
+    return Found::nothing;
+  if (pragma(db, "application_id") != k_application_id)
+    return not_ours(file, "is not a cardvoid results database");
+  if (const auto version = pragma(db, "user_version"); version != k_version)
+    return not_ours(file,
+                    fmt::format("has schema version {}, this cardvoid knows version {}", version, k_version));
+  sqlite::Statement meta{db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'"};
+  meta.bind();
+  if (!meta.step()) return not_ours(file, "is not a whole cardvoid results database");
+  meta.reset();
+  sqlite::Statement owner{db, "SELECT value FROM meta WHERE key = 'job'"};
+  owner.bind();
+  if (!owner.step()) return not_ours(file, "names no job that it belongs to");
+  if (owner.text(0) != job_name)
+    return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"", owner.text(0), job_name));
+  return Found::results;
+}
+
+// Every page and every row, but not whether indices agree with tables: that costs more than twice as much.
+Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path& file) {
+  sqlite::Statement check{db, "PRAGMA quick_check(1)"};
+  check.bind();
+  if (!check.step() || check.text(0) == "ok") return {};
+  auto how = std::string{check.text(0)};
+  if (how.starts_with("***")) how.erase(0, how.find('\n') + 1);  // "*** in database main ***"
+  std::replace(how.begin(), how.end(), '\n', ' ');
+  return damaged(file, fmt::format("is damaged ({})", how));
+}
+
+void create_tables(sqlite::Connection& db, std::string_view job_name) {
+  sqlite::Transaction transaction{db};
+  db.execute(std::string{k_results_sql});
+  sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
+  transaction.commit();
+}
+
+// False where the file system cannot have one. The statement says "wal" before the header that makes it so is
+// written: only its end tells of a failure. Every writer asks, since a promise hangs on it: without the log a
+// power failure may take back the last commit (sqlite.org/pragma.html#pragma_synchronous, EXTRA).
+bool turn_on_log(sqlite::Connection& db) {
+  sqlite::Statement{db, "PRAGMA journal_mode = WAL"}.bind().run();
+  sqlite::Statement mode{db, "PRAGMA journal_mode"};
+  mode.bind();
+  const bool is_on = mode.step() && mode.text(0) == "wal";
+  mode.reset();
+  return is_on;
+}
+
+}  // namespace
+
+std::int64_t ask(const sqlite::Connection& db, std::string_view sql) {
+  sqlite::Statement statement{db, sql};
+  statement.bind();
+  return statement.step() ? statement.int64(0) : 0;
+}
+
+void Ledger::State::wait_when_locked() {
+  db.on_busy([this](milliseconds so_far) {
+    waited = std::max(so_far, milliseconds{1});
+    if (!when_locked.keep_waiting) return so_far < k_patience;
+    gave_up = !when_locked.keep_waiting(so_far);
+    return !gave_up;
+  });
+}
+
+void Ledger::State::note_free() {
+  if (waited > milliseconds{0} && when_locked.freed) when_locked.freed(waited);
+}
+
+int Ledger::State::checkpoint() {
+  // Who reads the database holds this up too, maybe for hours; then the log is folded in another time.
+  db.on_busy([](milliseconds so_far) { return so_far < k_patience_with_readers; });
+  const int code = sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  wait_when_locked();
+  return code & 0xFF;
+}
+
+Error Ledger::State::explain(const sqlite::Failure& failure) {
+  const auto said = [&](Errc code, std::string_view advice) {
+    return Error{code, fmt::format("{}: {}; {}", file.string(), failure.what(), advice)};
+  };
+  const bool has_no_room =
+      failure.system_error == ENOSPC || failure.system_error == EDQUOT || failure.system_error == EFBIG;
+  if (failure.primary_code() == SQLITE_FULL || (failure.primary_code() == SQLITE_IOERR && has_no_room))
+    return said(Errc::io, "free some space there, or raise the quota, and run the same command again");
+  switch (failure.primary_code()) {
+    case SQLITE_READONLY:
+      // Ours has a write-ahead log and never a journal that opening it would roll back.
+      if (failure.code == SQLITE_READONLY_ROLLBACK)
+        return not_ours(file, "holds an unfinished transaction of another program");
+      [[fallthrough]];
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM: return said(is_writing ? Errc::io : Errc::cannot_create, k_see_to_rights);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      if (is_writing) return said(Errc::io, "it was damaged while it is in use; restore a copy");
+      return damaged(file, failure.what());
+    case SQLITE_BUSY:
+      if (gave_up)
+        return {Errc::stopped,
+                fmt::format("{}: interrupted while waiting for the lock that another program holds; nothing "
+                            "was sent",
+                            file.string())};
+      [[fallthrough]];
+    case SQLITE_LOCKED:
+      return said(Errc::io,
+                  "another program holds it locked; close that program and run the same command again");
+    default: return said(Errc::io, "nothing more is sent; see to the disk and run the same command again");
+  }
+}
+
+Ledger::Ledger(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+Ledger::~Ledger() = default;
+
+Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access,
+                            WhenLocked when_locked) {
+  std::error_code error;
+  if (access != Access::create && !std::filesystem::exists(file, error))
+    return Error{
+        Errc::no_input,
+        fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
+  if (access == Access::create)
+    if (const auto ready = prepare_folder(file); !ready) return ready.error();
+  const auto real = real_path(file);
+  if (std::filesystem::is_directory(real, error)) return not_ours(file, "is a folder");
+  auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
+  // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
+  if (found == Found::nothing && sqlite::has_content(real.string() + "-wal"))
+    return damaged(file,
+                   fmt::format("is empty or gone while its write-ahead log, {}-wal, is not", file.string()));
+  if (sqlite::is_stillborn(real)) found = Found::nothing;  // creating it was cut short
+  try {
+    // First through a connection that cannot change anything, neither by rolling back another program's
+    // journal nor by folding its log when it closes.
+    std::unique_ptr<State> state;
+    if (found == Found::results) {
+      state = std::make_unique<State>(real, sqlite::Mode::read_only, file, when_locked);
+      state->db.keep_log_on_close();
+      Result<void> sound;
+      const auto looked = state->guarded([&] {
+        const auto examined = examine(state->db, file, job_name);
+        if (!examined) return void(sound = examined.error());
+        found = *examined;
+        if (found == Found::results && access != Access::read_only) sound = check_structure(state->db, file);
+      });
+      if (!looked) return looked.error();
+      if (!sound) return sound.error();
+    }
+    if (found == Found::nothing && access != Access::create) return not_ours(file, "is empty");
+    if (access == Access::read_only) return Ledger{std::move(state)};
+
+    state.reset();
+    state = std::make_unique<State>(
+        real, access == Access::create ? sqlite::Mode::create : sqlite::Mode::read_write, file,
+        std::move(when_locked));
+    bool has_log = true;
+    const auto ready = state->guarded([&] {
+      state->db.execute(
+          "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
+          "PRAGMA journal_size_limit = 67108864");
+      has_log = turn_on_log(state->db);
+      if (has_log && found == Found::nothing) create_tables(state->db, job_name);
+      // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on
+      // it.
+      if (found == Found::results)
+        if (const int code = state->checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
+          throw sqlite::Failure{state->db.get()};
+    });
+    if (!ready) return ready.error();
+    if (!has_log) return not_ours(file, "cannot have a write-ahead log where it is");
+    state->is_writing = true;
+    return Ledger{std::move(state)};
+  } catch (const sqlite::Failure& failure) {  // of opening the file itself
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: {}; {}", file.string(), failure.what(), k_see_to_rights)};
+  }
+}
+
+Result<void> Ledger::verify() {
+  Result<void> sound;
+  const auto looked = state_->guarded([&] { sound = check_structure(state_->db, state_->file); });
+  return looked ? sound : looked;
+}
+
+Result<void> Ledger::checkpoint() {
+  return state_->guarded([&] { state_->checkpoint(); });
+}
+
+}  // namespace cardvoid::ledger

@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+#include <cardvoid/base/sha256.hpp>
+#include <cardvoid/ledger/plan.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+
+#include "state.hpp"
+
+namespace cardvoid::ledger {
+
+namespace {
+
+constexpr std::int64_t k_plans_kept = 8;
+constexpr std::size_t k_examples = 3;
+
+// Row numbers as text, in ascending order: "1-12400 12403". Few ranges whatever the size of the job, since
+// rows are sent in the order of their numbers.
+class RangeWriter {
+ public:
+  void add(model::RowId id) {
+    if (count_++ > 0 && id == last_ + 1) {
+      last_ = id;
+      return;
+    }
+    close();
+    first_ = last_ = id;
+  }
+  std::int64_t count() const { return count_; }
+  std::string finish() {
+    close();
+    return std::move(text_);
+  }
+
+ private:
+  void close() {
+    if (last_ == 0) return;
+    if (!text_.empty()) text_ += ' ';
+    text_ += first_ == last_ ? fmt::format("{}", first_) : fmt::format("{}-{}", first_, last_);
+  }
+  std::string text_;
+  model::RowId first_ = 0, last_ = 0;
+  std::int64_t count_ = 0;
+};
+
+// Answers for ascending row numbers.
+class RangeReader {
+ public:
+  explicit RangeReader(std::string text) : text_{std::move(text)}, at_{text_.data()} { read(); }
+  RangeReader(const RangeReader&) = delete;  // at_ points into text_
+  bool has(model::RowId id) {
+    while (last_ != 0 && id > last_) read();
+    return last_ != 0 && id >= first_;
+  }
+
+ private:
+  void read() {
+    const char* const end = text_.data() + text_.size();
+    first_ = last_ = 0;
+    if (at_ < end && *at_ == ' ') ++at_;
+    at_ = std::from_chars(at_, end, first_).ptr;
+    last_ = first_;
+    if (at_ < end && *at_ == '-') at_ = std::from_chars(at_ + 1, end, last_).ptr;
+  }
+  std::string text_;
+  const char* at_;
+  model::RowId first_ = 0, last_ = 0;  // of the range that is looked at; 0: behind the last one
+};
+
+// With its length before it, so that no two rows can run together.
+void add_field(Sha256& hash, std::string_view field) {
+  const auto length = static_cast<std::uint64_t>(field.size());
+  std::array<char, 8> prefix;
+  for (std::size_t i = 0; i < prefix.size(); ++i) prefix[i] = static_cast<char>(length >> (8 * i));
+  hash.add({prefix.data(), prefix.size()});
+  hash.add(field);
+}
+
+// SQL: row_digest(field, …), SHA-256 of the row.
+void add_row_digest(const sqlite::Connection& db) {
+  const auto digest_row = [](sqlite3_context* context, int count, sqlite3_value** values) {
+    auto& hash = *static_cast<Sha256*>(sqlite3_user_data(context));
+    try {
+      for (int i = 0; i < count; ++i) {
+        const auto* bytes = static_cast<const char*>(sqlite3_value_blob(values[i]));
+        add_field(hash, {bytes ? bytes : "", static_cast<std::size_t>(sqlite3_value_bytes(values[i]))});
+      }
+      const auto digest = hash.finish();
+      sqlite3_result_blob(context, digest.data(), static_cast<int>(digest.size()), SQLITE_TRANSIENT);
+    } catch (const std::exception&) {  // SQLite's own frames must not be unwound
+      sqlite3_result_error_nomem(context);
+    }
+  };
+  const auto forget = [](void* hash) { delete static_cast<Sha256*>(hash); };
+  if (sqlite3_create_function_v2(db.get(), "row_digest", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, new Sha256,
+                                 digest_row, nullptr, nullptr, forget))
+    throw sqlite::Failure{db.get()};
+}
+
+}  // namespace
+
+Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now) {
+  return ledger.state().guarded([&] {
+    auto& db = ledger.state().db;
+    sqlite::Transaction transaction{db};
+    RangeWriter ranges;
+    sqlite::Statement rows{
+        db, fmt::format("SELECT id FROM row WHERE {} AND {} ORDER BY id", k_to_send, k_in_plan)};
+    for (rows.bind(); rows.step();) ranges.add(rows.int64(0));
+    const auto count = ranges.count();
+    const auto ids = ranges.finish();
+    sqlite::Statement{db, "DELETE FROM shown_plan WHERE fingerprint = ?1"}.bind(fingerprint).run();
+    sqlite::Statement{db,
+                      fmt::format("INSERT INTO shown_plan (fingerprint, made_at, last_row, to_send, row_ids) "
+                                  "VALUES (?1, ?2, {}, ?3, ?4)",
+                                  k_last_in_plan)}
+        .bind(fingerprint, to_ms(now), count, ids)
+        .run();
+    sqlite::Statement{
+        db,
+        "DELETE FROM shown_plan WHERE id <= (SELECT id FROM shown_plan ORDER BY id DESC LIMIT 1 OFFSET ?1)"}
+        .bind(k_plans_kept)
+        .run();
+    transaction.commit();
+  });
+}
+
+Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view fingerprint_digits) {
+  return ledger.state().guarded([&]() -> std::optional<PlanChange> {
+    sqlite::Statement plan{ledger.state().db,
+                           "SELECT fingerprint, made_at, to_send, last_row, row_ids FROM shown_plan "
+                           "WHERE substr(fingerprint, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT 1"};
+    plan.bind(fingerprint_digits);
+    if (!plan.step()) return std::nullopt;
+    PlanChange change;
+    change.fingerprint = plan.text(0);
+    change.made_at = from_ms(plan.int64(1));
+    change.to_send = plan.int64(2);
+    const auto last_row = plan.int64(3);
+    RangeReader planned{std::string{plan.text(4)}};
+    plan.reset();
+
+    sqlite::Statement rows{
+        ledger.state().db,
+        fmt::format("SELECT id, {}, status, conflict, code, source_line, protected FROM row "
+                    "WHERE {} ORDER BY id",
+                    k_to_send, k_in_plan)};
+    const auto note = [&rows](std::int64_t& count, std::vector<PlanChange::Row>* examples = nullptr) {
+      ++count;
+      if (examples && examples->size() < k_examples)
+        examples->push_back({std::string{rows.text(4)}, rows.int64(5)});
+    };
+    for (rows.bind(); rows.step();) {
+      const auto id = rows.int64(0);
+      const bool to_send = rows.int64(1) != 0, was_to_send = planned.has(id);
+      if (to_send == was_to_send) continue;
+      if (to_send && id > last_row)
+        note(change.added, &change.rows_added);
+      else if (to_send)
+        note(change.returned, &change.rows_returned);
+      else if (rows.int64(6) != 0)
+        note(change.is_protected);
+      else if (rows.int64(3) != 0)
+        note(change.conflicts, &change.rows_in_conflict);
+      else if (rows.text(2) == model::to_text(model::Status::invalidated))
+        note(change.invalidated);
+      else if (rows.text(2) == model::to_text(model::Status::rejected))
+        note(change.rejected);
+      else
+        note(change.held);
+    }
+    return change;
+  });
+}
+
+Result<std::string> fingerprint(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    // The digests are sorted, not the rows: to read these in the order of a key costs a page for each. SQLite
+    // sorts at constant memory, in a temporary file.
+    add_row_digest(ledger.state().db);
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format(
+            "SELECT row_digest(brand_id, card_id, code, openid, reason) AS digest FROM row NOT INDEXED "
+            "WHERE {} AND {} ORDER BY digest",
+            k_to_send, k_in_plan)};
+    Sha256 hash;
+    s.bind();
+    while (s.step()) hash.add(s.text(0));
+    std::string text;
+    for (const auto byte : hash.finish()) text += fmt::format("{:02x}", byte);
+    return text;
+  });
+}
+
+Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_digits) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format("SELECT 1 FROM run WHERE by_confirm AND substr(fingerprint, 1, length(?1)) = ?1 AND "
+                    "last_row >= (SELECT max(id) FROM row WHERE {})",
+                    k_to_send)};
+    s.bind(fingerprint_digits);
+    return s.step();
+  });
+}
+
+Result<std::int64_t> canary_passed(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    return ask(ledger.state().db,
+               "SELECT sum(canary) FROM run WHERE last_row = (SELECT coalesce(max(id), 0) FROM row)");
+  });
+}
+
+}  // namespace cardvoid::ledger

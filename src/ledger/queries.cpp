@@ -1,0 +1,231 @@
+#include <fmt/format.h>
+#include <cardvoid/ledger/queries.hpp>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "frequent.hpp"
+#include "state.hpp"
+
+namespace cardvoid::ledger {
+
+namespace {
+
+constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
+constexpr std::int64_t k_least_frequent = 10;
+
+}  // namespace
+
+Result<Totals> totals(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    // One pass with counters: GROUP BY would sort every row, in memory that grows with the job.
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format(
+            "SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = "
+            "'in_flight'), "
+            "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected'), "
+            "count(*) FILTER (WHERE status = 'unresolved'), count(*) FILTER (WHERE held), "
+            "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), (SELECT count(*) "
+            "FROM "
+            "refused), count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = "
+            "'read_back'), "
+            "count(*) FILTER (WHERE protected AND status = 'pending'), count(*) FILTER (WHERE protected AND "
+            "status IN ('in_flight', 'unresolved') AND NOT held), count(*) FILTER (WHERE protected AND "
+            "status = "
+            "'invalidated') "
+            "FROM row WHERE {}",
+            k_in_plan)};
+    s.bind();
+    s.step();
+    Totals totals;
+    std::int64_t* const counts[] = {&totals.pending,
+                                    &totals.in_flight,
+                                    &totals.invalidated,
+                                    &totals.rejected,
+                                    &totals.unresolved,
+                                    &totals.held,
+                                    &totals.conflicts,
+                                    &totals.refused,
+                                    &totals.already,
+                                    &totals.read_back,
+                                    &totals.protected_pending,
+                                    &totals.protected_in_doubt,
+                                    &totals.protected_invalidated};
+    for (int column = 0; auto* count : counts) *count = s.int64(column++);
+    s.reset();
+    return totals;
+  });
+}
+
+Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
+  return ledger.state().guarded([&] {
+    std::vector<RowInDoubt> rows;
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format(
+            "SELECT id, code, openid, status, held, coalesce(error_code, (SELECT coalesce(error_code, "
+            "upper(outcome)) FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1)), "
+            "error_message "
+            "FROM row WHERE status IN ('in_flight', 'unresolved') AND {} "
+            "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
+            k_in_plan)};
+    s.bind(most);
+    while (s.step())
+      rows.push_back({s.int64(0), std::string{s.text(1)}, std::string{s.text(2)},
+                      *model::status_from_text(s.text(3)), s.int64(4) != 0, std::string{s.text(5)},
+                      std::string{s.text(6)}});
+    return rows;
+  });
+}
+
+Result<std::vector<model::Card>> some_cards(Ledger& ledger, int most) {
+  return ledger.state().guarded([&] {
+    std::vector<model::Card> cards;
+    for (const std::string_view condition : {"status = 'pending' AND NOT conflict", "TRUE"}) {
+      sqlite::Statement s{ledger.state().db,
+                          fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND "
+                                      "{} ORDER BY id LIMIT ?1",
+                                      condition, k_in_plan)};
+      s.bind(most);
+      while (s.step())
+        cards.push_back({std::string{s.text(0)}, std::string{s.text(1)}, std::string{s.text(2)},
+                         std::string{s.text(3)}, std::string{s.text(4)}});
+      if (!cards.empty()) break;
+    }
+    return cards;
+  });
+}
+
+Result<std::vector<RefusedCause>> refused_causes(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    std::vector<RefusedCause> causes;
+    sqlite::Statement grouped{ledger.state().db,
+                              "SELECT cause, count(*) FROM refused GROUP BY cause ORDER BY 2 DESC, 1"};
+    sqlite::Statement lines{ledger.state().db, "SELECT source_line FROM refused WHERE cause = ?1 LIMIT 3"};
+    grouped.bind();
+    while (grouped.step()) {
+      RefusedCause cause{std::string{grouped.text(0)}, grouped.int64(1), {}};
+      lines.bind(cause.cause);
+      while (lines.step()) cause.example_lines.push_back(lines.int64(0));
+      causes.push_back(std::move(cause));
+    }
+    return causes;
+  });
+}
+
+Result<void> each_request(Ledger& ledger, const std::function<void(const EndedRequest&)>& visit) {
+  return ledger.state().guarded([&] {
+    // Counted by the caller: GROUP BY would sort every row.
+    sqlite::Statement s{
+        ledger.state().db,
+        "SELECT kind = 'read_back', endpoint = 'backup', sent, http_status, outcome, latency_us "
+        "FROM attempt WHERE outcome IS NOT NULL AND outcome <> 'withdrawn'"};
+    s.bind();
+    while (s.step()) {
+      EndedRequest request;
+      if (s.int64(0)) request.kind = model::AttemptKind::read_back;
+      if (s.int64(1)) request.endpoint = model::Endpoint::backup;
+      request.sent = s.int64(2) != 0;
+      request.http_status = static_cast<unsigned>(s.int64(3));
+      request.outcome = s.text(4);
+      request.latency = std::chrono::microseconds{s.int64(5)};
+      visit(request);
+    }
+  });
+}
+
+Result<std::vector<ErrorCount>> errors(Ledger& ledger, int most) {
+  return ledger.state().guarded([&] {
+    std::vector<ErrorCount> errors;
+    sqlite::Statement s{
+        ledger.state().db,
+        "SELECT status, error_code, count(*) FROM row WHERE error_code IS NOT NULL AND status <> "
+        "'invalidated' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?1"};
+    s.bind(most);
+    while (s.step()) errors.push_back({std::string{s.text(0)}, std::string{s.text(1)}, s.int64(2)});
+    return errors;
+  });
+}
+
+Result<void> each_refused(Ledger& ledger, const std::function<void(const RefusedLine&)>& visit) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement s{ledger.state().db,
+                        "SELECT source_line, cause, raw FROM refused ORDER BY source_line"};
+    s.bind();
+    while (s.step()) visit({s.int64(0), s.text(1), s.text(2)});
+  });
+}
+
+Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
+  return ledger.state().guarded([&] {
+    // In the order of the table, which is that of the input: rows of one template mostly stand together.
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format("SELECT brand_id, card_id, openid, status, conflict, {} FROM row NOT INDEXED "
+                    "WHERE {}",
+                    k_to_send, k_in_plan)};
+    Survey survey;
+    FrequentValues openids{k_counters};
+    std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
+    TemplateTotals* current = nullptr;
+    s.bind();
+    while (s.step()) {
+      if (!current || s.text(0) != current->brand_id || s.text(1) != current->card_id) {
+        std::pair key{std::string{s.text(0)}, std::string{s.text(1)}};
+        const bool has_room = templates.size() < most_templates || templates.contains(key);
+        current = has_room ? &templates[key] : &survey.others;
+        if (has_room) std::tie(current->brand_id, current->card_id) = std::move(key);
+      }
+      openids.add(s.text(2));
+      ++current->rows;
+      current->to_send += s.int64(5);
+      switch (*model::status_from_text(s.text(3))) {
+        case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
+        case model::Status::in_flight:
+        case model::Status::unresolved: ++current->in_doubt; break;
+        case model::Status::invalidated: ++current->invalidated; break;
+        case model::Status::rejected: ++current->rejected; break;
+      }
+    }
+    std::map<std::string, std::int64_t> of_brands;
+    for (auto& [key, totals] : templates) {
+      auto& of_brand = of_brands[key.first] += totals.to_send;
+      survey.most_to_send_of_a_brand =
+          std::max(survey.most_to_send_of_a_brand, of_brand + survey.others.to_send);
+      survey.templates.push_back(std::move(totals));
+    }
+    survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
+    return survey;
+  });
+}
+
+const std::vector<std::string>& result_columns() {
+  static const std::vector<std::string> columns{
+      "brand_id",   "card_id",      "code",        "openid",        "reason",      "status",
+      "card_state", "invalid_time", "error_code",  "error_message", "http_status", "attempts",
+      "request_id", "endpoint",     "source_line", "first_sent_at", "finished_at", "settled_by"};
+  return columns;
+}
+
+Result<std::int64_t> each_result(Ledger& ledger, std::optional<model::Status> status,
+                                 const std::function<void(const ResultRow&)>& row) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement s{ledger.state().db, "SELECT * FROM results WHERE ?1 IS NULL OR status = ?1"};
+    s.bind(status ? std::optional{model::to_text(*status)} : std::nullopt);
+    std::int64_t count = 0;
+    ResultRow values(result_columns().size());
+    for (; s.step(); ++count) {
+      for (std::size_t column = 0; column < values.size(); ++column) {
+        const auto at = static_cast<int>(column);
+        values[column] = s.is_null(at) ? std::nullopt : std::optional<std::string>{s.text(at)};
+      }
+      row(values);
+    }
+    return count;
+  });
+}
+
+}  // namespace cardvoid::ledger

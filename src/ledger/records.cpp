@@ -1,0 +1,207 @@
+#include <fmt/format.h>
+#include <cardvoid/ledger/records.hpp>
+
+#include "state.hpp"
+
+namespace cardvoid::ledger {
+
+namespace {
+
+std::optional<std::string_view> if_any(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>{text};
+}
+
+// Out of line: inlined at -O2, g++ 12 warns that an int of no value may be read, which no path does.
+[[gnu::noinline]] std::optional<std::int64_t> if_any(unsigned http_status) {
+  if (http_status == 0) return std::nullopt;
+  return http_status;
+}
+
+// What stopped a run at a row, rather than settled it.
+constexpr std::string_view k_stopped_a_run =
+    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) IN "
+    "('credentials_refused', 'setup_refused'), FALSE)";
+
+// The rows of one part of a Cursor, and what earlier runs did for them.
+sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
+  constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved')";
+  std::string condition;
+  if (part == Cursor::doubt) condition = fmt::format("{} AND (?3 OR NOT {})", k_in_doubt, k_stopped_a_run);
+  if (part == Cursor::fresh)
+    condition = "NOT ?3 AND status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NULL";
+  if (part == Cursor::deferred)
+    // Not what this run has taken up already.
+    condition = fmt::format(
+        "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run)) AND "
+        "NOT ?3 AND ((status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NOT NULL) OR "
+        "({} AND {}))",
+        k_in_doubt, k_stopped_a_run);
+  return {
+      db,
+      fmt::format(
+          "SELECT row.id, brand_id, card_id, code, openid, reason, status, held, max(n), "
+          "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
+          "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
+          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected "
+          "FROM (SELECT * FROM row WHERE id > ?1 AND {} AND {}{} "
+          "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
+          k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
+}
+
+}  // namespace
+
+RunStatements::RunStatements(sqlite::Connection& db)
+    : open_attempt{db,
+                   "INSERT INTO attempt (row_id, n, run_id, kind, endpoint, started_at) "
+                   "VALUES (?1, ?2, ?3, 'invalidate', ?4, ?5)"},
+      mark_in_flight{db, "UPDATE row SET status = 'in_flight' WHERE id = ?1"},
+      close_intent{
+          db,
+          "UPDATE attempt SET endpoint = ?3, sent = ?4, started_at = ?5, finished_at = ?6, latency_us = ?7, "
+          "http_status = ?8, error_code = ?9, request_id = ?10, outcome = ?11 WHERE row_id = ?1 AND n = ?2"},
+      insert_read_back{
+          db,
+          "INSERT INTO attempt (row_id, n, endpoint, sent, started_at, finished_at, latency_us, http_status, "
+          "error_code, request_id, outcome, run_id, kind) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'read_back')"},
+      update_row{
+          db,
+          "UPDATE row SET status = ?2, held = ?3, card_state = coalesce(?4, card_state), "
+          "invalid_time = coalesce(?5, invalid_time), "
+          // A row that stays held keeps what it is held for.
+          "error_code = iif(?3, coalesce(?6, error_code), ?6), "
+          "error_message = iif(?3, coalesce(?7, error_message), ?7), http_status = ?8, "
+          "request_id = ?9, endpoint = ?10, settled_by = ?11, finished_at = ?13, first_sent_at = "
+          "coalesce(first_sent_at, ?12, (SELECT "
+          "min(started_at) FROM attempt WHERE row_id = ?1 AND kind = 'invalidate' AND sent)) WHERE id = ?1"},
+      withdraw{db,
+               "UPDATE attempt SET sent = 0, finished_at = started_at, outcome = 'withdrawn' WHERE row_id = "
+               "?1 AND n = ?2"},
+      set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
+      save_counts{db,
+                  "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, canary = ?6 "
+                  "WHERE id = ?1"},
+      fetch{fetching(db, Cursor::doubt, false),    fetching(db, Cursor::fresh, false),
+            fetching(db, Cursor::deferred, false), fetching(db, Cursor::doubt, true),
+            fetching(db, Cursor::fresh, true),     fetching(db, Cursor::deferred, true)} {}
+
+Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int count) {
+  return ledger.state().guarded([&] {
+    std::vector<model::Candidate> rows;
+    while (cursor.part != Cursor::end) {
+      auto& statement =
+          ledger.state().prepared().fetch[static_cast<std::size_t>(cursor.part) + (cursor.brand_id ? 3 : 0)];
+      const auto wanted = count - static_cast<int>(rows.size());
+      cursor.brand_id ? statement.bind(cursor.after, wanted, int{cursor.doubt_only}, *cursor.brand_id)
+                      : statement.bind(cursor.after, wanted, int{cursor.doubt_only});
+      while (statement.step()) {
+        model::Candidate row;
+        row.id = cursor.after = statement.int64(0);
+        row.card = {std::string{statement.text(1)}, std::string{statement.text(2)},
+                    std::string{statement.text(3)}, std::string{statement.text(4)},
+                    std::string{statement.text(5)}};
+        row.status = *model::status_from_text(statement.text(6));
+        row.held = statement.int64(7) != 0;
+        row.attempts = static_cast<int>(statement.int64(8));
+        if (!statement.is_null(9)) row.first_sent_at = WallTime{milliseconds{statement.int64(9)}};
+        if (!statement.is_null(10)) row.last_sent_at = WallTime{milliseconds{statement.int64(10)}};
+        row.has_open_attempt = statement.int64(11) != 0;
+        row.is_protected = statement.int64(12) != 0;
+        rows.push_back(std::move(row));
+      }
+      if (static_cast<int>(rows.size()) == count) break;
+      cursor.part = static_cast<Cursor::Part>(cursor.part + 1);
+      cursor.after = 0;
+    }
+    return rows;
+  });
+}
+
+Result<std::vector<std::string>> brands(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    std::vector<std::string> brands;
+    // One seek in the unique index for each brand, where DISTINCT would read every row.
+    sqlite::Statement s{ledger.state().db, "SELECT min(brand_id) FROM row WHERE brand_id > ?1"};
+    for (std::string last;;) {
+      s.bind(last);
+      if (!s.step() || s.is_null(0)) break;
+      last = s.text(0);
+      s.reset();
+      brands.push_back(last);
+    }
+    return brands;
+  });
+}
+
+Result<void> index_brands(Ledger& ledger) {
+  return ledger.state().guarded(
+      [&] { ledger.state().db.execute("CREATE INDEX IF NOT EXISTS row_of_brand ON row (brand_id)"); });
+}
+
+Result<void> begin_changes(Ledger& ledger) {
+  // Written into a file without a name, everything would be lost at the end.
+  if (ledger.state().db.has_moved())
+    return Error{
+        Errc::io,
+        fmt::format("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
+                    "with its -wal and run the same command again",
+                    ledger.state().file.string())};
+  return ledger.state().guarded([&] { ledger.state().db.execute("BEGIN IMMEDIATE"); });
+}
+
+Result<void> open_attempt(Ledger& ledger, const Intent& intent) {
+  return ledger.state().guarded([&] {
+    auto& j = ledger.state().prepared();
+    j.open_attempt.bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at))
+        .run();
+    j.mark_in_flight.bind(intent.row).run();
+  });
+}
+
+Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::Ruling& ruling) {
+  return ledger.state().guarded([&] {
+    auto& j = ledger.state().prepared();
+    const auto& o = attempt.outcome;
+    const auto status = if_any(o.http_status);
+    const std::int64_t latency = attempt.latency.count();
+    if (attempt.kind == model::AttemptKind::invalidate) {
+      j.close_intent.bind(attempt.row, attempt.n, model::to_text(attempt.endpoint), int{attempt.sent},
+                          to_ms(attempt.started_at), to_ms(attempt.finished_at), latency, status,
+                          if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind));
+      j.close_intent.run();
+    } else {
+      j.insert_read_back.bind(attempt.row, attempt.n, model::to_text(attempt.endpoint), int{attempt.sent},
+                              to_ms(attempt.started_at), to_ms(attempt.finished_at), latency, status,
+                              if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind),
+                              attempt.run);
+      j.insert_read_back.run();
+    }
+
+    const auto& shown = ruling.shown;
+    const bool settled =
+        ruling.status == model::Status::invalidated || ruling.status == model::Status::rejected;
+    const auto settled_by =
+        ruling.settled_by ? std::optional{model::to_text(*ruling.settled_by)} : std::nullopt;
+    const bool first_sending = attempt.sent && attempt.kind == model::AttemptKind::invalidate;
+    j.update_row.bind(attempt.row, model::to_text(ruling.status), int{ruling.held}, if_any(shown.card_state),
+                      if_any(shown.invalid_time), if_any(shown.error_code), if_any(shown.error_message),
+                      if_any(shown.http_status), if_any(shown.request_id),
+                      model::to_text(ruling.shown_endpoint.value_or(attempt.endpoint)), settled_by,
+                      first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
+                      settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt);
+    j.update_row.run();
+  });
+}
+
+Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, model::Status status) {
+  return ledger.state().guarded([&] {
+    ledger.state().prepared().withdraw.bind(row, n).run();
+    ledger.state().prepared().set_status.bind(row, model::to_text(status)).run();
+  });
+}
+
+Result<void> commit_changes(Ledger& ledger) {
+  return ledger.state().guarded([&] { ledger.state().db.execute("COMMIT"); });
+}
+
+}  // namespace cardvoid::ledger

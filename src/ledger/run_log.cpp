@@ -1,0 +1,174 @@
+#include <fmt/format.h>
+#include <cardvoid/ledger/run_log.hpp>
+
+#include <boost/json.hpp>
+
+#include "state.hpp"
+
+namespace cardvoid::ledger {
+
+Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
+  return ledger.state().guarded([&] {
+    // Held rows were in no plan that was confirmed; whoever looks at them anew looks at the plan anew.
+    if (start.command == "reconcile")
+      ledger.state().db.execute(
+          "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE held)");
+    sqlite::Statement insert{
+        ledger.state().db,
+        "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint, by_confirm, "
+        "last_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT coalesce(max(id), 0) FROM row))"};
+    insert
+        .bind(start.command, to_ms(start.started_at), start.host, start.pid, start.version, start.acknowledge,
+              start.fingerprint, int{start.confirmed})
+        .run();
+    return RunId{sqlite3_last_insert_rowid(ledger.state().db.get())};
+  });
+}
+
+Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exit_code,
+                     std::string_view ending, WallTime now) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement update{
+        ledger.state().db,
+        "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, exit_code = ?6, "
+        "ending = ?7, ended_at = ?8 WHERE id = ?1"};
+    update
+        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, exit_code, ending,
+              to_ms(now))
+        .run();
+  });
+}
+
+Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts) {
+  return ledger.state().guarded([&] {
+    ledger.state()
+        .prepared()
+        .save_counts
+        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, counts.canary)
+        .run();
+  });
+}
+
+Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip) {
+  return ledger.state().guarded([&] {
+    ledger.state().db.execute(k_forget_canary);
+    sqlite::Statement{ledger.state().db, "UPDATE run SET tripped_by = ?2, culprits = ?3 WHERE id = ?1"}
+        .bind(run, model::to_text(trip.cause), fmt::format("[{}]", fmt::join(trip.rows, ",")))
+        .run();
+  });
+}
+
+Result<void> save_pulse(Ledger& ledger, const Pulse& pulse) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement{
+        ledger.state().db,
+        "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, paused_by_429, in_flight, "
+        "waiting, primary_state, backup_state, canary, canary_passed, reasons_to_wait) VALUES (1, ?1, ?2, "
+        "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"}
+        .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, int{pulse.paused_by_429},
+              pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state, pulse.canary,
+              pulse.canary_passed, as_json(pulse.reasons_to_wait))
+        .run();
+  });
+}
+
+Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
+  return ledger.state().guarded([&] {
+    std::vector<RunRecord> runs;
+    sqlite::Statement s{
+        ledger.state().db,
+        "SELECT id, command, started_at, host, pid, version, acknowledge, fingerprint, ended_at, exit_code, "
+        "ending, sent, confirmed, rejected, unresolved, canary, tripped_by, culprits FROM run ORDER BY id "
+        "DESC LIMIT ?1"};
+    s.bind(count);
+    while (s.step()) {
+      RunRecord run;
+      run.id = s.int64(0);
+      run.start = {std::string{s.text(1)},       from_ms(s.int64(2)),    std::string{s.text(3)},
+                   static_cast<int>(s.int64(4)), std::string{s.text(5)}, std::string{s.text(6)},
+                   std::string{s.text(7)}};
+      if (!s.is_null(8)) run.ended_at = from_ms(s.int64(8));
+      if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
+      run.ending = s.text(10);
+      run.counts = {s.int64(11), s.int64(12), s.int64(13), s.int64(14), s.int64(15)};
+      run.tripped_by = s.text(16), run.culprits = s.text(17);
+      runs.push_back(std::move(run));
+    }
+    return runs;
+  });
+}
+
+Result<std::optional<Pulse>> pulse(Ledger& ledger) {
+  return ledger.state().guarded([&]() -> std::optional<Pulse> {
+    sqlite::Statement s{
+        ledger.state().db,
+        "SELECT run_id, at, rate, allowed_rate, paused_by_429, in_flight, waiting, primary_state, "
+        "backup_state, canary, canary_passed, reasons_to_wait FROM pulse"};
+    s.bind();
+    if (!s.step()) return std::nullopt;
+    Pulse pulse;
+    pulse.run = s.int64(0);
+    pulse.at = from_ms(s.int64(1));
+    pulse.rate = s.real(2), pulse.allowed_rate = s.real(3);
+    pulse.paused_by_429 = s.int64(4) != 0;
+    pulse.in_flight = static_cast<int>(s.int64(5)), pulse.waiting = static_cast<int>(s.int64(6));
+    pulse.primary_state = s.text(7), pulse.backup_state = s.text(8);
+    pulse.canary = static_cast<int>(s.int64(9)), pulse.canary_passed = static_cast<int>(s.int64(10));
+    pulse.reasons_to_wait = reasons_from_json(s.text(11));
+    return pulse;
+  });
+}
+
+Result<std::optional<WallTime>> last_success(Ledger& ledger) {
+  return ledger.state().guarded([&]() -> std::optional<WallTime> {
+    // "run --accept-damage" is one too.
+    sqlite::Statement s{ledger.state().db,
+                        "SELECT max(ended_at) FROM run WHERE exit_code = 0 AND command GLOB 'run*'"};
+    s.bind();
+    if (!s.step() || s.is_null(0)) return std::nullopt;
+    return from_ms(s.int64(0));
+  });
+}
+
+Result<std::optional<WallTime>> last_sent_at(Ledger& ledger, WallTime now) {
+  return ledger.state().guarded([&]() -> std::optional<WallTime> {
+    sqlite::Statement s{ledger.state().db, "SELECT ended_at FROM run ORDER BY id DESC LIMIT 1"};
+    s.bind();
+    if (!s.step()) return std::nullopt;
+    // A run that died left no word of its read-backs, and its last one may have been a moment ago.
+    return s.is_null(0) ? now : from_ms(s.int64(0));
+  });
+}
+
+std::string as_json(const std::vector<model::ReasonToWait>& reasons) {
+  using boost::json::value;
+  const auto time = [](const std::optional<WallTime>& at) {
+    return at ? value(format_rfc3339(*at)) : value();
+  };
+  boost::json::array array;
+  for (const auto& reason : reasons)
+    array.push_back(boost::json::object{{"kind", reason.kind},
+                                        {"words", reason.words},
+                                        {"since", time(reason.since)},
+                                        {"until", time(reason.until)}});
+  return boost::json::serialize(array);
+}
+
+std::vector<model::ReasonToWait> reasons_from_json(std::string_view text) {
+  boost::system::error_code error;
+  const auto parsed = boost::json::parse(text, error);
+  std::vector<model::ReasonToWait> reasons;
+  if (error || !parsed.is_array()) return reasons;
+  for (const auto& each : parsed.as_array()) {
+    if (!each.is_object()) continue;
+    const auto text_of = [&](const char* name) {
+      const auto* value = each.as_object().if_contains(name);
+      return value && value->is_string() ? std::string{value->as_string()} : std::string{};
+    };
+    reasons.push_back({text_of("kind"), text_of("words"), parse_rfc3339(text_of("since")),
+                       parse_rfc3339(text_of("until"))});
+  }
+  return reasons;
+}
+
+}  // namespace cardvoid::ledger
