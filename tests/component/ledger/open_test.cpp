@@ -155,8 +155,9 @@ TEST_SUITE("component") {
       CHECK(must(ledger::errors(reader, 5)).empty());
       CHECK(must(ledger::refused_causes(reader)).empty());
       CHECK(must(ledger::last_runs(reader, 5)).empty());
-      for (const auto& refused : {reader.begin_import(k_now, as_line), ledger::index_brands(reader),
-                                  ledger::save_pulse(reader, {})}) {
+      const auto import_error = Import::begin(reader, k_now, as_line).error();
+      for (const auto& refused :
+           {Result<void>{import_error}, ledger::index_brands(reader), ledger::save_pulse(reader, {})}) {
         REQUIRE(refused.has_error());
         CHECK(refused.error().code == Errc::cannot_create);
         CHECK(refused.error().what.ends_with("see to the permissions of the file and its folder"));
@@ -172,10 +173,10 @@ TEST_SUITE("component") {
     auto writer = books.open();
     import(writer, {card("1"), card("2")});
     auto reader = books.open(Access::read_only);
-    must(writer.begin());
+    must(ledger::begin_changes(writer));
     must(ledger::open_attempt(writer, intent(1)));
     CHECK(must(ledger::totals(reader)).in_flight == 0);
-    must(writer.commit());
+    must(ledger::commit_changes(writer));
     CHECK(must(ledger::totals(reader)).in_flight == 1);
     send(writer, intent(2));
     CHECK(must(ledger::totals(reader)).in_flight == 2);
