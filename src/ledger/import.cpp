@@ -96,7 +96,7 @@ class Import::Work {
   Work(Ledger::State& state, WallTime now, LineText text, bool had_conflicts);
   void add(const model::InputRow& row);
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
-  bool is_first() const { return first_ != nullptr; }
+  bool is_first() const { return is_first_; }  // also when finish() has failed
   ImportSummary finish(std::string_view source, WallTime now);
 
   Ledger::State& state;
@@ -119,7 +119,8 @@ class Import::Work {
   model::RowId last_known_ = 0;
   bool guessed_right_ = false;
   int not_guessed_ = 0;
-  std::unique_ptr<FirstImport> first_;  // while this is the first one
+  bool is_first_ = false;
+  std::unique_ptr<FirstImport> first_;  // while lines of a first import are put aside
   std::optional<model::RowId> new_id_;  // of the row to insert; none: the next
   LineText text_;
   WallTime started_at_{};
@@ -150,7 +151,8 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, bool h
   findings_.last_row_before = ask(db_, "SELECT coalesce(max(id), 0) FROM row");
   sqlite::Statement missing{db_, "SELECT row_id FROM missing"};
   for (missing.bind(); missing.step();) findings_.missing_before.add(missing.int64(0));
-  if (FirstImport::is_possible(db_)) first_ = std::make_unique<FirstImport>(db_);
+  is_first_ = FirstImport::is_possible(db_);
+  if (is_first_) first_ = std::make_unique<FirstImport>(db_);
 }
 
 // The row of this card, if there is one. The caller resets by_key_ and after_last_ when it has read it.
