@@ -135,7 +135,9 @@ class Parser {
     chosen_ = find_chosen();
     if (globals_.help) return help_call(chosen_ ? &chosen_->command : nullptr);
     if (globals_.version) return version_command().call();
-    if (const auto extras = app_.remaining(true); !extras.empty()) return words_for(extras);
+    auto extras = app_.remaining(true);
+    std::erase(extras, "--");  // flags end there; CLI11 counts it as one of the words that it does not know
+    if (!extras.empty()) return words_for(extras);
     if (const auto taken = global_->take(); !taken) return usage(escape_for_terminal(taken.error().what));
     if (!chosen_) return usage("no command given");
     globals_.command = chosen_->command.name;
@@ -170,20 +172,20 @@ class Parser {
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));
-    return usage(fmt::format("{}: one word too many", escape_for_terminal(extras.front())), name());
+    return usage(fmt::format("unexpected argument {}", escape_for_terminal(extras.front())), name());
   }
 
   Error unknown_flag(const std::string& word) const {
     const auto shown = escape_for_terminal(word);
     if (chosen_ && chosen_->words.find(word))
       return usage(fmt::format("{} must stand after {}", shown, name()), name());
-    std::vector<std::string> owners, near;
-    for (const auto& flag : global_->flags()) near.emplace_back(flag.name);
+    std::vector<std::string> owners, near;  // those of the command first
     for (const auto& sub : subs_) {
       if (sub.words.find(word)) owners.emplace_back(sub.command.name);
       if (&sub == chosen_ || !chosen_)
         for (const auto& flag : sub.words.flags()) near.emplace_back(flag.name);
     }
+    for (const auto& flag : global_->flags()) near.emplace_back(flag.name);
     if (!owners.empty())
       return usage(fmt::format("{} is a flag of {}{}", shown, joined(owners, " and "),
                                chosen_ ? fmt::format(", not of {}", name()) : ""),

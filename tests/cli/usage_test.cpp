@@ -57,6 +57,7 @@ TEST_SUITE("cli") {
     };
     says({"run", "job.toml", "--confrim", "12345678"}, "unknown flag --confrim; did you mean --confirm?");
     says({"run", "--confrim=12345678", "job.toml"}, "unknown flag --confrim; did you mean --confirm?");
+    says({"run", "job.toml", "--yse"}, "unknown flag --yse; did you mean --yes?");  // not --set, as near
     says({"--jsno", "plan", "job.toml"}, "unknown flag --jsno; did you mean --json?");
     says({"plan", "job.toml", "--confirm", "12345678"}, "--confirm is a flag of run, not of plan");
     says({"run", "job.toml", "--status", "rejected"}, "--status is a flag of retry and export, not of run");
@@ -64,7 +65,7 @@ TEST_SUITE("cli") {
     says({"run", "job.toml", "--limit"}, "--limit needs a value: --limit N");
     says({"run", "job.toml", "--limit", "3", "--limit", "4"}, "--limit is given more than once");
     says({"export", "job.toml", "--format", "xml"}, "--format xml: expected csv or jsonl");
-    says({"run", "job.toml", "other.toml"}, "other.toml: one word too many");
+    says({"run", "job.toml", "other.toml"}, "unexpected argument other.toml");
   }
 
   TEST_CASE("usage: what is wrong with a command line is said with 64") {
@@ -107,6 +108,7 @@ TEST_SUITE("cli") {
     CHECK(before.out.front() == '{');
     CHECK(after.out.front() == '{');
     CHECK(last.out.front() == '{');
+    CHECK(support::run({"plan", "--json", "--", stage.job()}).exit_code == 0);  // -- ends the flags
     // A flag with a value takes one word and leaves the command its own.
     CHECK(support::run({"status", "--set", "limits.max_in_flight=2", stage.job()}).exit_code == 0);
   }
