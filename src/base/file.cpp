@@ -33,11 +33,6 @@ std::filesystem::path real_path(const std::filesystem::path& file) {
   return error ? at : real;
 }
 
-bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
-  std::error_code ignored;
-  return std::filesystem::equivalent(a, b, ignored) || real_path(a) == real_path(b);
-}
-
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return failure(code, path, "open it");

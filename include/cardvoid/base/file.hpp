@@ -13,9 +13,6 @@ namespace cardvoid {
 // The file that a name leads to, with all symbolic links followed. The file need not exist.
 std::filesystem::path real_path(const std::filesystem::path& file);
 
-// True if both names lead to one file, by hard or symbolic links. The file need not exist.
-bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
-
 // Reads a file of at most `limit_bytes`. Errors carry `code` and say why in words.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code);
 
