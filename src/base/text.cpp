@@ -134,4 +134,15 @@ void put(std::FILE* stream, std::string_view text) noexcept {
   std::clearerr(stream);
 }
 
+std::string grouped(std::int64_t count) {
+  auto digits = std::to_string(count);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
+  return digits;
+}
+
+std::string counted(std::int64_t count, std::string_view noun) {
+  return grouped(count) + " " + std::string{noun} + (count == 1 ? "" : "s");
+}
+
 }  // namespace cardvoid

@@ -33,7 +33,6 @@ namespace cardvoid::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using report::grouped;
 
 constexpr std::size_t k_cards_asked_for = 3;
 
@@ -118,13 +117,13 @@ InputFacts look_at_input(const model::Job& job, Findings& findings) {
   }
   facts.rows = reading->is_whole ? reading->rows : estimate_rows(job.input, *reading);
   auto text = (*source)->description();
-  text += reading->is_whole ? fmt::format(": {} rows", grouped(reading->rows))
-                            : fmt::format(": {} rows in the part that was read, all in all about {}",
-                                          grouped(reading->rows), grouped(*facts.rows));
+  text += reading->is_whole ? ": " + counted(reading->rows, "row")
+                            : fmt::format(": {} in the part that was read, all in all about {}",
+                                          counted(reading->rows, "row"), grouped(*facts.rows));
   if (reading->refused > 0) {
     findings.push_back(
-        warning(subject, fmt::format("{}, {} lines refused ({}); `cardvoid plan --refused FILE` shows them",
-                                     text, grouped(reading->refused), reading->first_cause)));
+        warning(subject, fmt::format("{}, {} refused ({}); `cardvoid plan --refused FILE` shows them", text,
+                                     counted(reading->refused, "line"), reading->first_cause)));
   } else if (reading->rows == 0) {
     findings.push_back(warning(subject, text));
   } else {
@@ -145,7 +144,7 @@ Finding protect_line(const model::Job& job) {
     const auto line = list->next();
     if (!line) return fault(subject, line.error());
     if (*line) continue;
-    return fine(subject, fmt::format("{}: {} lines", job.safety.protect.string(), grouped(lines)));
+    return fine(subject, fmt::format("{}: {}", job.safety.protect.string(), counted(lines, "line")));
   }
 }
 
@@ -175,7 +174,7 @@ Result<std::string> read_results(ledger::Ledger& ledger, ResultsFacts& facts) {
   const auto last_sent_at = ledger::last_sent_at(ledger, read_clocks().wall);
   if (!last_sent_at) return last_sent_at.error();
   facts = {totals->rows(), totals->to_send(), std::move(*cards), *last_sent_at};
-  auto text = fmt::format("{} rows, {} to send", grouped(totals->rows()), grouped(totals->to_send()));
+  auto text = fmt::format("{}, {} to send", counted(totals->rows(), "row"), grouped(totals->to_send()));
   if (totals->in_doubt() > 0) text += fmt::format(", {} in doubt", grouped(totals->in_doubt()));
   return text;
 }
@@ -221,7 +220,7 @@ Finding cap_line(const model::Job& job, const InputFacts& input, const ResultsFa
   const auto most = *job.safety.max_rows, sure = results.to_send,
              likely = sure + rows_to_import(input, results);
   const auto text =
-      fmt::format("{} rows are to be sent, safety.max_rows allows {}", grouped(likely), grouped(most));
+      fmt::format("{} to send, safety.max_rows allows {}", counted(likely, "row"), grouped(most));
   if (sure > most) return fault(subject, {Errc::bad_input, text + "; run would refuse to start"});
   // Lines that name the same card are one row, and plan alone knows.
   return likely > most ? warning(subject, text + "; plan tells how many they are") : fine(subject, text);
@@ -236,9 +235,9 @@ Finding space_line(const model::Job& job, const InputFacts& input, const Results
   const auto to_send = results.to_send + to_import;
   const auto space = look_at_space(job.results.database, to_import, to_send);
   if (!space) return skipped(subject, "the file system does not say what is free");
-  const auto text = fmt::format("{} free; the results database grows by {} to {} for {} rows to send",
+  const auto text = fmt::format("{} free; the results database grows by {} to {} for {} to send",
                                 in_mebibytes(space->available_bytes), in_mebibytes(space->least_bytes),
-                                in_mebibytes(space->prudent_bytes), grouped(to_send));
+                                in_mebibytes(space->prudent_bytes), counted(to_send, "row"));
   if (to_send > 0 && space->available_bytes < space->least_bytes)
     return fault(subject, {Errc::io, text + "; free some there, or name another disk in results.database"});
   return space->available_bytes < space->prudent_bytes ? warning(subject, text) : fine(subject, text);

@@ -4,16 +4,13 @@
 
 #include <algorithm>
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cctype>
 
 namespace cardvoid::cli {
 
 namespace {
-
-using report::grouped;
-
-std::string rows(std::int64_t count) { return count == 1 ? "1 row" : grouped(count) + " rows"; }
 
 // " (lines: 7 code ****0042, …)"
 std::string examples(std::int64_t count, const std::vector<ledger::PlanChange::Row>& some) {
@@ -28,7 +25,7 @@ std::string differences(const ledger::PlanChange& change) {
   std::string text;
   const auto say = [&](std::int64_t count, const std::string& what,
                        const std::vector<ledger::PlanChange::Row>& some = {}) {
-    if (count > 0) text += fmt::format("\n  {} {}{}", rows(count), what, examples(count, some));
+    if (count > 0) text += fmt::format("\n  {} {}{}", counted(count, "row"), what, examples(count, some));
   };
   say(change.added, "more: added to the input since", change.rows_added);
   say(change.returned, "more: put back by `cardvoid retry`, or no longer in conflict or protected",
@@ -55,8 +52,8 @@ Error another_plan(const std::string& digits, const Plan& plan, ledger::Ledger& 
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto change = ledger::change_since(ledger, wanted);
   if (!change) return change.error();
-  const auto now =
-      fmt::format("the plan's fingerprint is {} ({} to send)", plan.fingerprint, rows(plan.totals.to_send()));
+  const auto now = fmt::format("the plan's fingerprint is {} ({} to send)", plan.fingerprint,
+                               counted(plan.totals.to_send(), "row"));
   if (!*change)
     return {
         Errc::bad_input,
@@ -67,7 +64,7 @@ Error another_plan(const std::string& digits, const Plan& plan, ledger::Ledger& 
       Errc::bad_input,
       fmt::format("the plan is not the one that was confirmed: --confirm {} was the plan of {} ({} to send); "
                   "now {}:{}\nlook at `cardvoid plan` again. Nothing was sent",
-                  digits, format_rfc3339((*change)->made_at), rows((*change)->to_send), now,
+                  digits, format_rfc3339((*change)->made_at), counted((*change)->to_send, "row"), now,
                   differences(**change))};
 }
 

@@ -16,8 +16,6 @@ namespace cardvoid::cli {
 
 namespace {
 
-using report::grouped;
-
 constexpr std::size_t k_most_templates_in_text = 20;
 
 // If it began as soon as the window lets it; nullopt: not within a year.
@@ -59,9 +57,11 @@ std::string template_table(const ledger::Survey& survey) {
     text += fmt::format("  {:<{}}  {:<{}}{:>13}{:>13}{:>13}{:>13}{:>10}\n", all[i].brand_id, brand_columns,
                         all[i].card_id, template_columns, grouped(all[i].rows), grouped(all[i].to_send),
                         grouped(all[i].in_doubt), grouped(all[i].invalidated), grouped(all[i].rejected));
-  if (all.size() > shown) text += fmt::format("  and {} more templates\n", all.size() - shown);
+  if (all.size() > shown)
+    text +=
+        fmt::format("  and {}\n", counted(static_cast<std::int64_t>(all.size() - shown), "more template"));
   if (survey.others.rows > 0)
-    text += fmt::format("  and {} rows of templates beyond the first {}\n", grouped(survey.others.rows),
+    text += fmt::format("  and {} of templates beyond the first {}\n", counted(survey.others.rows, "row"),
                         grouped(static_cast<std::int64_t>(all.size())));
   return text;
 }
@@ -138,7 +138,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
     line("conflicts", t.conflicts, "the input names another openid or reason than the plan: not sent");
   if (const auto lines = plan.imported.protections) {
     line("protected", t.protected_pending,
-         fmt::format("safety.protect, {} line{}: never sent", grouped(*lines), *lines == 1 ? "" : "s"));
+         fmt::format("safety.protect, {}: never sent", counted(*lines, "line")));
     if (t.protected_in_doubt > 0)
       line("", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again");
     if (t.protected_invalidated > 0)
@@ -148,7 +148,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
     line("vanished", plan.imported.vanished,
          fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
                      grouped(plan.imported.vanished_to_send)));
-  text += fmt::format("{} row{} in the job\n", grouped(t.rows()), t.rows() == 1 ? "" : "s");
+  text += counted(t.rows(), "row") + " in the job\n";
   line("invalidated", t.invalidated);
   line("rejected", t.rejected);
   line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");

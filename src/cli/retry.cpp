@@ -38,10 +38,6 @@ std::string column_for_codes(const model::Input& input) {
   return named == input.columns.end() ? "code" : named->second;
 }
 
-std::string rows(std::int64_t count) {
-  return fmt::format("{} row{}", report::grouped(count), count == 1 ? "" : "s");
-}
-
 // " (row 3 code ****0003 pending, row 9 …, …)".
 std::string examples(const std::vector<ledger::PutBack::Row>& shown, std::int64_t count) {
   std::string text;
@@ -95,15 +91,15 @@ Result<void> check_words(Options& options, const Globals&) {
 
 void warn_about(const ledger::PutBack& result, const Options& options, Console& console) {
   if (result.not_found > 0)
-    console.log(LogLevel::warning, fmt::format("{} {} no row{}", report::grouped(result.not_found),
+    console.log(LogLevel::warning, fmt::format("{} {} no row{}", grouped(result.not_found),
                                                result.not_found == 1 ? "code matches" : "codes match",
                                                examples(result.codes_not_found, result.not_found)));
   if (result.not_eligible > 0)
-    console.log(
-        LogLevel::warning,
-        fmt::format("left as they are, since not {}: {}{}",
-                    options.status.empty() ? "rejected or unresolved" : options.status,
-                    rows(result.not_eligible), examples(result.rows_not_eligible, result.not_eligible)));
+    console.log(LogLevel::warning,
+                fmt::format("left as they are, since not {}: {}{}",
+                            options.status.empty() ? "rejected or unresolved" : options.status,
+                            counted(result.not_eligible, "row"),
+                            examples(result.rows_not_eligible, result.not_eligible)));
 }
 
 std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
@@ -166,7 +162,7 @@ int retry(Console& console, const Options& options) {
          fmt::format(
              "left as they are, since in doubt: {}{}; run `cardvoid reconcile {}` first, which reads the "
              "cards back",
-             rows(result->in_doubt), examples(result->rows_in_doubt, result->in_doubt),
+             counted(result->in_doubt, "row"), examples(result->rows_in_doubt, result->in_doubt),
              options.job_file.string())});
   if (result->retried == 0) return console.fail({Errc::bad_input, "no row matches; nothing was put back"});
   return 0;

@@ -96,9 +96,8 @@ void ask(const std::string& question) {
 
 Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
   if (job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows)
-    return Error{Errc::bad_input,
-                 fmt::format("{} rows are to be sent, safety.max_rows allows {}; nothing was sent",
-                             plan.totals.to_send(), *job.safety.max_rows)};
+    return Error{Errc::bad_input, fmt::format("{} to send, safety.max_rows allows {}; nothing was sent",
+                                              counted(plan.totals.to_send(), "row"), *job.safety.max_rows)};
   if (o.yes || plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
   ask(fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
@@ -126,25 +125,20 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
 
 // What somebody who does not look at the plan must know.
 void warn_about(const Plan& plan, Console& console) {
-  const auto warn = [&](std::int64_t count, const char* words) {
-    if (count > 0) console.log(LogLevel::warning, fmt::format(fmt::runtime(words), report::grouped(count)));
+  const auto say = [&](LogLevel level, std::int64_t count, const char* noun, const char* words) {
+    if (count > 0) console.log(level, fmt::format("{} {}", counted(count, noun), words));
   };
   for (const auto& remark : plan.imported.remarks)
     console.log(LogLevel::warning, fmt::format("input: {}", remark));
-  warn(plan.imported.vanished_to_send,
-       "{} of the rows to send are not in the input any more; an earlier import planned them and they are "
-       "sent too");
-  warn(plan.totals.conflicts,
-       "{} rows are not sent: the input names another openid or reason than the plan; `cardvoid plan` shows "
-       "them");
-  warn(plan.totals.protected_invalidated,
-       "{} cards that safety.protect names are INVALID already: for them it comes too late");
-  if (plan.totals.protected_pending > 0)
-    console.log(LogLevel::info, fmt::format("{} rows are protected by safety.protect and are not sent",
-                                            report::grouped(plan.totals.protected_pending)));
-  warn(plan.totals.refused, "{} input lines are refused; `cardvoid plan` shows them by cause");
-  if (plan.totals.in_doubt() > 0)
-    console.log(LogLevel::info, fmt::format("{} rows in doubt are read back first", plan.totals.in_doubt()));
+  say(LogLevel::warning, plan.imported.vanished_to_send, "row",
+      "to send that the input no longer has: an earlier import planned them, and they are sent too");
+  say(LogLevel::warning, plan.totals.conflicts, "row",
+      "not sent: the input names another openid or reason than the plan; `cardvoid plan` shows them");
+  say(LogLevel::warning, plan.totals.protected_invalidated, "card",
+      "of safety.protect INVALID already: named too late");
+  say(LogLevel::info, plan.totals.protected_pending, "row", "protected by safety.protect: not sent");
+  say(LogLevel::warning, plan.totals.refused, "input line", "refused; `cardvoid plan` shows them by cause");
+  say(LogLevel::info, plan.totals.in_doubt(), "row", "in doubt: read back first");
 }
 
 // Imports the input, asks, and says what to send.

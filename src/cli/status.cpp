@@ -155,11 +155,10 @@ std::string words_for_ending(const View& view, const ledger::RunRecord& run) {
 }
 
 std::string page(const View& view, const model::Job& job) {
-  using report::grouped;
   const auto& t = view.rows.totals;
   auto text =
-      fmt::format("job {}: {} rows\n", job.name, grouped(t.rows())) + report::standing_text(view.rows);
-  if (t.refused > 0) text += fmt::format("{} input lines refused\n", grouped(t.refused));
+      fmt::format("job {}: {}\n", job.name, counted(t.rows(), "row")) + report::standing_text(view.rows);
+  if (t.refused > 0) text += counted(t.refused, "input line") + " refused\n";
 
   if (const auto& holder = view.holder)
     text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,

@@ -27,13 +27,6 @@ std::int64_t settled(const ledger::RunCounts& counts) {
 
 }  // namespace
 
-std::string grouped(std::int64_t count) {
-  auto digits = std::to_string(count);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3)
-    digits.insert(static_cast<std::size_t>(at), 1, ',');
-  return digits;
-}
-
 std::string count_line(std::string_view label, int label_columns, std::int64_t count,
                        std::string_view remark) {
   return fmt::format("  {:<{}}{:>14}{}{}\n", label, label_columns, grouped(count), remark.empty() ? "" : "  ",
@@ -42,14 +35,15 @@ std::string count_line(std::string_view label, int label_columns, std::int64_t c
 
 std::string summary_text(const Ending& ending) {
   const auto& t = ending.standing.totals;
-  auto text = fmt::format("{} rows in the job\n", grouped(t.rows())) + standing_text(ending.standing);
+  auto text = counted(t.rows(), "row") + " in the job\n" + standing_text(ending.standing);
   if (t.refused > 0)
-    text += fmt::format("{} input lines refused: cardvoid plan shows them by cause\n", grouped(t.refused));
-  text += fmt::format("this run: {} invalidations sent, {} read-backs, {} retries, {} times 429, {}\n",
-                      grouped(ending.counts.sent), grouped(static_cast<std::int64_t>(ending.last.read_backs)),
-                      grouped(static_cast<std::int64_t>(ending.last.retries)),
-                      grouped(static_cast<std::int64_t>(ending.last.throttled)),
-                      humanize_duration(ending.elapsed));
+    text += counted(t.refused, "input line") + " refused: cardvoid plan shows them by cause\n";
+  text += fmt::format(
+      "this run: {} sent, {}, {}, {} 429, {}\n", counted(ending.counts.sent, "invalidation"),
+      counted(static_cast<std::int64_t>(ending.last.read_backs), "read-back"),
+      ending.last.retries == 1 ? "1 retry"
+                               : grouped(static_cast<std::int64_t>(ending.last.retries)) + " retries",
+      counted(static_cast<std::int64_t>(ending.last.throttled), "time"), humanize_duration(ending.elapsed));
   if (!ending.stopped.empty()) text += fmt::format("stopped: {}\n", escape_for_terminal(ending.stopped));
   return text;
 }
@@ -67,7 +61,7 @@ std::string summary_line(const Ending& ending) {
   say(t.pending - t.conflicts - t.protected_pending, "pending");
   say(t.protected_pending, "protected");
   say(t.conflicts, "in conflict with the input");
-  say(t.refused, "input lines refused");
+  say(t.refused, t.refused == 1 ? "input line refused" : "input lines refused");
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
   if (!ending.stopped.empty()) text += fmt::format("; stopped: {}", escape_for_terminal(ending.stopped));

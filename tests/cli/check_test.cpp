@@ -294,7 +294,7 @@ TEST_SUITE("cli") {
     CHECK(check(stage.job(), {"--set", "safety.max_rows=6"}).exit_code == 0);
     const auto fresh = check(stage.job(), four);
     CHECK(fresh.exit_code == 0);
-    says(fresh.of("max_rows"), "warning", "6 rows are to be sent");
+    says(fresh.of("max_rows"), "warning", "6 rows to send");
     REQUIRE(stage.run("plan").exit_code == 0);
     const auto planned = check(stage.job(), four);
     CHECK(planned.exit_code == 65);
@@ -410,7 +410,7 @@ TEST_SUITE("cli") {
     stage.write("members.csv", plain_members(2) + "short\r\n");
     const auto refused = check(stage.job());
     CHECK(refused.exit_code == 0);
-    says(refused.of("input"), "warning", "1 lines refused (line 4: ");
+    says(refused.of("input"), "warning", "1 line refused (line 4: ");
     stage.write("members.csv", "code,card_id,openid,reason\r\n4.78516E+23,t,oPlain,\r\n");
     const auto damaged = check(stage.job());
     CHECK(damaged.exit_code == 65);

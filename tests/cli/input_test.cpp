@@ -97,7 +97,7 @@ TEST_SUITE("cli") {
     stage.write("members.csv", plain_members(2));
     const auto ended = stage.run("run", {"--yes"});
     CHECK(ended.exit_code == 0);
-    CHECK(ended.err.find("3 of the rows to send are not in the input any more") != std::string::npos);
+    CHECK(ended.err.find("3 rows to send that the input no longer has") != std::string::npos);
     CHECK(stage.count("status = 'invalidated'") == 5);
   }
 

@@ -135,9 +135,9 @@ TEST_SUITE("cli") {
     const auto ended = stage.run("run", {"--yes", "-q"});
     CHECK(ended.exit_code == 1);
     CHECK(ended.out.empty());
-    const auto warning = ended.err.find("cardvoid: warning: 1 input lines are refused");
+    const auto warning = ended.err.find("cardvoid: warning: 1 input line refused");
     const auto line = ended.err.find(
-        "cardvoid: run sandbox: exit 1, 5 of 6 cards invalidated, 1 rejected, 1 input lines "
+        "cardvoid: run sandbox: exit 1, 5 of 6 cards invalidated, 1 rejected, 1 input line "
         "refused; ");
     CHECK(warning != std::string::npos);
     CHECK(line != std::string::npos);

@@ -32,7 +32,7 @@ TEST_SUITE("faults") {
     const auto second = stage.run("run", k_flags);
     INFO(second.err, second.out);
     CHECK(second.exit_code == 0);
-    CHECK(second.err.find(fmt::format("{} rows in doubt are read back first", in_flight.size())) !=
+    CHECK(second.err.find(fmt::format("{} rows in doubt: read back first", in_flight.size())) !=
           std::string::npos);
     for (const auto& row : in_flight) {
       const auto kinds = stage.ask_results(

@@ -1,7 +1,8 @@
 #pragma once
-// UTF-8 text: validity, length in characters, width on a terminal.
+// UTF-8 text: validity, length in characters, width on a terminal; numbers for people.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -30,11 +31,17 @@ std::string fit_to_width(std::string_view text, std::size_t columns);
 std::string escape_for_terminal(std::string_view text);
 
 // Writes to a terminal or log and flushes. Ignores failures: a full disk or a reader that went away is no
-// reason to stop a run. Never
-// throws.
+// reason to stop a run. Never throws.
 void put(std::FILE* stream, std::string_view text) noexcept;
 
-// The nearest of `candidates` by edit distance, if it is near enough for a typing error.
+// "1,034,520".
+std::string grouped(std::int64_t count);
+
+// "1 row", "1,034,520 rows". `noun` is in the singular, and its plural ends in s.
+std::string counted(std::int64_t count, std::string_view noun);
+
+// The nearest of `candidates` by edit distance, if it is near enough for a typing error. The first of those
+// that are equally near.
 template <class Range>
 std::optional<std::string> nearest(std::string_view word, const Range& candidates);
 

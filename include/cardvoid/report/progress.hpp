@@ -27,9 +27,6 @@ struct Ending {
   std::optional<model::Trip> trip;
 };
 
-// "8,000 of 10,000 cards" with thousands separated, for people.
-std::string grouped(std::int64_t count);
-
 // "  label        1,234  remark": a line of a page of counts.
 std::string count_line(std::string_view label, int label_columns, std::int64_t count,
                        std::string_view remark = {});

@@ -103,15 +103,15 @@ TEST_SUITE("component") {
   }  // namespace
 
   TEST_CASE("grouped: thousands are separated") {
-    CHECK(report::grouped(0) == "0");
-    CHECK(report::grouped(999) == "999");
-    CHECK(report::grouped(1000) == "1,000");
-    CHECK(report::grouped(123'456) == "123,456");
-    CHECK(report::grouped(1'234'567) == "1,234,567");
-    CHECK(report::grouped(-100) == "-100");
-    CHECK(report::grouped(-1000) == "-1,000");
-    CHECK(report::grouped(INT64_MAX) == "9,223,372,036,854,775,807");
-    CHECK(report::grouped(INT64_MIN) == "-9,223,372,036,854,775,808");
+    CHECK(grouped(0) == "0");
+    CHECK(grouped(999) == "999");
+    CHECK(grouped(1000) == "1,000");
+    CHECK(grouped(123'456) == "123,456");
+    CHECK(grouped(1'234'567) == "1,234,567");
+    CHECK(grouped(-100) == "-100");
+    CHECK(grouped(-1000) == "-1,000");
+    CHECK(grouped(INT64_MAX) == "9,223,372,036,854,775,807");
+    CHECK(grouped(INT64_MIN) == "-9,223,372,036,854,775,808");
   }
 
   TEST_CASE("live: the line replaces itself and is taken away at the end") {
