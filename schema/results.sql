@@ -2,7 +2,7 @@
 -- Times in tables are milliseconds since 1970 UTC; the views show them as RFC 3339.
 
 PRAGMA application_id = 0x43564F44;  -- "CVOD"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;  -- rises with every change of this file (src/ledger/schema.cpp)
 
 -- Facts about the file itself: the job's name.
 CREATE TABLE meta (
@@ -139,7 +139,6 @@ CREATE TABLE pulse (
   at            INTEGER NOT NULL,
   rate          REAL NOT NULL,              -- requests/s over the last minute, of every kind
   allowed_rate  REAL NOT NULL,              -- requests/s at present: below the limit after a 429
-  paused_by_429 INTEGER NOT NULL,
   in_flight     INTEGER NOT NULL,
   waiting       INTEGER NOT NULL,           -- for their back-off
   primary_state TEXT NOT NULL,              -- closed: serves; open: does not; half_open: is being probed

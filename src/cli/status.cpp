@@ -112,11 +112,18 @@ boost::json::object as_json(const ledger::LockHolder& holder) {
           {"since", format_rfc3339(holder.since)}};
 }
 
+bool has_reason(const ledger::Pulse& pulse, std::string_view kind) {
+  return std::any_of(pulse.reasons_to_wait.begin(), pulse.reasons_to_wait.end(),
+                     [&](const auto& reason) { return reason.kind == kind; });
+}
+
+bool is_throttled(const ledger::Pulse& pulse) { return has_reason(pulse, "throttled"); }
+
 boost::json::object as_json(const ledger::Pulse& pulse) {
   return {{"at", format_rfc3339(pulse.at)},
           {"rate", pulse.rate},
           {"allowed_rate", pulse.allowed_rate},
-          {"paused_by_429", pulse.paused_by_429},
+          {"paused_by_429", is_throttled(pulse)},
           {"in_flight", pulse.in_flight},
           {"waiting", pulse.waiting},
           {"canary", pulse.canary},
@@ -167,7 +174,7 @@ std::string page(const View& view, const model::Job& job) {
     text += "no run is under way\n";
   if (const auto& pulse = view.pulse) {
     text += fmt::format("  {:.1f} requests/s (allowed {:g}{}), {} in flight, {} waiting to be tried again\n",
-                        pulse->rate, pulse->allowed_rate, pulse->paused_by_429 ? ", paused by 429" : "",
+                        pulse->rate, pulse->allowed_rate, is_throttled(*pulse) ? ", paused by 429" : "",
                         pulse->in_flight, pulse->waiting);
     if (pulse->canary > 0)
       text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens\n",

@@ -438,7 +438,6 @@ Snapshot Dispatcher::snapshot(Instant now) const {
   s.waiting = load_->waiting;
   for (const auto& lane : lanes_) {
     s.rate += lane.pace().rate(now);
-    s.paused_by_429 = s.paused_by_429 || lane.pace().paused(now);
     s.retries += lane.requests.retries;
     s.throttled += lane.requests.throttled;
     s.read_backs += lane.requests.read_backs;

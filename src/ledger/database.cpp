@@ -4,17 +4,16 @@
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/place.hpp>
 #include <cerrno>
+#include <iterator>
 #include <system_error>
 
+#include "schema.hpp"
 #include "state.hpp"
 
 namespace cardvoid::ledger {
 
-extern const std::string_view k_results_sql;
-
 namespace {
 
-constexpr std::int64_t k_application_id = 0x43564F44, k_version = 1;
 constexpr milliseconds k_patience{10'000}, k_patience_with_readers{1'000};
 
 std::int64_t pragma(const sqlite::Connection& db, const char* name) {
@@ -37,18 +36,45 @@ Error damaged(const std::filesystem::path& file, std::string_view how) {
                   file.string(), how, k_left_alone)};
 }
 
+// What a file holds.
 enum class Found { nothing, results };
+struct Examined {
+  Found found = Found::nothing;
+  std::int64_t version = k_schema_version;
+};
+
+// A database without all columns of its version is one that an early development build has made, before the
+// version began to rise with every change.
+Result<void> check_columns(const sqlite::Connection& db, const std::filesystem::path& file,
+                           std::int64_t version) {
+  const auto wanted = columns_of_version(version), there = columns_of(db);
+  std::vector<std::string> missing, unknown;
+  std::set_difference(wanted.begin(), wanted.end(), there.begin(), there.end(), std::back_inserter(missing));
+  std::set_difference(there.begin(), there.end(), wanted.begin(), wanted.end(), std::back_inserter(unknown));
+  if (missing.empty() && unknown.empty()) return {};
+  return not_ours(
+      file,
+      fmt::format("was made by an early development build ({} column {}), and this one cannot "
+                  "carry it on",
+                  missing.empty() ? "unknown" : "no", missing.empty() ? unknown.front() : missing.front()));
+}
 
 // Is it this job's? Looks at it only. Nothing: one blank page, as is left when creating it was cut short.
-Result<Found> examine(sqlite::Connection& db, const std::filesystem::path& file, std::string_view job_name) {
+Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& file,
+                         std::string_view job_name) {
   if (pragma(db, "page_count") == 1 && pragma(db, "application_id") == 0 && pragma(db, "user_version") == 0 &&
       pragma(db, "schema_version") == 0)
-    return Found::nothing;
+    return Examined{};
   if (pragma(db, "application_id") != k_application_id)
     return not_ours(file, "is not a cardvoid results database");
-  if (const auto version = pragma(db, "user_version"); version != k_version)
-    return not_ours(file,
-                    fmt::format("has schema version {}, this cardvoid knows version {}", version, k_version));
+  const auto version = pragma(db, "user_version");
+  if (version > k_schema_version)
+    return Error{
+        Errc::cannot_create,
+        fmt::format("{}: was made by a newer cardvoid (schema version {}; this one knows {}); {}; upgrade "
+                    "cardvoid, or name another file in results.database or with --results",
+                    file.string(), version, k_schema_version, k_left_alone)};
+  if (version < 1) return not_ours(file, fmt::format("has schema version {}, which never was", version));
   sqlite::Statement meta{db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'"};
   meta.bind();
   if (!meta.step()) return not_ours(file, "is not a whole cardvoid results database");
@@ -58,7 +84,9 @@ Result<Found> examine(sqlite::Connection& db, const std::filesystem::path& file,
   if (!owner.step()) return not_ours(file, "names no job that it belongs to");
   if (owner.text(0) != job_name)
     return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"", owner.text(0), job_name));
-  return Found::results;
+  owner.reset();
+  if (const auto whole = check_columns(db, file, version); !whole) return whole.error();
+  return Examined{Found::results, version};
 }
 
 // Every page and every row, but not whether indices agree with tables: that costs more than twice as much.
@@ -70,13 +98,6 @@ Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path
   if (how.starts_with("***")) how.erase(0, how.find('\n') + 1);  // "*** in database main ***"
   std::replace(how.begin(), how.end(), '\n', ' ');
   return damaged(file, fmt::format("is damaged ({})", how));
-}
-
-void create_tables(sqlite::Connection& db, std::string_view job_name) {
-  sqlite::Transaction transaction{db};
-  db.execute(std::string{k_results_sql});
-  sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
-  transaction.commit();
 }
 
 // False where the file system cannot have one. The statement says "wal" before the header that makes it so is
@@ -159,8 +180,11 @@ Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
-Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access,
-                            WhenLocked when_locked) {
+namespace {
+
+// What the files are, before SQLite opens any of them.
+Result<Found> look_at_files(const std::filesystem::path& file, const std::filesystem::path& real,
+                            Access access) {
   std::error_code error;
   if (access != Access::create && !std::filesystem::exists(file, error))
     return Error{
@@ -168,53 +192,68 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
         fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
   if (access == Access::create)
     if (const auto ready = prepare_folder(file); !ready) return ready.error();
-  const auto real = real_path(file);
   if (std::filesystem::is_directory(real, error)) return not_ours(file, "is a folder");
-  auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
+  const auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
   // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
   if (found == Found::nothing && sqlite::has_content(real.string() + "-wal"))
     return damaged(file,
                    fmt::format("is empty or gone while its write-ahead log, {}-wal, is not", file.string()));
-  if (sqlite::is_stillborn(real)) found = Found::nothing;  // creating it was cut short
+  return sqlite::is_stillborn(real) ? Found::nothing : found;  // creating it was cut short
+}
+
+// Makes a database that was examined ready for writing. False: it cannot have a write-ahead log.
+bool prepare_to_write(Ledger::State& state, const Examined& examined, std::string_view job_name) {
+  state.db.execute(
+      "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
+      "PRAGMA journal_size_limit = 67108864");
+  if (!turn_on_log(state.db)) return false;
+  if (examined.found == Found::nothing) {
+    create_tables(state.db, job_name);
+    return true;
+  }
+  // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on it.
+  if (const int code = state.checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
+    throw sqlite::Failure{state.db.get()};
+  if (examined.version < k_schema_version) migrate(state.db, examined.version);
+  return true;
+}
+
+}  // namespace
+
+Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access,
+                            WhenLocked when_locked) {
+  const auto real = real_path(file);
+  const auto content = look_at_files(file, real, access);
+  if (!content) return content.error();
+  Examined examined{*content};
   try {
     // First through a connection that cannot change anything, neither by rolling back another program's
     // journal nor by folding its log when it closes.
     std::unique_ptr<State> state;
-    if (found == Found::results) {
+    if (examined.found == Found::results) {
       state = std::make_unique<State>(real, sqlite::Mode::read_only, file, when_locked);
       state->db.keep_log_on_close();
       Result<void> sound;
       const auto looked = state->guarded([&] {
-        const auto examined = examine(state->db, file, job_name);
-        if (!examined) return void(sound = examined.error());
-        found = *examined;
-        if (found == Found::results && access != Access::read_only) sound = check_structure(state->db, file);
+        const auto result = examine(state->db, file, job_name);
+        if (!result) return void(sound = result.error());
+        examined = *result;
+        if (examined.found == Found::results && access != Access::read_only)
+          sound = check_structure(state->db, file);
       });
       if (!looked) return looked.error();
       if (!sound) return sound.error();
     }
-    if (found == Found::nothing && access != Access::create) return not_ours(file, "is empty");
+    if (examined.found == Found::nothing && access != Access::create) return not_ours(file, "is empty");
     if (access == Access::read_only) return Ledger{std::move(state)};
 
     state.reset();
     state = std::make_unique<State>(
         real, access == Access::create ? sqlite::Mode::create : sqlite::Mode::read_write, file,
         std::move(when_locked));
-    bool has_log = true;
-    const auto ready = state->guarded([&] {
-      state->db.execute(
-          "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
-          "PRAGMA journal_size_limit = 67108864");
-      has_log = turn_on_log(state->db);
-      if (has_log && found == Found::nothing) create_tables(state->db, job_name);
-      // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on
-      // it.
-      if (found == Found::results)
-        if (const int code = state->checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
-          throw sqlite::Failure{state->db.get()};
-    });
-    if (!ready) return ready.error();
-    if (!has_log) return not_ours(file, "cannot have a write-ahead log where it is");
+    const auto has_log = state->guarded([&] { return prepare_to_write(*state, examined, job_name); });
+    if (!has_log) return has_log.error();
+    if (!*has_log) return not_ours(file, "cannot have a write-ahead log where it is");
     state->is_writing = true;
     return Ledger{std::move(state)};
   } catch (const sqlite::Failure& failure) {  // of opening the file itself

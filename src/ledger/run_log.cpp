@@ -62,12 +62,12 @@ Result<void> save_pulse(Ledger& ledger, const Pulse& pulse) {
   return ledger.state().guarded([&] {
     sqlite::Statement{
         ledger.state().db,
-        "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, paused_by_429, in_flight, "
+        "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, in_flight, "
         "waiting, primary_state, backup_state, canary, canary_passed, reasons_to_wait) VALUES (1, ?1, ?2, "
-        "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"}
-        .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, int{pulse.paused_by_429},
-              pulse.in_flight, pulse.waiting, pulse.primary_state, pulse.backup_state, pulse.canary,
-              pulse.canary_passed, as_json(pulse.reasons_to_wait))
+        "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"}
+        .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, pulse.in_flight, pulse.waiting,
+              pulse.primary_state, pulse.backup_state, pulse.canary, pulse.canary_passed,
+              as_json(pulse.reasons_to_wait))
         .run();
   });
 }
@@ -100,21 +100,19 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
 
 Result<std::optional<Pulse>> pulse(Ledger& ledger) {
   return ledger.state().guarded([&]() -> std::optional<Pulse> {
-    sqlite::Statement s{
-        ledger.state().db,
-        "SELECT run_id, at, rate, allowed_rate, paused_by_429, in_flight, waiting, primary_state, "
-        "backup_state, canary, canary_passed, reasons_to_wait FROM pulse"};
+    sqlite::Statement s{ledger.state().db,
+                        "SELECT run_id, at, rate, allowed_rate, in_flight, waiting, primary_state, "
+                        "backup_state, canary, canary_passed, reasons_to_wait FROM pulse"};
     s.bind();
     if (!s.step()) return std::nullopt;
     Pulse pulse;
     pulse.run = s.int64(0);
     pulse.at = from_ms(s.int64(1));
     pulse.rate = s.real(2), pulse.allowed_rate = s.real(3);
-    pulse.paused_by_429 = s.int64(4) != 0;
-    pulse.in_flight = static_cast<int>(s.int64(5)), pulse.waiting = static_cast<int>(s.int64(6));
-    pulse.primary_state = s.text(7), pulse.backup_state = s.text(8);
-    pulse.canary = static_cast<int>(s.int64(9)), pulse.canary_passed = static_cast<int>(s.int64(10));
-    pulse.reasons_to_wait = reasons_from_json(s.text(11));
+    pulse.in_flight = static_cast<int>(s.int64(4)), pulse.waiting = static_cast<int>(s.int64(5));
+    pulse.primary_state = s.text(6), pulse.backup_state = s.text(7);
+    pulse.canary = static_cast<int>(s.int64(8)), pulse.canary_passed = static_cast<int>(s.int64(9));
+    pulse.reasons_to_wait = reasons_from_json(s.text(10));
     return pulse;
   });
 }

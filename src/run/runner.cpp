@@ -306,7 +306,6 @@ void Runner::save_pulse(Now now, std::function<void()> saved) {
   pulse.at = now.wall;
   pulse.rate = rate_.note(now.steady, requests_);
   pulse.allowed_rate = state.rate;
-  pulse.paused_by_429 = state.paused_by_429;
   pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;
   pulse.canary = state.canary, pulse.canary_passed = state.canary_passed;
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);

@@ -29,7 +29,6 @@ struct Snapshot {
   int preparing = 0;  // being prepared, or ready to send
   int waiting = 0;    // until their back-off ends
   double rate = 0;    // allowed at present, requests/s, over all lanes
-  bool paused_by_429 = false;
   int canary = 0;         // cards that go one by one first; 0: the canary is over
   int canary_passed = 0;  // of these, done
   EndpointHealth::State primary{}, backup{};

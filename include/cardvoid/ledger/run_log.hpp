@@ -43,7 +43,6 @@ struct Pulse {
   RunId run = 0;
   WallTime at{};
   double rate = 0, allowed_rate = 0;  // requests/s
-  bool paused_by_429 = false;
   int in_flight = 0, waiting = 0;
   std::string primary_state, backup_state;  // "closed", "open", "half_open"
   int canary = 0, canary_passed = 0;        // rows that go one by one first, and how many did; 0: over

@@ -93,7 +93,7 @@ TEST_SUITE("component") {
     pulse.in_flight = 3, pulse.waiting = 4;
     pulse.primary_state = "open", pulse.backup_state = "half_open";
     must(ledger::save_pulse(ledger, pulse));
-    pulse.run = 2, pulse.paused_by_429 = true;
+    pulse.run = 2, pulse.in_flight = 7;
     pulse.reasons_to_wait = {{"paused", "paused by \"a\"", k_now, std::nullopt},
                              {"throttled", "429", std::nullopt, k_now + milliseconds{5}},
                              {"other", ""}};
@@ -104,7 +104,7 @@ TEST_SUITE("component") {
     CHECK(found->at == k_now);
     CHECK(found->rate == 4.75);
     CHECK(found->allowed_rate == 2.5);
-    CHECK(found->paused_by_429);
+    CHECK(found->in_flight == 7);
     CHECK(found->in_flight == 3);
     CHECK(found->reasons_to_wait == pulse.reasons_to_wait);
     CHECK(found->waiting == 4);

@@ -166,7 +166,7 @@ TEST_SUITE("unit") {
     VirtualRun run{{}};
     run.given_rows(5);
     run.dispatcher.hold(run.start.steady + 3s);
-    CHECK_FALSE(run.dispatcher.snapshot(run.now.steady).paused_by_429);
+    CHECK(run.dispatcher.reasons_to_wait(run.now).empty());
     run.run();
     CHECK(run.sends.front().request.now.steady >= run.start.steady + 3s);
     CHECK(run.elapsed() < 4500ms);

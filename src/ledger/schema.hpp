@@ -1,0 +1,34 @@
+#pragma once
+// Schema: which version of schema/results.sql a database has, whether it is whole, and how an older one
+// becomes today's. The version rises with every change of that file.
+
+#include <cardvoid/sqlite/connection.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardvoid::ledger {
+
+// As schema/results.sql sets them; a database that it makes is refused when they part.
+constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 2;
+
+// From one version to the next.
+struct Migration {
+  std::string_view sql;
+  // Columns as "table.column", so that a database of the older version can be told from an incomplete one.
+  std::vector<std::string> dropped, added;
+};
+// The first one leads from version 1 to 2. The last one leads to k_schema_version.
+const std::vector<Migration>& migrations();
+
+// The columns of every table of ours, sorted, as "table.column".
+std::vector<std::string> columns_of(const sqlite::Connection& db);
+// Those that this version has, 1 to k_schema_version.
+std::vector<std::string> columns_of_version(std::int64_t version);
+
+void create_tables(sqlite::Connection& db, std::string_view job_name);
+// In one transaction: after a crash the database is of the old version or of today's.
+void migrate(sqlite::Connection& db, std::int64_t from_version);
+
+}  // namespace cardvoid::ledger
