@@ -87,8 +87,9 @@ Result<void> read_latency(const std::string& text, sandbox::Settings& settings) 
 Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
   const auto equals = text.find('=');
   const auto fault = sandbox::fault_from_text(text.substr(0, equals));
-  const auto probability = equals == std::string::npos ? std::nullopt : to_number(text.substr(equals + 1));
-  if (!fault || !probability || *probability < 0 || *probability > 1)
+  const double probability =
+      equals == std::string::npos ? -1 : to_number(text.substr(equals + 1)).value_or(-1);
+  if (!fault || probability < 0 || probability > 1)
     return Error{
         Errc::usage,
         fmt::format(
@@ -96,7 +97,7 @@ Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
             "system_error_applied, throttle, gateway, reset, reset_applied, no_answer, no_answer_applied, "
             "bad_signature, probe_signature, stale_timestamp, wrong_card, not_invalid, truncated, slow",
             text)};
-  settings.faults[*fault] = *probability;
+  settings.faults[*fault] = probability;
   return {};
 }
 

@@ -1,4 +1,4 @@
-cardvoid_test(simulation disk TIMEOUT 120 SOURCES disk_test.cpp durability_test.cpp
+cardvoid_test(simulation disk TIMEOUT 120 SOURCES disk_test.cpp durability_test.cpp migration_test.cpp
   DEPENDS cardvoid_simulation cardvoid_ledger)
 cardvoid_test(simulation job TIMEOUT 120 SOURCES job_test.cpp DEPENDS cardvoid_simulation)
 

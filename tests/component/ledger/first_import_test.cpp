@@ -100,7 +100,9 @@ TEST_SUITE("component") {
            "DROP INDEX row_key; CREATE TABLE copy (id INTEGER PRIMARY KEY, brand_id TEXT NOT NULL, card_id "
            "TEXT NOT NULL, code TEXT NOT NULL, openid TEXT NOT NULL, reason TEXT NOT NULL, source_line "
            "INTEGER, status TEXT NOT NULL DEFAULT 'pending', held INTEGER NOT NULL DEFAULT 0, conflict "
-           "INTEGER NOT NULL DEFAULT 0, protected INTEGER NOT NULL DEFAULT 0, UNIQUE (brand_id, card_id, "
+           "INTEGER NOT NULL DEFAULT 0, protected INTEGER NOT NULL DEFAULT 0, card_state TEXT, invalid_time "
+           "TEXT, error_code TEXT, error_message TEXT, http_status INTEGER, request_id TEXT, endpoint TEXT, "
+           "settled_by TEXT, first_sent_at INTEGER, finished_at INTEGER, UNIQUE (brand_id, card_id, "
            "code)); PRAGMA writable_schema = ON; "
            "PRAGMA legacy_alter_table = ON; DROP VIEW results; DROP VIEW attempts; DROP TABLE row; "
            "ALTER TABLE copy RENAME TO row");

@@ -105,7 +105,6 @@ TEST_SUITE("component") {
     CHECK(found->rate == 4.75);
     CHECK(found->allowed_rate == 2.5);
     CHECK(found->in_flight == 7);
-    CHECK(found->in_flight == 3);
     CHECK(found->reasons_to_wait == pulse.reasons_to_wait);
     CHECK(found->waiting == 4);
     CHECK(found->primary_state == "open");

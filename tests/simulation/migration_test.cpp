@@ -1,0 +1,81 @@
+// A migration of the schema is one transaction: at whichever operation the machine dies, the database is of
+// the old version or of the new one, and whole.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/sqlite/connection.hpp>
+#include <string>
+
+#include "disk.hpp"
+
+TEST_SUITE("simulation") {
+  using namespace cardvoid;
+  using namespace cardvoid::simulation;
+  using ledger::Access;
+
+  namespace {
+
+  constexpr auto k_file = "/dev/null/results.db";
+
+  // What a build with version 1 has left: today's tables with what later versions dropped.
+  void given_version_1() {
+    {
+      auto made = ledger::Ledger::open(k_file, "old", Access::create).value();
+      auto under_way = ledger::Import::begin(made, WallTime{}, [](const auto&, bool) { return ""; }).value();
+      for (int i = 0; i < 20; ++i)
+        REQUIRE(under_way.add({{"1004", "pT", std::to_string(i), "o", ""}, i + 2}).has_value());
+      REQUIRE(under_way.finish("a list", WallTime{}).has_value());
+    }
+    sqlite::Connection db{k_file, sqlite::Mode::read_write};
+    db.execute(
+        "ALTER TABLE pulse ADD COLUMN paused_by_429 INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 1");
+  }
+
+  std::int64_t version() {
+    sqlite::Connection db{k_file, sqlite::Mode::read_write};
+    sqlite::Statement ask{db, "PRAGMA user_version"};
+    ask.bind();
+    REQUIRE(ask.step());
+    return ask.int64(0);
+  }
+
+  // True when it ended before operation `at`.
+  bool migrate_and_crash(Disk& disk, std::uint64_t at, bool by_power_loss) {
+    disk.reset(at);
+    given_version_1();
+    disk.crash_at(disk.operations() + at);
+    { (void)ledger::Ledger::open(k_file, "old", Access::create); }
+    const bool has_ended = !disk.crashed();
+    by_power_loss ? disk.power_loss() : disk.kill();
+    return has_ended;
+  }
+
+  }  // namespace
+
+  TEST_CASE("migration: a crash at any operation leaves the old version or the new one and every row") {
+    Disk disk{"simulation", 1};
+    disk.become_default();
+    for (const bool by_power_loss : {false, true}) {
+      std::int64_t seen_old = 0, seen_new = 0;
+      std::uint64_t at = 0;
+      for (bool has_ended = false; !has_ended; ++at) {
+        CAPTURE(at);
+        has_ended = migrate_and_crash(disk, at, by_power_loss);
+        const auto found = version();
+        CHECK((found == 1 || found == 2));
+        ++(found == 1 ? seen_old : seen_new);
+        auto again = ledger::Ledger::open(k_file, "old", Access::create);
+        INFO((again ? std::string{} : again.error().what));
+        REQUIRE(again.has_value());
+        CHECK(ledger::totals(*again).value().pending == 20);
+        CHECK(again->verify().has_value());
+      }
+      CHECK(at > 5);
+      CHECK(seen_old > 0);
+      CHECK(seen_new > 0);
+    }
+  }
+}
