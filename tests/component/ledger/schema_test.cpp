@@ -112,7 +112,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("schema: an older database that lacks columns of its version is refused by everybody") {
     for (const auto* loss :
-         {"ALTER TABLE pulse DROP COLUMN canary_passed", "ALTER TABLE run DROP COLUMN culprits",
+         {"ALTER TABLE pulse DROP COLUMN canary_passed", "ALTER TABLE run DROP COLUMN canary",
           "DROP TABLE shown_plan", "ALTER TABLE import DROP COLUMN vanished"}) {
       CAPTURE(loss);
       const Older older{"v1-finished"};

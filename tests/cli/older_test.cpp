@@ -1,0 +1,76 @@
+// A results database that an older build made, in the hands of today's program.
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "support/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::support;
+  namespace fs = std::filesystem;
+
+  namespace {
+
+  const fs::path k_data = fs::path{CARDVOID_DATA} / "results";
+
+  std::string content_of(const fs::path& file) {
+    std::ifstream stream{file, std::ios::binary};
+    return {std::istreambuf_iterator<char>{stream}, {}};
+  }
+
+  // A job named as the old databases say, with one of them as its results.
+  struct OldJob {
+    explicit OldJob(const std::string& name, const std::string& members)
+        : stage{sandbox::plain_settings(), {{"members.csv", members}}} {
+      const auto text = stage.read("sandbox.toml");
+      const auto line =
+          text.substr(text.find("name = "), text.find('\n', text.find("name = ")) - text.find("name = "));
+      stage.job_with(line, "name = \"v1\"", "sandbox.toml");
+      fs::copy_file(k_data / (name + ".db"), stage.database());
+      fs::permissions(stage.database(), fs::perms::owner_read | fs::perms::owner_write);
+    }
+    std::string version() const { return ask_database(stage.database(), "PRAGMA user_version").at(0).at(0); }
+    Stage stage;
+  };
+
+  }  // namespace
+
+  TEST_CASE("older results: status and export answer from every version 1 database without changing it") {
+    for (const auto* name : {"v1-finished", "v1-killed", "v1-tripped"}) {
+      CAPTURE(name);
+      const OldJob job{name, plain_members(1)};
+      const auto before = content_of(job.stage.database());
+      const auto status = job.stage.run("status", {"--json"});
+      CHECK(status.exit_code == 0);
+      const auto exported = job.stage.run("export");
+      CHECK(exported.exit_code == 0);
+      CHECK(exported.out.size() > 10'000);
+      CHECK(content_of(job.stage.database()) == before);
+      CHECK(job.version() == "1");
+    }
+  }
+
+  TEST_CASE("older results: a run that was killed under version 1 is carried on to its end") {
+    const OldJob job{"v1-killed", content_of(k_data / "killed-members.csv")};
+    CHECK(job.stage.count("status = 'invalidated'") == 195);
+    const auto ended = job.stage.run("run", {"--yes", "--set", "limits.requests_per_second=500"});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 0);
+    CHECK(job.stage.count("status = 'invalidated'") == 400);
+    CHECK(job.stage.count("settled_by = 'answer' OR settled_by = 'read_back'") == 400);
+    CHECK(job.version() == "2");
+    CHECK(job.stage.run("status").exit_code == 0);
+  }
+
+  TEST_CASE("older results: after a breaker trip under version 1 retry and plan go on") {
+    const OldJob job{"v1-tripped", plain_members(1)};
+    CHECK(job.stage.run("retry", {"--status", "rejected"}).exit_code == 0);
+    CHECK(job.stage.count("status = 'rejected'") == 0);
+    CHECK(job.version() == "2");
+    CHECK(job.stage.run("plan", {"--json"}).exit_code == 0);
+  }
+}
