@@ -96,7 +96,8 @@ TEST_SUITE("cli") {
     const auto database = planned(stage);
     fs::copy_file(database, stage.dir / "newer.db");
     execute(stage.dir / "newer.db", "PRAGMA user_version = 99");
-    check_refused(stage, stage.dir / "newer.db", "was made by a newer cardvoid (schema version 99; this one knows 2)");
+    check_refused(stage, stage.dir / "newer.db",
+                  "was made by a newer cardvoid (schema version 99; this one knows 2)");
     execute(database, "UPDATE meta SET value = 'another' WHERE key = 'job'");
     check_refused(stage, database, "belongs to the job \"another\", not to \"sandbox\"");
   }

@@ -25,10 +25,10 @@ struct Steered {
 
 // How a run stands at one instant.
 struct Snapshot {
-  int in_flight = 0;  // sent, not answered
-  int preparing = 0;  // being prepared, or ready to send
-  int waiting = 0;    // until their back-off ends
-  double rate = 0;    // allowed at present, requests/s, over all lanes
+  int in_flight = 0;      // sent, not answered
+  int preparing = 0;      // being prepared, or ready to send
+  int waiting = 0;        // until their back-off ends
+  double rate = 0;        // allowed at present, requests/s, over all lanes
   int canary = 0;         // cards that go one by one first; 0: the canary is over
   int canary_passed = 0;  // of these, done
   EndpointHealth::State primary{}, backup{};
