@@ -52,3 +52,6 @@ set_tests_properties("lint/english" "lint/english: the script sees what it must"
 add_test(NAME "lint/exit codes" COMMAND ${CMAKE_CURRENT_LIST_DIR}/exit_codes.py $<TARGET_FILE:cardvoid> ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/exit codes: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/exit_codes.py --self-test)
 set_tests_properties("lint/exit codes" "lint/exit codes: the script sees what it must" PROPERTIES LABELS lint)
+
+add_test(NAME "lint/mutations: every planted bug has its place" COMMAND ${PROJECT_SOURCE_DIR}/scripts/mutations --check)
+set_tests_properties("lint/mutations: every planted bug has its place" PROPERTIES LABELS lint)
