@@ -17,8 +17,8 @@ namespace {
 constexpr std::int64_t k_plans_kept = 8;
 constexpr std::size_t k_examples = 3;
 
-// Row numbers as text, in ascending order: "1-12400 12403". Few ranges whatever the size of the job, since
-// rows are sent in the order of their numbers.
+// Row numbers as text, in ascending order: "1-12400 12403". Few ranges even for a large job, since rows are
+// sent in the order of their numbers.
 class RangeWriter {
  public:
   void add(model::RowId id) {

@@ -25,7 +25,7 @@ constexpr const char* k_create_tables =
 
 // An unresolved row is in doubt until the last request that left for it is a read-back with a usable answer
 // other than INVALID; the dispatcher has by then waited out the lag between writing and reading
-// (dispatch/rulings.cpp).
+// (dispatch/card.hpp).
 constexpr std::string_view k_choose =
     "INSERT INTO temp.chosen SELECT row.id, CASE "
     "WHEN {named} <> ?1 THEN {left_out} "

@@ -9,7 +9,7 @@ namespace cardvoid::ledger {
 
 Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
   return ledger.state().guarded([&] {
-    // Held rows were in no plan that was confirmed; whoever looks at them anew looks at the plan anew.
+    // Held rows were in no confirmed plan; after `retry` the plan is another one and is confirmed again.
     if (start.command == "reconcile")
       ledger.state().db.execute(
           "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE held)");

@@ -16,14 +16,14 @@ struct LockHolder {
   WallTime since{};
 };
 
-// Held as long as it lives: a lock on DATABASE.lock beside the real file, released by the kernel whatever way
-// the process ends. The file names the holder for people; nobody trusts what it says.
+// A lock on DATABASE.lock beside the real file, held while this object lives. The kernel releases it however
+// the process ends. The text in the file names the holder for people; no decision rests on it.
 class Lock {
  public:
   // Errors: stopped (75) naming the holder; cannot_create (73) when the file cannot be made.
   static Result<Lock> acquire(const std::filesystem::path& database, const std::string& command);
 
-  // Who holds it now; nullopt: nobody. For `status`.
+  // Who holds it now; nullopt: no process does. For `status`.
   static std::optional<LockHolder> holder(const std::filesystem::path& database);
 
  private:

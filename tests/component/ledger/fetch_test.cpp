@@ -51,7 +51,7 @@ TEST_SUITE("component") {
     CHECK(read_lane(ledger, doubt_only(), 100) == Codes{"2", "3", "5"});
   }
 
-  TEST_CASE("fetch: nothing is skipped or read twice whatever the size of the portions") {
+  TEST_CASE("fetch: nothing is skipped or read twice in portions of any size") {
     const Books books;
     auto ledger = books.open();
     given_all_kinds(ledger);
@@ -116,7 +116,7 @@ TEST_SUITE("component") {
     CHECK((rows[0].first_sent_at == k_now - milliseconds{5}));
   }
 
-  TEST_CASE("fetch: of a request that its run never saw the end of nobody knows when it left") {
+  TEST_CASE("fetch: the time of a request that its run never saw the end of is unknown") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2")});

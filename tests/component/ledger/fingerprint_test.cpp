@@ -84,7 +84,7 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1"), card("2"), card("3")});
     const auto plan = must(ledger::fingerprint(ledger));
-    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, plan)));  // nobody began with it yet
+    CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, plan)));  // no run began with it yet
     begin_run(ledger, true);
     settle(ledger, "1", Status::invalidated);
     settle(ledger, "3", Status::rejected);
@@ -106,7 +106,7 @@ TEST_SUITE("component") {
     CHECK_FALSE(must(ledger::is_rest_of_confirmed(ledger, other.substr(1))));  // not its beginning
   }
 
-  TEST_CASE("confirmed plan: a run that nobody confirmed by fingerprint does not count") {
+  TEST_CASE("confirmed plan: a run without a confirmed fingerprint does not count") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1"), card("2")});

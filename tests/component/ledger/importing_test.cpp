@@ -37,7 +37,7 @@ TEST_SUITE("component") {
           "lines 5 added 4 known 0 duplicates 1 refused 0 conflicts 0 vanished 0/0");
   }
 
-  TEST_CASE("import: rows are known in whatever order and company they come again") {
+  TEST_CASE("import: rows are known in any order and company when they come again") {
     const Books books;
     auto ledger = books.open();
     std::vector<model::Card> cards;

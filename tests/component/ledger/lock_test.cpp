@@ -124,7 +124,7 @@ TEST_SUITE("component") {
     CHECK(Lock::acquire(books.folder.path / "other.db", "run").has_value());
   }
 
-  TEST_CASE("lock: asking for the holder tells who it is and disturbs nobody") {
+  TEST_CASE("lock: asking for the holder tells who it is and disturbs no one") {
     const Books books;
     CHECK_FALSE(Lock::holder(books.file).has_value());
     CHECK_FALSE(std::filesystem::exists(books.file.string() + ".lock"));
@@ -162,7 +162,7 @@ TEST_SUITE("component") {
     CHECK((facts.st_mode & 0777) == 0600);
   }
 
-  TEST_CASE("lock: whatever its file says nobody is locked out by a text") {
+  TEST_CASE("lock: no text in its file locks anybody out") {
     const Books books;
     const std::string long_text(5000, '[');
     for (const auto& text :

@@ -35,7 +35,7 @@ TEST_SUITE("component") {
     CHECK(books.ask("PRAGMA journal_mode") == "wal");
   }
 
-  TEST_CASE("open: what is there is opened again with its rows whatever the access") {
+  TEST_CASE("open: an existing database is opened again with its rows for every access") {
     const Books books;
     given_a_plan(books);
     for (const auto access : {Access::read_only, Access::read_write, Access::create}) {
@@ -90,7 +90,7 @@ TEST_SUITE("component") {
     CHECK(totals_of(books, Access::create).rows() == 0);
   }
 
-  TEST_CASE("open: a database whose creation was cut short is created anew") {
+  TEST_CASE("open: a database whose creation was cut short is created again") {
     const Books books;
     sqlite::Connection{books.file, sqlite::Mode::create}.execute("PRAGMA journal_mode = WAL");
     CHECK(std::filesystem::file_size(books.file) > 0);
@@ -99,7 +99,7 @@ TEST_SUITE("component") {
     CHECK(totals_of(books, Access::create).rows() == 0);
   }
 
-  TEST_CASE("open: a database that died in its very first transaction is created anew") {
+  TEST_CASE("open: a database that died in its very first transaction is created again") {
     const Books books;
     std::ofstream{books.file, std::ios::binary} << "SQLite format 3" << '\0'
                                                 << std::string(500, 'x');  // torn
@@ -129,7 +129,7 @@ TEST_SUITE("component") {
     check_refused(books, ": holds an unfinished transaction of another program" + k_advice);
   }
 
-  TEST_CASE("open: a database that has lost its write-ahead log gets it back from whoever writes") {
+  TEST_CASE("open: a database that has lost its write-ahead log gets it back from the next writer") {
     const Books books;
     given_a_plan(books);
     sqlite::Connection{books.file, sqlite::Mode::read_write}.execute("PRAGMA journal_mode = DELETE");

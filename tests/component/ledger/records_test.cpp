@@ -199,7 +199,7 @@ TEST_SUITE("component") {
     CHECK(must(ledger::each_result(ledger, Status::unresolved, [](const auto&) {})) == 0);
   }
 
-  TEST_CASE("results: they stay in input order whatever happened to the rows and whoever made an index") {
+  TEST_CASE("results: they stay in input order after any change of rows and indices") {
     const Books books;
     auto ledger = books.open();
     const auto codes = [&](std::optional<Status> status) {

@@ -181,7 +181,7 @@ TEST_SUITE("component") {
     // Again: the same command finds nothing left to put back.
     CHECK(counts(must(ledger::put_back(ledger, of_list(all)))) ==
           "retried 0 in_doubt 2 not_eligible 3 not_found 1");
-    // Who asks for one status only is told of the others, and none of them is in his way.
+    // Rows of another status are reported, and they do not stand in the way.
     CHECK(counts(must(ledger::put_back(ledger, {Status::rejected, {}, list_of(all)}))) ==
           "retried 0 in_doubt 0 not_eligible 5 not_found 1");
     CHECK(counts(must(ledger::put_back(ledger, {Status::unresolved, {}, list_of(all)}))) ==
