@@ -38,12 +38,12 @@ std::string column_for_codes(const model::Input& input) {
   return named == input.columns.end() ? "code" : named->second;
 }
 
-// " (row 3 code ****0003 pending, row 9 …, …)".
+// " (line 3 code ****0003 pending, line 9 …, …)".
 std::string examples(const std::vector<ledger::PutBack::Row>& shown, std::int64_t count) {
   std::string text;
   for (const auto& row : shown)
-    text +=
-        fmt::format("{}row {} code {} {}", text.empty() ? " (" : ", ", row.id, mask(row.code), row.status);
+    text += fmt::format("{}line {} code {} {}", text.empty() ? " (" : ", ", row.source_line, mask(row.code),
+                        row.status);
   return text + (static_cast<std::size_t>(count) > shown.size() ? ", …)" : ")");
 }
 

@@ -22,21 +22,22 @@ namespace cardvoid::cli {
 namespace {
 
 // Openids never, card codes only masked: `status` and `export` have them in full.
-std::string attempt_line(const ledger::Attempt& attempt, const model::Card& card) {
+std::string attempt_line(const ledger::Attempt& attempt, const model::Candidate& row) {
   const auto& o = attempt.outcome;
-  return fmt::format("row {} code {} attempt {} {} {} HTTP {} {} {} {}ms Request-ID {}", attempt.row,
-                     mask(card.code), attempt.n, model::to_text(attempt.kind),
+  return fmt::format("line {} code {} attempt {} {} {} HTTP {} {} {} {}ms Request-ID {}", row.source_line,
+                     mask(row.card.code), attempt.n, model::to_text(attempt.kind),
                      model::to_text(attempt.endpoint), o.http_status, model::to_text(o.kind),
                      o.error_code.empty() ? "-" : o.error_code, attempt.latency.count() / 1000,
                      o.request_id.empty() ? "-" : o.request_id);
 }
 
-boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::Card& card) {
+boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::Candidate& row) {
   using boost::json::value;
   const auto& o = attempt.outcome;
   const auto text_or_null = [](const std::string& text) { return text.empty() ? value() : value(text); };
   return {{"row_id", attempt.row},
-          {"code", mask(card.code)},
+          {"line", row.source_line},
+          {"code", mask(row.card.code)},
           {"attempt", attempt.n},
           {"run_id", attempt.run},
           {"kind", model::to_text(attempt.kind)},
@@ -60,9 +61,9 @@ class Log final : public run::Observer {
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
     display_.update(snapshot, counts, std::chrono::steady_clock::now());
   }
-  void attempted(const ledger::Attempt& attempt, const model::Card& card) override {
+  void attempted(const ledger::Attempt& attempt, const model::Candidate& row) override {
     if (console_.globals().log_level == LogLevel::debug)
-      console_.log(LogLevel::debug, attempt_line(attempt, card), attempt_fields(attempt, card));
+      console_.log(LogLevel::debug, attempt_line(attempt, row), attempt_fields(attempt, row));
   }
   void interrupted(int in_flight) override {
     console_.log(LogLevel::warning,

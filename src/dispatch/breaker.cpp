@@ -46,9 +46,10 @@ std::string Breaker::describe() const {
   const auto example = std::find_if(last_.rbegin(), last_.rend(), [&](const Settled& row) {
     return row.failed && row.error_code == most->first;
   });
-  return text + fmt::format("; {} with {}, such as row {} (code {})",
+  return text + fmt::format("; {} with {}, such as line {} (code {})",
                             most->second == static_cast<int>(failed()) ? "all" : std::to_string(most->second),
-                            most->first.empty() ? "no error code" : most->first, example->row, example->code);
+                            most->first.empty() ? "no error code" : most->first, example->source_line,
+                            example->code);
 }
 
 }  // namespace cardvoid::dispatch

@@ -86,7 +86,7 @@ struct Card::Attempt {
 };
 
 Card::Card(const model::Candidate& candidate, Mandate mandate, const CardRules& rules, Now now)
-    : mandate_{mandate}, masked_code_{mask(candidate.card.code)} {
+    : mandate_{mandate}, source_line_{candidate.source_line}, masked_code_{mask(candidate.card.code)} {
   sent_.earlier = candidate.first_sent_at;
   const bool in_doubt = candidate.status != Status::pending;
   if (in_doubt) {

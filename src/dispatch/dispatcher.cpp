@@ -358,7 +358,7 @@ model::Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now no
   auto decision = task.card.ended(task.endpoint, outcome, settings_.card, now, draw);
   if (const auto* halt = std::get_if<Halt>(&decision.alarm)) safety_.alarm(*halt);
   if (const auto* suspicion = std::get_if<Suspicion>(&decision.alarm))
-    safety_.alarm(*suspicion, row, outcome);
+    safety_.alarm(*suspicion, row, task.card, outcome);
   if (decision.next) {
     task.phase = Phase::waiting;
     lane.begin_wait();

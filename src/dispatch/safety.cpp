@@ -35,13 +35,14 @@ void Safety::heard(RowId row, const Outcome& outcome, Instant now) {
 
 void Safety::alarm(const Halt& halt) { stop({halt.code, halt.why}); }
 
-void Safety::alarm(const Suspicion& suspicion, RowId row, const Outcome& outcome) {
+void Safety::alarm(const Suspicion& suspicion, RowId row, const Card& card, const Outcome& outcome) {
   using enum model::TripCause;
   switch (suspicion.cause) {
     case model::TripCause::wrong_card:
       return trip(
           suspicion.cause, {row},
-          fmt::format("the platform keeps answering with another card than the one asked for (row {})", row));
+          fmt::format("the platform keeps answering with another card than the one asked for (line {})",
+                      card.source_line()));
     case model::TripCause::unknown_answer:
       return trip(suspicion.cause, {row},
                   model::describe("an answer that is not in our table (docs/answers.md)", outcome));
@@ -49,9 +50,9 @@ void Safety::alarm(const Suspicion& suspicion, RowId row, const Outcome& outcome
       contradictory_rows_.push_back(row);
       if (contradictory_rows_.size() < k_most_contradictory_rows) return;
       return trip(suspicion.cause, contradictory_rows_,
-                  fmt::format("the platform contradicts itself about {} cards, last about row {}: it calls "
+                  fmt::format("the platform contradicts itself about {} cards, last about line {}: it calls "
                               "them done, and reading them back does not show it",
-                              contradictory_rows_.size(), row));
+                              contradictory_rows_.size(), card.source_line()));
     case canary:
     case failure_rate: return;  // found here, never by a card
   }
@@ -64,7 +65,8 @@ std::optional<Notice> Safety::finished(RowId row, const Card& card, AttemptKind 
   if (canary_row_ == row) notice = judge_canary(row, card, kind, outcome, ruling);
   const bool failed = ruling.status == Status::rejected || ruling.status == Status::unresolved;
   const bool settled = failed || ruling.status == Status::invalidated;  // else the run was stopped
-  if (settled && breaker_.note({row, failed, card.masked_code(), ruling.shown.error_code}))
+  if (settled &&
+      breaker_.note({row, card.source_line(), failed, card.masked_code(), ruling.shown.error_code}))
     trip(model::TripCause::failure_rate, breaker_.failed_rows(), breaker_.describe());
   return notice;
 }
@@ -92,7 +94,7 @@ std::optional<Notice> Safety::judge_canary(RowId row, const Card& card, AttemptK
 void Safety::fail_canary(RowId row, const Card& card, const Outcome& outcome, const Ruling& ruling) {
   const bool is_answered = ruling.status == Status::invalidated;
   const auto why = model::describe(
-      fmt::format("the canary failed at row {} (code {}), {} of {} cards had passed; {}", row,
+      fmt::format("the canary failed at line {} (code {}), {} of {} cards had passed; {}", card.source_line(),
                   card.masked_code(), canary_passed_, settings_.canary,
                   is_answered ? "called INVALID, and not read back" : model::to_text(ruling.status)),
       is_answered ? outcome : ruling.shown);

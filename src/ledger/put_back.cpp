@@ -57,7 +57,7 @@ constexpr const char* k_put_back =
 std::vector<PutBack::Row> examples(sqlite::Connection& db, Fate fate) {
   sqlite::Statement s{
       db,
-      "SELECT row.id, row.code, row.status FROM temp.chosen JOIN main.row ON row.id = chosen.id "
+      "SELECT row.source_line, row.code, row.status FROM temp.chosen JOIN main.row ON row.id = chosen.id "
       "WHERE fate = ?1 ORDER BY row.id LIMIT ?2"};
   s.bind(std::int64_t{fate}, k_examples);
   std::vector<PutBack::Row> rows;

@@ -65,18 +65,18 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
     std::vector<RowInDoubt> rows;
     sqlite::Statement s{
         ledger.state().db,
-        fmt::format(
-            "SELECT id, code, openid, status, held, coalesce(error_code, (SELECT coalesce(error_code, "
-            "upper(outcome)) FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1)), "
-            "error_message "
-            "FROM row WHERE status IN ('in_flight', 'unresolved') AND {} "
-            "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
-            k_in_plan)};
+        fmt::format("SELECT id, source_line, code, openid, status, held, coalesce(error_code, (SELECT "
+                    "coalesce(error_code, "
+                    "upper(outcome)) FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1)), "
+                    "error_message "
+                    "FROM row WHERE status IN ('in_flight', 'unresolved') AND {} "
+                    "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
+                    k_in_plan)};
     s.bind(most);
     while (s.step())
-      rows.push_back({s.int64(0), std::string{s.text(1)}, std::string{s.text(2)},
-                      *model::status_from_text(s.text(3)), s.int64(4) != 0, std::string{s.text(5)},
-                      std::string{s.text(6)}});
+      rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)},
+                      *model::status_from_text(s.text(4)), s.int64(5) != 0, std::string{s.text(6)},
+                      std::string{s.text(7)}});
     return rows;
   });
 }

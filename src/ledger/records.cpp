@@ -42,7 +42,7 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
           "SELECT row.id, brand_id, card_id, code, openid, reason, status, held, max(n), "
           "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
-          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected "
+          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line "
           "FROM (SELECT * FROM row WHERE id > ?1 AND {} AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
           k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
@@ -107,6 +107,7 @@ Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int 
         if (!statement.is_null(10)) row.last_sent_at = WallTime{milliseconds{statement.int64(10)}};
         row.has_open_attempt = statement.int64(11) != 0;
         row.is_protected = statement.int64(12) != 0;
+        row.source_line = statement.int64(13);
         rows.push_back(std::move(row));
       }
       if (static_cast<int>(rows.size()) == count) break;

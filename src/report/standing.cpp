@@ -18,7 +18,7 @@ std::string words_of(const ledger::RowInDoubt& row) { return mask_in(row.error_m
 
 std::string line_for(const ledger::RowInDoubt& row) {
   const auto* state = row.held ? "held" : row.status == model::Status::in_flight ? "in flight" : "unresolved";
-  auto text = fmt::format("    row {} code {} {}", row.id, mask(row.code), state);
+  auto text = fmt::format("    line {} code {} {}", row.source_line, mask(row.code), state);
   text += row.error_code.empty() ? ": no answer is on record" : ": " + escape_for_terminal(row.error_code);
   if (const auto words = words_of(row); !words.empty())
     text += fmt::format(", \"{}\"", fit_to_width(escape_for_terminal(words), k_most_columns_of_words));

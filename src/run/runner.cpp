@@ -199,7 +199,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
   if (ruling.finished && ruling.status == model::Status::unresolved) ++counts_.unresolved;
   counts_.canary = dispatcher_.trip() ? 0 : dispatcher_.canary_passed();
-  observer_.attempted(attempt, flight.row.card);
+  observer_.attempted(attempt, flight.row);
   // Before the row that caused it: a crash in between must not lose that the next run needs a canary.
   if (dispatcher_.trip() && !std::exchange(tripped_, true))
     ports_.store.submit([run = run_, trip = *dispatcher_.trip()](ledger::Ledger& ledger) {

@@ -117,9 +117,9 @@ TEST_SUITE("cli") {
     CHECK(answer_of(ended) == "2 0 2 1 ");
     CHECK(ended.exit_code == 0);
     CHECK(ended.err.find("1 code matches no row (****0042 in line 5)") != std::string::npos);
-    CHECK(
-        ended.err.find("not rejected or unresolved: 2 rows (row 1 code **** invalidated, row 2 code ****") !=
-        std::string::npos);
+    CHECK(ended.err.find(
+              "not rejected or unresolved: 2 rows (line 2 code **** invalidated, line 3 code ****") !=
+          std::string::npos);
     CHECK(ended.err.find("nosuchcode") == std::string::npos);
     CHECK(ended.err.find("card000") == std::string::npos);
 
@@ -129,7 +129,7 @@ TEST_SUITE("cli") {
     CHECK(again.exit_code == 65);
     CHECK(again.err.find("no row matches; nothing was put back") != std::string::npos);
     CHECK(again.err.find(
-              "(row 1 code **** invalidated, row 2 code **** invalidated, row 4 code ****0017 pending, "
+              "(line 2 code **** invalidated, line 3 code **** invalidated, line 5 code ****0017 pending, "
               "…)") != std::string::npos);
   }
 
@@ -172,7 +172,7 @@ TEST_SUITE("cli") {
       const auto refused = stage.run("retry", flags);
       CHECK(refused.exit_code == 75);
       CHECK(answer_of(refused) == "0 4 0 0 ");
-      CHECK(refused.err.find("in doubt: 4 rows (row 1 code **** unresolved") != std::string::npos);
+      CHECK(refused.err.find("in doubt: 4 rows (line 2 code **** unresolved") != std::string::npos);
       CHECK(refused.err.find("run `cardvoid reconcile ") != std::string::npos);
     }
     CHECK(stage.count("status = 'unresolved'") == 4);

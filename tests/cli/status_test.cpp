@@ -67,7 +67,7 @@ TEST_SUITE("cli") {
       CAPTURE(text);
       const auto head = text.find('\n') + 1;
       CHECK(text.substr(head).starts_with("  in doubt                 1  1 held, "));
-      CHECK(text.find("    row 1 code **** held: WRONG_CARD, \"", head) != std::string::npos);
+      CHECK(text.find("    line 2 code **** held: WRONG_CARD, \"", head) != std::string::npos);
       CHECK(text.find("oPlain") == std::string::npos);
       CHECK(text.find("card0000") == std::string::npos);
     }
@@ -96,7 +96,7 @@ TEST_SUITE("cli") {
     const auto after = stage.run("status");
     CAPTURE(after.out);
     CHECK(after.out.find(" read back first by the next run\n") != std::string::npos);
-    CHECK(after.out.find("    row 1 code **** in flight: no answer is on record\n") != std::string::npos);
+    CHECK(after.out.find("    line 2 code **** in flight: no answer is on record\n") != std::string::npos);
   }
 
   TEST_CASE(

@@ -59,13 +59,13 @@ TEST_SUITE("faults") {
     CHECK(stage.count("status = 'rejected'") == 1);
     CHECK(stage.count("status = 'pending'") == 30);
     check_says(ended,
-               "the canary failed at row 1 (code ****0000), 0 of 5 cards had passed; rejected: HTTP 404 "
+               "the canary failed at line 2 (code ****0000), 0 of 5 cards had passed; rejected: HTTP 404 "
                "RESOURCE_NOT_EXISTS");
     check_says(ended, "cardvoid status " + stage.job() + " --set limits.backoff_base=20ms");
     check_says(ended, " --status rejected -o rejected.csv\n");
     check_says(ended, "go on with what is left, a canary first: cardvoid run " + stage.job());
     CHECK(stage.ask("SELECT exit_code || tripped_by || culprits FROM runs") == "69canary[1]");
-    CHECK(stage.ask("SELECT ending FROM runs").starts_with("the canary failed at row 1"));
+    CHECK(stage.ask("SELECT ending FROM runs").starts_with("the canary failed at line 2"));
     const auto status = boost::json::parse(stage.run("status", {"--json"}).out).at("runs").at(0);
     CHECK(status.at("tripped_by") == "canary");
     CHECK(status.at("culprits") == boost::json::array{1});
@@ -181,7 +181,7 @@ TEST_SUITE("faults") {
     CHECK(stage.count("status = 'pending'") > 200);
     check_says(
         ended,
-        "which is more than safety.max_failure_rate = 0.2; all with RESOURCE_NOT_EXISTS, such as row ");
+        "which is more than safety.max_failure_rate = 0.2; all with RESOURCE_NOT_EXISTS, such as line ");
     check_says(ended,
                "once the cause is gone, to have these cards sent again: cardvoid retry " + stage.job());
     CHECK(stage.ask("SELECT tripped_by FROM runs") == "failure_rate");
@@ -194,7 +194,7 @@ TEST_SUITE("faults") {
       const auto before = stage.sandbox->counters().invalidate_requests;
       const auto again = stage.run("run", flags);
       CHECK(again.exit_code == 69);
-      check_says(again, "the canary failed at row ");
+      check_says(again, "the canary failed at line ");
       CHECK(stage.sandbox->counters().invalidate_requests == before + 1);
     }
     SUBCASE("and with both turned off the rest is sent to its end") {

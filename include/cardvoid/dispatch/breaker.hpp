@@ -3,6 +3,7 @@
 
 #include <cardvoid/model/row.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ class Breaker {
  public:
   struct Settled {
     model::RowId row = 0;
+    std::int64_t source_line = 0;
     bool failed = false;     // rejected, or left unresolved
     std::string code;        // of the card, masked
     std::string error_code;  // of a failure

@@ -91,9 +91,11 @@ class Card {
   const Next& next() const { return next_; }
   Mandate mandate() const { return mandate_; }
   const CardState& state() const { return state_; }
-  const std::string& masked_code() const { return masked_code_; }  // safe to show
-  bool was_sent() const { return sent_.first.has_value(); }        // an invalidation, in this run
-  bool was_left_in_doubt() const;                                  // by an earlier run
+  // What messages call the card by; safe to show.
+  std::int64_t source_line() const { return source_line_; }
+  const std::string& masked_code() const { return masked_code_; }
+  bool was_sent() const { return sent_.first.has_value(); }  // an invalidation, in this run
+  bool was_left_in_doubt() const;                            // by an earlier run
 
   // The row's status when nothing follows from here on. Without doubt the row is as if never sent. After a
   // refusal it is not: the card may be INVALID already, so after a crash it is read back first.
@@ -144,6 +146,7 @@ class Card {
   } sent_;
   Mandate mandate_;
   bool owes_proof_ = false;
+  std::int64_t source_line_;
   std::string masked_code_;
 };
 

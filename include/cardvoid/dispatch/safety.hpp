@@ -40,7 +40,7 @@ class Safety {
   void heard(model::RowId row, const model::Outcome& outcome, Instant now);
   // What the card says about the run as a whole.
   void alarm(const Halt& halt);
-  void alarm(const Suspicion& suspicion, model::RowId row, const model::Outcome& outcome);
+  void alarm(const Suspicion& suspicion, model::RowId row, const Card& card, const model::Outcome& outcome);
   // The card is done in this run; `kind` is that of its last request. The notice is for the user.
   std::optional<Notice> finished(model::RowId row, const Card& card, model::AttemptKind kind,
                                  const model::Outcome& outcome, const model::Ruling& ruling);

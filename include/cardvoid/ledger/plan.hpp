@@ -74,7 +74,7 @@ struct PutBack {
   std::int64_t not_eligible = 0;  // named, and of another status
   std::int64_t not_found = 0;     // codes without a row
   struct Row {
-    model::RowId id = 0;
+    std::int64_t source_line = 0;
     std::string code, status;
   };
   struct Code {

@@ -56,6 +56,7 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
 // A row in doubt, as people see it.
 struct RowInDoubt {
   model::RowId id = 0;
+  std::int64_t source_line = 0;
   std::string code, openid;
   model::Status status = model::Status::unresolved;
   bool held = false;

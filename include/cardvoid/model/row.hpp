@@ -56,6 +56,7 @@ std::string_view to_text(SettledBy settled_by);
 struct Candidate {
   RowId id = 0;
   Card card;
+  std::int64_t source_line = 0;     // of the import that brought it; what messages call the row by
   Status status = Status::pending;  // in_flight and unresolved rows are read back before anything is sent
   int attempts = 0;  // journalled so far, of every kind: the next attempt is number attempts + 1
   // Of our invalidation requests in earlier runs, by this machine's clock: the earliest and the latest.

@@ -18,7 +18,7 @@ class Observer {
   // Every quarter of a second, and once at the end.
   virtual void progress(const dispatch::Snapshot&, const ledger::RunCounts&) {}
   // A request has ended.
-  virtual void attempted(const ledger::Attempt&, const model::Card&) {}
+  virtual void attempted(const ledger::Attempt&, const model::Candidate&) {}
   // A request that ended is on record. Called after the commit, so it is never undone. Those of a run's last
   // commit may be missing.
   virtual void recorded(const ledger::Attempt&) {}
@@ -38,8 +38,8 @@ class Observers final : public Observer {
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
     for (auto* one : all_) one->progress(snapshot, counts);
   }
-  void attempted(const ledger::Attempt& attempt, const model::Card& card) override {
-    for (auto* one : all_) one->attempted(attempt, card);
+  void attempted(const ledger::Attempt& attempt, const model::Candidate& row) override {
+    for (auto* one : all_) one->attempted(attempt, row);
   }
   void recorded(const ledger::Attempt& attempt) override {
     for (auto* one : all_) one->recorded(attempt);

@@ -137,7 +137,7 @@ TEST_SUITE("component") {
     CHECK(counts(result) == "retried 1 in_doubt 3 not_eligible 0 not_found 0");
     CHECK(statuses(books) == "1:pending 2:unresolved 3:unresolved 4:unresolved");
     REQUIRE(result.rows_in_doubt.size() == 3);
-    CHECK(result.rows_in_doubt[0].id == 2);
+    CHECK(result.rows_in_doubt[0].source_line == 3);
     CHECK(result.rows_in_doubt[0].code == "2");
     CHECK(result.rows_in_doubt[0].status == "unresolved");
   }

@@ -14,6 +14,7 @@ TEST_SUITE("component") {
 
   ledger::RowInDoubt row(model::RowId id, Status status, bool held, std::string code, std::string words) {
     return {id,
+            id + 1,
             "member-code-00" + std::to_string(id),
             "oPerson1",
             status,
@@ -39,9 +40,9 @@ TEST_SUITE("component") {
     CHECK(standing_text(doubtful()) ==
           "  in doubt               520  60 held, contradictory or unknown answers: sent again only after "
           "`cardvoid retry`; 460 read back first by the next run\n"
-          "    row 17 code ****0017 held: WRONG_CARD, \"of ****, not\\x1B[2J\"\n"
-          "    row 3 code ****-003 unresolved: LOST, \"Connection reset by peer\"\n"
-          "    row 4 code ****-004 in flight: no answer is on record\n"
+          "    line 18 code ****0017 held: WRONG_CARD, \"of ****, not\\x1B[2J\"\n"
+          "    line 4 code ****-003 unresolved: LOST, \"Connection reset by peer\"\n"
+          "    line 5 code ****-004 in flight: no answer is on record\n"
           "    all of them: cardvoid export --status unresolved, and --status in_flight\n"
           "  invalidated         30,000\n"
           "                      28,810  by our answer\n"
@@ -56,8 +57,8 @@ TEST_SUITE("component") {
     standing.is_under_way = true;
     const auto text = standing_text(standing);
     CHECK(text.find("; 440 read back first by the next run; 20 in flight now\n") != std::string::npos);
-    CHECK(text.find("row 3 ") != std::string::npos);
-    CHECK(text.find("row 4 ") == std::string::npos);
+    CHECK(text.find("line 4 ") != std::string::npos);
+    CHECK(text.find("line 5 ") == std::string::npos);
   }
 
   TEST_CASE("standing: what there is none of takes no words") {

@@ -20,7 +20,7 @@ TEST_SUITE("unit") {
   RowId trips_at(double rate, RowId rows, RowId nth) {
     Breaker breaker{rate};
     for (RowId row = 1; row <= rows; ++row)
-      if (breaker.note({row, row % nth == 0, "****", "X"})) return row;
+      if (breaker.note({row, row + 1, row % nth == 0, "****", "X"})) return row;
     return 0;
   }
 
@@ -43,23 +43,23 @@ TEST_SUITE("unit") {
 
   TEST_CASE("breaker: only the last fifty rows count") {
     Breaker breaker{0.1};
-    for (RowId row = 1; row <= 1000; ++row) CHECK_FALSE(breaker.note({row, false, "****", ""}));
+    for (RowId row = 1; row <= 1000; ++row) CHECK_FALSE(breaker.note({row, row + 1, false, "****", ""}));
     RowId row = 1001;
-    while (!breaker.note({row, true, "****", "X"})) ++row;
+    while (!breaker.note({row, row + 1, true, "****", "X"})) ++row;
     CHECK(row == 1006);  // six of fifty
     CHECK(breaker.failed_rows() == std::vector<RowId>{1001, 1002, 1003, 1004, 1005, 1006});
   }
 
   TEST_CASE("breaker: it names the most frequent error and an example of it") {
     Breaker breaker{0.2};
-    for (RowId row = 1; row <= 14; ++row) breaker.note({row, false, "****", ""});
-    breaker.note({15, true, "****0015", "PARAM_ERROR"});
+    for (RowId row = 1; row <= 14; ++row) breaker.note({row, row + 1, false, "****", ""});
+    breaker.note({15, 16, true, "****0015", "PARAM_ERROR"});
     for (RowId row = 16; row <= 19; ++row)
-      breaker.note({row, true, "****00" + std::to_string(row), "NOT_FOUND"});
-    CHECK(breaker.note({20, true, "****0020", "PARAM_ERROR"}));
+      breaker.note({row, row + 1, true, "****00" + std::to_string(row), "NOT_FOUND"});
+    CHECK(breaker.note({20, 21, true, "****0020", "PARAM_ERROR"}));
     CHECK(breaker.describe() ==
           "6 of the last 20 settled rows were rejected or left unresolved, which is more than "
-          "safety.max_failure_rate = 0.2; 4 with NOT_FOUND, such as row 19 (code ****0019)");
+          "safety.max_failure_rate = 0.2; 4 with NOT_FOUND, such as line 20 (code ****0019)");
   }
 
   TEST_CASE("breaker: rejected rows stop the run softly and most rows stay pending") {

@@ -39,7 +39,7 @@ TEST_SUITE("unit") {
     REQUIRE(finished.stopped);
     CHECK(finished.stopped->code == Errc::unavailable);
     CHECK(finished.stopped->what.starts_with(
-        "the canary failed at row 1 (code ****), 0 of 3 cards had passed"));
+        "the canary failed at line 2 (code ****), 0 of 3 cards had passed"));
     CHECK(is_canary_trip(run, 1));
     CHECK(rows_sent(run) == 1);
     CHECK(run.dispatcher.canary_passed() == 0);
@@ -232,7 +232,7 @@ TEST_SUITE("unit") {
     fresh.cards.refused = {1, 5};
     const auto finished = fresh.run();
     REQUIRE(finished.stopped);
-    CHECK(finished.stopped->what.find("row 1 ") != std::string::npos);
+    CHECK(finished.stopped->what.find("line 2 ") != std::string::npos);
   }
 
   TEST_CASE("canary: held rows are read back and neither fail it nor count") {

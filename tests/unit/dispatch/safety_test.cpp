@@ -30,7 +30,11 @@ TEST_SUITE("unit") {
     void hears(OutcomeKind kind, int times = 1) {
       for (int i = 0; i < times; ++i) safety.heard(++row, outcome_of(kind), now += 1s);
     }
-    void suspects(model::TripCause cause) { safety.alarm(Suspicion{cause}, ++row, outcome_of(lost)); }
+    void suspects(model::TripCause cause) {
+      model::Candidate candidate;
+      candidate.id = ++row;
+      safety.alarm(Suspicion{cause}, row, Card{candidate, Mandate::invalidate, {}, {}}, outcome_of(lost));
+    }
     Errc code() const { return safety.stopped() ? safety.stopped()->code : Errc{0}; }
   };
 

@@ -67,6 +67,7 @@ void VirtualRun::given_rows(int count, Status status, int attempts, LaneId lane)
   for (int i = 0; i < count; ++i) {
     Row row;
     row.candidate.id = static_cast<RowId>(rows.size()) + 1;
+    row.candidate.source_line = row.candidate.id + 1;
     row.candidate.status = row.status = status;
     row.candidate.attempts = attempts;
     row.lane = lane;
