@@ -185,7 +185,7 @@ Decision Card::after_invalidation(const Attempt& attempt) {
 Decision Card::after_read_back(const Attempt& attempt) {
   const auto& outcome = attempt.outcome;
   const auto now = attempt.now.steady;
-  const bool usable = outcome.kind == confirmed || outcome.kind == not_invalid || outcome.kind == refused;
+  const bool usable = outcome.kind == confirmed || model::denies_invalid(outcome.kind);
   if (usable)
     tries_.read_backs = 0;
   else if (uses_up_a_try(outcome.kind))
@@ -262,7 +262,7 @@ Decision Card::after_denial(const Attempt& attempt) {
 Decision Card::after_proof(const Attempt& attempt) {
   const auto now = attempt.now.steady;
   const auto& answered = std::get<Answered>(state_);
-  if (attempt.outcome.kind == not_invalid || attempt.outcome.kind == refused) {
+  if (model::denies_invalid(attempt.outcome.kind)) {
     const auto believed_at = answered.at + k_read_back_lag;
     if (sent_.last < believed_at)
       return again(AttemptKind::read_back,

@@ -114,6 +114,13 @@ bool turn_on_log(sqlite::Connection& db) {
 
 }  // namespace
 
+std::string outcomes_in_sql(bool (*is_so)(model::OutcomeKind)) {
+  std::string names;
+  for (const auto kind : model::all_outcomes())
+    if (is_so(kind)) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", model::to_text(kind));
+  return "(" + names + ")";
+}
+
 std::int64_t ask(const sqlite::Connection& db, std::string_view sql) {
   sqlite::Statement statement{db, sql};
   statement.bind();

@@ -130,7 +130,7 @@ Result<void> each_request(Ledger& ledger, const std::function<void(const EndedRe
       if (s.int64(1)) request.endpoint = model::Endpoint::backup;
       request.sent = s.int64(2) != 0;
       request.http_status = static_cast<unsigned>(s.int64(3));
-      request.outcome = s.text(4);
+      request.outcome = model::outcome_from_text(s.text(4)).value_or(model::OutcomeKind::unknown_answer);
       request.latency = std::chrono::microseconds{s.int64(5)};
       visit(request);
     }

@@ -18,9 +18,9 @@ std::optional<std::string_view> if_any(const std::string& text) {
 }
 
 // What stopped a run at a row, rather than settled it.
-constexpr std::string_view k_stopped_a_run =
-    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) IN "
-    "('credentials_refused', 'setup_refused'), FALSE)";
+const std::string k_stopped_a_run =
+    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) IN " +
+    outcomes_in_sql(model::blames_setup) + ", FALSE)";
 
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <functional>
@@ -28,6 +29,9 @@ inline constexpr std::string_view k_to_send =
 
 // No run's canary counts any more: the next run begins with one.
 inline constexpr const char* k_forget_canary = "UPDATE run SET canary = 0 WHERE canary <> 0";
+
+// The names of the outcomes of which `is_so` is true, for SQL: "('refused', 'not_invalid')".
+std::string outcomes_in_sql(bool (*is_so)(model::OutcomeKind));
 
 // The one number that a query answers with; 0 when it has no row.
 std::int64_t ask(const sqlite::Connection& db, std::string_view sql);

@@ -35,9 +35,78 @@ std::string_view to_text(OutcomeKind kind) {
   return "";
 }
 
+std::vector<OutcomeKind> all_outcomes() {
+  std::vector<OutcomeKind> all;
+  for (int value = 0;; ++value) {
+    const auto kind = static_cast<OutcomeKind>(value);
+    if (to_text(kind).empty()) return all;
+    all.push_back(kind);
+  }
+}
+
+std::optional<OutcomeKind> outcome_from_text(std::string_view text) {
+  for (const auto kind : all_outcomes())
+    if (to_text(kind) == text) return kind;
+  return std::nullopt;
+}
+
 bool was_sent(OutcomeKind kind) {
   return kind != OutcomeKind::not_sent && kind != OutcomeKind::bad_certificate &&
          kind != OutcomeKind::connection_closed;
+}
+
+bool denies_invalid(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::not_invalid:
+    case OutcomeKind::refused: return true;
+    case OutcomeKind::confirmed:
+    case OutcomeKind::wrong_card:
+    case OutcomeKind::unverified:
+    case OutcomeKind::probe_signature:
+    case OutcomeKind::unreadable:
+    case OutcomeKind::accepted:
+    case OutcomeKind::system_error:
+    case OutcomeKind::gateway_error:
+    case OutcomeKind::throttled:
+    case OutcomeKind::clock_refused:
+    case OutcomeKind::credentials_refused:
+    case OutcomeKind::setup_refused:
+    case OutcomeKind::distrusted:
+    case OutcomeKind::unknown_answer:
+    case OutcomeKind::lost:
+    case OutcomeKind::stale_connection:
+    case OutcomeKind::connection_closed:
+    case OutcomeKind::not_sent:
+    case OutcomeKind::bad_certificate: return false;
+  }
+  return false;
+}
+
+bool blames_setup(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::credentials_refused:
+    case OutcomeKind::setup_refused: return true;
+    case OutcomeKind::confirmed:
+    case OutcomeKind::not_invalid:
+    case OutcomeKind::wrong_card:
+    case OutcomeKind::unverified:
+    case OutcomeKind::probe_signature:
+    case OutcomeKind::unreadable:
+    case OutcomeKind::accepted:
+    case OutcomeKind::system_error:
+    case OutcomeKind::gateway_error:
+    case OutcomeKind::throttled:
+    case OutcomeKind::clock_refused:
+    case OutcomeKind::refused:
+    case OutcomeKind::distrusted:
+    case OutcomeKind::unknown_answer:
+    case OutcomeKind::lost:
+    case OutcomeKind::stale_connection:
+    case OutcomeKind::connection_closed:
+    case OutcomeKind::not_sent:
+    case OutcomeKind::bad_certificate: return false;
+  }
+  return false;
 }
 
 bool leaves_doubt(OutcomeKind kind) {

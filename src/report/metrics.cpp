@@ -25,13 +25,42 @@ std::string label_value(std::string_view value) {
 
 double seconds(WallTime time) { return static_cast<double>(time.time_since_epoch().count()) / 1000; }
 
+// False where the status says less than our word does: a 2xx that confirms nothing, and an answer that is not
+// believed.
+bool is_told_by_status(model::OutcomeKind kind, unsigned status) {
+  using enum model::OutcomeKind;
+  switch (kind) {
+    case confirmed:
+    case accepted: return true;
+    case not_invalid:
+    case wrong_card:
+    case unverified:
+    case probe_signature:
+    case unreadable:
+    case distrusted: return false;
+    case system_error:
+    case gateway_error:
+    case throttled:
+    case clock_refused:
+    case credentials_refused:
+    case setup_refused:
+    case refused:
+    case unknown_answer:
+    case lost:
+    case stale_connection:
+    case connection_closed:
+    case not_sent:
+    case bad_certificate: return status >= 300;
+  }
+  return true;
+}
+
 // The HTTP status, or our word for what is no answer or does not count as one. At most a few dozen
 // values, for all that a server may send.
 std::string code_of(const ledger::EndedRequest& request) {
   const auto status = request.http_status;
-  const bool is_word = status < 100 || request.outcome == "distrusted" ||
-                       (status < 300 && request.outcome != "confirmed" && request.outcome != "accepted");
-  if (is_word) return std::string{request.outcome};
+  if (status < 100 || !is_told_by_status(request.outcome, status))
+    return std::string{model::to_text(request.outcome)};
   return status < 600 ? std::to_string(status) : "other";
 }
 
@@ -125,8 +154,7 @@ void Metrics::count(const ledger::EndedRequest& request) {
 
 void Metrics::count(const ledger::Attempt& attempt) {
   const auto& outcome = attempt.outcome;
-  count({attempt.kind, attempt.endpoint, attempt.sent, outcome.http_status, model::to_text(outcome.kind),
-         attempt.latency});
+  count({attempt.kind, attempt.endpoint, attempt.sent, outcome.http_status, outcome.kind, attempt.latency});
   if (attempt.sent) ++requests_;
 }
 

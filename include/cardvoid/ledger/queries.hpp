@@ -90,13 +90,13 @@ struct ErrorCount {
 };
 Result<std::vector<ErrorCount>> errors(Ledger& ledger, int most);  // the most frequent first
 
-// A request of any run, that ended. Text is valid during the visit.
+// A request of any run, that ended.
 struct EndedRequest {
   model::AttemptKind kind = model::AttemptKind::invalidate;
   model::Endpoint endpoint = model::Endpoint::primary;
   bool sent = true;  // false: surely not one byte left
   unsigned http_status = 0;
-  std::string_view outcome;  // of model::to_text(OutcomeKind)
+  model::OutcomeKind outcome = model::OutcomeKind::lost;
   std::chrono::microseconds latency{0};
 };
 // In no order. Reads the whole table (about 0.4 s for a million).

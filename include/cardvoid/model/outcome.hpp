@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cardvoid::model {
 
@@ -41,9 +42,17 @@ enum class OutcomeKind {
   bad_certificate,      // as not_sent: the server's certificate cannot be trusted
 };
 std::string_view to_text(OutcomeKind kind);  // as stored in attempts.outcome
+std::optional<OutcomeKind> outcome_from_text(std::string_view text);
+std::vector<OutcomeKind> all_outcomes();
 
 // True if a byte of the request may have left this machine.
 bool was_sent(OutcomeKind kind);
+
+// True if this answer to a read-back says that the card is not INVALID: it is in another state, or not found.
+bool denies_invalid(OutcomeKind kind);
+
+// True if this answer is most likely about our credentials or set-up, and so about every card.
+bool blames_setup(OutcomeKind kind);
 
 // True if the platform may have executed this invalidation although no answer says so.
 bool leaves_doubt(OutcomeKind kind);

@@ -41,7 +41,8 @@ TEST_SUITE("component") {
       text += fmt::format(" {} {}", error.code, error.count);
     const auto pulse = must(ledger::pulse(ledger));
     if (pulse) text += fmt::format(" pulse {} {}", pulse->run, pulse->primary_state);
-    must(ledger::each_request(ledger, [&](const ledger::EndedRequest& request) { text += request.outcome; }));
+    must(ledger::each_request(
+        ledger, [&](const ledger::EndedRequest& request) { text += model::to_text(request.outcome); }));
     for (const auto& row : must(ledger::rows_in_doubt(ledger, 10))) text += " " + row.code;
     return text;
   }

@@ -17,6 +17,7 @@ TEST_SUITE("unit") {
   using namespace cardvoid::dispatch;
   using namespace std::chrono_literals;
   using enum model::OutcomeKind;
+  using model::all_outcomes;
   using model::AttemptKind;
   using model::Endpoint;
   using model::Outcome;
@@ -27,16 +28,6 @@ TEST_SUITE("unit") {
 
   constexpr std::uint32_t k_longest_wait = 0xffffffff;
   const Now k_start{Instant{1000h}, WallTime{500'000h}};
-
-  // Every kind: to_text() has a name for each, or the compiler warns.
-  std::vector<OutcomeKind> all_outcomes() {
-    std::vector<OutcomeKind> all;
-    for (int i = 0;; ++i) {
-      const auto kind = static_cast<OutcomeKind>(i);
-      if (model::to_text(kind).empty()) return all;
-      all.push_back(kind);
-    }
-  }
 
   Outcome outcome_of(OutcomeKind kind) {
     Outcome outcome;
