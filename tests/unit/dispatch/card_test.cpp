@@ -125,17 +125,40 @@ TEST_SUITE("unit") {
     return text;
   }
 
+  constexpr int k_tries = 2;  // max_attempts where a column is about the last one
+
+  // A card whose every try but the last is used up.
+  Driven before_last_try(std::vector<OutcomeKind> outcomes) {
+    Driven driven{Mandate::invalidate, Status::pending};
+    driven.rules.retry.max_attempts = k_tries;
+    for (const auto kind : outcomes) driven.ends(kind);
+    return driven;
+  }
+
   std::string invalidation_table() {
     return table("outcome of an invalidation",
                  {{"untouched", [] { return after({}); }},
                   {"in doubt", [] { return after({system_error}); }},
-                  {"canary card", [] { return after({}, Mandate::invalidate, Status::pending, true); }}});
+                  {"last try", [] { return before_last_try({system_error}); }},
+                  {"canary card", [] { return after({}, Mandate::invalidate, Status::pending, true); }},
+                  {"canary card in doubt",
+                   [] { return after({system_error}, Mandate::invalidate, Status::pending, true); }},
+                  {"signed again", [] { return after({clock_refused}); }}});
   }
 
   std::string read_back_table() {
     return table("outcome of a read-back",
                  {{"in doubt", [] { return after({unverified}); }},
                   {"called done twice", [] { return after_contradiction(); }},
+                  {"last try",
+                   [] {
+                     return before_last_try({system_error, unverified, unverified});
+                   }},
+                  {"wrong card before", [] { return after({wrong_card}); }},
+                  {"signed again",
+                   [] {
+                     return after({unverified, clock_refused});
+                   }},
                   {"refused", [] { return after({refused}); }},
                   {"refused in doubt",
                    [] {
