@@ -122,4 +122,20 @@ std::optional<double> number_in(const boost::json::object& object, std::string_v
   return value->to_number<double>();
 }
 
+std::optional<std::int64_t> whole_number_in(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(boost::json::string_view{name.data(), name.size()});
+  if (!value || !value->is_int64()) return std::nullopt;
+  return value->get_int64();
+}
+
+std::vector<boost::json::object> objects_from_json(std::string_view text) {
+  boost::system::error_code error;
+  auto parsed = boost::json::parse(boost::json::string_view{text.data(), text.size()}, error);
+  std::vector<boost::json::object> objects;
+  if (error || !parsed.is_array()) return objects;
+  for (auto& each : parsed.get_array())
+    if (each.is_object()) objects.push_back(std::move(each.get_object()));
+  return objects;
+}
+
 }  // namespace cardvoid

@@ -11,8 +11,8 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/input/source.hpp>
+#include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/lock.hpp>
-#include <cardvoid/ledger/place.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
@@ -185,7 +185,7 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
   const auto& database = job.results.database;
   ResultsFacts facts;
   const auto find = [&]() -> Finding {
-    if (const auto fit = ledger::check_place(database); !fit) return fault(subject, fit.error());
+    if (const auto fit = ledger::check_file_system(database); !fit) return fault(subject, fit.error());
     std::error_code ignored;
     if (std::filesystem::exists(database, ignored)) {
       auto ledger = open_results(console, job, ledger::Access::read_only);

@@ -3,7 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <cardvoid/base/file.hpp>
-#include <cardvoid/ledger/place.hpp>
+#include <cardvoid/ledger/folder.hpp>
 
 namespace cardvoid::cli {
 

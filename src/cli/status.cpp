@@ -130,7 +130,7 @@ boost::json::object as_json(const ledger::Pulse& pulse) {
           {"canary_passed", pulse.canary_passed},
           {"primary", pulse.primary_state},
           {"backup", pulse.backup_state},
-          {"reasons_to_wait", boost::json::parse(ledger::as_json(pulse.reasons_to_wait))}};
+          {"reasons_to_wait", ledger::as_json(pulse.reasons_to_wait)}};
 }
 
 std::string json_line(const View& view, const model::Job& job) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/ledger/database.hpp>
-#include <cardvoid/ledger/place.hpp>
+#include <cardvoid/ledger/folder.hpp>
 #include <cerrno>
 #include <iterator>
 #include <system_error>

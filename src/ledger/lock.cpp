@@ -5,12 +5,14 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/own_files.hpp>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
-#include <cardvoid/ledger/place.hpp>
+#include <cardvoid/ledger/folder.hpp>
 
 namespace cardvoid::ledger {
 
@@ -33,19 +35,14 @@ struct flock whole_file() {
 LockHolder read_holder(int fd) {
   char text[1024];
   const auto got = ::pread(fd, text, sizeof text, 0);
-  boost::system::error_code error;
-  const auto parsed = boost::json::parse({text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))}, error);
   LockHolder holder;
-  if (error || !parsed.is_object()) return holder;
-  const auto field = [&](const char* name) {
-    const auto* value = parsed.as_object().if_contains(name);
-    return value && value->is_string() ? std::string{value->as_string()} : std::string{};
-  };
-  const auto* pid = parsed.as_object().if_contains("pid");
-  if (pid && pid->is_int64()) holder.pid = static_cast<int>(pid->as_int64());
-  holder.host = field("host");
-  holder.command = field("command");
-  holder.since = parse_rfc3339(field("since")).value_or(WallTime{});
+  const auto object = object_from_json({text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
+  if (!object) return holder;
+  const auto pid = whole_number_in(*object, "pid").value_or(0);
+  if (pid > 0 && pid <= std::numeric_limits<int>::max()) holder.pid = static_cast<int>(pid);
+  holder.host = text_in(*object, "host").value_or("");
+  holder.command = text_in(*object, "command").value_or("");
+  holder.since = parse_rfc3339(text_in(*object, "since").value_or("")).value_or(WallTime{});
   return holder;
 }
 
@@ -71,11 +68,10 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
                                             database.string(), holder.command, holder.pid, holder.host,
                                             format_rfc3339(holder.since))};
   }
-  const auto text =
-      boost::json::serialize(boost::json::object{{"pid", static_cast<int>(::getpid())},
-                                                 {"host", host_name()},
-                                                 {"command", command},
-                                                 {"since", format_rfc3339(read_clocks().wall)}});
+  const auto text = to_json(boost::json::object{{"pid", static_cast<int>(::getpid())},
+                                                {"host", host_name()},
+                                                {"command", command},
+                                                {"since", format_rfc3339(read_clocks().wall)}});
   if (::ftruncate(file.get(), 0) != 0 ||
       ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     return Error{Errc::io,

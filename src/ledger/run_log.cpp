@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 
 #include <boost/json.hpp>
@@ -67,7 +68,7 @@ Result<void> save_pulse(Ledger& ledger, const Pulse& pulse) {
         "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"}
         .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, pulse.in_flight, pulse.waiting,
               pulse.primary_state, pulse.backup_state, pulse.canary, pulse.canary_passed,
-              as_json(pulse.reasons_to_wait))
+              to_json(as_json(pulse.reasons_to_wait)))
         .run();
   });
 }
@@ -138,7 +139,7 @@ Result<std::optional<WallTime>> last_sent_at(Ledger& ledger, WallTime now) {
   });
 }
 
-std::string as_json(const std::vector<model::ReasonToWait>& reasons) {
+boost::json::array as_json(const std::vector<model::ReasonToWait>& reasons) {
   using boost::json::value;
   const auto time = [](const std::optional<WallTime>& at) {
     return at ? value(format_rfc3339(*at)) : value();
@@ -149,20 +150,13 @@ std::string as_json(const std::vector<model::ReasonToWait>& reasons) {
                                         {"words", reason.words},
                                         {"since", time(reason.since)},
                                         {"until", time(reason.until)}});
-  return boost::json::serialize(array);
+  return array;
 }
 
 std::vector<model::ReasonToWait> reasons_from_json(std::string_view text) {
-  boost::system::error_code error;
-  const auto parsed = boost::json::parse(text, error);
   std::vector<model::ReasonToWait> reasons;
-  if (error || !parsed.is_array()) return reasons;
-  for (const auto& each : parsed.as_array()) {
-    if (!each.is_object()) continue;
-    const auto text_of = [&](const char* name) {
-      const auto* value = each.as_object().if_contains(name);
-      return value && value->is_string() ? std::string{value->as_string()} : std::string{};
-    };
+  for (const auto& each : objects_from_json(text)) {
+    const auto text_of = [&](const char* name) { return text_in(each, name).value_or(""); };
     reasons.push_back({text_of("kind"), text_of("words"), parse_rfc3339(text_of("since")),
                        parse_rfc3339(text_of("until"))});
   }

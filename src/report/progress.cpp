@@ -145,19 +145,18 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
       if (is_due(now)) put(stream_, line(snapshot, counts, now) + "\n");
       return;
     case ProgressMode::json: {
-      const boost::json::object object{
-          {"type", "progress"},
-          {"to_send", to_send_},
-          {"sent", counts.sent},
-          {"confirmed", counts.confirmed},
-          {"rejected", counts.rejected},
-          {"unresolved", counts.unresolved},
-          {"in_flight", snapshot.in_flight},
-          {"waiting", snapshot.waiting},
-          {"rate", snapshot.rate},
-          {"canary", snapshot.canary},
-          {"canary_passed", snapshot.canary_passed},
-          {"reasons_to_wait", boost::json::parse(ledger::as_json(snapshot.reasons_to_wait))}};
+      const boost::json::object object{{"type", "progress"},
+                                       {"to_send", to_send_},
+                                       {"sent", counts.sent},
+                                       {"confirmed", counts.confirmed},
+                                       {"rejected", counts.rejected},
+                                       {"unresolved", counts.unresolved},
+                                       {"in_flight", snapshot.in_flight},
+                                       {"waiting", snapshot.waiting},
+                                       {"rate", snapshot.rate},
+                                       {"canary", snapshot.canary},
+                                       {"canary_passed", snapshot.canary_passed},
+                                       {"reasons_to_wait", ledger::as_json(snapshot.reasons_to_wait)}};
       unsaid_ = to_json_line(object);
       if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));
       return;

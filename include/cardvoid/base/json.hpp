@@ -4,6 +4,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -43,5 +44,8 @@ std::optional<boost::json::object> object_from_json(std::string_view text);
 // A member of the object, when it is there and of that type.
 std::optional<std::string> text_in(const boost::json::object& object, std::string_view name);
 std::optional<double> number_in(const boost::json::object& object, std::string_view name);
+std::optional<std::int64_t> whole_number_in(const boost::json::object& object, std::string_view name);
+// The objects of an array, in order; empty when the text is anything else.
+std::vector<boost::json::object> objects_from_json(std::string_view text);
 
 }  // namespace cardvoid

@@ -1,6 +1,7 @@
 #pragma once
 // Run log: every run on record, and what the one under way says of itself.
 
+#include <boost/json/fwd.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/reason.hpp>
 #include <cardvoid/model/trip.hpp>
@@ -68,7 +69,7 @@ Result<std::optional<WallTime>> last_success(Ledger& ledger);
 Result<std::optional<WallTime>> last_sent_at(Ledger& ledger, WallTime now);
 
 // As the pulse has them: a JSON array of {kind, words, since, until}; times are RFC 3339, or null.
-std::string as_json(const std::vector<model::ReasonToWait>& reasons);
+boost::json::array as_json(const std::vector<model::ReasonToWait>& reasons);
 std::vector<model::ReasonToWait> reasons_from_json(std::string_view text);  // none when it is not that
 
 }  // namespace cardvoid::ledger

@@ -1,6 +1,6 @@
 #include <sys/stat.h>
+#include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/lock.hpp>
-#include <cardvoid/ledger/place.hpp>
 
 #include "component/ledger/rig.hpp"
 
@@ -218,7 +218,7 @@ TEST_SUITE("component") {
     CHECK(ledger::network_file_system(static_cast<std::int32_t>(0xFF534D42)) == "SMB");  // f_type is signed
     CHECK(ledger::network_file_system(0xEF53).empty());                                  // ext4
     const Books books;
-    CHECK(ledger::check_place(books.folder.path / "not" / "there" / "results.db").has_value());
+    CHECK(ledger::check_file_system(books.folder.path / "not" / "there" / "results.db").has_value());
     CHECK(std::filesystem::is_empty(books.folder.path));
   }
 }

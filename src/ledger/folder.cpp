@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include <cardvoid/ledger/place.hpp>
+#include <cardvoid/ledger/folder.hpp>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -44,7 +44,7 @@ bool make_private(const fs::path& folder) {
 
 }  // namespace
 
-Result<void> check_place(const fs::path& database) {
+Result<void> check_file_system(const fs::path& database) {
   const auto folder = nearest_folder(real_path(database).parent_path());
   struct statfs where {};
   if (::statfs(folder.c_str(), &where) == 0)
@@ -62,7 +62,7 @@ Result<void> prepare_folder(const fs::path& database) {
   if (!make_private(folder))
     return Error{Errc::cannot_create,
                  fmt::format("{}: cannot create the folder: {}", folder.string(), std::strerror(errno))};
-  return check_place(database);
+  return check_file_system(database);
 }
 
 }  // namespace cardvoid::ledger

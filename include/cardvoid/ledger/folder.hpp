@@ -1,5 +1,5 @@
 #pragma once
-// Where a results database may live.
+// The folder of a results database, and whether its file system can hold one.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/file.hpp>
@@ -10,9 +10,9 @@ namespace cardvoid::ledger {
 
 // Error: cannot_create (73) when its folder, or the nearest one above that is there, is on a network file
 // system, where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview").
-Result<void> check_place(const std::filesystem::path& database);
+Result<void> check_file_system(const std::filesystem::path& database);
 
-// Makes the folder (0700) when it is missing, and checks the place. Error: cannot_create (73).
+// Makes the folder (0700) when it is missing, and checks its file system. Error: cannot_create (73).
 Result<void> prepare_folder(const std::filesystem::path& database);
 
 // This folder, or the nearest one above it that is there.
