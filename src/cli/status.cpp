@@ -37,7 +37,7 @@ struct View {
   std::optional<milliseconds> time_left;
 
   bool is_under_way(const ledger::RunRecord& run) const {
-    return holder && !run.exit_code && run.id == runs.front().id && run.start.pid == holder->pid;
+    return holder && !run.exit_code && run.id == runs.front().id && run.pid == holder->pid;
   }
 };
 
@@ -92,8 +92,8 @@ boost::json::object as_json(const ledger::RunRecord& run) {
   // Parentheses: braces around a value make an array of it.
   using boost::json::value;
   return {{"run_id", run.id},
-          {"command", run.start.command},
-          {"started_at", format_rfc3339(run.start.started_at)},
+          {"command", run.command},
+          {"started_at", format_rfc3339(run.started_at)},
           {"ended_at", run.ended_at ? value(format_rfc3339(*run.ended_at)) : value()},
           {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
           {"ending", run.ending},
@@ -193,7 +193,7 @@ std::string page(const View& view, const model::Job& job) {
                         error.status);
   for (const auto& run : view.runs)
     text += fmt::format("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id,
-                        run.start.command, format_rfc3339(run.start.started_at), grouped(run.counts.sent),
+                        run.command, format_rfc3339(run.started_at), grouped(run.counts.sent),
                         grouped(run.counts.confirmed), grouped(run.counts.rejected),
                         grouped(run.counts.unresolved), words_for_ending(view, run));
   return text;

@@ -78,21 +78,20 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
     std::vector<RunRecord> runs;
     sqlite::Statement s{
         ledger.state().db,
-        "SELECT id, command, started_at, host, pid, version, acknowledge, fingerprint, ended_at, exit_code, "
-        "ending, sent, confirmed, rejected, unresolved, canary, tripped_by, culprits FROM run ORDER BY id "
-        "DESC LIMIT ?1"};
+        "SELECT id, command, started_at, pid, ended_at, exit_code, ending, sent, confirmed, rejected, "
+        "unresolved, tripped_by, culprits FROM run ORDER BY id DESC LIMIT ?1"};
     s.bind(count);
     while (s.step()) {
       RunRecord run;
       run.id = s.int64(0);
-      run.start = {std::string{s.text(1)},       from_ms(s.int64(2)),    std::string{s.text(3)},
-                   static_cast<int>(s.int64(4)), std::string{s.text(5)}, std::string{s.text(6)},
-                   std::string{s.text(7)}};
-      if (!s.is_null(8)) run.ended_at = from_ms(s.int64(8));
-      if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
-      run.ending = s.text(10);
-      run.counts = {s.int64(11), s.int64(12), s.int64(13), s.int64(14), s.int64(15)};
-      run.tripped_by = s.text(16), run.culprits = s.text(17);
+      run.command = s.text(1);
+      run.started_at = from_ms(s.int64(2));
+      run.pid = static_cast<int>(s.int64(3));
+      if (!s.is_null(4)) run.ended_at = from_ms(s.int64(4));
+      if (!s.is_null(5)) run.exit_code = static_cast<int>(s.int64(5));
+      run.ending = s.text(6);
+      run.counts = {s.int64(7), s.int64(8), s.int64(9), s.int64(10)};
+      run.tripped_by = s.text(11), run.culprits = s.text(12);
       runs.push_back(std::move(run));
     }
     return runs;

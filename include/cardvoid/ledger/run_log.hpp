@@ -29,9 +29,12 @@ struct RunCounts {
   std::int64_t canary = 0;  // rows that passed the canary
 };
 
+// A run as `status` shows it; the view `runs` has all of it.
 struct RunRecord {
   RunId id = 0;
-  RunStart start;
+  std::string command;
+  WallTime started_at{};
+  int pid = 0;
   std::optional<WallTime> ended_at;
   std::optional<int> exit_code;
   std::string ending;
