@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cassert>
@@ -64,8 +65,8 @@ Action Dispatcher::next(Instant now) {
   if (is_done()) {
     if (std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_exhausted(); }))
       return action::Finished{};
-    stop({Errc::stopped,
-          fmt::format("the limit of {} rows for this run is reached", settings_.row_limit.value_or(0))});
+    stop({Errc::stopped, fmt::format("the limit of {} for this run is reached",
+                                     counted(settings_.row_limit.value_or(0), "row"))});
     return next(now);
   }
   held_by_pace_.begin(now, paced_until(now));

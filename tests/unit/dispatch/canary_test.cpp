@@ -272,6 +272,7 @@ TEST_SUITE("unit") {
     run.given_rows(10);
     const auto finished = run.run();
     REQUIRE(finished.stopped);
+    CHECK(finished.stopped->what == "the limit of 3 rows for this run is reached");
     CHECK(finished.stopped->code == Errc::stopped);
     CHECK(run.dispatcher.canary_passed() == 3);
     CHECK_FALSE(run.dispatcher.trip());

@@ -212,6 +212,14 @@ TEST_SUITE("unit") {
       CHECK(run.count(Status::invalidated) == 10);
       CHECK(run.sends.size() == 10);
     }
+    SUBCASE("which may be one") {
+      settings.row_limit = 1;
+      VirtualRun run{settings};
+      run.given_rows(2);
+      const auto finished = run.run();
+      REQUIRE(finished.stopped);
+      CHECK(finished.stopped->what == "the limit of 1 row for this run is reached");
+    }
     SUBCASE("over two lanes of which the first has too few") {
       settings.lanes = 2;
       VirtualRun run{settings};
