@@ -33,7 +33,8 @@ class Bound {
       positionals_.push_back(add(app, std::string{positional.name}));
     for (auto& flag : words_.flags) {
       const auto names = (flag.letter ? fmt::format("-{},", flag.letter) : "") + std::string{flag.name};
-      flags_.push_back(flag.is_on ? app.add_flag(names, *flag.is_on) : add(app, names));
+      flags_.push_back(flag.is_on ? app.add_flag(names, *flag.is_on)->disable_flag_override()
+                                  : add(app, names));
     }
   }
 
@@ -159,11 +160,14 @@ class Parser {
   // CLI11 finds little by itself: a value that is missing or that a switch does not take.
   std::string words_for(const CLI::ParseError& error) const {
     const std::string_view what{error.what()};
-    const auto flag_name = what.substr(0, what.find(':'));
+    // "--limit: 1 required N missing", "yes was given a disallowed flag override"
+    std::string flag_name{what.substr(0, what.find_first_of(": "))};
+    if (!flag_name.starts_with('-')) flag_name.insert(0, "--");
     const auto* flag = chosen_ ? chosen_->words.find(flag_name) : nullptr;
     if (!flag) flag = global_->find(flag_name);
-    if (flag && !flag->is_on && dynamic_cast<const CLI::ArgumentMismatch*>(&error))
-      return fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value);
+    if (flag && dynamic_cast<const CLI::ArgumentMismatch*>(&error))
+      return flag->is_on ? fmt::format("{} takes no value", flag->name)
+                         : fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value);
     return escape_for_terminal(what);
   }
 

@@ -65,6 +65,9 @@ TEST_SUITE("cli") {
     says({"run", "job.toml", "--limit"}, "--limit needs a value: --limit N");
     says({"run", "job.toml", "--limit", "3", "--limit", "4"}, "--limit is given more than once");
     says({"export", "job.toml", "--format", "xml"}, "--format xml: expected csv or jsonl");
+    says({"run", "job.toml", "--yes=maybe"}, "--yes takes no value; see `cardvoid run --help`");
+    says({"run", "job.toml", "--yes=false"}, "--yes takes no value");
+    says({"run", "job.toml", "--json=maybe"}, "--json takes no value");
     says({"run", "job.toml", "other.toml"}, "unexpected argument other.toml");
   }
 
