@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/model/job.hpp>
 #include <cardvoid/run/steering.hpp>
 
 #include "commands.hpp"
@@ -45,9 +46,9 @@ Words words(Options& options) {
 }
 
 Words rate_words(Options& options) {
+  static const auto help = fmt::format("Requests/s, from {}; may be fractional", model::allowed_rates());
   auto all = words<Steering::rate>(options);
-  all.positionals.push_back(
-      {.name = "N", .help = "Requests/s, from 0.001 to 10000; may be fractional", .set = into(options.rate)});
+  all.positionals.push_back({.name = "N", .help = help, .set = into(options.rate)});
   return all;
 }
 
@@ -61,14 +62,12 @@ Result<void> read_rate(Options& options, const Globals&) {
   const auto rate = to_number(options.rate);
   if (!rate)
     return Error{Errc::usage,
-                 fmt::format("rate {} {}: expected a job file and requests/s, a number above 0 such as 2.5",
-                             escape_for_terminal(options.job_file.string()), shown)};
-  if (*rate <= 0)
-    return Error{
-        Errc::usage,
-        fmt::format("rate {}: expected requests/s, a number above 0 such as 2.5; to send nothing use "
-                    "`cardvoid pause`",
-                    shown)};
+                 fmt::format("rate {} {}: expected a job file and requests/s, a number from {} such as 2.5",
+                             escape_for_terminal(options.job_file.string()), shown, model::allowed_rates())};
+  if (!model::is_allowed_rate(*rate))
+    return Error{Errc::usage, fmt::format("rate {}: expected requests/s, a number from {} such as 2.5{}",
+                                          shown, model::allowed_rates(),
+                                          *rate <= 0 ? "; to send nothing use `cardvoid pause`" : "")};
   options.steering.requests_per_second = *rate;
   return {};
 }
@@ -112,7 +111,8 @@ Command stop_command() {
 Command rate_command() {
   auto command =
       steering_command("rate", "Sets the pace of the run, until it ends", "cardvoid rate gold.toml 2.5");
-  command.exits.insert(command.exits.begin() + 1, {64, "N is no number from 0.001 to 10000"});
+  static const auto usage = fmt::format("N is no number from {}", model::allowed_rates());
+  command.exits.insert(command.exits.begin() + 1, {64, usage});
   command.call = call_of(rate_words, steer, read_rate);
   return command;
 }

@@ -125,6 +125,7 @@ constexpr std::string_view k_an_endpoint{
 constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters without spaces"};
 constexpr std::string_view k_a_column{"the name of a column in the file"};
 constexpr std::string_view k_leave_out{"leave it out"};
+const std::string k_a_rate{"a number from " + model::allowed_rates()};  // above k_keys: made first
 constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};
 
 // In the order of the job file.
@@ -206,7 +207,7 @@ const auto k_keys = std::to_array<Key>({
     {"defaults.reason", Type::text, "1 to 32 characters without line breaks or emoji and not only spaces",
      [](const Typed& v, Job& job) { return store_reason(job.defaults.reason, v.text); }},
 
-    {"limits.requests_per_second", Type::number, "a number from 0.001 to 10000",
+    {"limits.requests_per_second", Type::number, k_a_rate,
      [](const Typed& v, Job& job) {
        job.limits.requests_per_second = v.number;
        return stored_if(model::is_allowed_rate(v.number));

@@ -15,6 +15,11 @@ std::string words_for_flight(int in_flight) {
              : "nothing is in flight";
 }
 
+std::string words_for_stop(int in_flight) {
+  return fmt::format("stopping: {}, {}", words_for_flight(in_flight),
+                     in_flight > 0 ? "then the run ends" : "the run ends now");
+}
+
 }  // namespace
 
 SteeringAnswer Runner::answer(int code, std::string message) const {
@@ -56,16 +61,14 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, st
       break;
     case Steering::stop:
       dispatcher_.stop({Errc::stopped, fmt::format("stopped by {} with cardvoid stop", by)});
-      message = fmt::format("stopping; {}, then the run ends",
-                            words_for_flight(dispatcher_.snapshot(now.steady).in_flight));
+      message = words_for_stop(dispatcher_.snapshot(now.steady).in_flight);
       break;
     case Steering::rate:
       if (!model::is_allowed_rate(steering.requests_per_second))
-        return answer(
-            static_cast<int>(Errc::usage),
-            fmt::format("expected {} to {} requests/s; to send nothing use cardvoid pause; nothing "
-                        "was changed, {:g} holds",
-                        model::k_least_rate, model::k_greatest_rate, dispatcher_.requests_per_second()));
+        return answer(static_cast<int>(Errc::usage),
+                      fmt::format("expected {} requests/s; to send nothing use cardvoid pause; nothing "
+                                  "was changed, {:g} holds",
+                                  model::allowed_rates(), dispatcher_.requests_per_second()));
       dispatcher_.set_rate(steering.requests_per_second, {by, now.wall}, now.steady);
       message =
           fmt::format("{:g} requests/s from now on until the run ends (the job says {:g}{}){}",

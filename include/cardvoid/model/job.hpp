@@ -76,6 +76,7 @@ constexpr double k_least_rate = 0.001, k_greatest_rate = 10'000;  // requests/s
 constexpr bool is_allowed_rate(double requests_per_second) {      // false for NaN
   return requests_per_second >= k_least_rate && requests_per_second <= k_greatest_rate;
 }
+std::string allowed_rates();  // "0.001 to 10000", for messages and help
 
 struct Limits {
   double requests_per_second = 5;

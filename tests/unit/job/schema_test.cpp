@@ -89,8 +89,8 @@ TEST_SUITE("unit") {
           limits.requests_per_second);
     CHECK(described.at("requests_per_second").at("minimum").to_number<double>() == model::k_least_rate);
     CHECK(described.at("requests_per_second").at("maximum").to_number<double>() == model::k_greatest_rate);
-    CHECK(job::find_key("limits.requests_per_second")->expected ==
-          fmt::format("a number from {:g} to {:g}", model::k_least_rate, model::k_greatest_rate));
+    CHECK(job::find_key("limits.requests_per_second")->expected == "a number from " + model::allowed_rates());
+    CHECK(model::allowed_rates() == "0.001 to 10000");
     CHECK(described.at("max_in_flight").at("default") == limits.max_in_flight);
     CHECK(described.at("max_attempts").at("default") == limits.max_attempts);
     CHECK(described.at("failover_after").at("default") == limits.failover_after);
