@@ -53,8 +53,11 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
   const auto path = lock_file(database);
   FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!file)
-    return Error{Errc::cannot_create,
-                 fmt::format("{}: cannot create the lock file: {}", path.string(), std::strerror(errno))};
+    return Error{
+        Errc::cannot_create,
+        fmt::format("{}: cannot create its lock file, {}: {}; this user must be able to create files "
+                    "there, or name another place in results.database or with --results",
+                    database.string(), path.string(), std::strerror(errno))};
   auto lock = whole_file();
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES)

@@ -200,4 +200,12 @@ TEST_SUITE("component") {
     CHECK(lock.error().code == Errc::cannot_create);
     CHECK(lock.error().what.find("/file") != std::string::npos);
   }
+
+  TEST_CASE("lock: where it cannot be made the message names the database and what to do") {
+    const auto lock = Lock::acquire("/proc/results.db", "run");
+    REQUIRE(lock.has_error());
+    CHECK(lock.error().code == Errc::cannot_create);
+    CHECK(lock.error().what.starts_with("/proc/results.db: cannot create its lock file, "));
+    CHECK(lock.error().what.ends_with("name another place in results.database or with --results"));
+  }
 }
