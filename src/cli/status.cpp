@@ -180,7 +180,8 @@ std::string page(const View& view, const model::Job& job) {
       text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens\n",
                           grouped(pulse->canary_passed), grouped(pulse->canary));
     for (const auto& reason : pulse->reasons_to_wait)
-      text += fmt::format("  held up: {}\n", escape_for_terminal(model::to_text(reason)));
+      text += fmt::format("  {}: {}\n", reason.is_pace() ? "pace" : "held up",
+                          escape_for_terminal(model::to_text(reason)));
     text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
                         words_for_endpoint(pulse->backup_state));
   }

@@ -425,7 +425,7 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
         {"shared", fmt::format("shares the limit with {} other run{}", others, others == 1 ? "" : "s")});
   if (rate_set_)
     reasons.push_back({"rate_set",
-                       fmt::format("{:g} requests/s set by {}", requests_per_second_, rate_set_->by),
+                       fmt::format("{:g} requests/s, set by {}", requests_per_second_, rate_set_->by),
                        rate_set_->at});
   return reasons;
 }

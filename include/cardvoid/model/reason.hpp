@@ -12,6 +12,9 @@ struct ReasonToWait {
   std::string words;  // for people: "paused by alice"
   std::optional<WallTime> since{}, until{};
   bool operator==(const ReasonToWait&) const = default;
+
+  // It only sets the pace, and nothing is held up.
+  bool is_pace() const { return kind == "rate_set" || kind == "shared"; }
 };
 
 // "paused by alice since 2026-11-02T03:04:05.678Z"

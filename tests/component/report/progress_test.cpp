@@ -91,7 +91,7 @@ TEST_SUITE("component") {
     dispatch::Snapshot snapshot;
     snapshot.in_flight = 32, snapshot.waiting = 1234;
     snapshot.reasons_to_wait = {{"throttled", "paused by 429"},
-                                {"rate_set", "2 requests/s set by al\x1Bice"}};
+                                {"rate_set", "2 requests/s, set by al\x1Bice"}};
     return snapshot;
   }
   const ledger::RunCounts k_many{9'876'543, 9'876'000, 321, 222};
@@ -146,7 +146,7 @@ TEST_SUITE("component") {
         CHECK(display_width(line) == static_cast<std::size_t>(columns) - 1);  // none is wasted
       if (columns == 40) CHECK(line.ends_with("…"));
       if (columns == 500)
-        CHECK(line.find("  paused by 429  2 requests/s set by al\\x1Bice  ") != std::string::npos);
+        CHECK(line.find("  paused by 429  2 requests/s, set by al\\x1Bice  ") != std::string::npos);
     }
   }
 
