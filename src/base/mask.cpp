@@ -3,8 +3,8 @@
 namespace cardvoid {
 
 std::string mask(std::string_view identifier) {
-  if (identifier.size() <= 8) return "****";
-  return "****" + std::string{identifier.substr(identifier.size() - 4)};
+  if (identifier.size() <= 8) return std::string{k_masked};
+  return std::string{k_masked} + std::string{identifier.substr(identifier.size() - 4)};
 }
 
 std::string mask_in(std::string_view text, std::string_view identifier) {

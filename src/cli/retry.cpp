@@ -83,10 +83,9 @@ Words words(Options& options) {
 
 Result<void> check_words(Options& options, const Globals&) {
   if (!options.status.empty() || !options.codes.empty() || !options.code_file.empty()) return {};
-  return Error{
-      Errc::usage,
-      "retry: say which rows, with --status, --code or --where-code-in; what the platform refused is "
-      "sent again only where somebody chose it"};
+  return Error{Errc::usage,
+               "retry: say which rows, with --status, --code or --where-code-in; rows that the platform "
+               "refused are sent again only when you choose them"};
 }
 
 void warn_about(const ledger::PutBack& result, const Options& options, Console& console) {

@@ -86,8 +86,11 @@ std::string_view without_wrappers(std::string_view text) {
 }
 
 void Damage::Tally::add(std::string_view identifier, std::int64_t line) {
-  if (count < static_cast<std::int64_t>(first.size()))
-    first[static_cast<std::size_t>(count)] = {line, mask(identifier)};
+  if (count < static_cast<std::int64_t>(first.size())) {
+    auto masked = mask(identifier);
+    if (masked == k_masked) masked.clear();
+    first[static_cast<std::size_t>(count)] = {line, std::move(masked)};
+  }
   ++count;
 }
 
@@ -106,7 +109,8 @@ std::string Damage::Tally::examples() const {
   std::string text;
   for (const auto& example : first)
     if (example.line > 0)
-      text += fmt::format("{}line {} {}", text.empty() ? "" : ", ", example.line, example.masked);
+      text += fmt::format("{}line {}{}{}", text.empty() ? "" : ", ", example.line,
+                          example.masked.empty() ? "" : " ", example.masked);
   return fmt::format(" ({}{})", text, count > static_cast<std::int64_t>(first.size()) ? ", …" : "");
 }
 

@@ -37,7 +37,7 @@ class Damage {
  private:
   struct Example {
     std::int64_t line = 0;
-    std::string masked;
+    std::string masked;  // empty: too short to show a part of it
   };
   struct Tally {
     void add(std::string_view identifier, std::int64_t line);

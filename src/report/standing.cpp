@@ -32,7 +32,7 @@ std::string words_for_doubt(const Standing& standing) {
   const auto say = [&](std::int64_t count, const char* words) {
     if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : "; ", grouped(count), words);
   };
-  say(t.held, "held, contradictory or unknown answers: sent again only after `cardvoid retry`");
+  say(t.held, "held after unclear answers: sent again only after `cardvoid retry`");
   say(others, "read back first by the next run");
   say(under_way, "in flight now");
   return text;

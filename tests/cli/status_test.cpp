@@ -66,7 +66,7 @@ TEST_SUITE("cli") {
     for (const auto& text : {ended.out, page.out}) {
       CAPTURE(text);
       const auto head = text.find('\n') + 1;
-      CHECK(text.substr(head).starts_with("  in doubt                 1  1 held, "));
+      CHECK(text.substr(head).starts_with("  in doubt                 1  1 held after "));
       CHECK(text.find("    line 2 code **** held: WRONG_CARD, \"", head) != std::string::npos);
       CHECK(text.find("oPlain") == std::string::npos);
       CHECK(text.find("card0000") == std::string::npos);

@@ -6,6 +6,9 @@
 
 namespace cardvoid {
 
+// What stands for the characters that are not shown.
+inline constexpr std::string_view k_masked{"****"};
+
 // An openid or card code for a log line: its last four characters only, "****gLBA". A value of at most
 // eight characters becomes "****".
 std::string mask(std::string_view identifier);

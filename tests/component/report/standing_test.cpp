@@ -38,8 +38,9 @@ TEST_SUITE("component") {
 
   TEST_CASE("standing: doubt comes first and those held come first of all") {
     CHECK(standing_text(doubtful()) ==
-          "  in doubt               520  60 held, contradictory or unknown answers: sent again only after "
-          "`cardvoid retry`; 460 read back first by the next run\n"
+          "  in doubt               520  60 held after unclear answers: sent again only after `cardvoid "
+          "retry`; "
+          "460 read back first by the next run\n"
           "    line 18 code ****0017 held: WRONG_CARD, \"of ****, not\\x1B[2J\"\n"
           "    line 4 code ****-003 unresolved: LOST, \"Connection reset by peer\"\n"
           "    line 5 code ****-004 in flight: no answer is on record\n"

@@ -99,6 +99,12 @@ TEST_SUITE("unit") {
     CHECK_FALSE(has(error, "4.785"));
   }
 
+  TEST_CASE("damage: of an identifier that is too short to show a part of it only the line is named") {
+    const auto error = error_of({"4.7E+23", "478516783265"});
+    CHECK(has(error, "1 in scientific notation (line 2)."));
+    CHECK_FALSE(has(error, "*"));
+  }
+
   TEST_CASE("damage: openid and card_id and brand_id are looked at and the reason never") {
     for (const auto* header :
          {"code,openid,x", "code,x,openid\n", "code,openid,card_id", "code,openid,brand_id"}) {
