@@ -28,7 +28,7 @@ Words words(Options& options) {
   using enum model::Status;
   return {
       {job_file(options.job_file)},
-      {choice("--format", "FORMAT", "What to write", options.format,
+      {choice("--format", "FORMAT", "What to write (default: csv)", options.format,
               {{"csv", Format::csv}, {"jsonl", Format::jsonl}}),
        choice<std::optional<model::Status>>("--status", "STATUS", "Only rows of this status", options.status,
                                             {{"pending", pending},
@@ -91,6 +91,11 @@ Command export_command() {
               "  already    it was INVALID before our first request\n"
               "docs/results.md has more, and SQL that finds the attempt that did it.",
           .examples = {{"cardvoid export gold.toml --status rejected -o rejected.csv"}},
+          .exits = {{0, "every row that was asked for is written"},
+                    {66, "there is no results database yet, or the job file cannot be opened"},
+                    {73, "the results database is damaged, or is not this job's"},
+                    {74, "the output cannot be written, or the database cannot be read"},
+                    {78, "the job file is wrong"}},
           .call = call_of(words, export_results, check_words)};
 }
 

@@ -130,6 +130,13 @@ Command plan_command() {
           .group = "Before a run",
           .purpose = "Imports the input and shows what a run would do; sends nothing",
           .examples = {{"cardvoid plan gold.toml"}},
+          .exits = {{0, "the input was read, even where single lines were refused"},
+                    {65, "the input or the list of protected cards is not what it claims to be"},
+                    {66, "the job file, the input or the list of protected cards cannot be opened"},
+                    {73, "the results database cannot be created, is damaged, or is not this job's"},
+                    {74, "the results, the plan or --refused FILE cannot be written"},
+                    {75, "another cardvoid holds the job, or a signal came"},
+                    {78, "the job file is wrong"}},
           .call = call_of(words, plan, check_words)};
 }
 

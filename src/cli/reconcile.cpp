@@ -52,6 +52,14 @@ Command reconcile_command() {
           .group = "Run",
           .purpose = "Settles every row in doubt by reading the card back; invalidates nothing",
           .examples = {{"cardvoid reconcile gold.toml"}},
+          .exits = {{0, "nothing is in doubt; rows may be left to send"},
+                    {66, "there is no results database yet, or the job file or a key cannot be opened"},
+                    {69, "the platform is unavailable, or the run stopped itself; rows are still in doubt"},
+                    {73, "the results database is damaged, or is not this job's"},
+                    {74, "results cannot be written: sending stopped at once"},
+                    {75, "rows are still in doubt, or another cardvoid holds the job"},
+                    {77, "the platform refuses the credentials, or a key is unusable"},
+                    {78, "the job file is wrong"}},
           .call = call_of(words, reconcile)};
 }
 

@@ -218,6 +218,12 @@ Command sandbox_command() {
       .purpose = "Simulates the platform on loopback, for demos and tests",
       .about = "Serves until Ctrl-C and then prints its counters as JSON.",
       .examples = {{"cardvoid sandbox --dir demo --rate 50 --fault system_error=0.1 --outage primary:3s-8s"}},
+      .exits = {{0, "it served until a signal came"},
+                {65, "cards.csv or members.csv is damaged"},
+                {66, "cards.csv or members.csv cannot be opened"},
+                {69, "it cannot listen on an address"},
+                {74, "a file cannot be written"},
+                {77, "a key or a certificate in DIR is unusable"}},
       .call = call_of(words, serve)};
 }
 

@@ -236,6 +236,11 @@ Command status_command() {
           .group = "Results",
           .purpose = "Shows totals, rate, time left, endpoints, errors, and the last runs",
           .examples = {{"cardvoid status gold.toml --watch"}},
+          .exits = {{0, "it was shown, however the job stands"},
+                    {66, "there is no results database yet, or the job file cannot be opened"},
+                    {73, "the results database is damaged, or is not this job's"},
+                    {74, "standard output cannot be written, or the database cannot be read"},
+                    {78, "the job file is wrong"}},
           .call = call_of(words, status)};
 }
 
