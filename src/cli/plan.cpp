@@ -98,7 +98,13 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   plan.fingerprint = std::move(*fingerprint);
   if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall); !noted)
     return noted.error();
-  plan.needed = run::time_needed(job.limits, {plan.totals.to_send(), plan.survey.most_to_send_of_a_brand});
+  run::Remaining remaining{plan.totals.to_send()};
+  if (job.limits.per == model::QuotaPer::brand) {
+    const auto most = ledger::most_to_send_of_a_brand(ledger);
+    if (!most) return most.error();
+    remaining.rows_of_one_brand = *most;
+  }
+  plan.needed = run::time_needed(job.limits, remaining);
   check_space(job.results.database, plan);
   return plan;
 }

@@ -15,7 +15,6 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "interrupt.hpp"
-#include "plan.hpp"
 #include "results.hpp"
 
 namespace cardvoid::cli {
@@ -70,9 +69,9 @@ Result<View> look(Console& console, const model::Job& job) {
   if (is_paused || totals->to_send() == 0 || (view.pulse && view.pulse->rate <= 0)) return view;
   run::Remaining remaining{totals->to_send()};
   if (job.limits.per == model::QuotaPer::brand) {
-    const auto survey = ledger::survey(*ledger, k_most_templates);
-    if (!survey) return survey.error();
-    remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
+    const auto most = ledger::most_to_send_of_a_brand(*ledger);
+    if (!most) return most.error();
+    remaining.rows_of_one_brand = *most;
   }
   auto limits = job.limits;
   std::optional<double> measured;

@@ -24,7 +24,6 @@ using namespace std::chrono_literals;
 // With less than this a run's measured pace is a guess.
 constexpr std::int64_t k_least_settled = 100;
 constexpr milliseconds k_least_elapsed = 10s;
-constexpr std::size_t k_most_templates = 1000;  // to find the brand with the most rows
 
 // Explicit, because a Report can also be made from an Error.
 Result<Report> failed(const Error& error) { return {boost::system::in_place_error, error}; }
@@ -53,8 +52,7 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   if (left == 0) return {};
   Remaining remaining{left};
   if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
-    if (const auto survey = ledger::survey(ledger, k_most_templates))
-      remaining.rows_of_one_brand = survey->most_to_send_of_a_brand;
+    if (const auto most = ledger::most_to_send_of_a_brand(ledger)) remaining.rows_of_one_brand = *most;
   std::optional<double> measured;
   const auto settled = counts.confirmed + counts.rejected;
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)

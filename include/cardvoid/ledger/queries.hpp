@@ -45,13 +45,14 @@ struct TemplateTotals {
 struct Survey {
   std::vector<TemplateTotals> templates;  // in the order of their names, at most as many as asked for
   TemplateTotals others;                  // of all further ones together
-  // At most; what takes longest where each brand has a pace of its own.
-  std::int64_t most_to_send_of_a_brand = 0;
   // Openids with the most cards, at least ten, and how many cards those are at least. A column that was
   // filled down with one value shows here.
   std::vector<std::pair<std::string, std::int64_t>> frequent_openids;
 };
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
+
+// Rows to send of the brand that has most: what takes longest where each brand has a pace of its own.
+Result<std::int64_t> most_to_send_of_a_brand(Ledger& ledger);
 
 // A row in doubt, as people see it.
 struct RowInDoubt {
