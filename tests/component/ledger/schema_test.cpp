@@ -48,6 +48,7 @@ TEST_SUITE("component") {
   }
 
   const std::vector<std::string> k_version_1{"v1-finished", "v1-killed", "v1-tripped"};
+  const std::string k_todays = "v2-finished";
 
   }  // namespace
 
@@ -83,6 +84,19 @@ TEST_SUITE("component") {
         const sqlite::Connection db{older.file, sqlite::Mode::read_only};
         CHECK(ledger::columns_of(db) == ledger::columns_of_version(ledger::k_schema_version));
       }
+  }
+
+  TEST_CASE("schema: a database of today's version is opened as it is") {
+    const Older same{k_todays};
+    CHECK(same.ask("PRAGMA user_version") == std::to_string(ledger::k_schema_version));
+    std::string before;
+    {
+      auto reader = must(same.open(Access::read_only));
+      before = all_answers(reader);
+    }
+    auto writer = must(same.open(Access::read_write));
+    CHECK(all_answers(writer) == before);
+    CHECK(must(ledger::totals(writer)).invalidated == 25);
   }
 
   TEST_CASE("schema: a migrated database has the views that a new one has") {
