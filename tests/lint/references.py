@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the project refers to is there: every page (NAME.md) that a file mentions, every section of docs/platform.md
-that is cited, and every heading that a link between pages names.
+that is cited, every heading that a link between pages names, and every source file named with its folder.
 
 Usage: references.py ROOT; or --self-test.
 """
@@ -16,6 +16,10 @@ CITED = re.compile(r"\bplatform\.md,?\s+(?:sections?\s+)?(\d+(?:\.\d+)?(?:(?:,| 
 LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*(?://+|#+|--)?[ \t]*")  # in a comment too
 LINK = re.compile(r"\]\(([^()\s]*?)(?:#([^()\s]+))?\)")
 HEADING = re.compile(r"^#+\s+(.*?)\s*$", re.M)
+# "src/run/runner.cpp", "include/cardvoid/…", and "run/runner.cpp" for short; NAME stands for any.
+SOURCE = re.compile(r"(?<![\w./*>-])((?:src|include|tests|scripts|schema|cmake|packaging)/[\w./-]+\.(?:cpp|hpp|sql|json|sh|py|cmake))\b")
+SHORT = re.compile(r"(?<![\w./*>-])((?:base|model|dispatch|wechatpay|sqlite|net|job|input|ledger|run|report|sandbox|cli)/\w+\.[ch]pp)\b")
+ROOMS = ("src", "include/cardvoid", "tests", "tests/unit", "tests/component")
 INSTALLED = "/usr/share/doc/cardvoid/"
 ABROAD = re.compile(r"\b\w+://\S+")
 
@@ -59,6 +63,13 @@ def find_bad(root):
                 page in relative or beside in pages or page.startswith(INSTALLED) and "docs/" + page[len(INSTALLED):] in relative)
             if not is_there:
                 bad.append(f"{here}: there is no {page}")
+        if here.parts[:2] != ("tests", "lint"):  # its self-tests make files up
+            for source in SOURCE.findall(text):
+                if "NAME" not in source and not (root / source).exists():
+                    bad.append(f"{here}: there is no {source}")
+            for source in SHORT.findall(text):
+                if not any((root / room / source).exists() for room in ROOMS):
+                    bad.append(f"{here}: there is no {source} in any room")
         for cited in CITED.findall(LINE_BREAK.sub(" ", text)):
             for section in re.findall(r"\d+(?:\.\d+)?", cited):
                 if section not in sections and not is_item(platform, section):
@@ -91,10 +102,12 @@ def self_test():
         (root / "src").mkdir()
         (root / "docs/platform.md").write_text("# P\n## 1. One\n### 1.2 Two\n## 12. Open\n1. a\n2. b\n", encoding="utf-8")
         (root / "docs/a.md").write_text("# A page\n## What to do, now\n[here](#what-to-do-now) [p](platform.md)\n", encoding="utf-8")
-        good = "// docs/a.md, platform.md section\n// 1.2; platform.md sections 1 and 12.2; https://x.example/b.md\n"
+        (root / "src/run").mkdir()
+        (root / "src/run/b.cpp").write_text("", encoding="utf-8")
+        good = "// src/run/b.cpp, run/b.cpp and src/cli/NAME.cpp; docs/a.md, platform.md section\n// 1.2; platform.md sections 1 and 12.2; https://x.example/b.md\n"
         (root / "src/a.cpp").write_text(good, encoding="utf-8")
         assert not find_bad(root), find_bad(root)
-        for wrong in ("// b.md\n", "// docs/b.md\n", "// platform.md section 1.3\n", "// platform.md 2\n",
+        for wrong in ("// src/run/c.cpp\n", "// run/c.cpp\n", "// b.md\n", "// docs/b.md\n", "// platform.md section 1.3\n", "// platform.md 2\n",
                       "// platform.md sections 1 and 3\n", "// platform.md\n// section 7\n"):
             (root / "src/a.cpp").write_text(good + wrong, encoding="utf-8")
             assert len(find_bad(root)) == 1, (wrong, find_bad(root))
