@@ -55,7 +55,7 @@ struct Pulse {
 
 Result<RunId> begin_run(Ledger& ledger, const RunStart& start);  // commits by itself
 Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exit_code,
-                     std::string_view ending, WallTime now);  // likewise
+                     std::string_view ending, WallTime now);  // commits by itself too
 
 // Durable with commit_changes() of records.hpp.
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts);
