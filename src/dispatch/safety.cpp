@@ -54,7 +54,8 @@ void Safety::alarm(const Suspicion& suspicion, RowId row, const Card& card, cons
                               "them done, and reading them back does not show it",
                               contradictory_rows_.size(), card.source_line()));
     case canary:
-    case failure_rate: return;  // found here, never by a card
+    case failure_rate:
+    case already: return;  // found here, never by a card
   }
 }
 

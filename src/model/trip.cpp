@@ -9,6 +9,7 @@ std::string_view to_text(TripCause cause) {
     case TripCause::unknown_answer: return "unknown_answer";
     case TripCause::wrong_card: return "wrong_card";
     case TripCause::contradiction: return "contradiction";
+    case TripCause::already: return "already";
   }
   return "";
 }

@@ -12,11 +12,12 @@ enum class Errc {
   usage = 64,            // the command line is wrong
   bad_input = 65,        // the input is not what it claims to be, or not what was confirmed
   no_input = 66,         // a named input file does not exist or cannot be opened
-  unavailable = 69,      // neither endpoint answers, or the run stopped itself
+  unavailable = 69,      // the platform is away or in trouble: run again later
   internal = 70,         // a bug of ours
   cannot_create = 73,    // the results database cannot be created or is not ours
   io = 74,               // writing results failed
   stopped = 75,          // stopped early with work left, or another run holds the job
+  tripped = 76,          // the run stopped itself: a person must look
   bad_credentials = 77,  // the platform refuses our keys, or a key is unusable
   bad_job = 78,          // the job file is wrong
 };

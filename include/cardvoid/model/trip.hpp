@@ -14,6 +14,7 @@ enum class TripCause {
   unknown_answer,  // an answer that docs/answers.md does not list
   wrong_card,      // answers about another card
   contradiction,   // answers called cards done that are not INVALID
+  already,         // card after card was INVALID before: the wrong list, or a lost results database
 };
 std::string_view to_text(TripCause cause);  // as in the view `runs`
 
