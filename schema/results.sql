@@ -2,7 +2,7 @@
 -- Times in tables are milliseconds since 1970 UTC; the views show them as RFC 3339.
 
 PRAGMA application_id = 0x43564F44;  -- "CVOD"
-PRAGMA user_version = 2;  -- rises with every change of this file (src/ledger/schema.cpp)
+PRAGMA user_version = 3;  -- rises with every change of this file (src/ledger/schema.cpp)
 
 -- Facts about the file itself: the job's name.
 CREATE TABLE meta (
@@ -27,7 +27,14 @@ CREATE TABLE row (
   conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason: not sent.
                                             -- During an import only: -1, an earlier conflict, not looked at
                                             -- yet; 2, the input contradicts itself
-  protected     INTEGER NOT NULL DEFAULT 0, -- safety.protect named it at the latest import: never sent
+  absent        INTEGER NOT NULL DEFAULT 0, -- 0: the latest complete import names it. 1: it does not, and no
+                                            -- request was ever made: not sent until one does. 2: it does not,
+                                            -- and it is sent all the same (a request was made, or
+                                            -- input.vanished is "send")
+  protected     INTEGER NOT NULL DEFAULT 0, -- safety.protect, at the latest import, or the table `protection`
+                                            -- names it: never sent
+  strange       INTEGER NOT NULL DEFAULT 0, -- its last answer is one that only this card may have (docs/answers.md):
+                                            -- it comes last
   -- What the platform said last; NULL where it has not.
   card_state    TEXT,
   invalid_time  TEXT,
@@ -37,8 +44,15 @@ CREATE TABLE row (
   request_id    TEXT,
   endpoint      TEXT,
   settled_by    TEXT CHECK (settled_by = 'answer' OR settled_by = 'read_back' OR settled_by = 'already'),
+  answer_signed INTEGER,                    -- 1: the answer that settled it had a verified signature; 0: it had
+                                            -- none; NULL: not settled
   first_sent_at INTEGER,                    -- our first invalidation request
   finished_at   INTEGER,                    -- when it was settled
+  retried_at    INTEGER,                    -- when `retry` last put it back
+  -- A person has settled it by `accept`; its status stays.
+  accepted_at   INTEGER,
+  accepted_by   TEXT,
+  accepted_note TEXT,
   CHECK ((status = 'invalidated') = (settled_by IS NOT NULL))
 ) STRICT;
 
@@ -63,9 +77,28 @@ CREATE TABLE attempt (
   PRIMARY KEY (row_id, n)
 ) STRICT, WITHOUT ROWID;
 
--- Rows of earlier imports that the latest one did not name.
-CREATE TABLE missing (
-  row_id INTEGER PRIMARY KEY REFERENCES row (id)
+-- What a row without a request said before an import changed it in place, so that an earlier plan can still be
+-- compared. Kept as long as a plan of `shown_plan` may need it.
+CREATE TABLE correction (
+  id      INTEGER PRIMARY KEY,
+  row_id  INTEGER NOT NULL REFERENCES row (id),
+  openid  TEXT NOT NULL,
+  reason  TEXT NOT NULL,
+  made_at INTEGER NOT NULL
+) STRICT;
+
+-- What `protect` has added and taken back: cards and members that must never be sent.
+CREATE TABLE protection (
+  id         INTEGER PRIMARY KEY,
+  code       TEXT,                          -- one of the two
+  openid     TEXT,
+  note       TEXT NOT NULL,
+  added_by   TEXT NOT NULL,                 -- the operating-system user
+  added_at   INTEGER NOT NULL,
+  removed_by TEXT,
+  removed_at INTEGER,                       -- NULL: it holds
+  CHECK ((code IS NULL) <> (openid IS NULL)),
+  CHECK ((removed_by IS NULL) = (removed_at IS NULL))
 ) STRICT;
 
 -- Input lines of the latest import that never became rows.
@@ -102,7 +135,9 @@ CREATE TABLE shown_plan (
   made_at     INTEGER NOT NULL,
   last_row    INTEGER NOT NULL,             -- greatest row.id then
   to_send     INTEGER NOT NULL,             -- how many rows that were
-  row_ids     TEXT NOT NULL                 -- which, as ranges: "1-12400 12403-12410"
+  row_ids     TEXT NOT NULL,                -- which, as ranges: "1-12400 12403-12410"
+  last_correction INTEGER NOT NULL DEFAULT 0, -- greatest correction.id then
+  confirmed_at INTEGER                      -- when somebody last agreed to it; NULL: not yet
 ) STRICT;
 
 -- One execution of a command that sends. ended_at and exit_code are NULL when it died.
@@ -111,6 +146,7 @@ CREATE TABLE run (
   command     TEXT NOT NULL,
   started_at  INTEGER NOT NULL,
   ended_at    INTEGER,
+  user        TEXT,                         -- of the operating system; NULL: of a version that did not note it
   host        TEXT NOT NULL,
   pid         INTEGER NOT NULL,
   version     TEXT NOT NULL,
@@ -127,8 +163,9 @@ CREATE TABLE run (
   unresolved  INTEGER NOT NULL DEFAULT 0,
   canary      INTEGER NOT NULL DEFAULT 0,   -- rows that passed it: sent one by one, and read back as INVALID.
                                             -- 0 again after a trip and after `retry`
+  other_brand INTEGER NOT NULL DEFAULT 0,   -- verified answers that named another brand_id
   tripped_by  TEXT,                         -- why it stopped itself: canary, failure_rate, unknown_answer,
-                                            -- wrong_card, contradiction; NULL: it did not
+                                            -- wrong_card, contradiction, already; NULL: it did not
   culprits    TEXT                          -- the rows that caused it, their ids as a JSON array
 ) STRICT;
 
@@ -145,6 +182,7 @@ CREATE TABLE pulse (
   backup_state  TEXT NOT NULL,
   canary        INTEGER NOT NULL DEFAULT 0, -- rows that go one by one before the pace opens; 0: it is open
   canary_passed INTEGER NOT NULL DEFAULT 0, -- of these, done
+  canary_already INTEGER NOT NULL DEFAULT 0, -- of these, INVALID before us
   reasons_to_wait TEXT NOT NULL             -- a JSON array of {kind, words, since, until}: why nothing leaves, or
                                             -- less than the limit allows
 ) STRICT;
@@ -156,7 +194,13 @@ SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, ca
        request_id, endpoint, source_line,
        strftime('%Y-%m-%dT%H:%M:%fZ', first_sent_at / 1000.0, 'unixepoch') AS first_sent_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
-       settled_by
+       settled_by, answer_signed,
+       CASE WHEN status = 'invalidated' OR status = 'rejected' THEN NULL
+            WHEN protected THEN 'protected'
+            WHEN held THEN 'held'
+            WHEN conflict THEN 'conflict'
+            WHEN absent = 1 THEN 'left_list' END AS held_back,
+       strftime('%Y-%m-%dT%H:%M:%fZ', accepted_at / 1000.0, 'unixepoch') AS accepted_at, accepted_by, accepted_note
 FROM row
 WHERE id <= (SELECT max(last_row) FROM import);
 
@@ -172,7 +216,7 @@ CREATE VIEW refused AS
 SELECT source_line, cause, raw FROM refused_line WHERE id <= (SELECT last_refused FROM import ORDER BY id DESC LIMIT 1);
 
 CREATE VIEW runs AS
-SELECT id AS run_id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+SELECT id AS run_id, user, strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', ended_at / 1000.0, 'unixepoch') AS ended_at, host, pid, version, acknowledge,
        fingerprint, exit_code, sent, confirmed, rejected, unresolved, ending, tripped_by, culprits
 FROM run;

@@ -252,7 +252,12 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       if (!sound) return sound.error();
     }
     if (examined.found == Found::nothing && access != Access::create) return not_ours(file, "is empty");
-    if (access == Access::read_only) return Ledger{std::move(state)};
+    if (access == Access::read_only) {
+      if (examined.version < k_schema_version)
+        if (const auto shown = state->guarded([&] { show_as_todays(state->db); }); !shown)
+          return shown.error();
+      return Ledger{std::move(state)};
+    }
 
     state.reset();
     state = std::make_unique<State>(

@@ -59,8 +59,8 @@ struct KnownRow {
 // Counts what the input does not name, and keeps it on record for the next one.
 void note_missing(const sqlite::Connection& db, const ImportFindings& findings, ImportSummary& summary) {
   sqlite::Statement rows{db, fmt::format("SELECT id, {} FROM row WHERE id <= ?1", k_to_send)};
-  sqlite::Statement add{db, "INSERT INTO missing VALUES (?1)"},
-      remove{db, "DELETE FROM missing WHERE row_id = ?1"};
+  sqlite::Statement add{db, "UPDATE row SET absent = 2 WHERE id = ?1"},
+      remove{db, "UPDATE row SET absent = 0 WHERE id = ?1"};
   rows.bind(findings.last_row_before);
   while (rows.step()) {
     const auto id = rows.int64(0);
@@ -149,7 +149,7 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, bool h
       last_refused_before_{ask(db_, "SELECT coalesce(max(id), 0) FROM refused_line")},
       had_conflicts_{had_conflicts} {
   findings_.last_row_before = ask(db_, "SELECT coalesce(max(id), 0) FROM row");
-  sqlite::Statement missing{db_, "SELECT row_id FROM missing"};
+  sqlite::Statement missing{db_, "SELECT id FROM row WHERE absent"};
   for (missing.bind(); missing.step();) findings_.missing_before.add(missing.int64(0));
   is_first_ = FirstImport::is_possible(db_);
   if (is_first_) first_ = std::make_unique<FirstImport>(db_);

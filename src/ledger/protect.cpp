@@ -16,19 +16,20 @@ namespace {
 constexpr std::string_view k_columns[] = {"code", "openid", "card_id", "brand_id"};
 
 constexpr const char* k_create_table =
-    "PRAGMA temp.cache_size = -8192; DROP TABLE IF EXISTS temp.protection; "
-    "CREATE TEMP TABLE protection (key_column INTEGER, key TEXT, code TEXT, openid TEXT, card_id TEXT, "
+    "PRAGMA temp.cache_size = -8192; DROP TABLE IF EXISTS temp.protected_by_file; "
+    "CREATE TEMP TABLE protected_by_file (key_column INTEGER, key TEXT, code TEXT, openid TEXT, card_id "
+    "TEXT, "
     "brand_id TEXT, PRIMARY KEY (key_column, key, code, openid, card_id, brand_id)) STRICT, WITHOUT ROWID";
 
 // Of a row, by the kinds of protections that there are.
 std::string condition(const sqlite::Connection& db) {
   std::string text;
-  sqlite::Statement kinds{db, "SELECT DISTINCT key_column FROM temp.protection"};
+  sqlite::Statement kinds{db, "SELECT DISTINCT key_column FROM temp.protected_by_file"};
   for (kinds.bind(); kinds.step();) {
     const auto kind = kinds.int64(0);
-    text +=
-        fmt::format("{}EXISTS (SELECT 1 FROM temp.protection AS p WHERE p.key_column = {} AND p.key = row.{}",
-                    text.empty() ? "" : " OR ", kind, k_columns[kind]);
+    text += fmt::format(
+        "{}EXISTS (SELECT 1 FROM temp.protected_by_file AS p WHERE p.key_column = {} AND p.key = row.{}",
+        text.empty() ? "" : " OR ", kind, k_columns[kind]);
     for (const auto column : k_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
     text += ")";
   }
@@ -46,7 +47,8 @@ Result<std::int64_t> protect(Ledger& ledger, const Protections& next) {
     if (!next) return;
     db.execute(k_create_table);
     db.execute("BEGIN");  // of the temporary database
-    sqlite::Statement insert{db, "INSERT OR IGNORE INTO temp.protection VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+    sqlite::Statement insert{db,
+                             "INSERT OR IGNORE INTO temp.protected_by_file VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
     const auto add = [&insert](const model::Protection& p) {
       const std::string* const parts[] = {&p.code, &p.openid, &p.card_id, &p.brand_id};
       int key_column = 0;

@@ -212,9 +212,10 @@ Result<std::int64_t> most_to_send_of_a_brand(Ledger& ledger) {
 
 const std::vector<std::string>& result_columns() {
   static const std::vector<std::string> columns{
-      "brand_id",   "card_id",      "code",        "openid",        "reason",      "status",
-      "card_state", "invalid_time", "error_code",  "error_message", "http_status", "attempts",
-      "request_id", "endpoint",     "source_line", "first_sent_at", "finished_at", "settled_by"};
+      "brand_id",      "card_id",      "code",        "openid",        "reason",       "status",
+      "card_state",    "invalid_time", "error_code",  "error_message", "http_status",  "attempts",
+      "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",  "settled_by",
+      "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note"};
   return columns;
 }
 

@@ -11,7 +11,7 @@
 namespace cardvoid::ledger {
 
 // As schema/results.sql sets them; a database that it makes is refused when they part.
-constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 2;
+constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 3;
 
 // From one version to the next.
 struct Migration {
@@ -30,5 +30,8 @@ std::vector<std::string> columns_of_version(std::int64_t version);
 void create_tables(sqlite::Connection& db, std::string_view job_name);
 // In one transaction: after a crash the database is of the old version or of today's.
 void migrate(sqlite::Connection& db, std::int64_t from_version);
+// For a reader of an older database, which stays as it is: temporary views with the names and columns of
+// today's tables and views, so that every query finds what it names. Added columns have their defaults.
+void show_as_todays(sqlite::Connection& db);
 
 }  // namespace cardvoid::ledger

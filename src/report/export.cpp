@@ -9,7 +9,7 @@ namespace cardvoid::report {
 
 namespace {
 
-const std::set<std::string, std::less<>> k_numbers{"http_status", "attempts", "source_line"};
+const std::set<std::string, std::less<>> k_numbers{"http_status", "attempts", "source_line", "answer_signed"};
 
 // A spreadsheet cuts digits after the 15th and runs what begins with = + - @.
 std::string for_excel(std::string_view text) {

@@ -40,9 +40,10 @@ TEST_SUITE("cli") {
     const auto records = read_csv(stage.run("export").out);
     REQUIRE(records.size() == 3);
     const std::vector<std::string> columns{
-        "brand_id",   "card_id",      "code",        "openid",        "reason",      "status",
-        "card_state", "invalid_time", "error_code",  "error_message", "http_status", "attempts",
-        "request_id", "endpoint",     "source_line", "first_sent_at", "finished_at", "settled_by"};
+        "brand_id",      "card_id",      "code",        "openid",        "reason",       "status",
+        "card_state",    "invalid_time", "error_code",  "error_message", "http_status",  "attempts",
+        "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",  "settled_by",
+        "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note"};
     CHECK(records[0] == columns);
     CHECK(records[1][2] == "001234567890123456789012");
     CHECK(records[1][4] == "会员, 计划");
@@ -98,10 +99,11 @@ TEST_SUITE("cli") {
           "error_code, "
           "request_id, outcome");
     CHECK(columns("refused") == "source_line, cause, raw");
-    CHECK(columns("runs") ==
-          "run_id, started_at, ended_at, host, pid, version, acknowledge, fingerprint, exit_code, sent, "
-          "confirmed, "
-          "rejected, unresolved, ending, tripped_by, culprits");
+    CHECK(
+        columns("runs") ==
+        "run_id, user, started_at, ended_at, host, pid, version, acknowledge, fingerprint, exit_code, sent, "
+        "confirmed, "
+        "rejected, unresolved, ending, tripped_by, culprits");
     const auto attempt =
         stage.ask_results("SELECT kind, endpoint, http_status, outcome, n FROM attempts LIMIT 1")[0];
     CHECK(attempt == Line{"invalidate", "primary", "200", "confirmed", "1"});

@@ -20,8 +20,8 @@ TEST_SUITE("component") {
   // The code as it stands in the line.
   std::string csv_code(const std::string& code, bool excel = false) {
     const auto line = csv_line(row_with(code), excel);
-    const std::string begin = ",,",
-                      end = excel ? R"(,,,"=""pending""",,,,,,0,,,12,,,)" : ",,,pending,,,,,,0,,,12,,,";
+    const std::string begin = ",,", end = excel ? R"(,,,"=""pending""",,,,,,0,,,12,,,,,,,,)"
+                                                : ",,,pending,,,,,,0,,,12,,,,,,,,";
     REQUIRE(line.starts_with(begin));
     REQUIRE(line.ends_with(end + "\r\n"));
     return line.substr(begin.size(), line.size() - begin.size() - end.size() - 2);
@@ -57,7 +57,9 @@ TEST_SUITE("component") {
     const std::string names =
         "brand_id,card_id,code,openid,reason,status,card_state,invalid_time,error_code,error_message,http_"
         "status,"
-        "attempts,request_id,endpoint,source_line,first_sent_at,finished_at,settled_by\r\n";
+        "attempts,request_id,endpoint,source_line,first_sent_at,finished_at,settled_by,answer_signed,held_"
+        "back,"
+        "accepted_at,accepted_by,accepted_note\r\n";
     CHECK(report::csv_header(false) == names);
     CHECK(report::csv_header(true) == "\xEF\xBB\xBF" + names);
   }
