@@ -187,26 +187,29 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
   const auto find = [&]() -> Finding {
     if (const auto fit = ledger::check_file_system(database); !fit) return fault(subject, fit.error());
     std::error_code ignored;
-    if (std::filesystem::exists(database, ignored)) {
-      auto ledger = open_results(console, job, ledger::Access::read_only);
-      if (!ledger) return fault(subject, ledger.error());
-      const auto text = read_results(*ledger, facts);
-      if (!text) return fault(subject, text.error());
-      if (::access(database.c_str(), W_OK) == 0)
-        return fine(subject, fmt::format("{}: {}", database.string(), *text));
+    auto ledger = open_results(console, job, ledger::Access::read_only);
+    if (!ledger && ledger.error().code != Errc::no_input) return fault(subject, ledger.error());
+    if (std::filesystem::exists(database, ignored) && ::access(database.c_str(), W_OK) != 0)
       return fault(subject,
                    {Errc::cannot_create, fmt::format("{}: {}", database.string(), std::strerror(errno))});
+    if (ledger) {
+      const auto text = read_results(*ledger, facts);
+      if (!text) return fault(subject, text.error());
+      if (!ledger::is_read_only_place(database))
+        return fine(subject, fmt::format("{}: {}", database.string(), *text));
+      return fault(subject, {Errc::cannot_create,
+                             fmt::format("{}: its folder cannot be written, and a run needs its log there",
+                                         database.string())});
     }
     const auto folder = ledger::nearest_folder(std::filesystem::absolute(database, ignored).parent_path());
     if (!std::filesystem::is_directory(folder, ignored) || ::access(folder.c_str(), W_OK | X_OK) != 0)
       return fault(subject, {Errc::cannot_create,
                              fmt::format("{}: cannot be made in {}", database.string(), folder.string())});
-    return fine(subject, fmt::format("{}: not there yet; plan or run makes it", database.string()));
+    return fine(subject, fmt::format("{}: no results yet; plan or run makes it", database.string()));
   };
   findings.push_back(find());
   if (const auto holder = ledger::Lock::holder(database))
-    findings.push_back(fine(
-        subject, fmt::format("a {} is under way: pid {} on {}", holder->command, holder->pid, holder->host)));
+    findings.push_back(fine(subject, "under way: " + ledger::to_text(*holder)));
   return facts;
 }
 

@@ -194,9 +194,8 @@ Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
     for (const auto endpoint : reachable) {
       if (const auto holder = is_busy())
         return skipped(subject,
-                       fmt::format("not asked for: a {} is under way and has the platform's limit to "
-                                   "itself",
-                                   holder->command));
+                       fmt::format("not asked for: {} is under way and has the platform's limit to itself",
+                                   ledger::to_text(*holder)));
       if (const auto wait = pace.wait(); wait > k_longest_wait_for_the_pace)
         return skipped(subject,
                        fmt::format("not asked for: limits.requests_per_second allows the next request "

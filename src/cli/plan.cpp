@@ -119,7 +119,7 @@ int plan(Console& console, const PlanOptions& options) {
       return console.fail(allowed.error());
   const auto lock = take_lock(console, *job, "plan", options.wait_lock);
   if (!lock) return console.fail(lock.error());
-  auto ledger = open_results(console, *job, ledger::Access::create);
+  auto ledger = open_locked(console, *job, *lock, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
   const auto made = make_plan(*job, *ledger);
   if (!made) return console.fail(made.error());
@@ -128,6 +128,8 @@ int plan(Console& console, const PlanOptions& options) {
       return console.fail(written.error());
   if (const auto written = write_answer(console, options, *made, *job, *ledger); !written)
     return console.fail(written.error());
+  (void)ledger->checkpoint();
+  warn_of_log(console, *job);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 
 #include "interrupt.hpp"
@@ -49,9 +50,32 @@ Result<ledger::Ledger> open_results(Console& console, const model::Job& job, led
   return ledger::Ledger::open(job.results.database, job.name, access, when_locked(console, job));
 }
 
+Result<ledger::Ledger> open_locked(Console& console, const model::Job& job, const ledger::Lock& lock,
+                                   ledger::Access access) {
+  auto ledger = open_results(console, job, access);
+  if (!ledger) return ledger;
+  if (const auto same = lock.check(job.results.database); !same) return same.error();
+  return ledger;
+}
+
+std::string words_for_log(const model::Job& job) {
+  return fmt::format(
+      "the last results may still be in {0}-wal, and a copy of {0} alone would lack them: copy it with "
+      "sqlite3 "
+      "{0} \".backup copy.db\"; the next command that writes folds them in",
+      job.results.database.string());
+}
+
+void warn_of_log(Console& console, const model::Job& job) {
+  if (ledger::log_bytes(job.results.database) > 0)
+    console.log(LogLevel::warning, "another program reads the results: " + words_for_log(job));
+}
+
 Result<void> require_results(const model::Job& job) {
   std::error_code ignored;
-  if (std::filesystem::exists(job.results.database, ignored)) return {};
+  if (std::filesystem::exists(job.results.database, ignored) &&
+      std::filesystem::file_size(job.results.database, ignored) > 0)
+    return {};
   return ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only).error();
 }
 

@@ -147,10 +147,12 @@ int retry(Console& console, const Options& options) {
   if (const auto there = require_results(*job); !there) return console.fail(there.error());
   const auto lock = take_lock(console, *job, "retry", options.wait_lock);
   if (!lock) return console.fail(lock.error());
-  auto ledger = open_results(console, *job, ledger::Access::read_write);
+  auto ledger = open_locked(console, *job, *lock, ledger::Access::read_write);
   if (!ledger) return console.fail(ledger.error());
   const auto result = ledger::put_back(*ledger, choice);
   if (!result) return console.fail(result.error());
+  (void)ledger->checkpoint();
+  warn_of_log(console, *job);
 
   warn_about(*result, options, console);
   if (!console.answer(console.globals().json ? as_json(*result, *job) : answer_text(*result, *job)))

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -128,6 +129,7 @@ report::Ending ending_of(const run::Report& report, const model::Job& job, const
   ending.run = report.run;
   ending.standing.totals = report.totals;
   if (in_doubt) ending.standing.in_doubt = std::move(*in_doubt);
+  ending.log_bytes = ledger::log_bytes(job.results.database);
   ending.counts = report.counts;
   ending.last = report.last;
   ending.commits = report.commits;
@@ -146,7 +148,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
     if (const auto there = require_results(job); !there) return console.fail(there.error());
   const auto lock = take_lock(console, job, command, sending.wait_lock);
   if (!lock) return reporter.stand_aside(console.fail(lock.error()));
-  auto ledger = open_results(console, job, ledger::Access::create);
+  auto ledger = open_locked(console, job, *lock, ledger::Access::create);
   if (!ledger) return console.fail(ledger.error());
   auto errand = sending.prepare(job, *ledger);
   if (!errand) return console.fail(errand.error());
@@ -166,6 +168,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
 
   const auto ending = ending_of(*report, job, command, *ledger);
   reporter.keep(ending, *ledger);
+  warn_of_log(console, job);
   const bool is_failure = report->stopped && report->stopped->code != Errc::stopped &&
                           report->exit_code == static_cast<int>(report->stopped->code);
   say_summary(console, ending, is_failure);

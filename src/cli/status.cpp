@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
@@ -34,6 +35,7 @@ struct View {
   std::optional<ledger::Pulse> pulse;  // of the run under way, when it is fresh
   // Until everything is sent: at the rate of the last minute while a run is under way, else at the limit.
   std::optional<milliseconds> time_left;
+  std::int64_t log_bytes = 0;  // of a write-ahead log that no run under way needs
 
   bool is_under_way(const ledger::RunRecord& run) const {
     return holder && !run.exit_code && run.id == runs.front().id && run.pid == holder->pid;
@@ -45,6 +47,7 @@ Result<View> look(Console& console, const model::Job& job) {
   if (!ledger) return ledger.error();
   View view;
   view.holder = ledger::Lock::holder(job.results.database);
+  if (!view.holder) view.log_bytes = ledger::log_bytes(job.results.database);
   const auto totals = ledger::totals(*ledger);
   if (!totals) return totals.error();
   view.rows.totals = *totals;
@@ -141,6 +144,7 @@ std::string json_line(const View& view, const model::Job& job) {
         boost::json::object{{"status", error.status}, {"error_code", error.code}, {"count", error.count}});
   boost::json::object answer{{"job", job.name}};
   report::add_standing(answer, view.rows);
+  answer["log_bytes"] = view.log_bytes;
   answer["seconds_left"] = view.time_left ? value(view.time_left->count() / 1000) : value();
   answer["running"] = view.holder ? value(as_json(*view.holder)) : value();
   answer["now"] = view.pulse ? value(as_json(*view.pulse)) : value();
@@ -166,11 +170,12 @@ std::string page(const View& view, const model::Job& job) {
       fmt::format("job {}: {}\n", job.name, counted(t.rows(), "row")) + report::standing_text(view.rows);
   if (t.refused > 0) text += counted(t.refused, "input line") + " refused\n";
 
-  if (const auto& holder = view.holder)
+  if (const auto& holder = view.holder; holder && !holder->command.empty())
     text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
                         holder->host, format_rfc3339(holder->since));
   else
-    text += "no run is under way\n";
+    text += holder ? ledger::to_text(*holder) + " is under way\n" : "no run is under way\n";
+  if (view.log_bytes > 0) text += words_for_log(job) + "\n";
   if (const auto& pulse = view.pulse) {
     text += fmt::format("  {:.1f} requests/s (allowed {:g}{}), {} in flight, {} waiting to be tried again\n",
                         pulse->rate, pulse->allowed_rate, is_throttled(*pulse) ? ", paused by 429" : "",

@@ -1,4 +1,6 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cardvoid/ledger/database.hpp>
@@ -34,6 +36,16 @@ Error damaged(const std::filesystem::path& file, std::string_view how) {
       Errc::cannot_create,
       fmt::format("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
                   file.string(), how, k_left_alone)};
+}
+
+// SQLite keeps an index of the log in a file beside it, which cannot be made there.
+Error unreadable_log(const std::filesystem::path& file) {
+  return {
+      Errc::cannot_create,
+      fmt::format("{0}: its last results are in its write-ahead log, {0}-wal, which cannot be read in a "
+                  "folder where nothing can be written; copy both files to another folder and name the copy "
+                  "with --results",
+                  file.string())};
 }
 
 // What a file holds.
@@ -163,7 +175,9 @@ Error Ledger::State::explain(const sqlite::Failure& failure) {
         return not_ours(file, "holds an unfinished transaction of another program");
       [[fallthrough]];
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM: return said(is_writing ? Errc::io : Errc::cannot_create, k_see_to_rights);
+    case SQLITE_PERM:
+      if (!is_writing && is_read_only_place(file) && log_bytes(file) > 0) return unreadable_log(file);
+      return said(is_writing ? Errc::io : Errc::cannot_create, k_see_to_rights);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       if (is_writing) return said(Errc::io, "it was damaged while it is in use; restore a copy");
@@ -189,16 +203,40 @@ Ledger::~Ledger() = default;
 
 namespace {
 
+Error none_yet(const std::filesystem::path& file) {
+  return {Errc::no_input,
+          fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
+}
+
+// No process can change it or has it open for writing: then it is read without locks and without making
+// anything. SQLite makes -shm when it opens the file, and a writer has both.
+bool is_at_rest(const std::filesystem::path& real) {
+  return is_read_only_place(real) && !sqlite::has_content(real.string() + "-wal") &&
+         !sqlite::has_content(real.string() + "-shm");
+}
+
+// The file may have been made beforehand, readable to others; -wal and -shm take over its mode.
+Result<void> make_private(const std::filesystem::path& file, const std::filesystem::path& real) {
+  struct stat facts {};
+  if (::stat(real.c_str(), &facts) != 0 || (facts.st_mode & 077U) == 0 || ::chmod(real.c_str(), 0600) == 0 ||
+      facts.st_uid == ::geteuid())  // a file system without modes
+    return {};
+  return Error{
+      Errc::cannot_create,
+      fmt::format("{}: is empty and belongs to another user, and others may read what comes into it; "
+                  "remove it",
+                  file.string())};
+}
+
 // What the files are, before SQLite opens any of them.
 Result<Found> look_at_files(const std::filesystem::path& file, const std::filesystem::path& real,
                             Access access) {
   std::error_code error;
-  if (access != Access::create && !std::filesystem::exists(file, error))
-    return Error{
-        Errc::no_input,
-        fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
-  if (access == Access::create)
-    if (const auto ready = prepare_folder(file); !ready) return ready.error();
+  if (access != Access::create && !std::filesystem::exists(file, error)) return none_yet(file);
+  // The place matters to a reader too: a log that is somewhere else has results that this file lacks.
+  const auto place = access == Access::create ? prepare_folder(file) : check_file_system(file);
+  if (!place) return place.error();
+  if (const auto single = check_links(file); !single && !is_at_rest(real)) return single.error();
   if (std::filesystem::is_directory(real, error)) return not_ours(file, "is a folder");
   const auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
   // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
@@ -238,7 +276,9 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
     // journal nor by folding its log when it closes.
     std::unique_ptr<State> state;
     if (examined.found == Found::results) {
-      state = std::make_unique<State>(real, sqlite::Mode::read_only, file, when_locked);
+      const auto mode = access == Access::read_only && is_at_rest(real) ? sqlite::Mode::read_only_alone
+                                                                        : sqlite::Mode::read_only;
+      state = std::make_unique<State>(real, mode, file, when_locked);
       state->db.keep_log_on_close();
       Result<void> sound;
       const auto looked = state->guarded([&] {
@@ -251,13 +291,15 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       if (!looked) return looked.error();
       if (!sound) return sound.error();
     }
-    if (examined.found == Found::nothing && access != Access::create) return not_ours(file, "is empty");
+    if (examined.found == Found::nothing && access != Access::create) return none_yet(file);
     if (access == Access::read_only) {
       if (examined.version < k_schema_version)
         if (const auto shown = state->guarded([&] { show_as_todays(state->db); }); !shown)
           return shown.error();
       return Ledger{std::move(state)};
     }
+    if (examined.found == Found::nothing)
+      if (const auto ours = make_private(file, real); !ours) return ours.error();
 
     state.reset();
     state = std::make_unique<State>(

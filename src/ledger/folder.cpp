@@ -1,10 +1,13 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cardvoid/ledger/folder.hpp>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 namespace cardvoid::ledger {
@@ -42,6 +45,15 @@ bool make_private(const fs::path& folder) {
          ::mkdir(folder.c_str(), 0700) == 0;
 }
 
+// Which mount it is on (statx(2)); nullopt where there is no such file, or an old kernel. The device number
+// would not do: an overlay gives a file another one than its folder.
+std::optional<std::uint64_t> mount_of(const fs::path& file) {
+  struct statx facts {};
+  if (::statx(AT_FDCWD, file.c_str(), 0, STATX_MNT_ID, &facts) != 0 || (facts.stx_mask & STATX_MNT_ID) == 0)
+    return std::nullopt;
+  return facts.stx_mnt_id;
+}
+
 }  // namespace
 
 Result<void> check_file_system(const fs::path& database) {
@@ -54,7 +66,36 @@ Result<void> check_file_system(const fs::path& database) {
           fmt::format("{}: is on a network file system ({}), where SQLite cannot keep its promises; name "
                       "a file on a local disk in results.database or with --results",
                       database.string(), name)};
+  const auto of_file = mount_of(real_path(database)), of_folder = mount_of(folder);
+  if (of_file && of_folder && *of_file != *of_folder)
+    return Error{
+        Errc::cannot_create,
+        fmt::format("{}: is mounted here as a single file, so its write-ahead log would be made "
+                    "outside of that mount and be lost with this container; mount its folder instead",
+                    database.string())};
   return {};
+}
+
+Result<void> check_links(const fs::path& database) {
+  struct stat facts {};
+  const auto real = real_path(database);
+  if (::stat(real.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink <= 1) return {};
+  return Error{
+      Errc::cannot_create,
+      fmt::format("{}: has {} names (hard links), and its write-ahead log belongs to one of them only; "
+                  "find the others with find DIR -samefile {} and remove them while nothing runs, or "
+                  "make a copy of its own with sqlite3 {} \".backup copy.db\"",
+                  database.string(), facts.st_nlink, real.string(), real.string())};
+}
+
+std::int64_t log_bytes(const fs::path& database) {
+  std::error_code none;
+  const auto bytes = fs::file_size(real_path(database).string() + "-wal", none);
+  return none ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+bool is_read_only_place(const fs::path& database) {
+  return ::access(real_path(database).parent_path().c_str(), W_OK | X_OK) != 0;
 }
 
 Result<void> prepare_folder(const fs::path& database) {

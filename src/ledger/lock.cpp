@@ -8,9 +8,13 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/own_files.hpp>
+#include <cardvoid/sqlite/connection.hpp>
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include <cardvoid/ledger/folder.hpp>
 
@@ -18,18 +22,31 @@ namespace cardvoid::ledger {
 
 namespace {
 
-std::filesystem::path lock_file(const std::filesystem::path& database) {
-  return real_path(database).string() + model::k_lock_suffix;
-}
+using Path = std::filesystem::path;
+
+Path lock_file(const Path& database) { return real_path(database).string() + model::k_lock_suffix; }
 
 // A lock of the open file itself (fcntl(2), "Open file description locks"): released by the kernel when its
-// last descriptor goes, and, unlike flock(2), it can be asked about without being taken.
-struct flock whole_file() {
+// last descriptor goes, and, unlike flock(2), it can be asked about without being taken. Of the whole file,
+// or of `length` bytes from `start` on, which need not be there.
+struct flock exclusive(off_t start = 0, off_t length = 0) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
+  lock.l_start = start;
+  lock.l_len = length;
   return lock;
 }
+
+// Of the database, bytes far behind those that SQLite locks, 0x40000000 and the 511 after it
+// (sqlite.org/fileformat2.html, "The lock-byte page"). All holders want the first of them, and as many more
+// as their pid says: so the kernel tells who it is, also without the lock file.
+constexpr off_t k_first_byte = off_t{1} << 62;
+struct flock of_database(int pid) {
+  return exclusive(k_first_byte, off_t{1} + pid);
+}
+
+bool is_refused() { return errno == EAGAIN || errno == EACCES; }
 
 // What the holder wrote; fields stay empty when there is nothing to read.
 LockHolder read_holder(int fd) {
@@ -46,48 +63,126 @@ LockHolder read_holder(int fd) {
   return holder;
 }
 
+// The database, opened to ask about its lock. Never closed again (see Lock): one descriptor for each database
+// that this process asks about.
+int looking_at(const Path& database) {
+  static std::mutex mutex;
+  static std::map<std::pair<dev_t, ino_t>, FileDescriptor> open_files;
+  struct stat facts {};
+  const auto real = real_path(database);
+  if (::stat(real.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return -1;
+  const std::lock_guard guard{mutex};
+  auto& file = open_files[{facts.st_dev, facts.st_ino}];
+  if (!file) file = FileDescriptor{::open(real.c_str(), O_RDONLY | O_CLOEXEC)};
+  return file.get();
+}
+
+// Held by somebody? Its pid then, 0 when that cannot be told.
+std::optional<int> pid_of_holder(const Path& database) {
+  auto lock = of_database(0);
+  const int fd = looking_at(database);
+  if (fd < 0 || ::fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
+  return static_cast<int>(std::clamp<off_t>(lock.l_len - 1, 0, std::numeric_limits<int>::max()));
+}
+
+Error held(const Path& database, const LockHolder& holder) {
+  if (holder.pid == 0)
+    return {Errc::stopped, fmt::format("{}: another process holds this job, and {} does not say which",
+                                       database.string(), lock_file(database).string())};
+  if (holder.command.empty())
+    return {Errc::stopped, fmt::format("{}: another cardvoid holds this job: pid {}; {} does not say more",
+                                       database.string(), holder.pid, lock_file(database).string())};
+  return {Errc::stopped,
+          fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}", database.string(),
+                      holder.command, holder.pid, holder.host, format_rfc3339(holder.since))};
+}
+
+Error unusable(const Path& database, const char* what, const Path& file) {
+  return {Errc::cannot_create,
+          fmt::format("{}: cannot {}, {}: {}; this user must be able to create files there, or name another "
+                      "place in results.database or with --results",
+                      database.string(), what, file.string(), std::strerror(errno))};
+}
+
+// Nothing: what has the name is no file, or its file is gone while its log is not. Opening it is refused.
+Result<FileDescriptor> lock_database(const Path& database) {
+  const auto real = real_path(database);
+  struct stat facts {};
+  const bool is_there = ::stat(real.c_str(), &facts) == 0;
+  if (is_there ? !S_ISREG(facts.st_mode) : sqlite::has_content(real.string() + "-wal"))
+    return FileDescriptor{};
+  FileDescriptor file{::open(real.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  if (!file) return unusable(database, "open it for writing", real);
+  auto lock = of_database(static_cast<int>(::getpid()));
+  if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return file;
+  if (!is_refused())
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: cannot be locked: {}", real.string(), std::strerror(errno))};
+  return held(database, Lock::holder(database).value_or(LockHolder{}));
+}
+
 }  // namespace
+
+std::string to_text(const LockHolder& holder) {
+  if (holder.command.empty())
+    return holder.pid == 0 ? "a cardvoid that its lock file does not name"
+                           : fmt::format("cardvoid (pid {}; its lock file does not say more)", holder.pid);
+  return fmt::format("cardvoid {} (pid {} on {}, since {})", holder.command, holder.pid, holder.host,
+                     format_rfc3339(holder.since));
+}
 
 Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {
   if (const auto ready = prepare_folder(database); !ready) return ready.error();
   const auto path = lock_file(database);
   FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!file)
-    return Error{
-        Errc::cannot_create,
-        fmt::format("{}: cannot create its lock file, {}: {}; this user must be able to create files "
-                    "there, or name another place in results.database or with --results",
-                    database.string(), path.string(), std::strerror(errno))};
-  auto lock = whole_file();
+  if (!file) return unusable(database, "create its lock file", path);
+  auto locked = lock_database(database);
+  if (!locked) return locked.error();
+  auto lock = exclusive();
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
-    if (errno != EAGAIN && errno != EACCES)
-      return Error{Errc::cannot_create,
-                   fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
-    const auto holder = read_holder(file.get());
-    if (holder.pid == 0)
-      return Error{Errc::stopped, fmt::format("{}: another process holds this job, and {} does not say which",
-                                              database.string(), path.string())};
-    return Error{Errc::stopped, fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}",
-                                            database.string(), holder.command, holder.pid, holder.host,
-                                            format_rfc3339(holder.since))};
+    if (is_refused()) return held(database, read_holder(file.get()));
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
   }
+  if (const auto single = check_links(database); !single) return single.error();
+  Lock taken{std::move(file), *std::move(locked)};
+  if (const auto same = taken.check(database); !same) return same.error();
   const auto text = to_json(boost::json::object{{"pid", static_cast<int>(::getpid())},
                                                 {"host", host_name()},
                                                 {"command", command},
                                                 {"since", format_rfc3339(read_clocks().wall)}});
-  if (::ftruncate(file.get(), 0) != 0 ||
-      ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+  if (::ftruncate(taken.file_.get(), 0) != 0 ||
+      ::pwrite(taken.file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     return Error{Errc::io,
                  fmt::format("{}: cannot write the lock file: {}", path.string(), std::strerror(errno))};
-  return Lock{std::move(file)};
+  return taken;
 }
 
 std::optional<LockHolder> Lock::holder(const std::filesystem::path& database) {
   const FileDescriptor file{::open(lock_file(database).c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) return std::nullopt;
-  auto lock = whole_file();
-  if (::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
-  return read_holder(file.get());
+  const auto pid = pid_of_holder(database);
+  auto lock = exclusive();
+  // An older version has locked its lock file only.
+  if (!pid && (!file || ::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK))
+    return std::nullopt;
+  auto said = file ? read_holder(file.get()) : LockHolder{};
+  if (!pid || said.pid == *pid) return said;
+  LockHolder unnamed;
+  unnamed.pid = *pid;
+  return unnamed;
+}
+
+Result<void> Lock::check(const std::filesystem::path& database) const {
+  struct stat ours {
+  }, named{};
+  if (!database_ ||
+      (::fstat(database_.get(), &ours) == 0 && ::stat(real_path(database).c_str(), &named) == 0 &&
+       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino))
+    return {};
+  return Error{Errc::io,
+               fmt::format("{}: was removed or replaced just now; nothing was sent; put it back with "
+                           "its -wal and run the same command again",
+                           database.string())};
 }
 
 }  // namespace cardvoid::ledger

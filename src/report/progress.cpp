@@ -84,6 +84,7 @@ std::string summary_json(const Ending& ending) {
   if (ending.trip)
     for (const auto row : ending.trip->rows) culprits.push_back(row);
   object["culprits"] = std::move(culprits);
+  object["log_bytes"] = ending.log_bytes;
   object["exit_code"] = ending.exit_code;
   return to_json_line(object);
 }

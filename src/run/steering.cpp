@@ -30,9 +30,8 @@ Error no_run_listens(const std::filesystem::path& database) {
   if (!holder)
     return {Errc::stopped,
             fmt::format("{}: no run is under way on this job; nothing was changed", database.string())};
-  const auto who = fmt::format("cardvoid {} (pid {} on {}, since {})", holder->command, holder->pid,
-                               holder->host, format_rfc3339(holder->since));
-  if (holder->command != "run" && holder->command != "reconcile")
+  const auto who = to_text(*holder);
+  if (!holder->command.empty() && holder->command != "run" && holder->command != "reconcile")
     return {Errc::stopped, fmt::format("{}: {} is under way, which sends nothing; nothing was changed",
                                        database.string(), who)};
   return {Errc::stopped,

@@ -43,9 +43,25 @@ bool enter_namespace() {
 
 }  // namespace
 
+bool may_mount() {
+  static const bool may = enter_namespace();
+  return may;
+}
+
+std::unique_ptr<SecondPlace> SecondPlace::mount(const std::filesystem::path& from,
+                                                const std::filesystem::path& to, Rights rights) {
+  if (!may_mount() || ::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0) return nullptr;
+  std::unique_ptr<SecondPlace> place{new SecondPlace{to}};
+  if (rights == read_only &&
+      ::mount(nullptr, to.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0)
+    return nullptr;
+  return place;
+}
+
+SecondPlace::~SecondPlace() { ::umount2(to_.c_str(), MNT_DETACH); }
+
 std::unique_ptr<SmallDisk> SmallDisk::mount(std::int64_t pages, std::int64_t files) {
-  static const bool may_mount = enter_namespace();
-  if (!may_mount) return nullptr;
+  if (!may_mount()) return nullptr;
   std::unique_ptr<SmallDisk> disk{new SmallDisk};
   const auto options = fmt::format("mode=0700,size={},nr_inodes={}", pages * k_page_bytes, files);
   if (::mount("cardvoid-test", disk->folder().c_str(), "tmpfs", 0, options.c_str()) != 0) return nullptr;

@@ -1,5 +1,6 @@
 #pragma once
-// A disk that is really full: a tmpfs of a few pages, mounted for this test and its children alone.
+// Mounts for this test and its children alone: a disk that is really full, a tmpfs of a few pages; and a file
+// or folder that has a second place.
 
 #include <cstdint>
 #include <filesystem>
@@ -26,5 +27,24 @@ class SmallDisk {
   SmallDisk() = default;
   TempFolder folder_;
 };
+
+// `from` is at `to` too, as a container's volume is; `to` must be there.
+class SecondPlace {
+ public:
+  enum Rights { read_write, read_only };
+  // Null as with SmallDisk, and the same holds for threads.
+  static std::unique_ptr<SecondPlace> mount(const std::filesystem::path& from,
+                                            const std::filesystem::path& to, Rights rights = read_write);
+  SecondPlace(const SecondPlace&) = delete;
+  SecondPlace& operator=(const SecondPlace&) = delete;
+  ~SecondPlace();
+
+ private:
+  explicit SecondPlace(std::filesystem::path to) : to_{std::move(to)} {}
+  std::filesystem::path to_;
+};
+
+// Whether the above will work here. Must be called before any thread is started.
+bool may_mount();
 
 }  // namespace cardvoid::support

@@ -42,9 +42,10 @@ struct WhenLocked {
 class Ledger {
  public:
   // Opens the results database of this job; a writer must hold its Lock. Files are made with mode 0600.
-  // Errors: no_input (66) when it is missing and not to be made, cannot_create (73) when it is not this job's
-  // or cannot be made. For a writer the whole structure is checked first (about 1.2 s for a million rows). An
-  // error leaves no trace in the database or its write-ahead log.
+  // Finished results on a read-only place can be read. Errors: no_input (66) when it is missing or empty and
+  // not to be made, cannot_create (73) when it is not this job's or cannot be made. For a writer the whole
+  // structure is checked first (about 1.2 s for a million rows). An error leaves no trace in the database or
+  // its write-ahead log.
   static Result<Ledger> open(const std::filesystem::path& file, std::string_view job_name, Access access,
                              WhenLocked when_locked = {});
   Ledger(Ledger&&) noexcept;
@@ -54,8 +55,8 @@ class Ledger {
   // The check of the structure that opening for writing makes. Error: cannot_create (73).
   Result<void> verify();
 
-  // Folds the write-ahead log into the file, so that a copy of the one file is complete. Does nothing while
-  // others read it.
+  // Folds the write-ahead log into the file, so that a copy of the one file is complete. Not while others
+  // read it: then log_bytes() (folder.hpp) stays above 0, and the next command that writes tries again.
   Result<void> checkpoint();
 
   struct State;  // for the functions of this room

@@ -1,16 +1,30 @@
 #pragma once
-// The folder of a results database, and whether its file system can hold one.
+// The place of a results database: its folder, whether its file system can hold one, and its names.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 
 namespace cardvoid::ledger {
 
-// Error: cannot_create (73) when its folder, or the nearest one above that is there, is on a network file
-// system, where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview").
+// Errors: cannot_create (73) when its folder, or the nearest one above that is there, is on a network file
+// system, where the shared memory of a write-ahead log does not work (sqlite.org/wal.html, "Overview"); or
+// when the file itself is a mount, as in a container: its log would be made in the folder, on another disk,
+// and go with the container.
 Result<void> check_file_system(const std::filesystem::path& database);
+
+// Error: cannot_create (73) when the file has more than one name (hard links): SQLite names the write-ahead
+// log after the name that it is given, so each name would have a log of its own
+// (sqlite.org/howtocorrupt.html, section 2.5).
+Result<void> check_links(const std::filesystem::path& database);
+
+// Bytes of the write-ahead log beside it: what the one file may lack. 0 when there is none.
+std::int64_t log_bytes(const std::filesystem::path& database);
+
+// Nothing can be made in its folder: the file system is read-only, or this user may not.
+bool is_read_only_place(const std::filesystem::path& database);
 
 // Makes the folder (0700) when it is missing, and checks its file system. Error: cannot_create (73).
 Result<void> prepare_folder(const std::filesystem::path& database);

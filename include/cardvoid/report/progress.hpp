@@ -21,6 +21,7 @@ struct Ending {
   ledger::RunCounts counts;
   dispatch::Snapshot last;
   std::uint64_t commits = 0;
+  std::int64_t log_bytes = 0;  // of the write-ahead log that could not be folded into the database
   milliseconds elapsed{0};
   int exit_code = 0;
   std::string stopped;  // why it ended early; empty: it did not

@@ -184,7 +184,97 @@ TEST_SUITE("component") {
     CHECK(Lock::acquire(books.file, "run").has_error());
     const auto holder = Lock::holder(books.file);
     REQUIRE(holder.has_value());
-    CHECK(holder->pid == 0);
+    CHECK(holder->pid == ::getpid());  // the kernel knows
+    CHECK(holder->command.empty());
+  }
+
+  TEST_CASE("lock: deleting its file lets no second holder in and the first is named all the same") {
+    const Books books;
+    const Holder first{books.file};
+    REQUIRE(first.has_lock);
+    std::filesystem::remove(books.file.string() + ".lock");
+    for (int times = 0; times < 2; ++times) {  // the first try makes a new file
+      const auto second = Lock::acquire(books.file, "run");
+      REQUIRE(second.has_error());
+      CHECK(second.error().code == Errc::stopped);
+      CHECK(second.error().what.starts_with(books.file.string() + ": another cardvoid holds this job: pid " +
+                                            std::to_string(first.pid()) + "; "));
+      CHECK(Lock::holder(books.file).value().pid == first.pid());
+    }
+  }
+
+  TEST_CASE("lock: what a lock file says of another process is not believed") {
+    const Books books;
+    const auto lock = must(Lock::acquire(books.file, "run"));
+    std::ofstream{books.file.string() + ".lock"}
+        << R"({"pid":1,"host":"h","command":"plan","since":"2026-11-25T04:01:55Z"})";
+    const auto holder = Lock::holder(books.file);
+    REQUIRE(holder.has_value());
+    CHECK(holder->pid == ::getpid());
+    CHECK(holder->host.empty());
+  }
+
+  TEST_CASE("lock: an older version that has locked only its file is turned to as well") {
+    const Books books;
+    (void)books.open();
+    const FileDescriptor file{::open((books.file.string() + ".lock").c_str(), O_RDWR | O_CREAT, 0600)};
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    REQUIRE(::fcntl(file.get(), F_OFD_SETLK, &whole) == 0);
+    std::ofstream{books.file.string() + ".lock"}
+        << R"({"pid":7,"host":"h","command":"run","since":"2026-11-25T04:01:55Z"})";
+    const auto second = Lock::acquire(books.file, "run");
+    REQUIRE(second.has_error());
+    CHECK(second.error().what.find("pid 7 on h") != std::string::npos);
+    CHECK(Lock::holder(books.file).value().pid == 7);
+  }
+
+  TEST_CASE("lock: a hard link shares it and is refused when it is free") {
+    const Books books;
+    (void)books.open();
+    const auto other = books.folder.path / "other.db";
+    std::filesystem::create_hard_link(books.file, other);
+    {
+      const Holder first{other};
+      CHECK_FALSE(first.has_lock);
+    }
+    std::filesystem::remove(other);
+    const Holder first{books.file};
+    REQUIRE(first.has_lock);
+    std::filesystem::create_hard_link(books.file, other);
+    const auto second = Lock::acquire(other, "run");
+    REQUIRE(second.has_error());
+    CHECK(second.error().code == Errc::stopped);
+    CHECK(second.error().what.find("pid " + std::to_string(first.pid())) != std::string::npos);
+    CHECK(Lock::holder(other).value().pid == first.pid());
+  }
+
+  TEST_CASE("lock: asking for the holder leaves SQLite's own locks in this process alone") {
+    const Books books;
+    sqlite::Connection mine{books.file, sqlite::Mode::create};
+    mine.execute("CREATE TABLE t (x); BEGIN EXCLUSIVE");
+    CHECK_FALSE(Lock::holder(books.file).has_value());
+    const auto child = ::fork();
+    if (child == 0) {  // a lock of this process would not stop another connection of its own
+      struct flock whole {};
+      whole.l_type = F_RDLCK;
+      const int fd = ::open(books.file.c_str(), O_RDONLY);
+      ::_exit(::fcntl(fd, F_SETLK, &whole) == 0 ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+
+  TEST_CASE("lock: a name that leads to another file by now is told") {
+    const Books books;
+    (void)books.open();
+    const auto lock = must(Lock::acquire(books.file, "run"));
+    CHECK(lock.check(books.file).has_value());
+    std::filesystem::rename(books.file, books.folder.path / "moved.db");
+    CHECK(lock.check(books.file).error().code == Errc::io);
+    std::ofstream{books.file} << "another";
+    CHECK(lock.check(books.file).error().code == Errc::io);
   }
 
   TEST_CASE("lock: a folder that is missing is made for its owner alone and a file in its place is told") {

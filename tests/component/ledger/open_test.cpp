@@ -77,14 +77,41 @@ TEST_SUITE("component") {
     for (const auto* suffix : {"", "-wal", "-shm"}) CHECK(mode_of(books.file.string() + suffix) == 0600);
   }
 
+  const std::string k_none_yet = ": there is no results database yet; `cardvoid plan` creates it";
+
+  TEST_CASE("open: an empty file that was made beforehand belongs to its owner alone with its log") {
+    const Books books;
+    std::ofstream{books.file} << "";
+    REQUIRE(::chmod(books.file.c_str(), 0644) == 0);
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    for (const auto* suffix : {"", "-wal", "-shm"}) CHECK(mode_of(books.file.string() + suffix) == 0600);
+  }
+
+  TEST_CASE("open: a database with a second name is refused by readers and writers") {
+    const Books books;
+    (void)books.open();
+    const auto other = books.folder.path / "other.db";
+    std::filesystem::create_hard_link(books.file, other);
+    for (const auto access : {Access::read_only, Access::read_write, Access::create})
+      for (const auto& name : {books.file, other}) {
+        const auto opened = Ledger::open(name, k_job, access);
+        REQUIRE(opened.has_error());
+        CHECK(opened.error().code == Errc::cannot_create);
+        CHECK(opened.error().what.starts_with(name.string() + ": has 2 names (hard links)"));
+      }
+    std::filesystem::remove(other);
+    CHECK(Ledger::open(books.file, k_job, Access::read_write).has_value());
+  }
+
   TEST_CASE("open: an empty file becomes a results database only when one is to be created") {
     const Books books;
     std::ofstream{books.file} << "";
     for (const auto access : {Access::read_only, Access::read_write}) {
       const auto opened = Ledger::open(books.file, k_job, access);
       REQUIRE(opened.has_error());
-      CHECK(opened.error().code == Errc::cannot_create);
-      CHECK(opened.error().what == books.file.string() + ": is empty" + k_advice);
+      CHECK(opened.error().code == Errc::no_input);
+      CHECK(opened.error().what == books.file.string() + k_none_yet);
     }
     CHECK(std::filesystem::file_size(books.file) == 0);
     CHECK(totals_of(books, Access::create).rows() == 0);
@@ -95,7 +122,7 @@ TEST_SUITE("component") {
     sqlite::Connection{books.file, sqlite::Mode::create}.execute("PRAGMA journal_mode = WAL");
     CHECK(std::filesystem::file_size(books.file) > 0);
     CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
-          books.file.string() + ": is empty" + k_advice);
+          books.file.string() + k_none_yet);
     CHECK(totals_of(books, Access::create).rows() == 0);
   }
 
@@ -110,7 +137,7 @@ TEST_SUITE("component") {
     journal.resize(512);
     std::ofstream{books.file.string() + "-journal", std::ios::binary} << journal;
     CHECK(Ledger::open(books.file, k_job, Access::read_only).error().what ==
-          books.file.string() + ": is empty" + k_advice);
+          books.file.string() + k_none_yet);
     CHECK(totals_of(books, Access::create).rows() == 0);
     CHECK_FALSE(std::filesystem::exists(books.file.string() + "-journal"));
   }
