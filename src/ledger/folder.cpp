@@ -95,7 +95,8 @@ std::int64_t log_bytes(const fs::path& database) {
 }
 
 bool is_read_only_place(const fs::path& database) {
-  return ::access(real_path(database).parent_path().c_str(), W_OK | X_OK) != 0;
+  return ::access(real_path(database).parent_path().c_str(), W_OK | X_OK) != 0 &&
+         (errno == EROFS || errno == EACCES);
 }
 
 Result<void> prepare_folder(const fs::path& database) {

@@ -103,6 +103,7 @@ TEST_SUITE("cli") {
     fs::create_hard_link(stage.database(), stage.dir / "hard.csv");
     check_refused(stage, stage.job(), {"--set", "input.csv=hard.csv"},
                   {"--set input.csv: ", "is the results database"});
+    fs::remove(stage.dir / "hard.csv");
     CHECK(stage.count("status = 'pending'") == 2);
     CHECK(stage.run("plan").exit_code == 0);
   }
