@@ -26,7 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A participant that was not seen for this long does not count: it was killed, or has nothing to send.
+// A participant that was not seen for this long does not count: it has nothing to send.
 constexpr auto k_forgotten_after = 10s;
 // The others wait this long for a participant that was told when to come again.
 constexpr auto k_grace = 50ms;
@@ -43,7 +43,8 @@ constexpr auto k_most_ahead = 24h;
 constexpr std::size_t k_most_sent = 1'000'000;
 // Files that were not used for this long are removed; a sandbox leaves one for every port.
 constexpr auto k_unused_after = 7 * 24h;
-constexpr std::string_view k_suffix = ".pace";
+constexpr std::string_view k_suffix = ".pace2";  // version 1 locked the whole file for an update
+constexpr std::string_view k_suffix_of_all = ".pace";
 
 constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '1', '\n'};
 
@@ -66,12 +67,35 @@ bool is_at(const fs::path& path, const struct stat& file) {
   return ::lstat(path.c_str(), &found) == 0 && found.st_dev == file.st_dev && found.st_ino == file.st_ino;
 }
 
-enum class Locking { done, busy, failed };
-
-Locking set_lock(int fd, short type) {
+// Two kinds of locks, both the kernel's, which end with their holder: byte 0 is locked for the moment of an
+// update, and each participant has a byte of its own, far behind the content, for as long as it lives.
+struct flock byte_lock(short type, off_t at) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
+  lock.l_start = at;
+  lock.l_len = 1;
+  return lock;
+}
+
+off_t byte_of(std::uint64_t participant) {
+  return (off_t{1} << 40) + static_cast<off_t>(participant & ((std::uint64_t{1} << 62) - 1));
+}
+
+void join(const FileDescriptor& file, std::uint64_t participant) {
+  auto lock = byte_lock(F_WRLCK, byte_of(participant));
+  (void)::fcntl(file.get(), F_OFD_SETLK, &lock);  // without it the others let us have no turn, and no more
+}
+
+bool is_alive(const FileDescriptor& file, std::uint64_t participant) {
+  auto lock = byte_lock(F_WRLCK, byte_of(participant));
+  return ::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+enum class Locking { done, busy, failed };
+
+Locking set_lock(int fd, short type) {
+  auto lock = byte_lock(type, 0);
   for (int i = 0; i < k_lock_tries; ++i) {
     if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return Locking::done;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) return Locking::failed;
@@ -85,7 +109,8 @@ void remove_unused(const fs::path& folder) {
   std::error_code ended, ignored;
   for (fs::directory_iterator entry{folder, ended}; !ended && entry != fs::directory_iterator{};
        entry.increment(ended)) {
-    if (entry->path().extension() != k_suffix || !entry->is_regular_file(ignored)) continue;
+    if (!entry->path().extension().string().starts_with(k_suffix_of_all) || !entry->is_regular_file(ignored))
+      continue;
     const auto age = fs::file_time_type::clock::now() - entry->last_write_time(ignored);
     if (!ignored && age > k_unused_after) fs::remove(entry->path(), ignored);
   }
@@ -158,7 +183,9 @@ SharedPace::SharedPace(Settings settings, FileDescriptor file, Instant now)
       own_{settings_.requests_per_second},
       all_{settings_.requests_per_second},
       last_now_{now},
-      boot_id_{as_stored(settings_.boot_id)} {}
+      boot_id_{as_stored(settings_.boot_id)} {
+  join(file_, settings_.participant);
+}
 
 SharedPace::~SharedPace() {
   if (!file_) return;
@@ -239,6 +266,7 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
       return false;
     }
     file_ = std::move(*again);
+    join(file_, settings_.participant);
     own_.hold(last_now_ + own_.window());
   }
   const auto locking = set_lock(file_.get(), F_WRLCK);
@@ -321,8 +349,12 @@ void SharedPace::count_others(Instant now) {
   greatest_limit_ = own_limit();
   present_ = wanting_ = 0, turn_ = 0;
   const auto my_last = self().taken;
-  for (const auto& other : participants_) {
+  for (auto& other : participants_) {
     if (other.id == 0 || other.id == settings_.participant) continue;
+    if (!is_alive(file_, other.id)) {
+      other = {};
+      continue;
+    }
     const bool wants = other.wants_until >= now;
     if (!wants && now - other.seen > k_forgotten_after) continue;
     ++present_;

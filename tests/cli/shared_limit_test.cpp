@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <csignal>
 #include <ostream>
 
@@ -83,6 +84,30 @@ TEST_SUITE("cli") {
     CHECK(next.exit_code == 75);
     CHECK(stage.sandbox->counters().throttled == 0);
     CHECK(stage.sandbox->counters().most_in_any_second <= 6);
+  }
+
+  TEST_CASE("shared limit: a run that was killed shares the limit with no one any more") {
+    const Stage stage{limited_to(44), {{"members.csv", plain_members(200)}}};
+    const auto job_of = [&](const char* database) {
+      return with_rate("10", {"--set", "safety.canary=0", "--results", (stage.dir / database).string()});
+    };
+    for (const char* database : {"one.db", "two.db"}) {
+      const auto before = stage.sandbox->applied().size();
+      const auto killed = stage.start("run", job_of(database));
+      while (stage.sandbox->applied().size() < before + 3) REQUIRE_FALSE(killed->ends_within(20ms));
+      killed->send_signal(SIGKILL);
+      killed->wait();
+    }
+    const auto alone = stage.start("run", job_of("three.db"));
+    boost::json::value now;
+    while (!now.is_object()) {
+      const auto status = stage.run("status", {"--json", "--results", (stage.dir / "three.db").string()});
+      if (status.exit_code == 0) now = boost::json::parse(status.out).at("now");
+      REQUIRE_FALSE(alone->ends_within(0ms));
+    }
+    CHECK(now.at("reasons_to_wait").as_array().empty());
+    alone->send_signal(SIGTERM);
+    CHECK(alone->wait().exit_code == 75);
   }
 
   TEST_CASE("shared limit: the read-back of check takes its turn beside a run of another job") {

@@ -4,9 +4,10 @@
 // held for microseconds and ends with its holder.
 //
 // Each run stays below its own limit; together they stay below the greatest of their limits. The run that
-// sent last lets the others go first, so that they take turns. Requests of a run that was killed still count.
-// Their head start is at most 5 ms. No server is needed: the kernel takes the lock back from a run that
-// dies. The state directory and not the runtime directory, which differs between cron and a login.
+// sent last lets the others go first, so that they take turns. Their head start is at most 5 ms. Requests of
+// a run that was killed still count, and the run itself does not: every one holds a lock that the kernel
+// takes back when it dies. No server is needed. The state directory and not the runtime directory, which
+// differs between cron and a login.
 
 #include <algorithm>
 #include <array>

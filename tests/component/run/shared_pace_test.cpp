@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/shared_pace.hpp>
+#include <csignal>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -151,6 +154,32 @@ TEST_SUITE("component") {
     CHECK(rig.runs[0]->shared_with() == 0);
   }
 
+  TEST_CASE("shared pace: a run that was killed is no member any more from that moment on") {
+    Rig rig;
+    int done[2], go[2];
+    REQUIRE(::pipe(done) == 0);
+    REQUIRE(::pipe(go) == 0);
+    char byte = 0;
+    const auto child = ::fork();
+    if (child == 0) {
+      rig.begin(5).take(rig.now);
+      (void)!::write(done[1], "x", 1);
+      (void)!::read(go[0], &byte, 1);  // until it is killed
+      ::_exit(0);
+    }
+    REQUIRE(::read(done[0], &byte, 1) == 1);
+    rig.last_participant = 1;
+    auto& pace = rig.begin(5);
+    CHECK(pace.shared_with() == 1);
+    CHECK(pace.next_at() > rig.now);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    rig.send_for(300ms, {0});
+    CHECK(pace.shared_with() == 0);
+    CHECK(rig.begin(5).shared_with() == 1);
+    for (const int fd : {done[0], done[1], go[0], go[1]}) ::close(fd);
+  }
+
   TEST_CASE("shared pace: each stays below its own limit and all below the greatest") {
     Rig rig;
     rig.begin(1), rig.begin(5);
@@ -248,7 +277,7 @@ TEST_SUITE("component") {
     rig.send_for(10s, {0, 1});
     FileDescriptor suspended{::open(rig.file.c_str(), O_RDWR | O_CLOEXEC)};
     struct flock lock {};
-    lock.l_type = F_WRLCK;
+    lock.l_type = F_WRLCK, lock.l_len = 1;
     REQUIRE(::fcntl(suspended.get(), F_OFD_SETLK, &lock) == 0);
     const auto before = rig.all.size();
     rig.send_for(900ms, {0, 1});
@@ -266,7 +295,7 @@ TEST_SUITE("component") {
     auto& pace = rig.begin(5);
     FileDescriptor other{::open(rig.file.c_str(), O_RDWR | O_CLOEXEC)};
     struct flock lock {};
-    lock.l_type = F_WRLCK;
+    lock.l_type = F_WRLCK, lock.l_len = 1;
     REQUIRE(::fcntl(other.get(), F_OFD_SETLK, &lock) == 0);
     CHECK_FALSE(pace.take(rig.now));
     CHECK(pace.next_at() > rig.now);
