@@ -1,3 +1,4 @@
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/model/outcome.hpp>
 
 namespace cardvoid::model {
@@ -137,9 +138,11 @@ bool leaves_doubt(OutcomeKind kind) {
 }
 
 std::string describe(const std::string& why, const Outcome& outcome) {
+  constexpr std::size_t k_most_columns = 200;  // the database has all of it
   auto text = why + (outcome.http_status ? ": HTTP " + std::to_string(outcome.http_status) : ": no answer");
   if (!outcome.error_code.empty()) text += " " + outcome.error_code;
-  if (!outcome.error_message.empty()) text += ", \"" + outcome.error_message + "\"";
+  if (!outcome.error_message.empty())
+    text += ", \"" + fit_to_width(outcome.error_message, k_most_columns) + "\"";
   if (!outcome.request_id.empty()) text += " (Request-ID " + outcome.request_id + ")";
   return text;
 }
