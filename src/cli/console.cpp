@@ -43,6 +43,10 @@ int Console::fail(const Error& error) {
   return static_cast<int>(error.code);
 }
 
+void Console::say_next(const std::vector<std::string>& lines, bool is_failure) {
+  for (const auto& line : lines) log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, line);
+}
+
 bool Console::answer(std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }

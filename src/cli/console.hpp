@@ -27,6 +27,8 @@ class Console {
 
   // Prints the error, a line for each of its lines, and returns its exit code.
   int fail(const Error& error);
+  // What to type next. `is_failure`: behind an error, and like one; else it is for those who read on.
+  void say_next(const std::vector<std::string>& lines, bool is_failure = true);
   // A part of the command's answer. Returns false when standard output cannot take it.
   bool answer(std::string_view text);
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.

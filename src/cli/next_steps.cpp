@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace cardvoid::cli {
 
@@ -21,47 +22,143 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
-// The command, with the job and the flags that this run was given.
-std::string command(const Globals& globals, const std::filesystem::path& job_file, std::string_view name,
-                    std::string_view flags) {
-  auto text = fmt::format("cardvoid {} {}", name, quoted(job_file.string()));
-  for (const auto& set : globals.overrides.set) text += " --set " + quoted(set);
-  if (const auto& file = globals.overrides.results_database; !file.empty())
-    text += " --results " + quoted(file.string());
-  if (!flags.empty()) text += fmt::format(" {}", flags);
-  return text;
-}
+class Steps {
+ public:
+  Steps(const Globals& globals, const std::filesystem::path& job_file, const Ended& ended)
+      : globals_{globals}, job_file_{job_file}, ended_{ended} {}
 
-std::string flags_for(const Consent& consent) {
-  std::string flags = consent.accept_damage ? "--accept-damage" : "";
-  const auto add = [&](const std::string& flag) { flags += (flags.empty() ? "" : " ") + flag; };
-  if (consent.yes) add("--yes");
-  if (!consent.yes && !consent.confirm.empty()) add("--confirm " + consent.confirm);
-  return flags;
-}
+  std::vector<std::string> take() {
+    if (ended_.exit_code == 1)
+      losses();
+    else if (ended_.exit_code != 0)
+      failure(static_cast<Errc>(ended_.exit_code));
+    return std::move(lines_);
+  }
+
+ private:
+  // Another command on the same job and the same results.
+  void say(std::string_view what, std::string_view name, std::string_view flags = {}) {
+    auto text = fmt::format("  {}: cardvoid {} {}", what, name, quoted(job_file_.string()));
+    for (const auto& set : globals_.overrides.set) text += " --set " + quoted(set);
+    if (const auto& file = globals_.overrides.results_database; !file.empty())
+      text += " --results " + quoted(file.string());
+    if (!flags.empty()) text += fmt::format(" {}", flags);
+    lines_.push_back(std::move(text));
+  }
+
+  // The command itself, as it was typed.
+  void say_again(std::string_view what, std::string_view flags = {}) {
+    auto text = fmt::format("  {}: cardvoid", what);
+    for (const auto& word : globals_.words) text += " " + quoted(word);
+    if (!flags.empty()) text += fmt::format(" {}", flags);
+    lines_.push_back(std::move(text));
+  }
+
+  bool is_given(std::string_view flag) const {
+    return std::any_of(globals_.words.begin(), globals_.words.end(), [&](const std::string& word) {
+      return word == flag || word.starts_with(std::string{flag} + "=");
+    });
+  }
+
+  void standing() { say("see where the job stands", "status"); }
+  void look_around() { say("find out what is wrong, without sending", "check"); }
+
+  // Rows that only a person's decision moves.
+  void decisions() {
+    const auto& t = ended_.totals;
+    if (t.rejected > 0) say("list the rejected cards", "export", "--status rejected -o rejected.csv");
+    if (t.unresolved > 0) {
+      say("list the unresolved cards", "export", "--status unresolved -o unresolved.csv");
+      say("read them back", "reconcile");
+    }
+    if (t.rejected > 0)
+      say("once the cause is gone, to have these cards sent again", "retry", "--status rejected");
+    if (t.unresolved > 0)
+      say("once they were looked at, to have these cards sent again", "retry", "--status unresolved");
+    if (is_given("--confirm") && t.rejected + t.unresolved > 0)
+      say("after a retry, for the new fingerprint", "plan");
+  }
+
+  void losses() {
+    if (ended_.totals.refused > 0)
+      say("list the refused lines, with the cause", "plan", "--refused refused.csv");
+    decisions();
+    standing();
+  }
+
+  void refused_input() {
+    if (ended_.stage == Stage::consent)
+      return say("see what has changed, and its fingerprint", "plan", "--diff");
+    if (ended_.stage == Stage::sending) return standing();
+    say("once the list is right, see what would be sent", "plan");
+  }
+
+  void work_left() {
+    if (ended_.stage == Stage::lock) {
+      say("see who holds the job", "status");
+      return is_given("--wait-lock") ? say_again("then carry on")
+                                     : say_again("wait for its end, then carry on", "--wait-lock 10m");
+    }
+    if (ended_.stage == Stage::results) say("see who holds the job", "status");
+    const auto& t = ended_.totals;
+    // What is held is not moved by the same command.
+    const bool is_moved =
+        ended_.stage != Stage::sending || ended_.read_back_only || t.to_send() > 0 || t.in_doubt() > t.held;
+    if (t.held > 0) decisions();
+    if (is_moved)
+      say_again("carry on");
+    else
+      standing();
+  }
+
+  void failure(Errc code) {
+    switch (code) {
+      case Errc::usage:
+        if (ended_.stage == Stage::consent) return say("see the plan and its fingerprint", "plan");
+        lines_.push_back(fmt::format("  see what can be typed: cardvoid help {}", globals_.command));
+        return;
+      case Errc::bad_input: return refused_input();
+      case Errc::no_input:
+        if (ended_.stage == Stage::results) return say("make the results database", "plan");
+        look_around();
+        return say_again("once the file is there");
+      case Errc::unavailable:
+        say("see which endpoint fails, and why", "check");
+        return say_again("the platform's trouble, not the list's: run again later");
+      case Errc::internal: standing(); return say_again("carry on, with the results as they are");
+      case Errc::cannot_create: return look_around();
+      case Errc::io: standing(); return say_again("once it can be written, carry on");
+      case Errc::stopped: return work_left();
+      case Errc::tripped:
+        standing();
+        if (ended_.trip == model::TripCause::already) {
+          say("is it the right list, for the right results database", "plan");
+          say_again("where such cards are expected, go on", "--set safety.expect_already=true");
+        }
+        decisions();
+        return say_again("go on with what is left, a canary first");
+      case Errc::bad_credentials:
+      case Errc::bad_job: look_around(); return say_again("once it is right");
+    }
+  }
+
+  const Globals& globals_;
+  const std::filesystem::path& job_file_;
+  const Ended& ended_;
+  std::vector<std::string> lines_;
+};
 
 }  // namespace
 
-std::string next_steps(const Globals& globals, const std::filesystem::path& job_file, const Consent& consent,
-                       const ledger::Totals& totals) {
-  std::string text;
-  const auto say = [&](std::string_view what, std::string_view name, std::string_view flags = {}) {
-    text += fmt::format("\n  {}: {}", what, command(globals, job_file, name, flags));
-  };
-  say("see where the job stands", "status");
-  if (totals.rejected > 0) say("list the rejected cards", "export", "--status rejected -o rejected.csv");
-  if (totals.unresolved > 0) {
-    say("list the unresolved cards", "export", "--status unresolved -o unresolved.csv");
-    say("read them back", "reconcile");
-  }
-  if (totals.rejected > 0)
-    say("once the cause is gone, to have these cards sent again", "retry", "--status rejected");
-  if (totals.unresolved > 0)
-    say("once they were looked at, to have these cards sent again", "retry", "--status unresolved");
-  if (!consent.confirm.empty() && totals.rejected + totals.unresolved > 0)
-    say("after a retry, for the new fingerprint", "plan");
-  say("go on with what is left, a canary first", "run", flags_for(consent));
-  return text;
+std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
+                                    const Ended& ended) {
+  return Steps{globals, job_file, ended}.take();
+}
+
+int fail(Console& console, const std::filesystem::path& job_file, Stage stage, const Error& error) {
+  const int exit_code = console.fail(error);
+  console.say_next(next_steps(console.globals(), job_file, {.exit_code = exit_code, .stage = stage}));
+  return exit_code;
 }
 
 }  // namespace cardvoid::cli

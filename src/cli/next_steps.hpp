@@ -1,23 +1,42 @@
 #pragma once
-// What to type after a run that stopped itself.
+// What to type after a command that did not reach its end: the one place that knows it, for every exit code.
 
-#include <string>
-
+#include <cardvoid/base/error.hpp>
 #include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/model/trip.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "globals.hpp"
+#include "console.hpp"
 
 namespace cardvoid::cli {
 
-// Whom a run has to send: what the command line says of it.
-struct Consent {
-  std::string confirm;  // digits of a fingerprint
-  bool yes = false, accept_damage = false;
+// Where it ended: what tells apart endings of the same exit code.
+enum class Stage {
+  job,      // its job file and what belongs to it: time zone, hook, keys
+  lock,     // another command holds the job
+  results,  // their database
+  input,    // the list, or the list of protected cards
+  consent,  // the plan is not the confirmed one, or too large, or may not be sent now
+  sending,
 };
 
-// Lines to put behind the reason, each begun by a line break: commands that can be pasted into a shell, with
-// the job and the flags that this run was given.
-std::string next_steps(const Globals& globals, const std::filesystem::path& job_file, const Consent& consent,
-                       const ledger::Totals& totals);
+struct Ended {
+  int exit_code = 0;
+  Stage stage = Stage::sending;
+  std::optional<model::TripCause> trip = {};
+  ledger::Totals totals = {};  // as far as known
+  bool read_back_only = false;
+};
+
+// Lines such as "  carry on: cardvoid run gold.toml --yes": commands that can be pasted into a shell, with
+// the job's path and flags as this command was given them. None for exit code 0.
+std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
+                                    const Ended& ended);
+
+// Prints the error and what to type next; returns the exit code.
+int fail(Console& console, const std::filesystem::path& job_file, Stage stage, const Error& error);
 
 }  // namespace cardvoid::cli

@@ -218,6 +218,7 @@ Error unknown_command(std::string_view word) {
 }
 
 Result<Call> parse(int argc, const char* const* argv, Globals& globals) {
+  globals.words.assign(argv + std::min(argc, 1), argv + argc);
   read_environment(globals);
   return Parser{globals}.parse(argc, argv);
 }

@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "interrupt.hpp"
+#include "next_steps.hpp"
 #include "own_output.hpp"
 #include "results.hpp"
 #include "space.hpp"
@@ -111,23 +112,26 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
 
 int plan(Console& console, const PlanOptions& options) {
   const Interrupt interrupt;
+  const auto give_up = [&](Stage stage, const Error& why) {
+    return fail(console, options.job_file, stage, why);
+  };
   const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
-  if (!job) return console.fail(job.error());
-  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
+  if (!job) return give_up(Stage::job, job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return give_up(Stage::job, zone.error());
   if (!options.refused_file.empty())
     if (const auto allowed = refuse_own_file("--refused", options.refused_file, *job); !allowed)
-      return console.fail(allowed.error());
+      return give_up(Stage::job, allowed.error());
   const auto lock = take_lock(console, *job, "plan", options.wait_lock);
-  if (!lock) return console.fail(lock.error());
+  if (!lock) return give_up(Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::create);
-  if (!ledger) return console.fail(ledger.error());
+  if (!ledger) return give_up(Stage::results, ledger.error());
   const auto made = make_plan(*job, *ledger);
-  if (!made) return console.fail(made.error());
+  if (!made) return give_up(Stage::input, made.error());
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
-      return console.fail(written.error());
+      return give_up(Stage::sending, written.error());
   if (const auto written = write_answer(console, options, *made, *job, *ledger); !written)
-    return console.fail(written.error());
+    return give_up(Stage::sending, written.error());
   (void)ledger->checkpoint();
   warn_of_log(console, *job);
   return 0;

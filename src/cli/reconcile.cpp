@@ -2,7 +2,6 @@
 
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
-#include "next_steps.hpp"
 #include "send.hpp"
 
 namespace cardvoid::cli {
@@ -38,9 +37,8 @@ int reconcile(Console& console, const Options& options) {
   sending.job_file = options.job_file;
   sending.needs_results = true;
   sending.wait_lock = options.wait_lock;
-  sending.prepare = [&](const model::Job&, ledger::Ledger& ledger) { return prepare(options, ledger); };
-  sending.next_steps = [&](const ledger::Totals& totals) {
-    return next_steps(console.globals(), options.job_file, {}, totals);
+  sending.prepare = [&](const model::Job&, ledger::Ledger& ledger, Stage&) {
+    return prepare(options, ledger);
   };
   return send(console, sending);
 }
@@ -54,10 +52,11 @@ Command reconcile_command() {
           .examples = {{"cardvoid reconcile gold.toml"}},
           .exits = {{0, "nothing is in doubt; rows may be left to send"},
                     {66, "there is no results database yet, or the job file or a key cannot be opened"},
-                    {69, "the platform is unavailable, or the run stopped itself; rows are still in doubt"},
+                    {69, "the platform is away or in trouble for too long; rows are still in doubt"},
                     {73, "the results database is damaged, or is not this job's"},
                     {74, "results cannot be written: sending stopped at once"},
                     {75, "rows are still in doubt, or another cardvoid holds the job"},
+                    {76, "it stopped itself, for contradictory answers for example; rows are still in doubt"},
                     {77, "the platform refuses the credentials, or a key is unusable"},
                     {78, "the job file is wrong"}},
           .call = call_of(words, reconcile)};

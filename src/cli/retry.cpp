@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "interrupt.hpp"
+#include "next_steps.hpp"
 #include "results.hpp"
 #include "take_lock.hpp"
 
@@ -144,11 +145,12 @@ int retry(Console& console, const Options& options) {
     choice.list = reader_of(*list);
   }
 
-  if (const auto there = require_results(*job); !there) return console.fail(there.error());
+  if (const auto there = require_results(*job); !there)
+    return fail(console, options.job_file, Stage::results, there.error());
   const auto lock = take_lock(console, *job, "retry", options.wait_lock);
-  if (!lock) return console.fail(lock.error());
+  if (!lock) return fail(console, options.job_file, Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::read_write);
-  if (!ledger) return console.fail(ledger.error());
+  if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
   const auto result = ledger::put_back(*ledger, choice);
   if (!result) return console.fail(result.error());
   (void)ledger->checkpoint();

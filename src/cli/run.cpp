@@ -22,6 +22,12 @@ namespace {
 
 constexpr std::size_t k_least_fingerprint_digits = 8, k_fingerprint_digits = 64;
 
+// Whom a run has to send: what the command line says of it.
+struct Consent {
+  std::string confirm;  // digits of a fingerprint
+  bool yes = false, accept_damage = false;
+};
+
 struct RunOptions {
   std::filesystem::path job_file;
   Consent consent;
@@ -143,10 +149,12 @@ void warn_about(const Plan& plan, Console& console) {
 
 // Imports the input, asks, and says what to send.
 Result<Errand> prepare(Console& console, const RunOptions& options, const model::Job& job,
-                       ledger::Ledger& ledger) {
+                       ledger::Ledger& ledger, Stage& stage) {
   const auto& consent = options.consent;
+  stage = Stage::input;
   const auto plan = make_plan(job, ledger);
   if (!plan) return plan.error();
+  stage = Stage::consent;
   warn_about(*plan, console);
   // Asks for nothing that cannot be done now; but a plan that is not the confirmed one is said at any hour.
   const bool asks = !consent.yes && consent.confirm.empty();
@@ -171,16 +179,14 @@ int run(Console& console, const RunOptions& options) {
     return plan(console, {.job_file = options.job_file,
                           .accept_damage = consent.accept_damage,
                           .wait_lock = options.wait_lock});
-  if (const auto given = require_consent(consent); !given) return console.fail(given.error());
+  if (const auto given = require_consent(consent); !given)
+    return fail(console, options.job_file, Stage::consent, given.error());
   Sending sending;
   sending.job_file = options.job_file;
   sending.accept_damage = consent.accept_damage;
   sending.wait_lock = options.wait_lock;
-  sending.prepare = [&](const model::Job& job, ledger::Ledger& ledger) {
-    return prepare(console, options, job, ledger);
-  };
-  sending.next_steps = [&](const ledger::Totals& totals) {
-    return next_steps(console.globals(), options.job_file, consent, totals);
+  sending.prepare = [&](const model::Job& job, ledger::Ledger& ledger, Stage& stage) {
+    return prepare(console, options, job, ledger, stage);
   };
   return send(console, sending);
 }
@@ -200,8 +206,10 @@ Command run_command() {
           .examples = {{"cardvoid run gold.toml --confirm 3f9c2a1e"}},
           .exits = {{0, "every card is confirmed invalid"},
                     {1, "done, but some rows were rejected or refused"},
-                    {69, "the platform is unavailable, or canary or breaker stopped the run"},
-                    {75, "stopped early: run it again"}},
+                    {69, "the platform is away or in trouble for too long: run it again later"},
+                    {75, "stopped early: run it again"},
+                    {76, "it stopped itself, by canary or breaker for example: look before the next run"},
+                    {77, "the platform refuses the credentials, or a key is unusable"}},
           .call = call_of(words, run)};
 }
 

@@ -50,6 +50,9 @@ boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::
           {"request_id", text_or_null(escape_for_terminal(o.request_id))}};
 }
 
+// A notice may quote what a gateway answered, and a page is not for the log.
+constexpr std::size_t k_most_columns_of_a_notice = 400;
+
 // What standard error shows of a run: the progress display, notices, and with --log-level debug every
 // request.
 class Log final : public run::Observer {
@@ -57,7 +60,8 @@ class Log final : public run::Observer {
   Log(Console& console, report::Progress& display) : console_{console}, display_{display} {}
 
   void notice(const dispatch::Notice& notice) override {
-    console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
+    console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info,
+                 fit_to_width(notice.text, k_most_columns_of_a_notice));
   }
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
     display_.update(snapshot, counts, std::chrono::steady_clock::now());
@@ -67,10 +71,11 @@ class Log final : public run::Observer {
       console_.log(LogLevel::debug, attempt_line(attempt, row), attempt_fields(attempt, row));
   }
   void interrupted(int in_flight) override {
-    console_.log(LogLevel::warning,
-                 fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
-                             "second signal leaves at once and leaves them in doubt",
-                             in_flight));
+    console_.log(
+        LogLevel::warning,
+        fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
+                    "second signal leaves at once and leaves them in doubt; the same command carries on",
+                    in_flight));
   }
 
  private:
@@ -140,20 +145,37 @@ report::Ending ending_of(const run::Report& report, const model::Job& job, const
   return ending;
 }
 
+// The last words: how the job stands, why it ended, and what to type next.
+int say_end(Console& console, const Sending& sending, const report::Ending& ending, const run::Report& report,
+            bool read_back_only) {
+  const bool is_failure = report.stopped && report.stopped->code != Errc::stopped &&
+                          report.exit_code == static_cast<int>(report.stopped->code);
+  say_summary(console, ending, is_failure);
+  if (is_failure) console.fail(*report.stopped);
+  Ended end{.exit_code = report.exit_code, .totals = report.totals, .read_back_only = read_back_only};
+  if (report.trip) end.trip = report.trip->cause;
+  console.say_next(next_steps(console.globals(), sending.job_file, end), is_failure);
+  return report.exit_code;
+}
+
 int carry_out(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter) {
   const auto& command = console.globals().command;
+  const auto give_up = [&](Stage stage, const Error& why) {
+    return fail(console, sending.job_file, stage, why);
+  };
   const auto keys = load_keys(job);
-  if (!keys) return console.fail(keys.error());
+  if (!keys) return give_up(Stage::job, keys.error());
   if (sending.needs_results)
-    if (const auto there = require_results(job); !there) return console.fail(there.error());
+    if (const auto there = require_results(job); !there) return give_up(Stage::results, there.error());
   const auto lock = take_lock(console, job, command, sending.wait_lock);
-  if (!lock) return reporter.stand_aside(console.fail(lock.error()));
+  if (!lock) return reporter.stand_aside(give_up(Stage::lock, lock.error()));
   auto ledger = open_locked(console, job, *lock, ledger::Access::create);
-  if (!ledger) return console.fail(ledger.error());
-  auto errand = sending.prepare(job, *ledger);
-  if (!errand) return console.fail(errand.error());
+  if (!ledger) return give_up(Stage::results, ledger.error());
+  auto stage = Stage::results;
+  auto errand = sending.prepare(job, *ledger, stage);
+  if (!errand) return give_up(stage, errand.error());
   errand->order.version = k_version;
-  if (Interrupt::has_come()) return console.fail({Errc::stopped, "interrupted; nothing was sent"});
+  if (Interrupt::has_come()) return give_up(stage, {Errc::stopped, "interrupted; nothing was sent"});
 
   report::Progress progress{progress_mode(console.globals()), stderr, errand->to_send};
   console.attach(&progress);
@@ -161,20 +183,15 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   reporter.begin(*ledger, progress);
   run::Observers observers{{&log, &reporter}};
   errand->order.is_stop_wanted = Interrupt::has_come;
-  auto report = run::execute(job, *keys, *ledger, errand->order, observers);
+  const auto report = run::execute(job, *keys, *ledger, errand->order, observers);
   progress.finish();
   console.attach(nullptr);
-  if (!report) return console.fail(report.error());
+  if (!report) return give_up(Stage::sending, report.error());
 
   const auto ending = ending_of(*report, job, command, *ledger);
   reporter.keep(ending, *ledger);
   warn_of_log(console, job);
-  const bool is_failure = report->stopped && report->stopped->code != Errc::stopped &&
-                          report->exit_code == static_cast<int>(report->stopped->code);
-  say_summary(console, ending, is_failure);
-  if (!is_failure) return report->exit_code;
-  if (report->trip) report->stopped->what += sending.next_steps(report->totals);
-  return console.fail(*report->stopped);
+  return say_end(console, sending, ending, *report, errand->order.read_back_only);
 }
 
 // A bug of ours ends a run like any other error.
@@ -183,7 +200,7 @@ int carry_out_or_report(Console& console, const Sending& sending, const model::J
     return carry_out(console, sending, job, reporter);
   } catch (const std::exception& bug) {
     console.attach(nullptr);  // the display went with what was thrown through
-    return console.fail(internal_error(bug));
+    return fail(console, sending.job_file, Stage::sending, internal_error(bug));
   }
 }
 
@@ -192,11 +209,12 @@ int carry_out_or_report(Console& console, const Sending& sending, const model::J
 int send(Console& console, const Sending& sending) {
   console.hold_warnings_back();
   const Interrupt interrupt;  // the run itself handles signals while it lasts
+  const auto give_up = [&](const Error& why) { return fail(console, sending.job_file, Stage::job, why); };
   const auto job = load_job(console.globals(), sending.job_file, sending.accept_damage);
-  if (!job) return console.fail(job.error());
+  if (!job) return give_up(job.error());
   Reporter reporter{console, *job};
-  if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(console.fail(zone.error()));
-  if (const auto ready = reporter.check(); !ready) return reporter.finish(console.fail(ready.error()));
+  if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(give_up(zone.error()));
+  if (const auto ready = reporter.check(); !ready) return reporter.finish(give_up(ready.error()));
   return reporter.finish(carry_out_or_report(console, sending, *job, reporter));
 }
 

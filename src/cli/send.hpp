@@ -11,6 +11,7 @@
 #include <string>
 
 #include "console.hpp"
+#include "next_steps.hpp"
 
 namespace cardvoid::cli {
 
@@ -25,9 +26,8 @@ struct Sending {
   bool needs_results = false;  // it makes no results database where there is none
   milliseconds wait_lock{0};
   // What to do, and whether it may be done. Called with the job's lock held. Its `version` need not be set.
-  std::function<Result<Errand>(const model::Job&, ledger::Ledger&)> prepare;
-  // Lines for a run that stopped itself: what to type next.
-  std::function<std::string(const ledger::Totals&)> next_steps;
+  // `stage` follows what is being done, for the words about an error.
+  std::function<Result<Errand>(const model::Job&, ledger::Ledger&, Stage& stage)> prepare;
 };
 
 // Returns the exit code.

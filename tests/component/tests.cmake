@@ -16,6 +16,6 @@ target_include_directories(component_run PRIVATE ${PROJECT_SOURCE_DIR}/src/run) 
 cardvoid_test(component report SOURCES report/export_test.cpp report/progress_test.cpp report/standing_test.cpp
   report/summary_test.cpp report/metrics_test.cpp
   DEPENDS cardvoid_report Boost::json)
-cardvoid_test(component cli SOURCES cli/finish_hook_test.cpp DEPENDS cardvoid_cli fmt::fmt)
+cardvoid_test(component cli SOURCES cli/finish_hook_test.cpp cli/next_steps_test.cpp DEPENDS cardvoid_cli fmt::fmt)
 target_include_directories(component_cli PRIVATE ${PROJECT_SOURCE_DIR}/src/cli)  # with a shorter patience
 target_compile_definitions(component_ledger PRIVATE CARDVOID_DATA="${PROJECT_SOURCE_DIR}/tests/data")

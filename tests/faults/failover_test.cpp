@@ -82,6 +82,9 @@ TEST_SUITE("faults") {
     INFO(ended.err, ended.out);
     CHECK(ended.exit_code == 69);
     CHECK(ended.err.find("neither endpoint") != std::string::npos);
+    CHECK(ended.err.find("see which endpoint fails, and why: cardvoid check " + stage.job()) !=
+          std::string::npos);
+    CHECK(ended.err.find("run again later: cardvoid run " + stage.job()) != std::string::npos);
     CHECK(stage.count("status = 'pending' AND attempts = 0") == 20);
     stage.sandbox->set_outage(Endpoint::primary, std::nullopt);
     stage.sandbox->set_outage(Endpoint::backup, std::nullopt);
