@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr milliseconds k_most_clock_offset = 60s;  // signatures die at 300 s (docs/platform.md section 3.4)
 constexpr milliseconds k_longest_wait_for_the_pace = 5s;
+constexpr std::size_t k_most_columns_of_words = 200;  // of the platform's
 
 // ---- the endpoints ----
 
@@ -65,7 +66,7 @@ Finding clock_line(const std::string& subject, const run::Probe& probe) {
   if (!probe.clock_offset) return skipped(subject, "not compared: no Date header");
   const auto offset = *probe.clock_offset;
   if (std::chrono::abs(offset) <= k_most_clock_offset) return fine(subject, words_for_clock(offset));
-  return fault(subject, {Errc::unavailable,
+  return fault(subject, {Errc::bad_credentials,
                          words_for_clock(offset) +
                              "; more than 1m is too much, since signatures die at 5m: set this machine's "
                              "clock"});
@@ -75,9 +76,12 @@ Finding clock_line(const std::string& subject, const run::Probe& probe) {
 
 std::string said(const model::Outcome& outcome) {
   const auto status = outcome.http_status == 0 ? std::string{} : fmt::format("HTTP {} ", outcome.http_status);
-  return fmt::format("{}{}{}{}{}", status, outcome.error_code,
-                     outcome.error_message.empty() ? "" : fmt::format(" \"{}\"", outcome.error_message),
-                     outcome.request_id.empty() ? "" : ", Request-ID ", outcome.request_id);
+  return fmt::format(
+      "{}{}{}{}{}", status, outcome.error_code,
+      outcome.error_message.empty()
+          ? ""
+          : fmt::format(" \"{}\"", fit_to_width(outcome.error_message, k_most_columns_of_words)),
+      outcome.request_id.empty() ? "" : ", Request-ID ", outcome.request_id);
 }
 
 struct Asked {
@@ -105,8 +109,7 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
       return fine(subject, fmt::format("{}: our signature is accepted and the answer's verifies; code {}: {}",
                                        model::to_text(asked.endpoint), mask(asked.card.code), said(outcome)));
     case wrong_card:
-    case unreadable:
-      return refuse(Errc::unavailable, "a verified answer that is not about the card asked for");
+    case unreadable: return refuse(Errc::tripped, "a verified answer that is not about the card asked for");
     case unverified:
     case distrusted:
       return refuse(Errc::bad_credentials,
@@ -118,7 +121,7 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
       return refuse(Errc::bad_job,
                     "the platform does not know the query call; check endpoints and merchant.api");
     case throttled: return refuse(Errc::unavailable, "the platform's limit is reached, nothing is proven");
-    case unknown_answer: return refuse(Errc::unavailable, "an answer that no table knows");
+    case unknown_answer: return refuse(Errc::tripped, "an answer that no table knows");
     case probe_signature:
     case accepted:
     case system_error:

@@ -326,7 +326,7 @@ TEST_SUITE("cli") {
     settings.clock_offset = 2min;
     const auto stage = stage_of(2, settings);
     const auto checked = check(stage.job());
-    CHECK(checked.exit_code == 69);
+    CHECK(checked.exit_code == 77);
     says(checked.of("primary clock"), "fault", "ahead of ours");
     says(checked.of("backup clock"), "fault", "signatures die at 5m");
     says(checked.of("read-back"), "ok", "signature is accepted");
@@ -389,6 +389,15 @@ TEST_SUITE("cli") {
     const auto gateway = check(stage_of(2, settings).job());
     CHECK(gateway.exit_code == 69);
     says(gateway.of("read-back"), "fault", "HTTP 502");
+  }
+
+  TEST_CASE("check: an answer about another card is for a person and not for later") {
+    auto settings = sandbox::plain_settings();
+    settings.fault_read_backs = true;
+    settings.faults = {{sandbox::Fault::wrong_card, 1.0}};
+    const auto checked = check(stage_of(2, settings).job());
+    CHECK(checked.exit_code == 76);
+    says(checked.of("read-back"), "fault", "not about the card asked for");
   }
 
   TEST_CASE("check: while a run is under way no read-back takes from its pace") {
