@@ -58,7 +58,7 @@ class CsvSource final : public Source {
       const auto found = records_.next();
       if (!found) return found.error();
       if (!*found) {
-        if (const auto judged = rows_.judge_damage(); !judged)
+        if (const auto judged = rows_.judge(); !judged)
           return with_context(judged.error(), records_.lines().name());
         return std::nullopt;
       }
@@ -83,18 +83,23 @@ class CsvSource final : public Source {
   }
 
   Dialect dialect() const override {
-    return {header_, delimiter_->mark, std::string{decoded_.from}, records_.lines().had_byte_order_mark()};
+    return {header_, delimiter_->mark, std::string{decoded_.from}, records_.lines().byte_order_marks() > 0};
   }
 
   std::string description() const override {
     return fmt::format("CSV, {}{}{}, {}, {}", decoded_.from.empty() ? "UTF-8" : decoded_.from,
-                       records_.lines().had_byte_order_mark() ? " with BOM" : "",
+                       records_.lines().byte_order_marks() > 0 ? " with BOM" : "",
                        decoded_.is_assumed ? " (assumed: it is not UTF-8, and all of it decodes)" : "",
                        delimiter_->name, rows_.description());
   }
 
   std::vector<std::string> remarks() const override {
     std::vector<std::string> remarks;
+    if (const auto marks = records_.lines().byte_order_marks(); marks > 1)
+      remarks.push_back(
+          fmt::format("it begins with {} byte order marks, as where programs add one each; all of "
+                      "them are skipped",
+                      marks));
     if (records_.lines().ended_in_a_line())
       remarks.emplace_back("the last line has no line end: is the file complete?");
     if (decoded_.is_assumed)
@@ -110,8 +115,7 @@ class CsvSource final : public Source {
       remarks.push_back(fmt::format("{} line{} with nothing but delimiters {} skipped (the first is line {})",
                                     empty_rows_, empty_rows_ == 1 ? "" : "s", empty_rows_ == 1 ? "is" : "are",
                                     first_empty_row_));
-    if (const auto doubtful = rows_.doubtful(); !doubtful.empty())
-      remarks.push_back("please look at these: " + doubtful);
+    for (auto& remark : rows_.remarks()) remarks.push_back(std::move(remark));
     return remarks;
   }
 

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <cardvoid/base/ascii.hpp>
-#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
 #include <cmath>
-#include <vector>
 
 namespace cardvoid::input {
 
@@ -15,20 +14,25 @@ namespace {
 constexpr std::size_t k_digits_kept = 15;  // of a number in a spreadsheet (an IEEE double); the rest become 0
 
 // Zeros after the 15th digit. By chance one code of 16 digits in ten ends so, and one of 24 digits in a
-// thousand million: only more than chance (mean plus four standard deviations) counts. Where chance plays a
-// part, round numbers may be real codes, so a few more are shown and not refused.
+// thousand million: what counts is how unlikely so many are. Where chance plays a part, round numbers may be
+// real codes, so a few more are shown and not refused.
 constexpr std::size_t k_longest_by_chance = 17;
 constexpr double k_zeroed_share = 0.02;
+constexpr double k_doubtful = 1e-2, k_certain = 2e-4;
 
-// Lost leading zeros. One random code in ten begins with 0, so in a damaged list nine codes in ten keep their
-// length; 0.8 leaves room for short lists. Real lists with two lengths are seldom so uneven, except serial
-// numbers from 1 on, which have few digits. One or two short codes in a long list are typing errors, not a
-// spreadsheet's work.
-constexpr double k_dominant_share = 0.8;
-constexpr double k_doubtful_share = 0.5;
-constexpr std::size_t k_least_dominant_length = 6;
-constexpr std::int64_t k_least_shorter = 3;
-constexpr double k_shorter_share = 0.01;  // of a list too short for three
+// That so many of `all` or more are found where each is with probability `each`.
+double chance_of(std::int64_t found, std::int64_t all, double each) {
+  const auto k = static_cast<double>(found), n = static_cast<double>(all);
+  if (k <= n * each) return 1;
+  auto term = std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(each) +
+                       (n - k) * std::log1p(-each));
+  double sum = 0;
+  for (auto next = k; term > sum * 1e-6; ++next) {  // above the mean each is smaller than the one before
+    sum += term;
+    term *= (n - next) / (next + 1) * each / (1 - each);
+  }
+  return sum;
+}
 
 bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c); }
 
@@ -55,24 +59,6 @@ std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappe
   return text;
 }
 
-bool is_scientific(std::string_view text) {
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  if (text.size() < 3 || !is_digit(text[0])) return false;
-  text.remove_prefix(1);
-  const bool has_fraction = text[0] == '.' || text[0] == ',';
-  if (has_fraction) {
-    const auto fraction = std::min(text.find_first_not_of("0123456789", 1), text.size());
-    if (fraction == 1) return false;
-    text.remove_prefix(fraction);
-  }
-  if (text.empty() || (text[0] != 'E' && text[0] != 'e')) return false;
-  text.remove_prefix(1);
-  // 4E23 may be a real code.
-  if (!has_fraction && !text.starts_with('+')) return false;
-  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-  return is_all_digits(text);
-}
-
 std::string_view without_wrappers(std::string_view text) {
   if (text.empty() || (is_alphanumeric(text.front()) && is_alphanumeric(text.back()))) return text;
   std::array<std::int64_t, k_wrappers> ignored{};
@@ -85,47 +71,40 @@ std::string_view without_wrappers(std::string_view text) {
   return text;
 }
 
-void Damage::Tally::add(std::string_view identifier, std::int64_t line) {
-  if (count < static_cast<std::int64_t>(first.size())) {
-    auto masked = mask(identifier);
-    if (masked == k_masked) masked.clear();
-    first[static_cast<std::size_t>(count)] = {line, std::move(masked)};
-  }
+// A serial number may end in zeros: then the one beside it has the same first 15 digits and other last ones.
+void Damage::LongOnes::note(std::string_view digits, std::int64_t line) {
+  const bool ends_in_zeros = digits.find_first_not_of('0', k_digits_kept) == std::string_view::npos;
+  const bool is_beside = digits.substr(0, k_digits_kept) == kept;
+  if (is_beside && is_zeroed && !ends_in_zeros) zeroed.take_back();
+  const bool counts = ends_in_zeros && !(is_beside && count > 0 && !is_zeroed);
+  if (counts) zeroed.add(digits, line);
   ++count;
+  kept = digits.substr(0, k_digits_kept);
+  is_zeroed = counts;
 }
 
-void Damage::Tally::add(const Tally& other) {
-  std::vector<Example> all;
-  for (const auto* tally : {static_cast<const Tally*>(this), &other})
-    for (const auto& example : tally->first)
-      if (example.line > 0) all.push_back(example);
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Example& a, const Example& b) { return a.line < b.line; });
-  std::copy_n(all.begin(), std::min(all.size(), first.size()), first.begin());
-  count += other.count;
+void Damage::Odd::note(Column column, std::int64_t line) {
+  ++columns[static_cast<std::size_t>(column)];
+  all.add({}, line);
 }
 
-std::string Damage::Tally::examples() const {
+std::string Damage::Odd::words() const {
   std::string text;
-  for (const auto& example : first)
-    if (example.line > 0)
-      text += fmt::format("{}line {}{}{}", text.empty() ? "" : ", ", example.line,
-                          example.masked.empty() ? "" : " ", example.masked);
-  return fmt::format(" ({}{})", text, count > static_cast<std::int64_t>(first.size()) ? ", …" : "");
+  for (std::size_t column = 0; column < columns.size(); ++column)
+    if (columns[column] > 0)
+      text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", columns[column], k_column_names[column]);
+  return text + all.examples();
 }
 
-void Damage::note(std::string_view identifier, std::int64_t line) {
-  const auto bare = without_wrappers(identifier);
-  if (is_scientific(bare)) scientific_.add(identifier, line);
-  if (bare.size() <= k_digits_kept || bare.size() > k_longest_code || !is_all_digits(bare)) return;
-  auto& long_ones = long_ones_[bare.size() - k_digits_kept - 1];
-  ++long_ones.count;
-  if (bare.find_first_not_of('0', k_digits_kept) == std::string_view::npos) long_ones.zeroed.add(bare, line);
-}
-
-void Damage::note_code(std::string_view code, std::int64_t line) {
-  note(code, line);
-  if (code.size() <= k_longest_code && is_all_digits(code)) by_length_[code.size()].add(code, line);
+void Damage::note(Column column, std::string_view text, std::int64_t line) {
+  const auto bare = without_wrappers(text);
+  if (model::means_nothing(bare)) nothing_.note(column, line);
+  if (model::has_fraction_of_zeros(bare)) fractions_.note(column, line);
+  if (column == Column::reason) return;
+  if (model::is_scientific(bare)) scientific_.add(text, line);
+  if (column == Column::code) lost_zeros_.note(text, line);
+  if (bare.size() > k_digits_kept && bare.size() <= k_longest_code && is_all_digits(bare))
+    long_ones_[bare.size() - k_digits_kept - 1].note(bare, line);
 }
 
 // Each length by itself: many short codes must not hide that all long ones are destroyed.
@@ -133,61 +112,41 @@ std::string Damage::zeroed_text(Degree wanted) const {
   Tally found;
   std::int64_t among = 0;
   for (std::size_t i = 0; i < long_ones_.size(); ++i) {
-    const auto& [count, zeroed] = long_ones_[i];
+    const auto count = long_ones_[i].count;
+    const auto& zeroed = long_ones_[i].zeroed;
     const auto length = k_digits_kept + 1 + i;
-    const auto all = static_cast<double>(count);
-    const auto mean = all * std::pow(10.0, -static_cast<double>(i + 1));
-    const auto by_chance = mean + 4 * std::sqrt(mean);
-    const auto margin = length <= k_longest_by_chance ? k_zeroed_share * all : 0;
-    const auto degree = static_cast<double>(zeroed.count) <= by_chance            ? Degree::none
-                        : static_cast<double>(zeroed.count) <= by_chance + margin ? Degree::doubtful
-                                                                                  : Degree::certain;
+    const auto each = std::pow(10.0, -static_cast<double>(i + 1));
+    const auto chance = chance_of(zeroed.count(), count, each);
+    const auto share = length <= k_longest_by_chance ? each + k_zeroed_share : each;
+    const bool is_certain =
+        chance<k_certain&& static_cast<double>(zeroed.count())> share * static_cast<double>(count);
+    const auto degree = is_certain ? Degree::certain : chance < k_doubtful ? Degree::doubtful : Degree::none;
     if (degree != wanted) continue;
     found.add(zeroed);
     among += count;
   }
-  if (found.count == 0) return {};
+  if (found.count() == 0) return {};
   return fmt::format("{} of {} identifiers longer than 15 digits have nothing but zeros after the 15th{}",
-                     found.count, among, found.examples());
-}
-
-struct Damage::Shorter {
-  Degree degree = Degree::none;
-  std::string text;
-};
-
-Damage::Shorter Damage::find_shorter() const {
-  std::int64_t all = 0;
-  std::size_t usual = 0;
-  for (std::size_t length = 1; length < by_length_.size(); ++length) {
-    all += by_length_[length].count;
-    if (by_length_[length].count >= by_length_[usual].count) usual = length;
-  }
-  Tally shorter;
-  for (std::size_t length = 1; length < usual; ++length) shorter.add(by_length_[length]);
-  const auto total = static_cast<double>(all);
-  const auto dominant = static_cast<double>(by_length_[usual].count);
-  if (shorter.count == 0 || usual < k_least_dominant_length || dominant < k_doubtful_share * total) return {};
-  const bool is_enough =
-      dominant >= k_dominant_share * total &&
-      (shorter.count >= k_least_shorter || static_cast<double>(shorter.count) >= k_shorter_share * total);
-  return {
-      is_enough ? Degree::certain : Degree::doubtful,
-      fmt::format("{} of {} card codes made of digits are shorter than the usual {}, as where leading zeros "
-                  "are lost{}",
-                  shorter.count, all, usual, shorter.examples())};
+                     found.count(), among, found.examples());
 }
 
 std::string Damage::text_of(Degree wanted) const {
   std::string text;
   const auto add = [&](Degree degree, const std::string& words) {
-    if (degree == wanted) text += (text.empty() ? "" : "; ") + words;
+    if (degree == wanted && !words.empty()) text += (text.empty() ? "" : "; ") + words;
   };
-  if (scientific_.count > 0)
+  if (scientific_.count() > 0)
     add(Degree::certain,
-        fmt::format("{} in scientific notation{}", scientific_.count, scientific_.examples()));
-  if (const auto zeroed = zeroed_text(wanted); !zeroed.empty()) add(wanted, zeroed);
-  if (const auto shorter = find_shorter(); shorter.degree != Degree::none) add(shorter.degree, shorter.text);
+        fmt::format("{} in scientific notation{}", scientific_.count(), scientific_.examples()));
+  add(wanted, zeroed_text(wanted));
+  add(wanted, lost_zeros_.text_of(wanted));
+  if (nothing_.all.count() > 0)
+    add(Degree::doubtful, fmt::format("{} such as NULL or #N/A, which programs write for no value: {}",
+                                      counted(nothing_.all.count(), "word"), nothing_.words()));
+  if (fractions_.all.count() > 0)
+    add(Degree::doubtful,
+        fmt::format("{} with .0 at the end, as where a program took digits for a number: {}",
+                    counted(fractions_.all.count(), "value"), fractions_.words()));
   return text;
 }
 

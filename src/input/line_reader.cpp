@@ -13,8 +13,6 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::string_view k_utf8_mark{"\xEF\xBB\xBF"};
-
 // Formats that are not CSV in UTF-8, by their first bytes. Longer signatures first.
 struct Signature {
   std::string_view bytes, what;
@@ -76,11 +74,9 @@ Result<void> LineReader::start() {
     return Error{Errc::bad_input, fmt::format("{}: {}", name_, signature->what)};
   if (looks_like_utf16(first))
     return Error{Errc::bad_input, name_ + ": UTF-16 text without a byte order mark; save it as CSV in UTF-8"};
-  if (first.starts_with(k_utf8_mark)) {
-    had_byte_order_mark_ = true;
-    begin_ = searched_ = k_utf8_mark.size();
-    offset_ = static_cast<std::int64_t>(begin_);
-  }
+  for (; first.substr(begin_).starts_with(k_utf8_mark); ++byte_order_marks_) begin_ += k_utf8_mark.size();
+  searched_ = begin_;
+  offset_ = static_cast<std::int64_t>(begin_);
   return {};
 }
 

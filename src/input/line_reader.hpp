@@ -15,6 +15,7 @@ inline constexpr std::size_t k_block_bytes = 65'536;
 inline constexpr std::size_t k_longest_record_bytes = 65'536;
 
 inline constexpr std::size_t k_longest_signature = 16;
+inline constexpr std::string_view k_utf8_mark{"\xEF\xBB\xBF"};
 
 // Whether these first bytes are the signature of a format that is no CSV text at all.
 bool is_foreign(std::string_view first);
@@ -37,7 +38,8 @@ class LineReader {
 
   // At the end: whether the last line had no line feed, as in a file that was cut off.
   bool ended_in_a_line() const { return ended_in_a_line_; }
-  bool had_byte_order_mark() const { return had_byte_order_mark_; }
+  // At the beginning. Programs that add one each make two of it.
+  int byte_order_marks() const { return byte_order_marks_; }
   const std::string& name() const { return name_; }
 
  private:
@@ -51,7 +53,8 @@ class LineReader {
   std::size_t begin_ = 0, searched_ = 0, end_ = 0;  // unread bytes; up to `searched_` they hold no line feed
   std::int64_t offset_ = 0;                         // of `begin_` in the file
   std::int64_t line_ = 0;
-  bool started_ = false, at_end_ = false, had_byte_order_mark_ = false, ended_in_a_line_ = false;
+  int byte_order_marks_ = 0;
+  bool started_ = false, at_end_ = false, ended_in_a_line_ = false;
 };
 
 }  // namespace cardvoid::input

@@ -14,7 +14,11 @@ namespace cardvoid::input {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> k_columns{"code", "card_id", "openid", "brand_id"};
+constexpr std::array k_columns = [] {  // a protection has no reason
+  std::array<std::string_view, 4> columns{};
+  std::copy_n(k_column_names.begin(), columns.size(), columns.begin());
+  return columns;
+}();
 constexpr std::string_view k_wanted =
     "expected a header with at least one of code, card_id, openid and brand_id";
 
@@ -72,13 +76,13 @@ class ProtectList::State {
       return wrong(
           fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", names_));
     model::Protection protection;
-    std::string* const parts[] = {&protection.code, &protection.card_id, &protection.openid,
+    std::string* const parts[] = {&protection.code, &protection.openid, &protection.card_id,
                                   &protection.brand_id};
     for (std::size_t column = 0; column < k_columns.size(); ++column) {
       if (!indices_[column]) continue;
       auto field = fields[*indices_[column]];
       if (unwraps_) field = unwrap(field, unwrapped_);
-      damage_.note(field, records_.line());
+      damage_.note(Column{column}, field, records_.line());
       *parts[column] = field;
     }
     if (const auto fault = fault_of(protection); !fault.empty()) return wrong(fault);

@@ -13,9 +13,14 @@ namespace cardvoid::input {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> k_columns{"code", "openid", "card_id", "brand_id", "reason"};
-enum Column : std::size_t { code, openid, card_id, brand_id, reason };
+constexpr const auto& k_columns = k_column_names;
+constexpr auto code = static_cast<std::size_t>(Column::code);
+constexpr auto openid = static_cast<std::size_t>(Column::openid);
+constexpr auto card_id = static_cast<std::size_t>(Column::card_id);
+constexpr auto brand_id = static_cast<std::size_t>(Column::brand_id);
+constexpr auto reason = static_cast<std::size_t>(Column::reason);
 
+constexpr std::size_t k_most_causes = 1000;
 constexpr std::size_t k_most_names_shown = 20;
 constexpr std::string_view k_full_width_comma{"，"};
 
@@ -101,8 +106,6 @@ std::string as_text(std::string_view raw) {
 
 }  // namespace
 
-std::span<const std::string_view> RowMaker::column_names() { return k_columns; }
-
 Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const Settings& settings,
                                   const std::string& where) {
   RowMaker maker;
@@ -137,19 +140,36 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
   return maker;
 }
 
-Result<void> RowMaker::judge_damage() const {
-  if (accepts_damage_) return {};
-  const auto destroyed = damage_.destroyed();
-  if (destroyed.empty()) return {};
+Result<void> RowMaker::judge() {
+  is_at_end_ = true;
+  if (const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed(); !destroyed.empty())
+    return Error{
+        Errc::bad_input,
+        fmt::format(
+            "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: the person "
+            "who made the list has to format the column as text before pasting the codes into it, and "
+            "save it again. If the values are real, --accept-damage accepts them as they are and "
+            "records that. Nothing of this input is kept",
+            destroyed)};
+  if (usable_ > 0 || refused_ == 0) return {};
+  const auto most = std::max_element(causes_.begin(), causes_.end(), [](const auto& one, const auto& other) {
+    return one.second.count() < other.second.count();
+  });
   return Error{
       Errc::bad_input,
-      fmt::format(
-          "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: the person who made "
-          "the "
-          "list has to format the column as text before pasting the codes into it, and save it again. "
-          "If the values are real, --accept-damage accepts them as they are and records that. Nothing of "
-          "this input is kept",
-          destroyed)};
+      fmt::format("no line can be used: {} refused, {} of them for this cause: {}{}. Correct the list "
+                  "and plan it again. Nothing of this input is kept",
+                  counted(refused_, "line"),
+                  most->second.count() == refused_ ? "all" : grouped(most->second.count()), most->first,
+                  most->second.examples())};
+}
+
+std::vector<std::string> RowMaker::remarks() const {
+  std::vector<std::string> remarks;
+  if (is_at_end_ && usable_ + refused_ == 0) remarks.emplace_back("nothing but a header: no card is in it");
+  if (const auto doubtful = damage_.doubtful(); !doubtful.empty())
+    remarks.push_back("please look at these: " + doubtful);
+  return remarks;
 }
 
 std::string RowMaker::description() const {
@@ -177,18 +197,19 @@ std::string RowMaker::fault_of(std::span<const std::string_view> fields, std::in
     return fmt::format("{} field{}, the header has {}{}", fields.size(), fields.size() == 1 ? "" : "s",
                        names_.size(), has_full_width ? "; a full-width comma separates no fields" : "");
   }
-  const auto fill = [&](std::string& into, Column column) {
+  const auto fill = [&](std::string& into, std::size_t column) {
     const auto& index = indices_[column];
     auto field = index ? fields[*index] : std::string_view{};
-    if (column != reason) {
-      if (unwraps_) field = unwrap(field, unwrapped_);
-      column == code ? damage_.note_code(field, line) : damage_.note(field, line);
-    }
+    if (unwraps_ && column != reason) field = unwrap(field, unwrapped_);
+    damage_.note(Column{column}, field, line);
     into = field.empty() ? std::string_view{defaults_[column]} : field;
   };
-  if (fields[*indices_[code]] == names_[*indices_[code]] &&
-      fields[*indices_[openid]] == names_[*indices_[openid]])
-    return "the header again, as in files that were joined";
+  const auto is_name = [&](std::size_t column) {
+    auto field = fields[*indices_[column]];
+    if (field.starts_with(k_utf8_mark)) field.remove_prefix(k_utf8_mark.size());
+    return field == names_[*indices_[column]];
+  };
+  if (is_name(code) && is_name(openid)) return "the header again, as in files that were joined";
   fill(card.code, code);
   fill(card.openid, openid);
   fill(card.card_id, card_id);
@@ -227,12 +248,18 @@ bool RowMaker::is_empty(std::span<const std::string_view> fields) const {
          std::all_of(fields.begin(), fields.end(), [](std::string_view field) { return field.empty(); });
 }
 
-// Many readers stop at a zero byte. A line that had to be changed gets one field more than the header has.
 Refused RowMaker::refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
                          bool is_exact) {
+  ++refused_;
+  if (causes_.size() < k_most_causes || causes_.contains(cause)) causes_[cause].add({}, line);
+  return {line, std::move(cause), as_kept(raw, delimiter, is_exact)};
+}
+
+// Many readers stop at a zero byte. A line that had to be changed gets one field more than the header has.
+std::string RowMaker::as_kept(std::string_view raw, char delimiter, bool is_exact) {
   auto text = as_text(raw);
   if (!is_exact || text != raw) (text += delimiter) += "(not as it stood)";
-  return {line, std::move(cause), std::move(text)};
+  return text;
 }
 
 std::string RowMaker::line_of(const model::Card& card, char delimiter) const {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cardvoid/input/source.hpp>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,25 +35,27 @@ class RowMaker {
   // As many empty fields as there are names.
   bool is_empty(std::span<const std::string_view> fields) const;
 
-  // Refuses a line for a reason of the source's own. `is_exact`: `raw` is the unchanged line.
-  static Refused refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
-                        bool is_exact = true);
+  // Refuses a line, for a reason of the source's own too. `is_exact`: `raw` is the unchanged line.
+  Refused refuse(std::int64_t line, std::string cause, std::string_view raw, char delimiter,
+                 bool is_exact = true);
+  // A line as it is kept: valid UTF-8.
+  static std::string as_kept(std::string_view raw, char delimiter, bool is_exact = true);
 
   // A record with the card in our columns; the others are empty.
   std::string line_of(const model::Card& card, char delimiter) const;
 
   // The file's index of each of our columns that it has, in the order of column_names().
   std::span<const std::optional<std::size_t>> indices() const { return indices_; }
-  static std::span<const std::string_view> column_names();
 
-  // At the end of the input. Error (bad_input): a spreadsheet destroyed digits, and that was not accepted.
-  Result<void> judge_damage() const;
+  // At the end of the input. Error (bad_input): a spreadsheet destroyed digits, and that was not accepted; or
+  // no line can be used.
+  Result<void> judge();
 
   // The columns; after rows also what was unwrapped, which damage was accepted.
   std::string description() const;
 
-  // What looks like damage, but too little to refuse the input; empty: nothing.
-  std::string doubtful() const { return damage_.doubtful(); }
+  // At the end: what a person should look at, though it is no reason to refuse the input.
+  std::vector<std::string> remarks() const;
 
   // The row for a person who checks the decoding: identifiers masked, only the first character of columns
   // that are not ours. Empty if all of it is ASCII.
@@ -69,6 +72,10 @@ class RowMaker {
   std::string columns_;  // in words
   std::array<std::int64_t, k_wrappers> unwrapped_{};
   Damage damage_;
+  std::int64_t usable_ = 0;
+  std::map<std::string, Tally> causes_;  // of refused lines; the first ones, so that memory stays bounded
+  std::int64_t refused_ = 0;
+  bool is_at_end_ = false;
 };
 
 template <class Raw>
@@ -78,6 +85,8 @@ Record RowMaker::make(std::span<const std::string_view> fields, std::int64_t lin
   row.source_line = line;
   if (auto cause = fault_of(fields, line, row.card); !cause.empty())
     record = refuse(line, std::move(cause), raw(), delimiter);
+  else
+    ++usable_;
   return record;
 }
 

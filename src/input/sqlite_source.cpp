@@ -184,13 +184,13 @@ class SqliteSource final : public Source {
     if (is_done_ || !step()) {
       is_done_ = true;
       if (has_changed()) return changed();
-      if (const auto judged = rows_.judge_damage(); !judged)
+      if (const auto judged = rows_.judge(); !judged)
         return with_context(judged.error(), file_.string() + ": input.query");
       return std::nullopt;
     }
     ++row_;
     if (const auto cause = fault_of_values(); !cause.empty())
-      return RowMaker::refuse(row_, cause, line(), k_delimiter, false);
+      return rows_.refuse(row_, cause, line(), k_delimiter, false);
     for (const auto& index : rows_.indices())  // other columns may hold photographs
       if (index) fields_[*index] = query_->text(static_cast<int>(*index));
     return rows_.make(fields_, row_, k_delimiter, [&] { return line(); });
@@ -199,7 +199,7 @@ class SqliteSource final : public Source {
     return explain(failure);
   }
 
-  std::string raw() override { return RowMaker::refuse(row_, {}, line(), k_delimiter).raw; }
+  std::string raw() override { return RowMaker::as_kept(line(), k_delimiter); }
   std::string line_of(const model::Card& card) const override { return rows_.line_of(card, ','); }
   Dialect dialect() const override { return {header_, k_delimiter, {}, false}; }
 
@@ -213,8 +213,7 @@ class SqliteSource final : public Source {
           "program has closed it. A copy of this file alone lacks the rows that were still in the log: "
           "copy both, or with `sqlite3 {} \".backup copy.db\"`",
           file_.string(), real_path(file_).filename().string(), file_.filename().string()));
-    if (const auto doubtful = rows_.doubtful(); !doubtful.empty())
-      remarks.push_back("please look at these: " + doubtful);
+    for (auto& remark : rows_.remarks()) remarks.push_back(std::move(remark));
     return remarks;
   }
 
@@ -303,11 +302,11 @@ class SqliteSource final : public Source {
 
   // A number has no leading zeros, and loses digits after the 15th or 19th.
   std::string fault_of_values() const {
-    for (std::size_t i = 0; i < RowMaker::column_names().size(); ++i) {
+    for (std::size_t i = 0; i < k_column_names.size(); ++i) {
       if (!rows_.indices()[i]) continue;
       const int column = static_cast<int>(*rows_.indices()[i]);
       const int type = query_->type(column);
-      const auto name = RowMaker::column_names()[i];
+      const auto name = k_column_names[i];
       if (type == SQLITE_TEXT && query_->text(column).find('\0') != std::string_view::npos)
         return fmt::format("{}: a zero byte inside, at which many programs end the text", name);
       if (type == SQLITE_TEXT || type == SQLITE_NULL) continue;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/model/card_rules.hpp>
@@ -8,6 +9,14 @@ namespace cardvoid::model {
 namespace {
 
 enum class Spaces { none, inside };
+
+// SQL, spreadsheets (English ones), Python with pandas, R, JavaScript, Go, and people. In lower case.
+constexpr std::array<std::string_view, 31> k_nothing{
+    "null",      "\\n",     "(null)",  "<null>",    "[null]",    "#n/a",      "n/a",           "na",
+    "<na>",      "nan",     "-nan",    "nat",       "none",      "(none)",    "nil",           "<nil>",
+    "undefined", "#ref!",   "#value!", "#name?",    "#div/0!",   "#num!",     "#null!",        "#spill!",
+    "#calc!",    "#field!", "#error!", "#blocked!", "#unknown!", "#connect!", "#getting_data",
+};
 
 // Full-width forms of ASCII, the ideographic space, and the punctuation that Chinese input methods put in its
 // place.
@@ -57,6 +66,8 @@ std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
 std::string_view fault_of_identifier(std::string_view text, std::size_t longest, Spaces spaces) {
   if (text.empty()) return "empty";
   if (const auto wrapper = find_wrapper(text)) return fault_of_wrapper(*wrapper);
+  if (means_nothing(text)) return "a word that programs write for no value, such as NULL or #N/A";
+  if (has_fraction_of_zeros(text)) return "digits with .0 at the end: a program took them for a number";
   for (const char c : text) {
     if (is_visible(c)) continue;
     if (const auto fault = fault_of_characters(text, spaces); !fault.empty()) return fault;
@@ -81,6 +92,39 @@ std::optional<Wrapper> find_wrapper(std::string_view text) {
   const bool is_marked = text.size() >= 2 && (text.front() == '\'' || text.front() == '`');
   if (is_marked && std::all_of(text.begin() + 1, text.end(), is_digit)) return Wrapper::mark;
   return std::nullopt;
+}
+
+bool means_nothing(std::string_view text) {
+  constexpr std::size_t k_longest = 13;
+  if (text.empty() || text.size() > k_longest || is_digit(text[0])) return false;
+  std::string lower{text};
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return std::find(k_nothing.begin(), k_nothing.end(), lower) != k_nothing.end();
+}
+
+bool has_fraction_of_zeros(std::string_view text) {
+  const auto mark = text.find_first_not_of("0123456789");
+  return mark != 0 && mark != std::string_view::npos && text[mark] == '.' && mark + 1 < text.size() &&
+         text.find_first_not_of('0', mark + 1) == std::string_view::npos;
+}
+
+bool is_scientific(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (text.size() < 3 || !is_digit(text[0])) return false;
+  text.remove_prefix(1);
+  const bool has_fraction = text[0] == '.' || text[0] == ',';
+  if (has_fraction) {
+    const auto fraction = std::min(text.find_first_not_of("0123456789", 1), text.size());
+    if (fraction == 1) return false;
+    text.remove_prefix(fraction);
+  }
+  if (text.empty() || (text[0] != 'E' && text[0] != 'e')) return false;
+  text.remove_prefix(1);
+  // 4E23 may be a real code.
+  if (!has_fraction && !text.starts_with('+')) return false;
+  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 std::string_view fault_of_identifier(std::string_view text) {

@@ -17,7 +17,18 @@ constexpr std::size_t k_wrappers = 3;
 // other.
 std::optional<Wrapper> find_wrapper(std::string_view text);
 
-// brand_id and card_id: 1 to 32 printable ASCII characters without spaces. Empty text: nothing is wrong.
+// What programs write where there is no value: NULL, \N, #N/A, nan, undefined and the like, in any case. No
+// identifier of anybody: such a line would send nothing and protect no one.
+bool means_nothing(std::string_view text);
+
+// 478516783262.0: digits that a program took for a number.
+bool has_fraction_of_zeros(std::string_view text);
+
+// True for 4.78516E+23; also with a comma (German or French spreadsheets) and without the plus (Java).
+bool is_scientific(std::string_view text);
+
+// brand_id and card_id: 1 to 32 printable ASCII characters without spaces, and none of the first two above.
+// Empty text: nothing is wrong.
 std::string_view fault_of_identifier(std::string_view text);
 
 // invalid_reason: at most 32 characters of UTF-8, one line, nothing beyond the Basic Multilingual Plane, not

@@ -119,7 +119,9 @@ TEST_SUITE("component") {
         if (other != column) others += ", '1' AS " + other;
       const auto refused = [&](const std::string& value) {
         const auto found = read(query(file, "SELECT " + value + " AS " + column + others));
-        REQUIRE(found.size() == 1);
+        REQUIRE(found.size() == 2);
+        CHECK(found[1].starts_with("error: " + file.string() +
+                                   ": input.query: no line can be used: 1 line refused"));
         return found[0];
       };
       CHECK(refused("x'31'") == "!1 " + column + ": stored as BLOB, not as TEXT");
@@ -135,6 +137,27 @@ TEST_SUITE("component") {
               file,
               "SELECT '1' AS code, 'o' AS openid, x'00' AS photo, 'a' || char(0) AS note, 7 AS points")) ==
           Found{"1@1"});
+  }
+
+  TEST_CASE("sqlite: a column of numbers is refused as a whole with what is wrong") {
+    const TempFolder folder;
+    const auto file = folder.path / "crm.db";
+    Connection{file, Mode::create}.execute(R"(
+    CREATE TABLE m (code INTEGER, point REAL, openid TEXT, none TEXT);
+    INSERT INTO m VALUES (478516783261, 1.5, 'oA', NULL), (478516783262, 2.5, 'oB', NULL);)");
+    const auto error = [&](const std::string& columns) {
+      return error_of(query(file, "SELECT " + columns + " FROM m"), Errc::bad_input);
+    };
+    CHECK(
+        error("code, openid") ==
+        file.string() +
+            ": input.query: no line can be used: 2 lines refused, all of them for this cause: code: stored "
+            "as "
+            "INTEGER, not as TEXT, so leading zeros or digits may be lost (line 1, line 2). Correct the list "
+            "and plan it again. Nothing of this input is kept");
+    CHECK(error("point AS code, openid").find("code: stored as REAL, not as TEXT") != std::string::npos);
+    CHECK(error("'1' AS code, none AS openid").find("cause: openid: empty (line 1") != std::string::npos);
+    CHECK(read(query(file, "SELECT CAST(code AS TEXT) AS code, openid FROM m WHERE FALSE")) == Found{});
   }
 
   TEST_CASE("sqlite: a database in UTF-16 is read like one in UTF-8") {

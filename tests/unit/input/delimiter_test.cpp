@@ -84,6 +84,6 @@ TEST_SUITE("unit") {
     CHECK(remarks("code,openid\r\na,o\r\n").empty());
     CHECK(remarks("code,openid\na,o") ==
           std::vector<std::string>{"the last line has no line end: is the file complete?"});
-    CHECK(remarks("code,openid").size() == 1);
+    CHECK(remarks("code,openid").size() == 2);
   }
 }

@@ -4,6 +4,8 @@
 #include <ostream>
 #include <random>
 
+#include <cardvoid/model/card_rules.hpp>
+
 #include "csv_text.hpp"
 
 TEST_SUITE("unit") {
@@ -60,6 +62,7 @@ TEST_SUITE("unit") {
         if (code == "." || code == "..") code += 'x';
         if (code.find_first_of("'`=") == 0 || code.find('+') != std::string::npos)
           code.insert(0, 1, 'x');  // neither a wrapper nor a number
+        if (model::means_nothing(code) || model::has_fraction_of_zeros(code)) code += 'x';
         text += write_row(reason, "o", code);
         rows.push_back({reason, code});
         if (below(5) == 0) text += line_end;

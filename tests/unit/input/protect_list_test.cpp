@@ -104,6 +104,30 @@ TEST_SUITE("unit") {
     CHECK(protections("openid\no\xFF\n").starts_with("protect.csv:2"));
   }
 
+  TEST_CASE("protect list: words for nothing and numbers with a fraction match no card") {
+    for (const auto* field : {"NULL", "\\N", "#N/A", "nan", "undefined", "None"})
+      for (const auto* column : {"openid", "code", "card_id"}) {
+        CAPTURE(field);
+        CHECK(protections(std::string{column} + ",who\n4785,a\n" + field + ",b\n") ==
+              std::string{"protect.csv:3: "} + column +
+                  ": a word that programs write for no value, such as NULL or #N/A" + k_advice);
+      }
+    CHECK(protections("code\n478516783262.0\n") ==
+          std::string{"protect.csv:2: code: digits with .0 at the end: a program took them for a number"} +
+              k_advice);
+    CHECK(protections("code,openid\n478516783262,NULL\n").starts_with("protect.csv:2: openid: a word"));
+    model::Input input;
+    input.accept_damage = input.unwrap = true;
+    CHECK(protections("code\n=\"NULL\"\n", input).starts_with("protect.csv:2: code: a word"));
+  }
+
+  TEST_CASE("protect list: codes that lost their leading zeros protect others") {
+    std::string list = "code\n";
+    for (int i = 0; i < 400; ++i)
+      list += std::to_string(99'999'999'999 - i * 249'999'937LL % 100'000'000'000) + "\n";
+    CHECK(protections(list).starts_with("protect.csv: a spreadsheet has destroyed digits: none of the "));
+  }
+
   TEST_CASE("protect list: digits that a spreadsheet destroyed protect no one") {
     const std::string destroyed = "code\n4.78516E+23\n";
     CHECK(protections(destroyed).starts_with(

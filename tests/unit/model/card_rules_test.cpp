@@ -53,6 +53,35 @@ TEST_SUITE("unit") {
           "code: control character, such as a tab or a line break");
   }
 
+  TEST_CASE("identifiers: words that programs write for no value are none in any column") {
+    const std::string fault = "a word that programs write for no value, such as NULL or #N/A";
+    for (const auto* word : {"NULL",   "null",  "\\N",     "#N/A",   "N/A",     "NA",           "nan",
+                             "NaN",    "<NA>",  "NaT",     "None",   "nil",     "undefined",    "Undefined",
+                             "(null)", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#GETTING_DATA"}) {
+      CAPTURE(word);
+      CHECK(model::means_nothing(word));
+      CHECK(fault_of_code(word) == "code: " + fault);
+      auto card = right();
+      card.openid = word;
+      CHECK(find_fault(card) == "openid: " + fault);
+      card = right();
+      card.card_id = word;
+      CHECK(find_fault(card) == "card_id: " + fault);
+      CHECK(fault_of_reason(word) == "");  // a remark of the input
+    }
+    for (const auto* word : {"", "N", "NULLA", "XNULL", "nano", "-", "0", "none1", "#N/A#", "anonymous"}) {
+      CAPTURE(word);
+      CHECK_FALSE(model::means_nothing(word));
+    }
+  }
+
+  TEST_CASE("identifiers: digits with a fraction of zeros come from a number") {
+    for (const auto* text : {"478516783262.0", "1.0", "1.00", "0.0"})
+      CHECK(fault_of_code(text) == "code: digits with .0 at the end: a program took them for a number");
+    for (const auto* text : {"1.5", "1.05", "A1.0", "1.0A", ".0", "1.", "1..0", "v1.0.0"})
+      CHECK(fault_of_code(text) == "");
+  }
+
   TEST_CASE("code: full-width characters are told from other ones") {
     for (const auto* code : {"１２３", "Ａ1", "1，2", "1　2", "“1”", "1。"})
       CHECK(fault_of_code(code) == "code: full-width characters; half-width ones are needed");
