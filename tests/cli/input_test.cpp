@@ -153,12 +153,50 @@ TEST_SUITE("cli") {
     CHECK(stage.ask_results("SELECT count(*) FROM import WHERE source LIKE '%" + words + "%'")[0][0] == "2");
   }
 
-  TEST_CASE("input: wrappers are refused by cause and undone where the job says so") {
+  TEST_CASE("input: a list of which no line can be used leaves the plan as it was") {
     const auto stage = stage_of(2);
+    CHECK(stage.run("plan").exit_code == 0);
+    stage.write("pandas.csv",
+                "code,openid\n478516783261.0,oPlain0000uMuAJO_M2pxb1Q9zN\n478516783262.0,#N/A\n");
+    sqlite::Connection{stage.dir / "crm.db", sqlite::Mode::create}.execute(
+        "CREATE TABLE m (code INTEGER, openid TEXT); INSERT INTO m VALUES (478516783261, "
+        "'oPlain0000uMuAJO_M2pxb1Q9zN')");
+    const auto database = stage.job_with("csv = \"members.csv\"",
+                                         "sqlite = \"crm.db\"\nquery = \"SELECT code, openid FROM m\"");
+    for (const auto& ended : {stage.run("plan", {"--set", "input.csv=pandas.csv"}),
+                              stage.run("run", {"--yes", "--set", "input.csv=pandas.csv"}),
+                              support::run({"plan", database}), support::run({"run", database, "--yes"})}) {
+      CHECK(ended.exit_code == 65);
+      CHECK(ended.out.empty());
+      CHECK(ended.err.find(": no line can be used: ") != std::string::npos);
+      CHECK(ended.err.find("47851") == std::string::npos);
+    }
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+  }
+
+  TEST_CASE("input: a reason that is a word for nothing is sent as it stands and every command warns") {
+    const auto stage = stage_of(2);
+    auto list = plain_members(2);
+    const std::string reason = "会员计划已结束";
+    list.replace(list.find(reason), reason.size(), "NULL");
+    stage.write("members.csv", list);
+    const std::string words =
+        "1 word such as NULL or #N/A, which programs write for no value: 1 in reason (line 2)";
+    CHECK(stage.run("plan").out.find("note: please look at these: " + words) != std::string::npos);
+    CHECK(stage.run("check").out.find(words) != std::string::npos);
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.err.find("warning: input: please look at these: " + words) != std::string::npos);
+  }
+
+  TEST_CASE("input: wrappers are refused by cause and undone where the job says so") {
+    const auto stage = stage_of(3);
     stage.write("members.csv",
                 "code,card_id,openid\r\n"
                 "\"=\"\"card0000\"\"\",pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0000uMuAJO_M2pxb1Q9zN\r\n"
-                "card0001\t,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0001uMuAJO_M2pxb1Q9zN\r\n");
+                "card0001\t,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0001uMuAJO_M2pxb1Q9zN\r\n"
+                "card0002,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0002uMuAJO_M2pxb1Q9zN\r\n");
     const auto refused = stage.run("plan");
     CHECK(refused.exit_code == 0);
     CHECK(refused.out.find("code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that (line "

@@ -190,28 +190,30 @@ TEST_SUITE("cli") {
 
   TEST_CASE("plan: --refused keeps a line with a field too few as one when it is fed back") {
     const auto stage = stage_of(1);
-    stage.write("members.csv", "code,openid,card_id\r\none,o1\r\n");
+    stage.write("members.csv", "code,openid,card_id\r\none,o1\r\ntwo,o2,pA\r\n");
     CHECK(stage.run("plan", {"--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+    stage.write("refused.csv", stage.read("refused.csv") + "two,o2,pA,corrected\r\n");
     const auto again = stage.run("plan", {"--set", "input.csv=refused.csv"});
     CHECK(has(again.out, "3 fields, the header has 4"));
-    CHECK(has(again.out, "to send 0 "));
+    CHECK(has(again.out, "to send 1 "));
   }
 
   TEST_CASE("plan: --refused launders nothing that it cannot write as it stood") {
     using namespace std::string_literals;
     const auto stage = stage_of(1);
-    stage.write("members.csv", "code,openid,card_id\r\nA\0B,o1,pA\r\n"s);
+    stage.write("members.csv", "code,openid,card_id\r\nA\0B,o1,pA\r\ntwo,o2,pA\r\n"s);
     sqlite::Connection{stage.dir / "crm.db", sqlite::Mode::create}.execute(
         "CREATE TABLE m (code, openid, card_id); INSERT INTO m VALUES (123, 'o', 'pA'), (x'4142', 'o', "
         "'pA'), "
-        "('1' || char(0), 'o', 'pA')");
+        "('1' || char(0), 'o', 'pA'), ('two', 'o2', 'pA')");
     for (const bool is_database : {false, true}) {
       const auto job = is_database ? stage.job_with("csv = \"members.csv\"",
                                                     "sqlite = \"crm.db\"\nquery = \"SELECT * FROM m\"")
                                    : stage.job();
       CHECK(support::run({"plan", job, "--refused", (stage.dir / "refused.csv").string()}).exit_code == 0);
+      stage.write("refused.csv", stage.read("refused.csv") + "two,o2,pA,corrected\r\n");
       const auto again = stage.run("plan", {"--set", "input.csv=refused.csv", "--json"});
-      CHECK(boost::json::parse(again.out).at("to_send").as_int64() == 0);
+      CHECK(boost::json::parse(again.out).at("to_send").as_int64() == 1);
       CHECK(boost::json::parse(again.out).at("refused").as_int64() == (is_database ? 3 : 1));
     }
   }
@@ -219,13 +221,14 @@ TEST_SUITE("cli") {
   TEST_CASE("plan: --refused is in the encoding of the input and can come back again and again") {
     const auto stage = stage_of(1);
     stage.write("members.csv",
-                "code,openid,card_id,reason\r\n\xA3\xB1,o,pA,\xBB\xE1\xD4\xB1\r\n");  // １ … 会员
+                "code,openid,card_id,reason\r\n\xA3\xB1,o,pA,\xBB\xE1\xD4\xB1\r\n2,o,pA,\r\n");  // １ … 会员
     const auto gbk = [&](const std::string& from, const std::string& to) {
       return stage.run("plan", {"--set", "input.encoding=gbk", "--set", "input.csv=" + from, "--refused",
                                 (stage.dir / to).string()});
     };
     CHECK(gbk("members.csv", "one.csv").exit_code == 0);
     CHECK(has(stage.read("one.csv"), "\xA3\xB1,o,pA,\xBB\xE1\xD4\xB1,code: full-width"));
+    stage.write("one.csv", stage.read("one.csv") + "2,o,pA,,corrected\r\n");
     const auto again = gbk("one.csv", "two.csv");
     CHECK(again.exit_code == 0);
     CHECK(has(again.out, "ignored: \"cause\""));

@@ -280,7 +280,7 @@ TEST_SUITE("unit") {
     CHECK(error_of(twelve + sound(45, 11)).empty());  // mobile numbers: all begin with 1
     CHECK(error_of(twelve + no_zeros(200, 11)).empty());
     CHECK(remarks_of(twelve + random_codes(200, 11)) == "");
-    CHECK_FALSE(error_of(twelve + no_zeros(50, 11)).empty());  // nobody could tell
+    CHECK_FALSE(error_of(twelve + no_zeros(50, 11)).empty());  // it cannot be told
   }
 
   TEST_CASE("damage: longer codes and codes with letters and serial numbers are no lost zeros") {
