@@ -44,7 +44,9 @@ int Console::fail(const Error& error) {
 }
 
 void Console::say_next(const std::vector<std::string>& lines, bool is_failure) {
-  for (const auto& line : lines) log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, line);
+  last_steps_ = lines;
+  for (const auto& line : lines)
+    log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, "  " + line);
 }
 
 bool Console::answer(std::string_view text) {

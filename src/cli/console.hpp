@@ -27,7 +27,8 @@ class Console {
 
   // Prints the error, a line for each of its lines, and returns its exit code.
   int fail(const Error& error);
-  // What to type next. `is_failure`: behind an error, and like one; else it is for those who read on.
+  // What to type next, behind two blanks. `is_failure`: behind an error, and like one; else it is for those
+  // who read on.
   void say_next(const std::vector<std::string>& lines, bool is_failure = true);
   // A part of the command's answer. Returns false when standard output cannot take it.
   bool answer(std::string_view text);
@@ -38,6 +39,7 @@ class Console {
   void hold_warnings_back();
   void say_held_back();
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
+  const std::vector<std::string>& last_steps() const { return last_steps_; }  // that say_next() printed
   // The progress display that log lines must not run into; null takes it away.
   void attach(report::Progress* progress);
   const Globals& globals() const { return globals_; }
@@ -51,6 +53,7 @@ class Console {
   std::vector<std::string> held_back_;
   std::size_t dropped_ = 0;
   std::string last_error_;
+  std::vector<std::string> last_steps_;
 };
 
 }  // namespace cardvoid::cli

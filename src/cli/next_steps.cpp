@@ -38,7 +38,7 @@ class Steps {
  private:
   // Another command on the same job and the same results.
   void say(std::string_view what, std::string_view name, std::string_view flags = {}) {
-    auto text = fmt::format("  {}: cardvoid {} {}", what, name, quoted(job_file_.string()));
+    auto text = fmt::format("{}: cardvoid {} {}", what, name, quoted(job_file_.string()));
     for (const auto& set : globals_.overrides.set) text += " --set " + quoted(set);
     if (const auto& file = globals_.overrides.results_database; !file.empty())
       text += " --results " + quoted(file.string());
@@ -48,10 +48,14 @@ class Steps {
 
   // The command itself, as it was typed.
   void say_again(std::string_view what, std::string_view flags = {}) {
-    auto text = fmt::format("  {}: cardvoid", what);
+    auto text = fmt::format("{}: cardvoid", what);
     for (const auto& word : globals_.words) text += " " + quoted(word);
     if (!flags.empty()) text += fmt::format(" {}", flags);
     lines_.push_back(std::move(text));
+  }
+
+  void say_help() {
+    lines_.push_back(fmt::format("see what is to be typed: cardvoid help {}", globals_.command));
   }
 
   bool is_given(std::string_view flag) const {
@@ -115,16 +119,16 @@ class Steps {
     switch (code) {
       case Errc::usage:
         if (ended_.stage == Stage::consent) return say("see the plan and its fingerprint", "plan");
-        lines_.push_back(fmt::format("  see what can be typed: cardvoid help {}", globals_.command));
-        return;
+        return say_help();
       case Errc::bad_input: return refused_input();
       case Errc::no_input:
+        if (ended_.stage == Stage::job) return say_help();
         if (ended_.stage == Stage::results) return say("make the results database", "plan");
         look_around();
         return say_again("once the file is there");
       case Errc::unavailable:
         say("see which endpoint fails, and why", "check");
-        return say_again("the platform's trouble, not the list's: run again later");
+        return say_again("run again later");
       case Errc::internal: standing(); return say_again("carry on, with the results as they are");
       case Errc::cannot_create: return look_around();
       case Errc::io: standing(); return say_again("once it can be written, carry on");

@@ -15,7 +15,8 @@ namespace cardvoid::cli {
 
 // Where it ended: what tells apart endings of the same exit code.
 enum class Stage {
-  job,      // its job file and what belongs to it: time zone, hook, keys
+  job,  // its job file and what it names for all of it: time zone, hook
+  keys,
   lock,     // another command holds the job
   results,  // their database
   input,    // the list, or the list of protected cards
@@ -31,7 +32,7 @@ struct Ended {
   bool read_back_only = false;
 };
 
-// Lines such as "  carry on: cardvoid run gold.toml --yes": commands that can be pasted into a shell, with
+// Lines such as "carry on: cardvoid run gold.toml --yes": commands that can be pasted into a shell, with
 // the job's path and flags as this command was given them. None for exit code 0.
 std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
                                     const Ended& ended);

@@ -112,10 +112,12 @@ int Reporter::finish(int exit_code) {
 std::string Reporter::summary(int exit_code) const {
   if (ending_) return report::summary_json(*ending_);
   const auto& error = console_.last_error();
+  const auto& steps = console_.last_steps();
   return to_json_line({{"job", job_.name},
                        {"command", console_.globals().command},
                        {"run_id", nullptr},
                        {"stopped", error.empty() ? boost::json::value() : boost::json::value(error)},
+                       {"next", boost::json::array(steps.begin(), steps.end())},
                        {"exit_code", exit_code}});
 }
 

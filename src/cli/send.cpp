@@ -145,16 +145,20 @@ report::Ending ending_of(const run::Report& report, const model::Job& job, const
   return ending;
 }
 
+std::vector<std::string> steps_after(const Console& console, const Sending& sending,
+                                     const run::Report& report, bool read_back_only) {
+  Ended ended{.exit_code = report.exit_code, .totals = report.totals, .read_back_only = read_back_only};
+  if (report.trip) ended.trip = report.trip->cause;
+  return next_steps(console.globals(), sending.job_file, ended);
+}
+
 // The last words: how the job stands, why it ended, and what to type next.
-int say_end(Console& console, const Sending& sending, const report::Ending& ending, const run::Report& report,
-            bool read_back_only) {
+int say_end(Console& console, const report::Ending& ending, const run::Report& report) {
   const bool is_failure = report.stopped && report.stopped->code != Errc::stopped &&
                           report.exit_code == static_cast<int>(report.stopped->code);
   say_summary(console, ending, is_failure);
   if (is_failure) console.fail(*report.stopped);
-  Ended end{.exit_code = report.exit_code, .totals = report.totals, .read_back_only = read_back_only};
-  if (report.trip) end.trip = report.trip->cause;
-  console.say_next(next_steps(console.globals(), sending.job_file, end), is_failure);
+  console.say_next(ending.next, is_failure);
   return report.exit_code;
 }
 
@@ -164,7 +168,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
     return fail(console, sending.job_file, stage, why);
   };
   const auto keys = load_keys(job);
-  if (!keys) return give_up(Stage::job, keys.error());
+  if (!keys) return give_up(Stage::keys, keys.error());
   if (sending.needs_results)
     if (const auto there = require_results(job); !there) return give_up(Stage::results, there.error());
   const auto lock = take_lock(console, job, command, sending.wait_lock);
@@ -188,10 +192,11 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   console.attach(nullptr);
   if (!report) return give_up(Stage::sending, report.error());
 
-  const auto ending = ending_of(*report, job, command, *ledger);
+  auto ending = ending_of(*report, job, command, *ledger);
+  ending.next = steps_after(console, sending, *report, errand->order.read_back_only);
   reporter.keep(ending, *ledger);
   warn_of_log(console, job);
-  return say_end(console, sending, ending, *report, errand->order.read_back_only);
+  return say_end(console, ending, *report);
 }
 
 // A bug of ours ends a run like any other error.

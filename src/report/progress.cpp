@@ -85,6 +85,7 @@ std::string summary_json(const Ending& ending) {
     for (const auto row : ending.trip->rows) culprits.push_back(row);
   object["culprits"] = std::move(culprits);
   object["log_bytes"] = ending.log_bytes;
+  object["next"] = boost::json::array(ending.next.begin(), ending.next.end());
   object["exit_code"] = ending.exit_code;
   return to_json_line(object);
 }

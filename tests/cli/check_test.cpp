@@ -408,7 +408,7 @@ TEST_SUITE("cli") {
     stage.wait_until("status = 'invalidated'", 1);
     const auto checked = check(stage.job());
     CHECK(checked.exit_code == 0);
-    says(checked.of("read-back"), "skipped", "a run is under way");
+    says(checked.of("read-back"), "skipped", "is under way and has the platform's limit");
     CHECK(stage.sandbox->counters().read_back_requests == 0);
     program->send_signal(SIGTERM);
     CHECK(program->wait().exit_code == 75);

@@ -74,15 +74,16 @@ TEST_SUITE("cli") {
     CHECK(stage.run("run", k_yes).exit_code == 0);
   }
 
-  TEST_CASE("next steps: the finish hook gets the reason alone and a success says nothing") {
+  TEST_CASE("next steps: the finish hook gets reason and commands apart and a success says nothing") {
     const auto stage = stage_of(2);
     stage.write("notify.sh", "#!/bin/sh\ncat >got.json\n");
     std::filesystem::permissions(stage.dir / "notify.sh", std::filesystem::perms::owner_all);
     const auto ended =
         stage.run("run", set(set(k_yes, "results.on_finish=./notify.sh"), "input.csv=\"no.csv\""));
     CHECK(ended.exit_code == 66);
-    CHECK(boost::json::parse(stage.read("got.json")).at("stopped").as_string().find("cardvoid run") ==
-          std::string_view::npos);
+    const auto got = boost::json::parse(stage.read("got.json"));
+    CHECK(got.at("stopped").as_string().find("cardvoid run") == std::string_view::npos);
+    CHECK(got.at("next").as_array().back().as_string().starts_with("once the file is there: cardvoid run "));
     const auto done = stage.run("run", k_yes);
     CHECK(done.exit_code == 0);
     CHECK(done.err.find(": cardvoid ") == std::string::npos);

@@ -24,7 +24,8 @@ struct Ending {
   std::int64_t log_bytes = 0;  // of the write-ahead log that could not be folded into the database
   milliseconds elapsed{0};
   int exit_code = 0;
-  std::string stopped;  // why it ended early; empty: it did not
+  std::string stopped;            // why it ended early; empty: it did not
+  std::vector<std::string> next;  // what to type next: "carry on: cardvoid run …"
   std::optional<model::Trip> trip;
 };
 
