@@ -220,6 +220,8 @@ int send(Console& console, const Sending& sending) {
   Reporter reporter{console, *job};
   if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(give_up(zone.error()));
   if (const auto ready = reporter.check(); !ready) return reporter.finish(give_up(ready.error()));
+  if (const auto& why = job->endpoints.unusable_proxy; !why.empty())  // before anything is imported or asked
+    return reporter.finish(give_up({Errc::usage, why}));
   return reporter.finish(carry_out_or_report(console, sending, *job, reporter));
 }
 

@@ -339,18 +339,20 @@ class CrossCheck {
 };
 
 // endpoints.proxy overrides the environment, for every host.
-Result<void> apply_environment(const Overrides& overrides, model::Job& job) {
+void apply_environment(const Overrides& overrides, model::Job& job) {
   auto url = overrides.https_proxy;
-  if (url.empty() || job.endpoints.primary.proxy) return {};
+  if (url.empty() || job.endpoints.primary.proxy) return;
   if (url.find("://") == std::string::npos) url.insert(0, "http://");  // as curl does
   const auto proxy = parse_proxy(url);
-  if (!proxy)  // not shown: it may hold a password
-    return Error{Errc::usage,
-                 "HTTPS_PROXY is not the URL of an HTTP proxy such as http://proxy.example:3128; unset it or "
-                 "name one in endpoints.proxy"};
-  for (auto* address : {&job.endpoints.primary, &job.endpoints.backup})
-    if (!is_excluded_by(overrides.no_proxy, *address)) address->proxy = proxy;
-  return {};
+  for (auto* address : {&job.endpoints.primary, &job.endpoints.backup}) {
+    if (is_excluded_by(overrides.no_proxy, *address)) continue;
+    address->proxy = proxy;
+    if (!proxy)  // not shown: it may hold a password
+      job.endpoints.unusable_proxy = fmt::format(
+          "HTTPS_PROXY is not the URL of an HTTP proxy such as http://proxy.example:3128, and {} would be "
+          "reached through it; unset it, name a proxy in endpoints.proxy, or name the host in NO_PROXY",
+          address->text());
+  }
 }
 
 }  // namespace
@@ -376,7 +378,7 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
   if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
   CrossCheck{document, job, results_by_flag, faults}.run();
   if (!faults.none()) return Error{Errc::bad_job, faults.text()};
-  if (const auto done = apply_environment(overrides, job); !done) return done.error();
+  apply_environment(overrides, job);
   job.input.accept_damage = overrides.accept_damage;
   return job;
 }

@@ -12,8 +12,9 @@ namespace cardvoid::job {
 // default. nullopt for anything else: no https://, no socks5://, no path.
 std::optional<model::Proxy> parse_proxy(std::string_view url);
 
-// Does NO_PROXY exclude this host? A list such as "example.com,.internal,10.0.0.7:8443,*": a name covers the
-// names below it, with or without a leading dot. Loopback never goes through a proxy of the environment.
+// Does NO_PROXY exclude this host? A list such as "example.com,*.internal,10.0.0.0/8,10.1.0.7:8443", read as
+// Go does: a name covers itself and the names below it, with "." or "*." in front only those below it; "*" is
+// every host. Blanks separate too. Loopback never goes through a proxy of the environment.
 bool is_excluded_by(std::string_view no_proxy, const model::EndpointAddress& address);
 
 }  // namespace cardvoid::job

@@ -27,8 +27,10 @@ void rethrow(const std::exception_ptr& error) {
 Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(asio::io_context& io, const model::Job& job,
                                                                const Credentials& keys,
                                                                const std::string& version) {
+  auto settings = https_settings(job);
+  if (!settings) return settings.error();
   std::unique_ptr<HttpsTransport> platform{new HttpsTransport{io, job, keys, version}};
-  auto client = net::HttpsClient::create(io.get_executor(), https_settings(job));
+  auto client = net::HttpsClient::create(io.get_executor(), std::move(*settings));
   if (!client) return client.error();
   platform->client_ = std::move(*client);
   return platform;

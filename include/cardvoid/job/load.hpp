@@ -22,7 +22,7 @@ struct Overrides {
 };
 
 // Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened,
-// usage (64) for a malformed --set or HTTPS_PROXY. All faults of a file are named, one per line.
+// usage (64) for a malformed --set. All faults of a file are named, one per line.
 Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides);
 
 // The same from text, for tests and fuzzing; `file` is for messages and relative paths. Looks at the

@@ -54,6 +54,9 @@ struct Endpoints {
   EndpointAddress primary{"api.mch.weixin.qq.com"};
   EndpointAddress backup{"api2.mch.weixin.qq.com"};
   std::filesystem::path ca_file;  // added to the system's roots; empty: none
+  // Why no connection can be made: the proxy that the environment names is none. Empty: nothing is wrong. A
+  // command that makes no connection does not mind.
+  std::string unusable_proxy;
 };
 
 struct Input {
@@ -100,6 +103,7 @@ struct DailyWindow {
 
 struct Safety {
   std::string acknowledge;
+  bool match_openid = true;  // an answer that names another openid is about another card
   std::optional<std::int64_t> max_rows;
   int canary = 5;                     // rows to send first, one by one; 0: off
   double max_failure_rate = 0.2;      // of the last settled rows, 0 … 1; 1: off

@@ -41,17 +41,40 @@ TEST_SUITE("unit") {
 
   TEST_CASE("proxy: NO_PROXY excludes hosts and what lies below them") {
     for (const char* list : {"api.mch.weixin.qq.com", "weixin.qq.com", ".qq.com", "other, QQ.com", "*",
-                             "api.mch.weixin.qq.com:443"})
+                             "api.mch.weixin.qq.com:443", "*.weixin.qq.com", "*.qq.com", "*.qq.com:443",
+                             ".weixin.qq.com:443", "weixin.qq.com:", "other\t*"})
       CHECK_MESSAGE(proxy_of(k_right, "http://other:1", list) == "none", list);
     for (const char* list :
-         {"", "mch.weixin", "api2.mch.weixin.qq.com", "n.qq.com", "api.mch.weixin.qq.com:8443"})
+         {"", ",", "mch.weixin", "api2.mch.weixin.qq.com", "n.qq.com", "api.mch.weixin.qq.com:8443",
+          "*.qq.com:80", ".api.mch.weixin.qq.com", "*.api.mch.weixin.qq.com", "*api.mch.weixin.qq.com",
+          "10.0.0.0/8", ":443", "/", "weixin.qq.com/8"})
       CHECK_MESSAGE(proxy_of(k_right, "http://other:1", list) == "other:1", list);
+  }
+
+  TEST_CASE("proxy: NO_PROXY excludes addresses and blocks of them") {
+    const auto proxy_for = [](const char* host, const char* list) {
+      return proxy_of(with("[endpoints]\nprimary = \"https://" + std::string{host} + ":8443\"\n"),
+                      "http://other:1", list);
+    };
+    for (const char* list :
+         {"10.1.2.3", "10.1.2.3:8443", "10.0.0.0/8", "10.9.9.9/8", "0.0.0.0/0", "10.1.2.3/32"})
+      CHECK_MESSAGE(proxy_for("10.1.2.3", list) == "none", list);
+    for (const char* list : {"10.1.2.4", "10.1.2.3:443", "11.0.0.0/8", "10.1.2.2/32", "::/0", "10.1.2",
+                             ".2.3", "10.0.0.0/33", "10.0.0.0/8:8443"})
+      CHECK_MESSAGE(proxy_for("10.1.2.3", list) == "other:1", list);
+    for (const char* list :
+         {"2001:db8::7", "[2001:db8::7]:8443", "2001:db8::/32", "2001:DB8:0::7", "[2001:db8::7]"})
+      CHECK_MESSAGE(proxy_for("[2001:db8::7]", list) == "none", list);
+    for (const char* list : {"2001:db8::8", "[2001:db8::7]:443", "2001:db9::/32", "0.0.0.0/0"})
+      CHECK_MESSAGE(proxy_for("[2001:db8::7]", list) == "other:1", list);
   }
 
   TEST_CASE("proxy: loopback is never sent through a proxy of the environment") {
     for (const char* host : {"127.0.0.1", "localhost", "[::1]"})
       CHECK(proxy_of(with("[endpoints]\nprimary = \"https://" + std::string{host} + ":8443\"\n"),
                      "http://other:1") == "none");
+    CHECK(proxy_of(with("[endpoints]\nprimary = \"https://127.example.com\"\n"), "http://other:1") ==
+          "other:1");
   }
 
   TEST_CASE("proxy: what is no HTTP proxy is refused without showing it") {
@@ -62,8 +85,23 @@ TEST_SUITE("unit") {
                     text);
       CHECK(text.find("secret") == std::string::npos);
     }
-    const auto text = proxy_of(k_right, "socks5://secret@p:1");
-    CHECK(text.find("HTTPS_PROXY") == 0);
-    CHECK(text.find("secret") == std::string::npos);
+  }
+
+  TEST_CASE("proxy: an unusable one of the environment is kept for what connects and never shown") {
+    const auto unusable = [](std::string_view toml, const char* no_proxy) {
+      job::Overrides overrides;
+      overrides.https_proxy = "socks5h://secret@p:1", overrides.no_proxy = no_proxy;
+      const auto job = job::parse(toml, "gold.toml", overrides);
+      REQUIRE(job.has_value());
+      CHECK_FALSE(job->endpoints.primary.proxy);
+      return job->endpoints.unusable_proxy;
+    };
+    const auto why = unusable(k_right, "api.mch.weixin.qq.com");
+    CHECK(why.find("HTTPS_PROXY is not the URL of an HTTP proxy") == 0);
+    CHECK(why.find("api2.mch.weixin.qq.com would be reached through it") != std::string::npos);
+    CHECK(why.find("secret") == std::string::npos);
+    CHECK(unusable(k_right, "*.qq.com") == "");
+    CHECK(unusable(with("[endpoints]\nprimary = \"https://localhost:1\"\nbackup = \"https://[::1]:1\"\n"),
+                   "") == "");
   }
 }
