@@ -96,7 +96,8 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
   const auto& outcome = asked.answer.outcome;
   const auto refuse = [&](Errc code, const std::string& why) {
     return fault(subject,
-                 {code, fmt::format("{}: {}: {}", model::to_text(asked.endpoint), why, said(outcome))});
+                 {code, fmt::format("{}: {}: {}{}{}", model::to_text(asked.endpoint), why, said(outcome),
+                                    outcome.advice.empty() ? "" : "; ", outcome.advice)});
   };
   switch (outcome.kind) {
     case confirmed:
@@ -109,12 +110,10 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
       return fine(subject, fmt::format("{}: our signature is accepted and the answer's verifies; code {}: {}",
                                        model::to_text(asked.endpoint), mask(asked.card.code), said(outcome)));
     case wrong_card:
-    case unreadable: return refuse(Errc::tripped, "a verified answer that is not about the card asked for");
+    case unreadable:
+      return refuse(Errc::tripped, "a verified answer that is not about the card and member asked for");
     case unverified:
-    case distrusted:
-      return refuse(Errc::bad_credentials,
-                    "the answer's signature does not verify; check platform.public_key_id and "
-                    "public_key_file, or certificates_dir");
+    case distrusted: return refuse(Errc::bad_credentials, "the answer cannot be verified");
     case clock_refused: return refuse(Errc::bad_credentials, "our signature is refused for its time");
     case credentials_refused: return refuse(Errc::bad_credentials, "our credentials are refused");
     case setup_refused:

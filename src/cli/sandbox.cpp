@@ -95,7 +95,8 @@ Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
         fmt::format(
             "\"{}\": expected KIND=PROBABILITY, for example system_error=0.1; kinds: system_error, "
             "system_error_applied, throttle, gateway, reset, reset_applied, no_answer, no_answer_applied, "
-            "bad_signature, probe_signature, stale_timestamp, wrong_card, not_invalid, truncated, slow",
+            "bad_signature, probe_signature, stale_timestamp, wrong_card, wrong_openid, other_brand, "
+            "not_invalid, truncated, slow",
             text)};
   settings.faults[*fault] = probability;
   return {};

@@ -133,11 +133,10 @@ void Safety::judge_signature(const Outcome& outcome) {
     case unverified:
     case distrusted:
       if (signatures_.note(false))
-        stop({Errc::bad_credentials,
-              fmt::format(
-                  "{} of the last {} answers carry no signature that our platform key verifies ({}); check "
-                  "platform.public_key_id and platform.public_key_file",
-                  signatures_.bad(), signatures_.count(), outcome.error_message)});
+        stop(
+            {Errc::bad_credentials, fmt::format("{} of the last {} answers cannot be verified ({}){}{}",
+                                                signatures_.bad(), signatures_.count(), outcome.error_message,
+                                                outcome.advice.empty() ? "" : "; ", outcome.advice)});
       return;
     case probe_signature:
     case accepted:

@@ -236,6 +236,8 @@ const auto k_keys = std::to_array<Key>({
 
     {"safety.acknowledge", Type::text, "who allowed this and when, in words",
      [](const Typed& v, Job& job) { return store_text(job.safety.acknowledge, v.text); }, true},
+    {"safety.match_openid", Type::truth, "true or false",
+     [](const Typed& v, Job& job) { return job.safety.match_openid = v.truth, stored; }},
     {"safety.max_rows", Type::whole_number, "a whole number of at least 1",
      [](const Typed& v, Job& job) {
        job.safety.max_rows = v.whole_number;

@@ -144,6 +144,7 @@ std::string describe(const std::string& why, const Outcome& outcome) {
   if (!outcome.error_message.empty())
     text += ", \"" + fit_to_width(outcome.error_message, k_most_columns) + "\"";
   if (!outcome.request_id.empty()) text += " (Request-ID " + outcome.request_id + ")";
+  if (!outcome.advice.empty()) text += "; " + outcome.advice;
   return text;
 }
 

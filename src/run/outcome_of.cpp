@@ -6,6 +6,8 @@ namespace cardvoid::run {
 
 namespace {
 
+using wechatpay::Reading;
+
 model::Outcome without_answer(model::OutcomeKind kind, const char* code, const std::string& message) {
   model::Outcome outcome;
   outcome.kind = kind;
@@ -25,10 +27,12 @@ wechatpay::AnswerHeaders answer_headers(const net::Exchange& exchange) {
           header("Request-ID"),
           header("Retry-After"),
           header("Date"),
-          header("Content-Type")};
+          header("Content-Type"),
+          header("Content-Encoding")};
 }
 
-model::Outcome outcome_of(const Reply& reply, model::AttemptKind kind, const model::Card& card) {
+model::Outcome outcome_of(const Reply& reply, model::AttemptKind kind, const model::Card& card,
+                          const Reading& reading) {
   using model::OutcomeKind;
   const auto& exchange = reply.exchange;
   switch (exchange.reach) {
@@ -41,7 +45,7 @@ model::Outcome outcome_of(const Reply& reply, model::AttemptKind kind, const mod
     case net::Exchange::answered: break;
   }
   return wechatpay::classify({exchange.status, answer_headers(exchange), exchange.body, reply.verdict}, kind,
-                             card);
+                             card, reading);
 }
 
 model::Outcome outcome_of(const net::ConnectFailure& failure) {

@@ -47,8 +47,10 @@ asio::awaitable<void> ask(net::HttpsClient& client, std::size_t index, std::stri
 }  // namespace
 
 Result<std::vector<Probe>> probe_endpoints(const model::Job& job, const std::string& version) {
+  auto settings = https_settings(job);
+  if (!settings) return settings.error();
   asio::io_context io{1};
-  auto client = net::HttpsClient::create(io.get_executor(), https_settings(job));
+  auto client = net::HttpsClient::create(io.get_executor(), std::move(*settings));
   if (!client) return client.error();
   std::vector<Probe> probes(2);
   const model::EndpointAddress* addresses[] = {&job.endpoints.primary, &job.endpoints.backup};
@@ -86,7 +88,8 @@ Result<ReadBack> read_back(const model::Job& job, const Credentials& keys, const
     if (!reply) return void(failed = reply.error());
     result.round_trip = since(begun);
     result.verdict = reply->verdict;
-    result.outcome = outcome_of(*reply, model::AttemptKind::read_back, card);
+    result.outcome = outcome_of(*reply, model::AttemptKind::read_back, card,
+                                {job.safety.match_openid, read_clocks().wall});
   };
   const auto connected = [&](const std::optional<net::ConnectFailure>& failure) {
     is_done = failure.has_value();

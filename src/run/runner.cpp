@@ -38,6 +38,12 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
   return settings;
 }
 
+dispatch::Notice words_for_other_brand() {
+  return {dispatch::Notice::warning,
+          "a verified answer about this card names another brand_id than was asked for; the platform's own "
+          "example does so too, and the card counts. Is brand_id right? status shows how many did"};
+}
+
 std::vector<std::unique_ptr<dispatch::Pace>> paces_for(const std::vector<ledger::Cursor>& cursors,
                                                        const Ports& ports) {
   if (!ports.paces) return {};
@@ -54,6 +60,7 @@ Runner::Runner(const model::Job& job, const Order& order, Observer& observer, co
       ports_{ports},
       run_{run},
       limit_{job.limits.requests_per_second},
+      match_openid_{job.safety.match_openid},
       dispatcher_{dispatch_settings(job, order, cursors.size(), canary_passed), paces_for(cursors, ports)},
       max_duration_{order.max_duration} {
   if (job.safety.window && !order.read_back_only) window_.emplace(*job.safety.window, local_minute);
@@ -168,7 +175,8 @@ bool Runner::carry_out(const dispatch::action::Send& send) {
       [this, id = send.row](const Result<Reply>& reply) {
         if (!reply) return abandon(reply.error());
         const auto& answered = flights_.at(id);
-        end(id, outcome_of(*reply, answered.kind, answered.row.card));
+        end(id,
+            outcome_of(*reply, answered.kind, answered.row.card, {match_openid_, ports_.loop.now().wall}));
       });
   return true;
 }
@@ -192,6 +200,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   attempt.outcome = outcome;
   move(flight, {ruling.status, ruling.held});
   if (sent) ++requests_;
+  if (outcome.other_brand && ++counts_.other_brand == 1) observer_.notice(words_for_other_brand());
   if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
   // A canary row is invalidated before its read-back has come.
   const bool confirmed = ruling.status == model::Status::invalidated;

@@ -30,6 +30,8 @@ constexpr std::array k_words{
     Word{Fault::probe_signature, "probe_signature"},
     Word{Fault::stale_timestamp, "stale_timestamp"},
     Word{Fault::wrong_card, "wrong_card"},
+    Word{Fault::wrong_openid, "wrong_openid"},
+    Word{Fault::other_brand, "other_brand"},
     Word{Fault::not_invalid, "not_invalid"},
     Word{Fault::truncated, "truncated"},
     Word{Fault::slow, "slow"},

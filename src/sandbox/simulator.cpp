@@ -76,6 +76,8 @@ std::optional<Reaction> before_applying(Fault fault) {
     case Fault::probe_signature:
     case Fault::stale_timestamp:
     case Fault::wrong_card:
+    case Fault::wrong_openid:
+    case Fault::other_brand:
     case Fault::not_invalid:
     case Fault::truncated:
     case Fault::slow: return std::nullopt;
@@ -102,6 +104,8 @@ bool spoil(Fault fault, Reaction& reaction) {
       reaction.signing = signed_answer ? Signing::stale : Signing::none;
       return signed_answer;
     case Fault::wrong_card:
+    case Fault::wrong_openid:
+    case Fault::other_brand:
     case Fault::not_invalid: return signed_answer;  // card_answer wrote it
     case Fault::system_error:
     case Fault::throttle:
@@ -237,12 +241,15 @@ World::Card Simulator::as_read_back(World::CardNumber number, WallTime now) cons
 }
 
 Reaction Simulator::card_answer(World::Card card, std::optional<Fault> fault) const {
-  std::string other_code;
-  if (fault == Fault::wrong_card) {
-    other_code = card.code;
-    other_code.back() = other_code.back() == '0' ? '1' : '0';
-    card.code = other_code;
-  }
+  std::string other;  // what the card's views see
+  const auto change_end = [&](std::string_view& text) {
+    other = text;
+    other.back() = other.back() == '0' ? '1' : '0';
+    text = other;
+  };
+  if (fault == Fault::wrong_card) change_end(card.code);
+  if (fault == Fault::wrong_openid) change_end(card.openid);
+  if (fault == Fault::other_brand) change_end(card.brand_id);
   if (fault == Fault::not_invalid) card.state = CardState::effective;
   Reaction reaction;
   reaction.body = card_body(card);

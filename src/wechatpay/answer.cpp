@@ -19,7 +19,7 @@ using model::OutcomeKind;
 
 constexpr std::size_t k_code_bytes = 64, k_message_bytes = 512, k_request_id_bytes = 128,
                       k_read_of_message_bytes = 4'096;
-constexpr std::size_t k_excerpt_bytes = 160;
+constexpr std::size_t k_excerpt_bytes = 160, k_title_bytes = 80, k_encoding_bytes = 32;
 constexpr std::chrono::hours k_longest_wait{1};
 
 // ---- the table of answers other than 2xx ----
@@ -86,11 +86,17 @@ bool fits_code(std::string_view pattern, std::string_view code) {
   return pattern == code;
 }
 
-bool contains_any(std::string_view message, Words words) {
+// Where `word` stands in `text`, upper or lower case; npos: nowhere.
+std::size_t find_word(std::string_view text, std::string_view word) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto found = std::search(text.begin(), text.end(), word.begin(), word.end(),
+                                 [&](char a, char b) { return lower(a) == b; });
+  return found == text.end() ? std::string_view::npos : static_cast<std::size_t>(found - text.begin());
+}
+
+bool contains_any(std::string_view message, Words words) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return std::search(message.begin(), message.end(), word.begin(), word.end(),
-                       [&](char a, char b) { return lower(a) == b; }) != message.end();
+    return find_word(message, word) != std::string_view::npos;
   });
 }
 
@@ -117,31 +123,118 @@ std::string printable(std::string_view text, std::size_t limit) {
   return std::string{cut(escape_for_terminal(cut(text, limit)), limit)};
 }
 
-// The start of a body that is not JSON, often a gateway's page, so that an operator can recognise it.
-std::string describe_body(unsigned status, const Body& body, std::string_view bytes) {
-  if (bytes.empty()) return fmt::format("HTTP {} with an empty body", status);
-  if (body.is_json) return fmt::format("HTTP {} with JSON that is not an error", status);  // maybe a card
+bool is_compressed(const AnswerHeaders& headers) {
+  return !headers.content_encoding.empty() && headers.content_encoding != "identity";
+}
+
+// An HTML page says in its title what it is. Its text would fill a warning with markup.
+std::string describe_page(std::string_view page) {
+  constexpr std::string_view k_title = "<title>";
+  const auto begin = find_word(page, k_title);
+  if (begin == std::string_view::npos) return "an HTML page";
+  const auto rest = page.substr(begin + k_title.size());
+  std::string title;
+  for (const char c : rest.substr(0, std::min(rest.find('<'), rest.size()))) {
+    const bool is_blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    if (!is_blank)
+      title += c;
+    else if (!title.empty() && title.back() != ' ')
+      title += ' ';
+  }
+  if (title.ends_with(' ')) title.pop_back();
+  if (title.empty()) return "an HTML page";
+  return fmt::format("an HTML page, \"{}\"", cut(title, k_title_bytes));
+}
+
+bool is_page(const AnswerHeaders& headers, std::string_view bytes) {
+  const auto begin = bytes.substr(std::min(bytes.find_first_not_of(" \r\n\t"), bytes.size()));
+  return find_word(headers.content_type.substr(0, 9), "text/html") == 0 ||
+         find_word(begin.substr(0, 9), "<!doctype") == 0 || find_word(begin.substr(0, 5), "<html") == 0;
+}
+
+// What a body that is not a JSON error is, so that an operator can recognise whose it is.
+std::string describe_body(const Answer& answer, const Body& body, std::string_view bytes) {
+  if (bytes.empty()) return fmt::format("HTTP {} with an empty body", answer.status);
+  if (body.is_json)
+    return fmt::format("HTTP {} with JSON that is not an error", answer.status);  // maybe a card
+  if (is_compressed(answer.headers))
+    return fmt::format("HTTP {} with a compressed body (Content-Encoding: {})", answer.status,
+                       cut(answer.headers.content_encoding, k_encoding_bytes));
+  if (is_page(answer.headers, bytes))
+    return fmt::format("HTTP {} with {}", answer.status, describe_page(bytes));
   std::string excerpt{cut(bytes, k_excerpt_bytes)};
   std::replace_if(
       excerpt.begin(), excerpt.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
-  return fmt::format("HTTP {} without JSON: {}", status, excerpt);
+  return fmt::format("HTTP {} without JSON: {}", answer.status, excerpt);
 }
 
-std::string describe(const Answer& answer) {
+// Why a signature proves nothing, and what a person should look at.
+struct Doubt {
+  std::string what, advice;
+};
+
+Doubt describe_stale(const AnswerHeaders& headers, const std::optional<WallTime>& now) {
+  const auto signed_at = parse_timestamp(headers.timestamp);
+  if (!signed_at)
+    return {fmt::format("its Wechatpay-Timestamp {} is not a time in seconds (stale)",
+                        cut(headers.timestamp, 32)),
+            "something on the way changes the platform's headers"};
+  if (!now)
+    return {
+        fmt::format("its Wechatpay-Timestamp {} is 5 minutes or more away from this machine's clock (stale)",
+                    cut(headers.timestamp, 32)),
+        "set this machine's clock"};
+  auto what = fmt::format("its clock is {} by its Wechatpay-Timestamp, and 5 minutes are too much (stale)",
+                          humanize_offset(*signed_at - *now));
+  // The Date tells a wrong clock from an answer that was kept somewhere and is old.
+  const auto sent_at = parse_http_date(headers.date);
+  if (sent_at && std::chrono::abs(*sent_at - *now) < std::chrono::abs(*sent_at - *signed_at))
+    return {
+        std::move(what),
+        "its Date agrees with this machine's clock, so it was signed at another time than it was sent: does "
+        "something on the way repeat old answers?"};
+  return {std::move(what), "set this machine's clock, which the platform's shows to be wrong"};
+}
+
+Doubt describe(const Answer& answer, const Reading& reading) {
+  constexpr const char* k_check_key =
+      "check platform.public_key_id and platform.public_key_file, or platform.certificates_dir";
   switch (answer.verdict) {
-    case Verdict::verified: return "its signature verifies";
-    case Verdict::no_signature: return "it carries no signature (no_signature)";
+    case Verdict::verified: return {"its signature verifies", ""};
+    case Verdict::no_signature:
+      return {
+          "it carries no signature (no_signature)",
+          "does something on the way answer in the platform's place or remove its headers? Check endpoints "
+          "and proxies"};
     case Verdict::unknown_key:
-      return fmt::format(
-          "it is signed with a key that the job does not name: Wechatpay-Serial {} (unknown_key)",
-          cut(answer.headers.serial, k_request_id_bytes));
-    case Verdict::stale:
-      return fmt::format(
-          "its Wechatpay-Timestamp {} is 5 minutes or more away from this machine's clock (stale)",
-          cut(answer.headers.timestamp, 32));
-    case Verdict::probe: return "it carries one of the platform's deliberate wrong signatures (probe)";
-    case Verdict::bad_signature: return "its signature does not verify (bad_signature)";
+      return {
+          fmt::format("it is signed with a key that the job does not name: Wechatpay-Serial {} (unknown_key)",
+                      cut(answer.headers.serial, k_request_id_bytes)),
+          k_check_key};
+    case Verdict::stale: return describe_stale(answer.headers, reading.now);
+    case Verdict::probe: return {"it carries one of the platform's deliberate wrong signatures (probe)", ""};
+    case Verdict::bad_signature: break;
   }
+  if (!is_compressed(answer.headers)) return {"its signature does not verify (bad_signature)", k_check_key};
+  return {
+      fmt::format("its body is compressed (Content-Encoding: {}), which was not asked for, and the signature "
+                  "is that of the plain body (bad_signature)",
+                  cut(answer.headers.content_encoding, k_encoding_bytes)),
+      "a proxy or gateway on the way compresses answers: switch that off, or go around it"};
+}
+
+// What a refusal of our clock or our rights may mean. Empty for other outcomes.
+std::string advice_for(const Answer& answer, OutcomeKind kind, const Reading& reading) {
+  if (kind == OutcomeKind::clock_refused) {
+    const auto sent_at = parse_http_date(answer.headers.date);
+    if (!sent_at || !reading.now) return "set this machine's clock";
+    return fmt::format("set this machine's clock: the platform's is {} by the answer's Date",
+                       humanize_offset(*sent_at - *reading.now));
+  }
+  if (kind == OutcomeKind::credentials_refused && answer.status == 403)
+    return "if other cards go through, it is this card or the right to it; if none does, the merchant's "
+           "rights, or "
+           "a firewall on the way";
   return "";
 }
 
@@ -185,33 +278,23 @@ std::string without_personal_data(std::string_view text, const model::Card& card
   return card.code.size() < k_least_code ? masked : mask_in(masked, card.code);
 }
 
-void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind kind,
-                      const model::Card& asked) {
-  if (answer.status == 202)
-    return explain(outcome, OutcomeKind::accepted, "ACCEPTED", "HTTP 202: accepted and not processed yet");
-  if (answer.verdict == Verdict::probe)
-    return explain(outcome, OutcomeKind::probe_signature, "PROBE_SIGNATURE",
-                   fmt::format("HTTP {}: {}", answer.status, describe(answer)));
-  if (answer.verdict != Verdict::verified)
-    return explain(outcome, OutcomeKind::unverified, "UNVERIFIED",
-                   fmt::format("HTTP {}: {}", answer.status, describe(answer)));
-
-  const auto body = read_body(answer.body);
-  if (!body.card && body.error)
-    return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
-                   without_personal_data(body.error->message, asked));
-  if (!body.card)
-    return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
-                   fmt::format("HTTP {} whose body is not a card", answer.status));
-
-  const auto& card = *body.card;
-  // Not brand_id: the platform's own example answers with another one than requested (docs/platform.md 1.5).
+// Code, template and member must be those of the request. Not brand_id: the platform's own example answers
+// with another one than requested (docs/platform.md 1.5).
+std::string find_difference(const CardFields& card, const model::Card& asked, const Reading& reading) {
   if (card.user_card_code != asked.code || card.card_id != asked.card_id)
-    return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD",
-                   fmt::format("the answer is about another card: code {} of template {}",
-                               mask(card.user_card_code), without_personal_data(card.card_id, asked)));
+    return fmt::format("the answer is about another card: code {} of template {}", mask(card.user_card_code),
+                       without_personal_data(card.card_id, asked));
+  if (reading.match_openid && card.openid != asked.openid)
+    return fmt::format("the answer is about this card in the hands of another member: openid {}",
+                       mask(card.openid));
+  return "";
+}
+
+void classify_card(Outcome& outcome, const CardFields& card, const Answer& answer, model::AttemptKind kind,
+                   const model::Card& asked) {
   outcome.card_state = card.user_card_state;
   outcome.invalid_time = card.invalid_time;
+  outcome.other_brand = !card.brand_id.empty() && card.brand_id != asked.brand_id;
   outcome.kind = card.user_card_state == "INVALID" ? OutcomeKind::confirmed : OutcomeKind::not_invalid;
   if (outcome.kind == OutcomeKind::not_invalid && kind == model::AttemptKind::invalidate)
     explain(outcome, OutcomeKind::not_invalid, "NOT_INVALID",
@@ -219,34 +302,63 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
                         without_personal_data(card.user_card_state, asked)));
 }
 
-void classify_failure(Outcome& outcome, const Answer& answer, const model::Card& card) {
-  if (answer.verdict != Verdict::verified && answer.verdict != Verdict::no_signature) {
-    outcome.retry_after.reset();
-    return explain(outcome, OutcomeKind::distrusted, "DISTRUSTED",
-                   fmt::format("HTTP {} is not believed: {}", answer.status, describe(answer)));
+void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind kind,
+                      const model::Card& asked, const Reading& reading) {
+  if (answer.status == 202)
+    return explain(outcome, OutcomeKind::accepted, "ACCEPTED", "HTTP 202: accepted and not processed yet");
+  if (answer.verdict != Verdict::verified) {
+    const auto doubt = describe(answer, reading);
+    outcome.advice = doubt.advice;
+    const bool is_probe = answer.verdict == Verdict::probe;
+    return explain(outcome, is_probe ? OutcomeKind::probe_signature : OutcomeKind::unverified,
+                   is_probe ? "PROBE_SIGNATURE" : "UNVERIFIED",
+                   fmt::format("HTTP {}: {}", answer.status, doubt.what));
   }
-  const auto body = read_body(answer.body);
+  const auto body = read_body(answer.body, reading.match_openid ? Openid::needed : Openid::ignored);
+  if (!body.card && body.error)
+    return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
+                   without_personal_data(body.error->message, asked));
+  if (!body.card)
+    return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
+                   fmt::format("HTTP {} whose body is not a card: {}", answer.status, body.flaw));
+  if (const auto difference = find_difference(*body.card, asked, reading); !difference.empty())
+    return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD", difference);
+  classify_card(outcome, *body.card, answer, kind, asked);
+}
+
+void classify_failure(Outcome& outcome, const Answer& answer, const model::Card& card,
+                      const Reading& reading) {
+  if (answer.verdict != Verdict::verified && answer.verdict != Verdict::no_signature) {
+    const auto doubt = describe(answer, reading);
+    outcome.retry_after.reset();
+    outcome.advice = doubt.advice;
+    return explain(outcome, OutcomeKind::distrusted, "DISTRUSTED",
+                   fmt::format("HTTP {} is not believed: {}", answer.status, doubt.what));
+  }
+  const auto body = read_body(answer.body, Openid::ignored);
   const auto code = body.error ? body.error->code : std::string{};
   const auto message = body.error ? body.error->message : std::string{};
   const auto kind = look_up(answer.status, code, message);
+  outcome.advice = advice_for(answer, kind, reading);
   if (body.error)
     return explain(outcome, kind, without_personal_data(code, card), without_personal_data(message, card));
   explain(outcome, kind, fmt::format("HTTP_{}", answer.status),
-          describe_body(answer.status, body, without_personal_data(answer.body, card)));
+          describe_body(answer, body, without_personal_data(answer.body, card)));
 }
 
 }  // namespace
 
-Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Card& card) {
+Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Card& card,
+                 const Reading& reading) {
   Outcome outcome;
   outcome.http_status = answer.status;
   outcome.request_id = printable(without_personal_data(answer.headers.request_id, card), k_request_id_bytes);
   outcome.retry_after = read_retry_after(answer.headers);
   outcome.server_time = read_server_time(answer);
   if (answer.status >= 200 && answer.status < 300)
-    classify_success(outcome, answer, kind, card);
+    classify_success(outcome, answer, kind, card, reading);
   else
-    classify_failure(outcome, answer, card);
+    classify_failure(outcome, answer, card, reading);
   return outcome;
 }
 

@@ -76,7 +76,7 @@ TEST_SUITE("fuzz") {
   };
 
   std::string good_card() {
-    return R"({"user_card_code":"478515832665","card_id":"pbLatjvWOibDc5-TBnbUk1pD12o0","openid":"o","card_type":"NORMAL",)"
+    return R"({"user_card_code":"478515832665","card_id":"pbLatjvWOibDc5-TBnbUk1pD12o0","openid":"obLatjnx9gnqzS4myYGmLZ7LgLBA","card_type":"NORMAL",)"
            R"("user_information":{"common_field_list":[{"name":"USER_FORM_FLAG_SEX","value":"x"}]},)"
            R"("user_card_state":"INVALID","invalid_reason":"会员","invalid_time":"2020-05-20T13:29:35.120+08:00"})";
   }
@@ -131,6 +131,7 @@ TEST_SUITE("fuzz") {
         REQUIRE(success);
         REQUIRE(answer.verdict == Verdict::verified);
         REQUIRE(body.find("478515832665") != std::string::npos);
+        REQUIRE(body.find("obLatjnx9gnqzS4myYGmLZ7LgLBA") != std::string::npos);
         REQUIRE(body.find("INVALID") != std::string::npos);
       }
       REQUIRE((outcome.kind == OutcomeKind::distrusted) ==

@@ -116,11 +116,12 @@ run::Reply Platform::word(unsigned status, std::string body, Verdict verdict, mi
 run::Reply Platform::say(Card& card, std::string_view state, Verdict verdict, milliseconds clock_error) {
   const bool invalid = state == "INVALID";
   if (invalid && verdict == Verdict::verified) card.times_said.insert(card.invalid_time);
-  return word(200,
-              fmt::format(R"({{"user_card_code":"{}","card_id":"{}","user_card_state":"{}"{}}})",
-                          card.card.code, card.card.card_id, state,
-                          invalid ? fmt::format(R"(,"invalid_time":"{}")", card.invalid_time) : ""),
-              verdict, clock_error);
+  return word(
+      200,
+      fmt::format(R"({{"user_card_code":"{}","card_id":"{}","openid":"{}","user_card_state":"{}"{}}})",
+                  card.card.code, card.card.card_id, card.card.openid, state,
+                  invalid ? fmt::format(R"(,"invalid_time":"{}")", card.invalid_time) : ""),
+      verdict, clock_error);
 }
 
 run::Reply Platform::error(unsigned status, std::string_view code, std::string_view message,
@@ -195,7 +196,7 @@ std::optional<run::Reply> Platform::receive(AttemptKind kind, Card& card, WallTi
     case Mishap::probe: return say(card, state, Verdict::probe, clock_error);
     case Mishap::wrong_card: {
       auto other = card;
-      other.card.code = "99999";
+      (received_ % 2 == 0 ? other.card.code : other.card.openid) = "99999";
       if (other.invalid_time.empty()) other.invalid_time = format_rfc3339(clock());
       return say(other, "INVALID", Verdict::verified, clock_error);
     }

@@ -26,7 +26,8 @@ struct RunStart {
 
 struct RunCounts {
   std::int64_t sent = 0, confirmed = 0, rejected = 0, unresolved = 0;
-  std::int64_t canary = 0;  // rows that passed the canary
+  std::int64_t canary = 0;       // rows that passed the canary
+  std::int64_t other_brand = 0;  // verified answers about the card asked for that name another brand_id
 };
 
 // A run as `status` shows it; the view `runs` has all of it.

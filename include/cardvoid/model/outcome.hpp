@@ -20,7 +20,7 @@ constexpr Endpoint other(Endpoint e) { return e == Endpoint::primary ? Endpoint:
 enum class OutcomeKind {
   confirmed,        // 2xx, verified, this card, state INVALID
   not_invalid,      // 2xx, verified, this card, another state
-  wrong_card,       // 2xx, verified, echoes another card
+  wrong_card,       // 2xx, verified, echoes another card or another member
   unverified,       // 2xx whose signature is missing, stale, of an unknown key or does not verify
   probe_signature,  // 2xx with one of the platform's deliberate wrong signatures (docs/platform.md
                     // section 4.3)
@@ -67,10 +67,12 @@ struct Outcome {
   std::string request_id;     // the Request-ID header, whole
   std::optional<milliseconds> retry_after;
   std::optional<WallTime>
-      server_time;  // the answer's own clock: Wechatpay-Timestamp when verified, else Date
+      server_time;           // the answer's own clock: Wechatpay-Timestamp when verified, else Date
+  bool other_brand = false;  // verified and about this card, and it names another brand_id than was asked for
+  std::string advice;        // what a person should look at, in words; empty: nothing to say
 };
 
-// For people: 'WHY: HTTP 400 INVALID_REQUEST, "the platform's words" (Request-ID …)'.
+// For people: 'WHY: HTTP 400 INVALID_REQUEST, "the platform's words" (Request-ID …); advice'.
 std::string describe(const std::string& why, const Outcome& outcome);
 
 }  // namespace cardvoid::model

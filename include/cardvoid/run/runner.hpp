@@ -85,6 +85,7 @@ class Runner {
   const Ports ports_;
   const ledger::RunId run_;
   const double limit_;  // requests/s: the job's
+  const bool match_openid_;
   // Only for the store's work, which may outlive us.
   std::vector<std::shared_ptr<ledger::Cursor>> cursors_;
   dispatch::Dispatcher dispatcher_;

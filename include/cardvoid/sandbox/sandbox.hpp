@@ -31,6 +31,8 @@ enum class Fault {
   probe_signature,  // applied; WECHATPAY/SIGNTEST/…
   stale_timestamp,  // applied; signed with a time 10 minutes old
   wrong_card,       // applied; the answer echoes another code
+  wrong_openid,     // applied; the answer echoes another member's openid
+  other_brand,      // applied; the answer names another brand_id, as the platform's own example does
   not_invalid,      // applied; the answer says EFFECTIVE (docs/platform.md section 1.5, item 1)
   truncated,        // applied; the connection ends inside the body
   slow,             // applied; answered after an extra second

@@ -24,6 +24,7 @@ struct AnswerHeaders {
   std::string retry_after;  // Retry-After
   std::string date;         // Date
   std::string content_type;
+  std::string content_encoding;  // Content-Encoding: never asked for
 };
 
 enum class Verdict {

@@ -109,6 +109,19 @@ TEST_SUITE("component") {
     CHECK(struck.was_applied());
   }
 
+  TEST_CASE("sandbox fault: wrong_openid and other_brand echo the card with another member or brand") {
+    Struck member{Fault::wrong_openid};
+    CHECK(member.scene.verdict(member.answer) == "verified");
+    CHECK(json_text(member.answer.body, "user_card_code") == member.scene.card(0).code);
+    CHECK(json_text(member.answer.body, "openid") != member.scene.card(0).openid);
+    CHECK(member.was_applied());
+    Struck brand{Fault::other_brand};
+    CHECK(brand.scene.verdict(brand.answer) == "verified");
+    CHECK(json_text(brand.answer.body, "openid") == brand.scene.card(0).openid);
+    CHECK(json_text(brand.answer.body, "brand_id") != brand.scene.card(0).brand_id);
+    CHECK(brand.was_applied());
+  }
+
   TEST_CASE("sandbox fault: not_invalid says EFFECTIVE with an invalid_time") {
     Struck struck{Fault::not_invalid};
     CHECK(json_text(struck.answer.body, "user_card_state") == "EFFECTIVE");

@@ -34,6 +34,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(job->safety.max_rows.has_value());
     CHECK(job->safety.canary == 5);
     CHECK(job->safety.max_failure_rate == 0.2);
+    CHECK(job->safety.match_openid);
     CHECK(job->results.database == "jobs/gold.db");
   }
 
@@ -77,6 +78,7 @@ failover_cooldown = "45s"
 acknowledge = "OPS-1"
 max_rows = 100000
 canary = 20
+match_openid = false
 max_failure_rate = 0.05
 [results]
 database = "../results/gold.db"
@@ -117,6 +119,7 @@ store_response = "none"
     CHECK(job->safety.max_rows == 100000);
     CHECK(job->safety.canary == 20);
     CHECK(job->safety.max_failure_rate == 0.05);
+    CHECK_FALSE(job->safety.match_openid);
     CHECK(job->results.database == "/etc/results/gold.db");
   }
 

@@ -17,13 +17,15 @@ TEST_SUITE("unit") {
 
   constexpr std::string_view k_time = "2020-05-20T13:29:35.120+08:00";
 
+  constexpr std::string_view k_openid = "obLatjnx9gnqzS4myYGmLZ7LgLBA";
+
   std::string card_json(std::string_view state, std::string_view code = "478515832665",
-                        std::string_view card_id = "pbLatjvWOibDc5-TBnbUk1pD12o0") {
+                        std::string_view card_id = "pbLatjvWOibDc5-TBnbUk1pD12o0",
+                        std::string_view openid = k_openid) {
     return R"({"level":"","user_card_code":")" + std::string{code} + R"(","card_id":")" +
-           std::string{card_id} +
-           R"(","brand_id":"1001622624","openid":"someone else","valid_date_information":{"type":"PERMANENT"},)" +
-           R"("user_card_state":")" + std::string{state} + R"(","invalid_time":")" + std::string{k_time} +
-           R"("})";
+           std::string{card_id} + R"(","brand_id":"1001622624","openid":")" + std::string{openid} +
+           R"(","valid_date_information":{"type":"PERMANENT"},)" + R"("user_card_state":")" +
+           std::string{state} + R"(","invalid_time":")" + std::string{k_time} + R"("})";
   }
 
   std::string error_json(std::string_view code, std::string_view message = "说明") {
@@ -35,6 +37,12 @@ TEST_SUITE("unit") {
     Answer answer{status, {}, body, verdict};
     answer.headers.serial = "PUB_KEY_ID_7";
     return classify(answer, kind, published::card());
+  }
+
+  // A card whose members begin with these, such as R"("attach":"x",)".
+  std::string card_with(std::string_view members) {
+    auto json = card_json("INVALID");
+    return json.insert(1, members);
   }
 
   // The kind in words, so that a failure reads as a sentence. Errors come unsigned, as the platform sends
@@ -102,7 +110,135 @@ TEST_SUITE("unit") {
     CHECK(
         success(
             R"({"new":[{"a":null}],"user_card_code":"478515832665","card_id":"pbLatjvWOibDc5-TBnbUk1pD12o0",)"
-            R"("user_card_state":"INVALID","invalid_time":null,"code":7})") == "confirmed");
+            R"("openid":"obLatjnx9gnqzS4myYGmLZ7LgLBA","user_card_state":"INVALID","invalid_time":null,)"
+            R"("brand_id":7,"code":7})") == "confirmed");
+  }
+
+  TEST_CASE("answer: an echo of another member is about another card and shows no whole openid") {
+    for (const auto kind : {AttemptKind::invalidate, AttemptKind::read_back})
+      for (const auto* state : {"INVALID", "EFFECTIVE"}) {
+        const auto outcome = answered(
+            200,
+            card_json(state, "478515832665", "pbLatjvWOibDc5-TBnbUk1pD12o0", "oAnother-member-of-that-brand"),
+            Verdict::verified, kind);
+        CHECK(to_text(outcome.kind) == "wrong_card");
+        CHECK(outcome.card_state == "");
+        CHECK(outcome.error_code == "WRONG_CARD");
+        CHECK(outcome.error_message ==
+              "the answer is about this card in the hands of another member: openid ****rand");
+      }
+    CHECK(success(card_json("INVALID", "478515832665", "pbLatjvWOibDc5-TBnbUk1pD12o0",
+                            "OBLATJNX9GNQZS4MYYGMLZ7LGLBA")) == "wrong_card");
+  }
+
+  TEST_CASE("answer: an openid that is missing or no text proves no member") {
+    for (const auto* openid :
+         {"", R"("openid":null,)", R"("openid":"",)", R"("openid":7,)", R"("openid":["o"],)"}) {
+      CAPTURE(openid);
+      const auto body = std::string{"{"} + openid +
+                        R"("user_card_code":"478515832665","card_id":"pbLatjvWOibDc5-TBnbUk1pD12o0",)"
+                        R"("user_card_state":"INVALID"})";
+      const auto outcome = answered(200, body, Verdict::verified);
+      CHECK(to_text(outcome.kind) == "unreadable");
+      CHECK(outcome.error_message.starts_with("HTTP 200 whose body is not a card: openid is "));
+    }
+  }
+
+  TEST_CASE("answer: without match_openid no openid is looked at and code and template still are") {
+    const auto kind = [](const std::string& body) {
+      return to_text(classify({200, {}, body, Verdict::verified}, AttemptKind::invalidate, published::card(),
+                              {false, std::nullopt})
+                         .kind);
+    };
+    const std::string other = "oAnother-member-of-that-brand", template_id = "pbLatjvWOibDc5-TBnbUk1pD12o0";
+    CHECK(kind(card_json("INVALID", "478515832665", template_id, other)) == "confirmed");
+    CHECK(kind(card_with(R"("openid":"x",)")) == "confirmed");
+    CHECK(kind(R"({"user_card_code":"478515832665","card_id":")" + template_id +
+               R"(","user_card_state":"INVALID"})") == "confirmed");
+    CHECK(kind(card_json("INVALID", "478515832666", template_id, other)) == "wrong_card");
+    CHECK(kind(card_json("INVALID", "478515832665", "another", other)) == "wrong_card");
+  }
+
+  TEST_CASE("answer: another brand_id is noted and changes nothing") {
+    const auto is_noted = [](const std::string& body) {
+      const auto outcome = answered(200, body, Verdict::verified);
+      CHECK(to_text(outcome.kind) == "confirmed");
+      return outcome.other_brand;
+    };
+    auto same = card_json("INVALID");
+    same.replace(same.find("1001622624"), 10, "1004");
+    auto none = card_json("INVALID");
+    none.replace(none.find("brand_id"), 8, "brand_no");
+    CHECK(is_noted(card_json("INVALID")));
+    CHECK_FALSE(is_noted(same));
+    CHECK_FALSE(is_noted(none));
+    CHECK_FALSE(answered(200, card_json("INVALID", "1"), Verdict::verified).other_brand);
+    CHECK_FALSE(answered(200, card_json("INVALID"), Verdict::bad_signature).other_brand);
+  }
+
+  TEST_CASE("answer: a member that was not asked for may hold anything that has an end") {
+    for (const auto* members :
+         {R"("nick":"\ud83d",)", R"("nick":"\udc00 \ud83d\ud83d",)", R"("nick":"a\ud83d\u0041\\",)",
+          "\"attach\":\"VIP \x14\x01\n\t\",", "\"attach\":\"VIP \xE4\xBC\",", "\"x\xFF\\ud83d\x02\":1,",
+          R"("seq":182064985846377039030378,)", R"("ratio":1e400,"other":-1E+99999999999999,"low":1e-400,)",
+          R"("nick":"a\u0000b","y":"\ud83d\ude00",)", R"("user_card_Code":"1","x":{"user_card_code":"1"},)",
+          R"("x":[{"user_card_state":"EFFECTIVE"},["user_card_code","1"]],)"}) {
+      CAPTURE(members);
+      CHECK(success(card_with(members)) == "confirmed");
+    }
+    CHECK(success(card_with("\"x\":" + std::string(3'000, '[') + std::string(3'000, ']') + ",")) ==
+          "confirmed");
+    CHECK(success(card_with("\"x\":" + std::string(300'000, '9') + ",")) == "confirmed");
+    CHECK(success("\xEF\xBB\xBF" + card_json("INVALID") + "\r\n") == "confirmed");
+  }
+
+  TEST_CASE("answer: what has no end or is no JSON stays unreadable") {
+    for (const auto* members : {R"("x":01,)", R"("x":tru,)", R"("x":[1},)", R"("x":"\q",)", R"("x":"\ud8",)",
+                                "\"x\":\x14,", R"("x":1e,)", "\"x,"})
+      CHECK(success(card_with(members)) == "unreadable");
+    CHECK(success(card_with("\"x\":" + std::string(5'000, '[') + std::string(5'000, ']') + ",")) ==
+          "unreadable");
+  }
+
+  TEST_CASE("answer: a field that is needed and holds no text is unreadable") {
+    for (const auto& [from, to] : {std::pair{"478515832665", "47851583266\\ud83d"},
+                                   {"478515832665",
+                                    "478515\x14"
+                                    "832665"},
+                                   {"INVALID\"", "INVALID\n\""},
+                                   {"INVALID\"", "INVALID\xE4\xBC\""},
+                                   {"obLatjnx", "\\udc00obLatjnx"},
+                                   {"pbLatjvW", "pbLatjvW\xFF"}}) {
+      auto body = card_json("INVALID");
+      body.replace(body.find(from), std::string_view{from}.size(), to);
+      CAPTURE(body);
+      const auto outcome = answered(200, body, Verdict::verified);
+      CHECK(to_text(outcome.kind) == "unreadable");
+      CHECK(outcome.error_message.find(" is not a text") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("answer: a field that stands twice with different values is unreadable in any order") {
+    for (const auto* members :
+         {R"("user_card_state":"EFFECTIVE",)", R"("user_card_code":"478515832666",)", R"("card_id":"x",)",
+          R"("openid":"x",)", R"("user_card_state":null,)", R"("brand_id":"x",)", R"("invalid_time":"x",)",
+          R"("user_card_\u0073tate":"UNACTIVATED",)"})
+      for (const bool first : {true, false}) {
+        CAPTURE(members);
+        auto body = card_json("INVALID");
+        if (first)
+          body.insert(1, members);
+        else
+          body.replace(body.size() - 1, 1,
+                       "," + std::string{members, std::string_view{members}.size() - 1} + "}");
+        const auto outcome = answered(200, body, Verdict::verified);
+        CHECK(to_text(outcome.kind) == "unreadable");
+        CHECK(outcome.card_state == "");
+        CHECK(outcome.error_message.find("stands twice, with different values") != std::string::npos);
+      }
+    CHECK(success(card_with(R"("user_card_state":"INVALID","openid":"obLatjnx9gnqzS4myYGmLZ7LgLBA",)")) ==
+          "confirmed");
+    CHECK(success(card_with(R"("user_card_state":"\u0049NVALID","attach":1,"attach":2,)")) == "confirmed");
   }
 
   TEST_CASE("answer: a verified 200 without a readable card is unreadable") {
@@ -143,6 +279,76 @@ TEST_SUITE("unit") {
       CHECK(outcome.error_message.find("(" + std::string{to_text(verdict)} + ")") != std::string::npos);
     }
     CHECK(answered(200, "", Verdict::unknown_key).error_message.find("PUB_KEY_ID_7") != std::string::npos);
+  }
+
+  TEST_CASE("answer: a wrong clock is named with its difference and an old answer is told from it") {
+    const WallTime now{std::chrono::seconds{1793588645}};  // Mon, 02 Nov 2026 03:04:05 GMT
+    const auto read = [&](std::string timestamp, std::string date, unsigned status = 200) {
+      Answer answer{status, {}, {}, Verdict::stale};
+      answer.headers.timestamp = std::move(timestamp);
+      answer.headers.date = std::move(date);
+      return classify(answer, AttemptKind::invalidate, published::card(), {true, now});
+    };
+    const auto wrong_clock = read("1793589005", "Mon, 02 Nov 2026 03:10:05 GMT");
+    CHECK(wrong_clock.error_message ==
+          "HTTP 200: its clock is 6m 00s ahead of ours by its Wechatpay-Timestamp, and 5 minutes are too "
+          "much (stale)");
+    CHECK(wrong_clock.advice == "set this machine's clock, which the platform's shows to be wrong");
+    CHECK(read("1793588285", "").advice == wrong_clock.advice);
+    CHECK(read("1793588285", "").error_message.find("6m 00s behind ours") != std::string::npos);
+    CHECK(read("1793588045", "Mon, 02 Nov 2026 03:04:05 GMT").advice.find("repeat old answers") !=
+          std::string::npos);
+    CHECK(read("1793588645000", "").error_message.find("is not a time in seconds (stale)") !=
+          std::string::npos);
+    CHECK(read("1793589005", "", 500).advice == wrong_clock.advice);
+  }
+
+  TEST_CASE("answer: a refused timestamp names the difference of the clocks") {
+    Answer answer{401, {}, {}, Verdict::no_signature};
+    const auto body = error_json("SIGN_ERROR", "时间戳错误");
+    answer.body = body;
+    answer.headers.date = "Mon, 02 Nov 2026 03:10:05 GMT";
+    const auto outcome = classify(answer, AttemptKind::invalidate, published::card(),
+                                  {true, WallTime{std::chrono::seconds{1793588645}}});
+    CHECK(to_text(outcome.kind) == "clock_refused");
+    CHECK(outcome.advice ==
+          "set this machine's clock: the platform's is 6m 00s ahead of ours by the answer's Date");
+  }
+
+  TEST_CASE("answer: a compressed one is blamed on what compresses and not on the key") {
+    Answer answer{200, {}, "\x1F\x8B\x08", Verdict::bad_signature};
+    answer.headers.content_encoding = "gzip";
+    const auto outcome = classify(answer, AttemptKind::invalidate, published::card());
+    CHECK(to_text(outcome.kind) == "unverified");
+    CHECK(outcome.error_message.find("compressed (Content-Encoding: gzip), which was not asked for") !=
+          std::string::npos);
+    CHECK(outcome.advice.starts_with("a proxy or gateway on the way compresses answers"));
+    answer.status = 500;
+    answer.verdict = Verdict::no_signature;
+    CHECK(classify(answer, AttemptKind::invalidate, published::card()).error_message ==
+          "HTTP 500 with a compressed body (Content-Encoding: gzip)");
+    answer.headers.content_encoding = "identity";
+    answer.verdict = Verdict::bad_signature;
+    CHECK(classify(answer, AttemptKind::invalidate, published::card())
+              .advice.starts_with("check platform.public_key_id"));
+  }
+
+  TEST_CASE("answer: an HTML page is named by its title and does not fill the message") {
+    const auto message = [](std::string_view body) {
+      return answered(502, body, Verdict::no_signature).error_message;
+    };
+    CHECK(message("<HTML>\r\n<head><TITLE>502 Bad\r\n  Gateway </TITLE></head><body>long") ==
+          "HTTP 502 with an HTML page, \"502 Bad Gateway\"");
+    CHECK(message("\n<!DOCTYPE html><p>go away") == "HTTP 502 with an HTML page");
+    CHECK(message("<html><title></title>") == "HTTP 502 with an HTML page");
+    CHECK(message("<html><title>" + std::string(500, 'x')).size() < 120);
+    CHECK(message("bad gateway") == "HTTP 502 without JSON: bad gateway");
+  }
+
+  TEST_CASE("answer: 403 says that it may be this card or the right to it") {
+    CHECK(answered(403, error_json("NO_AUTH"), Verdict::no_signature)
+              .advice.find("it is this card or the right to it") != std::string::npos);
+    CHECK(answered(401, error_json("SIGN_ERROR"), Verdict::no_signature).advice == "");
   }
 
   TEST_CASE("answer: a probe is told apart from a forgery") {
@@ -200,7 +406,7 @@ TEST_SUITE("unit") {
     const auto outcome = answered(403, "<html>\r\n<title>Forbidden</title>", Verdict::no_signature);
     CHECK(to_text(outcome.kind) == "credentials_refused");
     CHECK(outcome.error_code == "HTTP_403");
-    CHECK(outcome.error_message == "HTTP 403 without JSON: <html>  <title>Forbidden</title>");
+    CHECK(outcome.error_message == "HTTP 403 with an HTML page, \"Forbidden\"");
   }
 
   TEST_CASE("answer: SIGN_ERROR and NO_AUTH are credentials under other statuses too") {
