@@ -104,7 +104,8 @@ boost::json::object as_json(const ledger::RunRecord& run) {
           {"sent", run.counts.sent},
           {"confirmed", run.counts.confirmed},
           {"rejected", run.counts.rejected},
-          {"unresolved", run.counts.unresolved}};
+          {"unresolved", run.counts.unresolved},
+          {"other_brand", run.counts.other_brand}};
 }
 
 boost::json::object as_json(const ledger::LockHolder& holder) {
@@ -196,11 +197,14 @@ std::string page(const View& view, const model::Job& job) {
   for (const auto& error : view.errors)
     text += fmt::format("  {:>14}  {} ({})\n", grouped(error.count), escape_for_terminal(error.code),
                         error.status);
-  for (const auto& run : view.runs)
+  for (const auto& run : view.runs) {
     text += fmt::format("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id,
                         run.command, format_rfc3339(run.started_at), grouped(run.counts.sent),
                         grouped(run.counts.confirmed), grouped(run.counts.rejected),
                         grouped(run.counts.unresolved), words_for_ending(view, run));
+    if (const auto count = run.counts.other_brand; count > 0)
+      text += fmt::format("  {} about the card asked for named another brand_id\n", counted(count, "answer"));
+  }
   return text;
 }
 

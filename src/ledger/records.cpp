@@ -79,7 +79,8 @@ RunStatements::RunStatements(sqlite::Connection& db)
                "?1 AND n = ?2"},
       set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
       save_counts{db,
-                  "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, canary = ?6 "
+                  "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, canary = ?6, "
+                  "other_brand = ?7 "
                   "WHERE id = ?1"},
       fetch{fetching(db, Cursor::doubt, false),    fetching(db, Cursor::fresh, false),
             fetching(db, Cursor::deferred, false), fetching(db, Cursor::doubt, true),

@@ -45,7 +45,8 @@ Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts) {
     ledger.state()
         .prepared()
         .save_counts
-        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, counts.canary)
+        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, counts.canary,
+              counts.other_brand)
         .run();
   });
 }
@@ -79,7 +80,7 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
     sqlite::Statement s{
         ledger.state().db,
         "SELECT id, command, started_at, pid, ended_at, exit_code, ending, sent, confirmed, rejected, "
-        "unresolved, tripped_by, culprits FROM run ORDER BY id DESC LIMIT ?1"};
+        "unresolved, tripped_by, culprits, canary, other_brand FROM run ORDER BY id DESC LIMIT ?1"};
     s.bind(count);
     while (s.step()) {
       RunRecord run;
@@ -90,7 +91,7 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
       if (!s.is_null(4)) run.ended_at = from_ms(s.int64(4));
       if (!s.is_null(5)) run.exit_code = static_cast<int>(s.int64(5));
       run.ending = s.text(6);
-      run.counts = {s.int64(7), s.int64(8), s.int64(9), s.int64(10)};
+      run.counts = {s.int64(7), s.int64(8), s.int64(9), s.int64(10), s.int64(13), s.int64(14)};
       run.tripped_by = s.text(11), run.culprits = s.text(12);
       runs.push_back(std::move(run));
     }
