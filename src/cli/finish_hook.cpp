@@ -11,9 +11,11 @@
 
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/text.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "interrupt.hpp"
@@ -41,6 +43,27 @@ std::optional<Pipe> make_pipe() {
 }
 
 void make_nonblocking(const FileDescriptor& fd) { ::fcntl(fd.get(), F_SETFL, O_NONBLOCK); }
+
+// Why the system does not start a program that is there and may be executed.
+std::string words_for_start(int error, const std::string& program) {
+  std::string head(256, '\0');  // an interpreter's line is no longer (man 2 execve)
+  std::ifstream file{program};
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(file.gcount()));
+  const auto line = std::string_view{head}.substr(0, head.find('\n'));
+  const bool is_script = line.starts_with("#!");
+  if (is_script && line.ends_with('\r'))
+    return fmt::format(
+        "{}: it has Windows line endings, and \"{}\" with one is no interpreter; convert it: sed -i "
+        "'s/\\r$//' {}",
+        std::strerror(error), escape_for_terminal(line.substr(2, line.size() - 3)), program);
+  if (is_script && error == ENOENT)
+    return fmt::format("{}: its first line names an interpreter that is not there, \"{}\"",
+                       std::strerror(error), escape_for_terminal(line.substr(2)));
+  if (error == ENOEXEC)
+    return fmt::format("{}; does its first line name an interpreter, #!/bin/sh?", std::strerror(error));
+  return std::strerror(error);
+}
 
 // Our own ends of the pipes must not block us, and ours only: theirs are other descriptions.
 class Hook {
@@ -102,8 +125,7 @@ void Hook::start(const std::filesystem::path& program, const std::filesystem::pa
   ::posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
     pid_ = -1;
-    return warn(fmt::format("cannot be started: {}{}", std::strerror(error),
-                            error == ENOEXEC ? "; does its first line name an interpreter, #!/bin/sh?" : ""));
+    return warn(fmt::format("cannot be started: {}", words_for_start(error, path)));
   }
   to_ = std::move(in->write), from_ = std::move(out->read);
   make_nonblocking(to_), make_nonblocking(from_);

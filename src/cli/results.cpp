@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 
@@ -42,6 +43,8 @@ ledger::WhenLocked when_locked(Console& console, const model::Job& job) {
 }  // namespace
 
 Result<ledger::Ledger> open_results(Console& console, const model::Job& job, ledger::Access access) {
+  if (access == ledger::Access::create)  // an import computes fingerprints
+    if (const auto checked = check_openssl(); !checked) return checked.error();
   // Sorting millions of codes takes some hundred bytes of disk each: beside the results, where there is room
   // and the right to write.
   std::error_code ignored;

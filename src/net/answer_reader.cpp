@@ -72,8 +72,22 @@ AnswerReader::Step AnswerReader::take(std::size_t count) {
   }
 }
 
+// "HTTP/1.1 200" without the blank before the reason phrase, which RFC 9112 section 4 wants even where there
+// is none. curl and Go accept it, Beast does not; so the blank is put in. Beast begins only with the whole
+// header.
+void AnswerReader::mend_status_line() {
+  constexpr std::size_t k_status_end = std::string_view{"HTTP/1.1 200"}.size();
+  if (parser_->is_header_done() || buffer_.size() < k_status_end + 2) return;
+  const std::string_view bytes{static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+  if (!bytes.starts_with("HTTP/1.") || bytes.substr(k_status_end, 2) != "\r\n") return;
+  const auto mended = fmt::format("{} {}", bytes.substr(0, k_status_end), bytes.substr(k_status_end));
+  buffer_.clear();
+  buffer_.commit(boost::asio::buffer_copy(buffer_.prepare(mended.size()), boost::asio::buffer(mended)));
+}
+
 AnswerReader::Step AnswerReader::parse() {
   while (buffer_.size() > 0) {
+    mend_status_line();
     boost::system::error_code error;
     const auto used = parser_->put(buffer_.data(), error);
     buffer_.consume(used);

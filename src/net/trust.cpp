@@ -9,6 +9,8 @@
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/owned.hpp>
+#include <cstdlib>
+#include <system_error>
 
 namespace cardvoid::net {
 
@@ -19,6 +21,35 @@ constexpr std::size_t k_roots_limit_bytes = 16 << 20;  // the whole Mozilla bund
 // PEM readers end with "no start line" when nothing more follows; anything else is a damaged block.
 bool was_end_of_file(unsigned long error) {
   return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+// A path that OpenSSL reads by default, or the one that the environment names in its place.
+std::filesystem::path default_path(const char* variable, const char* built_in) {
+  const char* const named = std::getenv(variable);
+  return named ? named : built_in;
+}
+
+// Where OpenSSL looks for this machine's trust roots; empty when it finds any there. SSL_CERT_DIR may name
+// several folders; a machine that sets it so is not a bare one.
+std::string places_without_roots() {
+  const auto file = default_path(X509_get_default_cert_file_env(), X509_get_default_cert_file());
+  const auto folder = default_path(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+  std::error_code error;
+  if (std::filesystem::file_size(file, error) > 0 && !error) return "";
+  if (folder.string().find(':') != std::string::npos) return "";
+  const std::filesystem::directory_iterator first{folder, error};
+  if (!error && first != std::filesystem::directory_iterator{}) return "";
+  return fmt::format("neither in {} nor in {}", file.string(), folder.string());
+}
+
+std::string words_for_unknown_issuer(const char* text) {
+  const auto places = places_without_roots();
+  if (places.empty())
+    return fmt::format("unknown issuer: {} (a root of your own goes into endpoints.ca_file)", text);
+  return fmt::format(
+      "unknown issuer: this machine has no trust roots, {}: install the package ca-certificates "
+      "(a root of your own goes into endpoints.ca_file)",
+      places);
 }
 
 }  // namespace
@@ -55,8 +86,7 @@ std::string words_for_verify_result(long result) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return fmt::format("unknown issuer: {} (a root of your own goes into endpoints.ca_file)", text);
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return words_for_unknown_issuer(text);
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH: return fmt::format("{}: it was issued for another host", text);
     default: return text;

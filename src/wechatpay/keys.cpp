@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/wechatpay/keys.hpp>
 #include <cstring>
@@ -64,6 +65,50 @@ Error not_there(std::string_view pem, std::string_view expected) {
   return unusable(fmt::format("not PEM: no \"-----BEGIN …-----\" line; {} is expected", expected));
 }
 
+// Empties this thread's error queue.
+struct Failure {
+  std::string words;
+  std::string missing;  // the algorithm that no active provider has; empty: that is not why
+};
+
+Failure drain() {
+  Failure failure;
+  std::string before;
+  const char* data = nullptr;
+  int flags = 0;
+  while (const auto code = ERR_get_error_all(nullptr, nullptr, nullptr, &data, &flags)) {
+    const auto* const library = ERR_lib_error_string(code);
+    const auto* const reason = ERR_reason_error_string(code);
+    auto line = fmt::format("{}: {}", library ? library : "OpenSSL", reason ? reason : std::to_string(code));
+    // "Global default library context, Algorithm (DES-CBC : 10), Properties ()"
+    constexpr std::string_view k_algorithm = "Algorithm (";
+    const std::string_view detail = data && (flags & ERR_TXT_STRING) ? data : "";
+    if (const auto at = detail.find(k_algorithm);
+        at != std::string_view::npos && ERR_GET_LIB(code) == ERR_LIB_EVP && failure.missing.empty()) {
+      const auto name = detail.substr(at + k_algorithm.size());
+      failure.missing = printable(name.substr(0, name.find_first_of(" :)")));
+    }
+    if (line == before) continue;  // decoders repeat a message for every format they tried
+    failure.words += (failure.words.empty() ? "" : "; ") + line;
+    before = std::move(line);
+  }
+  if (failure.words.empty()) failure.words = "OpenSSL gave no reason";
+  return failure;
+}
+
+// An encrypted key that did not open. The default provider has none of the ciphers of old key files.
+Error not_opened() {
+  const auto failure = drain();
+  if (failure.missing.empty())
+    return unusable("the passphrase does not open the private key (or the file is damaged): " +
+                    failure.words);
+  return unusable(fmt::format(
+      "the private key is encrypted with {}, an old algorithm that OpenSSL 3 has only in its legacy "
+      "provider; nothing is wrong with the passphrase. Encrypt it again: openssl pkcs8 -topk8 -v2 "
+      "aes-256-cbc -provider legacy -provider default -in OLD.pem -out NEW.pem",
+      failure.missing));
+}
+
 Error garbled(std::string_view what) {
   return unusable(fmt::format("{} cannot be read, the file is damaged or cut off: {}", what, drain_errors()));
 }
@@ -120,20 +165,10 @@ bool is_consistent(EVP_PKEY* key) {
 
 }  // namespace
 
-std::string drain_errors() {
-  std::string all, before;
-  while (const auto code = ERR_get_error()) {
-    const auto* const library = ERR_lib_error_string(code);
-    const auto* const reason = ERR_reason_error_string(code);
-    auto line = fmt::format("{}: {}", library ? library : "OpenSSL", reason ? reason : std::to_string(code));
-    if (line == before) continue;  // decoders repeat a message for every format they tried
-    all += (all.empty() ? "" : "; ") + line;
-    before = std::move(line);
-  }
-  return all.empty() ? "OpenSSL gave no reason" : all;
-}
+std::string drain_errors() { return drain().words; }
 
 Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passphrase) {
+  if (const auto checked = check_openssl(); !checked) return checked.error();
   const auto block = find_block(pem, "PRIVATE KEY");
   if (!block) return not_there(pem, "the merchant's private key (apiclient_key.pem)");
   const bool encrypted = block->label == "ENCRYPTED PRIVATE KEY" ||
@@ -143,9 +178,7 @@ Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passp
 
   const auto bio = reading(block->text);
   PrivateKey key{bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, answer_passphrase, &passphrase) : nullptr};
-  if (!key && encrypted)
-    return unusable("the passphrase does not open the private key (or the file is damaged): " +
-                    drain_errors());
+  if (!key && encrypted) return not_opened();
   if (!key) return garbled("the private key");
   if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
   if (!is_consistent(key.get()))
@@ -155,6 +188,7 @@ Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passp
 }
 
 Result<PublicKey> read_public_key(std::string_view pem) {
+  if (const auto checked = check_openssl(); !checked) return checked.error();
   const auto block = find_block(pem, "PUBLIC KEY");
   if (!block) return not_there(pem, "WeChat Pay's public key (pub_key.pem)");
   if (block->label != "PUBLIC KEY")
@@ -170,6 +204,7 @@ Result<PublicKey> read_public_key(std::string_view pem) {
 }
 
 Result<Certificate> read_certificate(std::string_view pem) {
+  if (const auto checked = check_openssl(); !checked) return checked.error();
   const auto block = find_block(pem, "CERTIFICATE");
   if (!block) return not_there(pem, "a certificate");
   const auto bio = reading(block->text);

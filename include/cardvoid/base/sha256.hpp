@@ -5,10 +5,15 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <cardvoid/base/error.hpp>
 #include <cardvoid/base/owned.hpp>
 #include <string_view>
 
 namespace cardvoid {
+
+// Error (bad_credentials): OpenSSL has no SHA-256 or RSA, because its configuration leaves out the providers
+// that have them. Then every key looks damaged.
+Result<void> check_openssl();
 
 // Not thread-safe. Members throw std::runtime_error when OpenSSL fails: no memory, or no such algorithm.
 class Sha256 {

@@ -116,7 +116,12 @@ TEST_SUITE("component") {
           std::string::npos);
     CHECK(Place{"#!/bin/sh\nkill -9 $$\n"}.run("{}").find("was ended by SIGKILL") != std::string::npos);
     CHECK(Place{"echo no interpreter\n"}.run("{}").find("#!/bin/sh?") != std::string::npos);
-    CHECK(Place{"#!/no/such/shell\n"}.run("{}").find("cannot be started: No such file") != std::string::npos);
+    const auto no_shell = Place{"#!/no/such/shell\n"}.run("{}");
+    CHECK(no_shell.find("cannot be started: No such file") != std::string::npos);
+    CHECK(no_shell.find("names an interpreter that is not there, \"/no/such/shell\"") != std::string::npos);
+    const auto windows = Place{"#!/bin/sh\r\ntrue\r\n"}.run("{}");
+    CHECK(windows.find("it has Windows line endings, and \"/bin/sh\" with one is no interpreter") !=
+          std::string::npos);
   }
 
   TEST_CASE("on_finish: what it writes without end is cut into lines") {

@@ -71,6 +71,27 @@ TEST_SUITE("component") {
     CHECK(exchange.body == "abcde");
   }
 
+  TEST_CASE("exchange: a status line without a reason phrase is read with and without its blank") {
+    for (const std::string line : {"HTTP/1.1 200\r\n", "HTTP/1.1 200 \r\n", "HTTP/1.0 200\r\n"}) {
+      CAPTURE(line);
+      for (const std::string before : {"", "HTTP/1.1 100\r\n\r\n"}) {
+        const auto exchange = answer_of(answer_raw(before + line + "Content-Length: 2\r\n\r\nok"));
+        CHECK(exchange.reach == Exchange::answered);
+        CHECK(exchange.status == 200);
+        CHECK(exchange.body == "ok");
+      }
+    }
+    const auto in_pieces = answer_of([](Peer& peer) {
+      peer.read_request();
+      for (const char byte : std::string_view{"HTTP/1.1 204\r\nContent-Length: 0\r\n\r\n"})
+        peer.write({&byte, 1});
+      peer.wait_for_end();
+    });
+    CHECK(in_pieces.status == 204);
+    CHECK(answer_of(answer_raw("HTTP/1.1 20\r\nContent-Length: 0\r\n\r\n")).reach == Exchange::lost);
+    CHECK(answer_of(answer_raw("HTTP/1.1 20x\r\nContent-Length: 0\r\n\r\n")).reach == Exchange::lost);
+  }
+
   TEST_CASE("exchange: an answer that comes byte by byte is put together") {
     const auto exchange = answer_of([](Peer& peer) {
       peer.read_request();

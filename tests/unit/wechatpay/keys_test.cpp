@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/provider.h>
+#include <openssl/x509.h>
 
 #include <cardvoid/wechatpay/keys.hpp>
 #include <ostream>
@@ -57,6 +61,30 @@ TEST_SUITE("unit") {
       CHECK_STARTS(refusal(read_private_key(pem, "")), "the private key is encrypted; passphrase_file");
       CHECK_STARTS(refusal(read_private_key(pem, std::string(5'000, 'x'))), "the passphrase does not open");
     }
+  }
+
+  TEST_CASE(
+      "private key: one in an old cipher is told from a wrong passphrase and how to convert it is said") {
+    // With providers of its own: what they add must not reach the rest of the process.
+    const Owned<OSSL_LIB_CTX, OSSL_LIB_CTX_free> library{OSSL_LIB_CTX_new()};
+    for (const auto* name : {"default", "legacy"})
+      REQUIRE(OSSL_PROVIDER_load(library.get(), name) != nullptr);
+    const auto key = key_tools::make_rsa_key();
+    const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> plain{EVP_PKEY2PKCS8(key.get())};
+    unsigned char salt[8] = {};
+    const Owned<X509_SIG, X509_SIG_free> encrypted{PKCS8_encrypt_ex(NID_pbeWithMD5AndDES_CBC, nullptr, "x", 1,
+                                                                    salt, sizeof salt, 2'048, plain.get(),
+                                                                    library.get(), nullptr)};
+    REQUIRE(encrypted);
+    const Owned<BIO, BIO_free> bio{BIO_new(BIO_s_mem())};
+    REQUIRE(PEM_write_bio_PKCS8(bio.get(), encrypted.get()) == 1);
+    char* text = nullptr;
+    const auto size = BIO_get_mem_data(bio.get(), &text);
+    const auto said = refusal(read_private_key({text, static_cast<std::size_t>(size)}, "x"));
+    CHECK_STARTS(said, "the private key is encrypted with PBKDF1, an old algorithm");
+    CHECK(said.find("openssl pkcs8 -topk8 -v2 aes-256-cbc -provider legacy -provider default -in") !=
+          std::string::npos);
+    CHECK(ERR_peek_error() == 0);
   }
 
   TEST_CASE("private key: another kind of file is named for what it is") {
