@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/text.hpp>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -22,6 +23,21 @@ std::string plain_number(double number) {
   return {digits, end};
 }
 
+// JSON is UTF-8, and what people call their files need not be: each byte that is not becomes U+FFFD.
+std::string quoted(std::string_view text) {
+  std::string valid;
+  while (const auto at = find_invalid_utf8(text)) {
+    valid.append(text.substr(0, *at)).append("\xEF\xBF\xBD");
+    text.remove_prefix(*at + 1);
+  }
+  valid += text;
+  return boost::json::serialize(boost::json::string_view{valid.data(), valid.size()});
+}
+
+std::string quoted(boost::json::string_view text) {
+  return quoted(std::string_view{text.data(), text.size()});
+}
+
 void append(std::string& text, const boost::json::value& value) {
   switch (value.kind()) {
     case kind::double_: text += plain_number(value.get_double()); return;
@@ -38,7 +54,7 @@ void append(std::string& text, const boost::json::value& value) {
       char before = '{';
       for (const auto& member : value.get_object()) {
         text += std::exchange(before, ',');
-        text += boost::json::serialize(member.key());
+        text += quoted(member.key());
         text += ':';
         append(text, member.value());
       }
@@ -48,8 +64,8 @@ void append(std::string& text, const boost::json::value& value) {
     case kind::null:
     case kind::bool_:
     case kind::int64:
-    case kind::uint64:
-    case kind::string: text += boost::json::serialize(value); return;
+    case kind::uint64: text += boost::json::serialize(value); return;
+    case kind::string: text += quoted(value.get_string().subview()); return;
   }
 }
 
@@ -75,7 +91,7 @@ void JsonStream::begin_object() {
 
 void JsonStream::member(std::string_view name, const boost::json::value& value) {
   separate();
-  write_(boost::json::serialize(boost::json::string_view{name.data(), name.size()}) + ":" + to_json(value));
+  write_(quoted(name) + ":" + to_json(value));
 }
 
 void JsonStream::members(const boost::json::object& object) {
@@ -84,7 +100,7 @@ void JsonStream::members(const boost::json::object& object) {
 
 void JsonStream::begin_array(std::string_view name) {
   separate();
-  write_(boost::json::serialize(boost::json::string_view{name.data(), name.size()}) + ":[");
+  write_(quoted(name) + ":[");
   members_.push_back(0);
 }
 

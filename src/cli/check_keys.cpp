@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -29,26 +28,14 @@ std::string_view significant(std::string_view serial) {
   return serial.substr(std::min(serial.find_first_not_of('0'), serial.size()));
 }
 
-// Who reads the private key can invalidate every card of the merchant. A run does not ask: it may be under
-// way when somebody changes it.
-Finding look_at_permissions(const model::Merchant& merchant) {
+void look_at_rights(const model::Merchant& merchant, Findings& findings) {
   const std::string subject = "permissions";
-  std::string open_to_group, all;
-  for (const auto& file : {merchant.private_key_file, merchant.passphrase_file}) {
-    struct stat facts {};
-    if (file.empty() || ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
-    const auto words = fmt::format("{} has mode {:04o}", file.string(), facts.st_mode & 07777U);
-    if ((facts.st_mode & (S_IROTH | S_IWOTH)) != 0)
-      return fault(subject, {Errc::bad_credentials,
-                             fmt::format("{}, open to every user of this machine: chmod 600 it, and think of "
-                                         "a new key if there are others",
-                                         words)});
-    if ((facts.st_mode & (S_IRGRP | S_IWGRP)) != 0 && open_to_group.empty()) open_to_group = words;
-    all += (all.empty() ? "" : ", ") + words;
-  }
-  if (!open_to_group.empty())
-    return warning(subject, open_to_group + ", open to its group; 0600 keeps it to one user");
-  return all.empty() ? skipped(subject, "no key file to look at") : fine(subject, all);
+  const auto rights = wechatpay::examine_rights(merchant);
+  if (!rights) return findings.push_back(fault(subject, rights.error()));
+  for (const auto& remark : rights->remarks) findings.push_back(warning(subject, remark));
+  if (rights->remarks.empty())
+    findings.push_back(rights->modes.empty() ? skipped(subject, "no key file to look at")
+                                             : fine(subject, rights->modes));
 }
 
 // `praise`: what else is right about it.
@@ -130,7 +117,7 @@ std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& fi
                          ? fine("merchant key", job.merchant.private_key_file.string() +
                                                     (is_encrypted ? ", opened with passphrase_file" : ""))
                          : fault("merchant key", merchant.error()));
-  findings.push_back(look_at_permissions(job.merchant));
+  look_at_rights(job.merchant, findings);
   findings.push_back(look_at_certificate(job.merchant, merchant ? merchant->get() : nullptr));
 
   auto platform = wechatpay::load_platform_keys(job.platform);

@@ -7,7 +7,9 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace cardvoid::cli {
@@ -50,7 +52,12 @@ void Console::say_next(const std::vector<std::string>& lines, bool is_failure) {
 }
 
 bool Console::answer(std::string_view text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return true;
+  const int why = errno;
+  if (!std::exchange(has_lost_answer_, true))
+    log(LogLevel::error, fmt::format("standard output: cannot write to it: {}", std::strerror(why)));
+  return false;
 }
 
 void Console::attach(report::Progress* progress) {

@@ -30,8 +30,10 @@ class Console {
   // What to type next, behind two blanks. `is_failure`: behind an error, and like one; else it is for those
   // who read on.
   void say_next(const std::vector<std::string>& lines, bool is_failure = true);
-  // A part of the command's answer. Returns false when standard output cannot take it.
+  // A part of the command's answer. False when standard output cannot take it, which is told once; the
+  // command then ends with io (74) where it would have ended well.
   bool answer(std::string_view text);
+  bool has_lost_answer() const { return has_lost_answer_; }
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
   // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
@@ -54,6 +56,7 @@ class Console {
   std::size_t dropped_ = 0;
   std::string last_error_;
   std::vector<std::string> last_steps_;
+  bool has_lost_answer_ = false;
 };
 
 }  // namespace cardvoid::cli

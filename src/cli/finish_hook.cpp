@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "interrupt.hpp"
+#include "process.hpp"
 #include "service_manager.hpp"
 
 namespace cardvoid::cli {
@@ -113,14 +114,17 @@ void Hook::start(const std::filesystem::path& program, const std::filesystem::pa
   ::posix_spawn_file_actions_addchdir_np(&files, folder.c_str());
   posix_spawnattr_t how;
   ::posix_spawnattr_init(&how);
-  sigset_t ignored_by_us, none;
-  sigemptyset(&ignored_by_us), sigemptyset(&none);
-  sigaddset(&ignored_by_us, SIGPIPE), sigaddset(&ignored_by_us, SIGXFSZ);
+  const auto ignored_by_us = ignored_signals();
+  sigset_t none;
+  sigemptyset(&none);
   ::posix_spawnattr_setsigdefault(&how, &ignored_by_us);
   ::posix_spawnattr_setsigmask(&how, &none);
   ::posix_spawnattr_setpgroup(&how, 0);  // so that what it starts can be ended with it
   ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-  const int error = ::posix_spawn(&pid_, path.c_str(), &files, &how, arguments, environment.data());
+  const int error = [&] {
+    const CallersRights given_back;
+    return ::posix_spawn(&pid_, path.c_str(), &files, &how, arguments, environment.data());
+  }();
   ::posix_spawnattr_destroy(&how);
   ::posix_spawn_file_actions_destroy(&files);
   if (error != 0) {

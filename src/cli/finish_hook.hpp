@@ -15,8 +15,9 @@ namespace cardvoid::cli {
 Result<void> check_hook(const std::filesystem::path& program);
 
 // Starts it in `folder` with `summary` on its standard input and CARDVOID_EXIT_CODE in its environment, and
-// waits for its end, at most `patience`. It has no descriptor of ours but a pipe for its words, which become
-// log lines. What goes wrong is a warning. A signal to us ends the waiting, and the program.
+// waits for its end, at most `patience`. It has our caller's umask and limits, and no descriptor of ours but
+// a pipe for its words, which become log lines. What goes wrong is a warning. A signal to us ends the
+// waiting, and the program.
 void run_hook(Console& console, const std::filesystem::path& program, const std::filesystem::path& folder,
               std::string_view summary, int exit_code, milliseconds patience = milliseconds{60'000});
 

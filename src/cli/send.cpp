@@ -70,6 +70,9 @@ class Log final : public run::Observer {
     if (console_.globals().log_level == LogLevel::debug)
       console_.log(LogLevel::debug, attempt_line(attempt, row), attempt_fields(attempt, row));
   }
+  void asked_how_it_stands(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
+    console_.log(LogLevel::info, display_.line(snapshot, counts, std::chrono::steady_clock::now()));
+  }
   void interrupted(int in_flight) override {
     console_.log(
         LogLevel::warning,
@@ -113,8 +116,11 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
   }
 }
 
-Result<run::Credentials> load_keys(const model::Job& job) {
+Result<run::Credentials> load_keys(Console& console, const model::Job& job) {
   run::Credentials keys;
+  const auto rights = wechatpay::examine_rights(job.merchant);
+  if (!rights) return rights.error();
+  for (const auto& remark : rights->remarks) console.log(LogLevel::warning, remark);
   auto merchant = wechatpay::load_merchant_key(job.merchant);
   if (!merchant) return merchant.error();
   keys.merchant = std::move(*merchant);
@@ -167,7 +173,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   const auto give_up = [&](Stage stage, const Error& why) {
     return fail(console, sending.job_file, stage, why);
   };
-  const auto keys = load_keys(job);
+  const auto keys = load_keys(console, job);
   if (!keys) return give_up(Stage::keys, keys.error());
   if (sending.needs_results)
     if (const auto there = require_results(job); !there) return give_up(Stage::results, there.error());

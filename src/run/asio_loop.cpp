@@ -12,6 +12,10 @@ namespace cardvoid::run {
 namespace {
 using namespace std::chrono_literals;
 constexpr auto k_tick_interval = 250ms;
+
+// A flag that each tick looks at: Asio's signal set would leave the default action behind, which is to die.
+volatile std::sig_atomic_t is_asked = 0;
+void note_question(int) { is_asked = 1; }
 }  // namespace
 
 void AsioLoop::call_at(Instant when, std::function<void()> what) {
@@ -33,6 +37,10 @@ void AsioLoop::run(Runner& runner) {
          "this run cannot be steered by pause, resume, stop and rate, only stopped by a signal: " +
              open.error().what});
   catch_signals();
+  struct sigaction noting {};
+  noting.sa_handler = note_question;
+  noting.sa_flags = SA_RESTART;
+  ::sigaction(SIGUSR1, &noting, nullptr);
   wait_for_signal(runner, steering);
   if (is_stop_wanted_ && is_stop_wanted_()) runner.stop({Errc::stopped, "interrupted"});
   schedule_tick(runner);
@@ -43,6 +51,7 @@ void AsioLoop::run(Runner& runner) {
   signals_.cancel();
   steering.close();
   io_.run();  // runs the handlers of what was cancelled
+  std::signal(SIGUSR1, SIG_IGN);
   leave_at_next_signal();
 }
 
@@ -78,6 +87,7 @@ void AsioLoop::schedule_tick(Runner& runner) {
   ticks_.async_wait([this, &runner](const boost::system::error_code& error) {
     if (error || runner.is_finished()) return;  // a queued handler cannot be cancelled
     runner.tick();
+    if (std::exchange(is_asked, 0) != 0) observer_.asked_how_it_stands(runner.snapshot(), runner.counts());
     schedule_tick(runner);
   });
 }

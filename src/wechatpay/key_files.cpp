@@ -1,4 +1,6 @@
+#include <fmt/format.h>
 #include <openssl/crypto.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
@@ -27,13 +29,15 @@ Result<std::string> read_key_file(const fs::path& path) {
 
 std::shared_ptr<EVP_PKEY> share(PublicKey key) { return {key.release(), EVP_PKEY_free}; }
 
-// In a fixed order, so that the first fault reported does not depend on the file system.
+// Not the hidden ones, such as ._NAME.pem, in which macOS keeps what other file systems cannot hold. In a
+// fixed order, so that the first fault reported does not depend on the file system.
 Result<std::vector<fs::path>> list_pem_files(const fs::path& dir) {
   std::error_code error;
   std::vector<fs::path> files;
   const bool exists = fs::exists(dir, error);
   for (fs::directory_iterator at{dir, error}, end; !error && at != end; at.increment(error))
-    if (at->path().extension() == ".pem") files.push_back(at->path());
+    if (at->path().extension() == ".pem" && !at->path().filename().string().starts_with('.'))
+      files.push_back(at->path());
   if (error)
     return Error{exists ? Errc::bad_credentials : Errc::no_input,
                  dir.string() + ": cannot list it: " + error.message()};
@@ -96,6 +100,28 @@ Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model
                                file == key_file || file == folder / named_alike};
   }
   return std::optional<MerchantCertificate>{};
+}
+
+Result<KeyRights> examine_rights(const model::Merchant& merchant) {
+  KeyRights rights;
+  for (const auto& file : {merchant.private_key_file, merchant.passphrase_file}) {
+    struct stat facts {};
+    if (file.empty() || ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
+    const auto words = fmt::format("{} has mode {:04o}", file.string(), facts.st_mode & 07777U);
+    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+      return Error{
+          Errc::bad_credentials,
+          fmt::format("{}, so other users can replace it: chmod 600 it, and think of a new key", words)};
+    if ((facts.st_mode & S_IROTH) != 0)
+      rights.remarks.push_back(
+          fmt::format("{}, open to every user of this machine: chmod 600 it, and think of a new key if there "
+                      "are others",
+                      words));
+    else if ((facts.st_mode & S_IRGRP) != 0)
+      rights.remarks.push_back(words + ", open to its group; 0600 keeps it to one user");
+    rights.modes += (rights.modes.empty() ? "" : ", ") + words;
+  }
+  return rights;
 }
 
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant) {

@@ -223,23 +223,34 @@ TEST_SUITE("cli") {
       }
   }
 
-  TEST_CASE("check: a key file that others can read is a fault and one for the group a warning") {
+  TEST_CASE("check: a key file that others can read is a warning and one that they can write is refused") {
     const auto stage = stage_of(2);
-    const auto key = (stage.dir / "apiclient_key.pem").string();
-    ::chmod(key.c_str(), 0640);
-    const auto group = check(stage.job());
-    CHECK(group.exit_code == 0);
-    says(group.of("permissions"), "warning", "0640");
-    ::chmod(key.c_str(), 0644);
-    const auto others = check(stage.job());
-    CHECK(others.exit_code == 77);
-    says(others.of("permissions"), "fault", "chmod 600");
-    ::chmod(key.c_str(), 0600);
+    const auto passphrase = stage.dir / "passphrase.txt";
     stage.write("passphrase.txt", "not needed");
-    ::chmod((stage.dir / "passphrase.txt").c_str(), 0604);
-    says(check(stage.job(), {"--set", "merchant.passphrase_file=" + (stage.dir / "passphrase.txt").string()})
-             .of("permissions"),
-         "fault", "passphrase.txt");
+    const std::vector<std::string> flags{"--set", "merchant.passphrase_file=" + passphrase.string()};
+    struct Mode {
+      const char* file;
+      mode_t mode;
+      const char *level, *words;
+    };
+    for (const auto& each : {Mode{"apiclient_key.pem", 0640, "warning", "apiclient_key.pem has mode 0640"},
+                             Mode{"apiclient_key.pem", 0644, "warning", "chmod 600"},
+                             Mode{"apiclient_key.pem", 0620, "fault", "apiclient_key.pem has mode 0620"},
+                             Mode{"passphrase.txt", 0604, "warning", "passphrase.txt has mode 0604"},
+                             Mode{"passphrase.txt", 0602, "fault", "passphrase.txt has mode 0602"}}) {
+      CAPTURE(each.words);
+      REQUIRE(::chmod((stage.dir / each.file).c_str(), each.mode) == 0);
+      const bool is_fault = each.level == std::string{"fault"};
+      const auto checked = check(stage.job(), flags);
+      CHECK(checked.exit_code == (is_fault ? 77 : 0));
+      says(checked.of("permissions"), each.level, each.words);
+      auto words = flags;
+      words.emplace_back("--yes");
+      const auto run = stage.run("run", words);
+      CHECK(run.exit_code == (is_fault ? 77 : 0));
+      CHECK(run.err.find(each.words) != std::string::npos);
+      REQUIRE(::chmod((stage.dir / each.file).c_str(), 0600) == 0);
+    }
   }
 
   TEST_CASE("check: certificates that have ended or end within a month are told") {

@@ -1,6 +1,7 @@
 // results.on_finish, with the built binary.
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -60,6 +61,26 @@ TEST_SUITE("cli") {
     const auto descriptors = stage.read("fds");  // 0 and 2 are pipes, 1 is its file
     for (const char* ours : {"sandbox.db", ".pem", "socket:", "members.csv", ".lock", "eventpoll"})
       CHECK_MESSAGE(descriptors.find(ours) == std::string::npos, descriptors);
+  }
+
+  TEST_CASE("on_finish: has the umask and the limits of who started the run") {
+    const auto stage = stage_of(1);
+    write_hook(stage, "#!/bin/sh\numask\nulimit -Sc\nulimit -Sn\nulimit -Hn\n: >made\n");
+    Circumstances circumstances;
+    circumstances.umask = 022;
+    circumstances.soft_limits = {{RLIMIT_CORE, 4096}, {RLIMIT_NOFILE, 200}};
+    const auto ended =
+        Program{stage.words("run", with_hook({"--yes", "--log-level", "info"})), circumstances}.wait();
+    CHECK(ended.exit_code == 0);
+    INFO(ended.err);
+    // dash and bash count core files in blocks of 512 or 1024 bytes
+    CHECK((ended.err.find("on_finish: 0022\non_finish: 8\non_finish: 200\n") != std::string::npos ||
+           ended.err.find("on_finish: 0022\non_finish: 4\non_finish: 200\n") != std::string::npos));
+    struct stat made {};
+    REQUIRE(::stat((stage.dir / "made").c_str(), &made) == 0);
+    CHECK((made.st_mode & 0777) == 0644);
+    REQUIRE(::stat(stage.database().c_str(), &made) == 0);
+    CHECK((made.st_mode & 0777) == 0600);  // ours is another
   }
 
   TEST_CASE("on_finish: hears of a run that stops early and of one that could not begin") {

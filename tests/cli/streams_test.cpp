@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/text.hpp>
 #include <ostream>
 #include <sstream>
 
@@ -165,6 +166,67 @@ TEST_SUITE("cli") {
     CHECK(ended.out.find("10 rows in the job") != std::string::npos);
     CHECK(ended.out.find("invalidated              9") != std::string::npos);
     CHECK(ended.out.find("rejected                 1") != std::string::npos);
+  }
+
+  TEST_CASE("streams: no file of ours gets the number of a stream that is closed") {
+    const auto stage = stage_of(3);
+    const auto run_without = [&](std::vector<int> closed, const std::string& command,
+                                 std::vector<std::string> flags = {}) {
+      Circumstances circumstances;
+      circumstances.closed_streams = std::move(closed);
+      return Program{stage.words(command, std::move(flags)), circumstances}.wait();
+    };
+    const auto check_lock_file = [&] {
+      const auto text = stage.read("sandbox.db.lock");
+      CAPTURE(text);
+      CHECK(text.starts_with("{\"pid\":"));
+      CHECK(text.ends_with("Z\"}"));
+      CHECK(text.find("cardvoid:") == std::string::npos);
+    };
+    const auto planned = run_without({1}, "plan");
+    CHECK(planned.exit_code == 74);
+    CHECK(planned.err == "cardvoid: standard output: cannot write to it: Bad file descriptor\n");
+    check_lock_file();
+    CHECK(run_without({0, 1, 2}, "plan").exit_code == 74);
+    check_lock_file();
+    const auto no_list = run_without({0}, "plan", {"--set", "input.csv=-"});
+    CHECK(no_list.exit_code == 66);
+    CHECK(no_list.err.find("standard input: cannot read it") != std::string::npos);
+    check_lock_file();
+    CHECK(run_without({2}, "run", {"--yes", "--log-level", "debug", "--progress", "plain"}).exit_code == 0);
+    check_lock_file();
+    stage.check_against_truth();
+    for (const auto* command : {"run", "status", "check", "export", "plan"})
+      CHECK(run_without({1}, command,
+                        command == std::string{"run"} ? std::vector<std::string>{"--yes"}
+                                                      : std::vector<std::string>{})
+                .exit_code == 74);
+    check_lock_file();
+    for (const std::string word : {"--version", "--help", "help"}) {
+      Circumstances circumstances;
+      circumstances.closed_streams = {1};
+      CHECK(Program{{word}, circumstances}.wait().exit_code == 74);
+    }
+  }
+
+  TEST_CASE("streams: what is written as JSON is valid where paths are no UTF-8") {
+    const auto stage = stage_of(2);
+    const auto folder = stage.dir / "caf\xE9";
+    std::filesystem::create_directory(folder);
+    const auto database = (folder / "r\xFF.db").string();
+    for (const auto* command : {"plan", "check", "run", "status"}) {
+      std::vector<std::string> flags{"--json", "--log-format", "json", "--results", database};
+      if (command == std::string{"run"}) flags.insert(flags.end(), {"--yes", "--log-level", "debug"});
+      const auto ended = stage.run(command, flags);
+      CHECK(ended.exit_code == 0);
+      CHECK(!find_invalid_utf8(ended.out));
+      CHECK(!find_invalid_utf8(ended.err));
+      parsed(ended);
+    }
+    const auto wrong = support::run({"status", (folder / "job.toml").string(), "--log-format", "json"});
+    CHECK(wrong.exit_code == 66);
+    CHECK(!find_invalid_utf8(wrong.err));
+    CHECK(boost::json::parse(wrong.err).as_object().at("level") == "error");
   }
 
   TEST_CASE("streams: a reader that goes away ends the command with an error and no signal") {

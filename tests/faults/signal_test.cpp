@@ -102,6 +102,19 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
   }
 
+  TEST_CASE("signals of other programs end no run and USR1 shows how it stands") {
+    const Stage stage{slow_answers(), {{"members.csv", plain_members(40)}}};
+    auto flags = k_flags;
+    flags.insert(flags.end(), {"--progress", "none"});
+    const auto program = stage.start("run", flags);
+    stage.wait_until("status = 'invalidated'", 1);
+    for (const int signal : {SIGUSR2, SIGALRM, SIGPIPE, SIGUSR1}) program->send_signal(signal);
+    program->wait_for_words("/40 ");
+    CHECK(program->said().find("in flight") != std::string::npos);
+    CHECK(program->wait().exit_code == 0);
+    CHECK(stage.count("status = 'invalidated'") == 40);
+  }
+
   TEST_CASE("a run goes on though no one can read what it says") {
     Circumstances mute;
     mute.error_to = "/dev/full";

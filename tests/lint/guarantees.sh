@@ -12,7 +12,7 @@ named_in_docs() {
 check() {
   status=0
   names=$(mktemp)
-  grep -rhoE --include='*.cpp' 'TEST_CASE\("[^"]*"' "$1/tests" | sed 's/^TEST_CASE("//; s/"$//' >"$names"
+  grep -rhoE --include='*.cpp' 'TEST_CASE(_FIXTURE)?\(([A-Za-z]+, )?"[^"]*"' "$1/tests" | sed 's/^[^"]*"//; s/"$//' >"$names"
   grep -rhoEz --include='*.cpp' 'TEST_CASE\(\s+"[^"]*"' "$1/tests" | tr '\0' '\n' | sed -n 's/^ *"\(.*\)"$/\1/p' >>"$names"
   while IFS= read -r name; do
     case $name in "" | simulation/*) continue ;; esac

@@ -6,6 +6,7 @@
 #include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,6 +107,14 @@ Program::Program(std::vector<std::string> arguments, Circumstances circumstances
     ::dup2(slave ? slave.get() : err.write.get(), 2);
     if (!error_to.empty()) ::dup2(::open(error_to.c_str(), O_WRONLY), 2);
     ::close_range(3, ~0U, 0);  // Asio's sockets would be inherited, and a sandbox could not stop listening
+    for (const int stream : circumstances.closed_streams) ::close(stream);
+    if (circumstances.umask) ::umask(*circumstances.umask);
+    for (const auto& [what, soft] : circumstances.soft_limits) {
+      rlimit limit{};
+      ::getrlimit(static_cast<__rlimit_resource_t>(what), &limit);
+      limit.rlim_cur = soft;
+      ::setrlimit(static_cast<__rlimit_resource_t>(what), &limit);
+    }
     ::signal(SIGPIPE, SIG_DFL);
     if (file_size.rlim_cur != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &file_size);
     if (most_files != RLIM_INFINITY) ::setrlimit(RLIMIT_NOFILE, &open_files);

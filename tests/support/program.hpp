@@ -34,6 +34,9 @@ struct Circumstances {
   std::filesystem::path folder;                    // to start in; empty: ours
   std::optional<std::uint64_t> file_size_limit_bytes;  // no file may grow beyond it, as under a quota
   std::optional<std::uint64_t> open_files_limit;
+  std::vector<int> closed_streams;  // of 0, 1 and 2, as with <&- and >&- in a shell
+  std::optional<unsigned> umask;
+  std::map<int, std::uint64_t> soft_limits;  // by RLIMIT_…
   bool on_terminal = false;  // all three streams are a terminal of 100 columns; what it shows is `out`
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // JSON as every answer, log line and file of ours has it: compact, on one line, with plain numbers (20, not
-// 2E1). Values are built as boost::json objects and written here, never put together from strings.
+// 2E1), and always valid UTF-8: bytes of a path that are not become U+FFFD. Values are built as boost::json
+// objects and written here, never put together from strings.
 
 #include <boost/json/fwd.hpp>
 #include <cstddef>

@@ -26,6 +26,8 @@ class Observer {
   virtual void moved(model::RowState /*before*/, model::RowState /*after*/) {}
   // The first SIGINT or SIGTERM came: what is in flight is being settled.
   virtual void interrupted(int /*in_flight*/) {}
+  // SIGUSR1 came.
+  virtual void asked_how_it_stands(const dispatch::Snapshot&, const ledger::RunCounts&) {}
 };
 
 // Several observers, told in this order. They must outlive it.
@@ -49,6 +51,9 @@ class Observers final : public Observer {
   }
   void interrupted(int in_flight) override {
     for (auto* one : all_) one->interrupted(in_flight);
+  }
+  void asked_how_it_stands(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
+    for (auto* one : all_) one->asked_how_it_stands(snapshot, counts);
   }
 
  private:

@@ -88,6 +88,15 @@ struct MerchantCertificate {
 // for apiclient_cert.pem. nullopt: none of these. Error (bad_credentials): it is there and cannot be read.
 Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model::Merchant& merchant);
 
+// Who else can get at the private key and its passphrase: who reads them can invalidate every card of the
+// merchant.
+struct KeyRights {
+  std::string modes;                 // of both files, in words; empty when none is a plain file
+  std::vector<std::string> remarks;  // on files that others can read
+};
+// Error: bad_credentials (77) when others can write one of them.
+Result<KeyRights> examine_rights(const model::Merchant& merchant);
+
 // The job's private key. Reads files. Errors as above; a line end after the passphrase is not part of it.
 Result<PrivateKey> load_merchant_key(const model::Merchant& merchant);
 

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -89,6 +90,29 @@ TEST_SUITE("component") {
                 "apiclient_cert.pem: it holds a public key");
   }
 
+  TEST_CASE_FIXTURE(Folder,
+                    "merchant key: files that others can read are remarked on and writable ones refused") {
+    model::Merchant merchant;
+    merchant.private_key_file = put("key.pem", "k");
+    merchant.passphrase_file = put("passphrase", "p");
+    const auto rights = [&](mode_t key, mode_t passphrase) {
+      REQUIRE(::chmod(merchant.private_key_file.c_str(), key) == 0);
+      REQUIRE(::chmod(merchant.passphrase_file.c_str(), passphrase) == 0);
+      return examine_rights(merchant);
+    };
+    CHECK(rights(0600, 0400).value().remarks.empty());
+    CHECK(rights(0600, 0400).value().modes.find("key.pem has mode 0600, ") != std::string::npos);
+    CHECK(rights(0640, 0604).value().remarks.size() == 2);
+    for (const mode_t open : {0620, 0602, 0666, 0660}) {
+      check_error(rights(open, 0600), Errc::bad_credentials, "key.pem has mode");
+      check_error(rights(0600, open), Errc::bad_credentials, "passphrase has mode");
+    }
+    merchant.private_key_file = path / "absent";  // told where it is read
+    CHECK(examine_rights(merchant).has_error());  // of the passphrase
+    merchant.passphrase_file.clear();
+    CHECK(examine_rights(merchant).value().modes.empty());
+  }
+
   TEST_CASE_FIXTURE(Folder, "platform keys: the public key stands under its id") {
     const auto key = key_tools::make_rsa_key();
     model::Platform platform;
@@ -119,6 +143,8 @@ TEST_SUITE("component") {
     put("a.pem", key_tools::certificate_pem(new_key.get(), "AA01", 1));
     put("b.pem", key_tools::certificate_pem(old_key.get(), "BB02", 2));
     put("README.txt", "not a key");
+    put("._a.pem", std::string{"\0\5\26\7 of macOS", 14});
+    put(".hidden.pem", "not a key");
     const auto loaded = load_platform_keys(platform);
     REQUIRE(loaded.has_value());
     CHECK(loaded->request_serial == "AA01");

@@ -15,6 +15,16 @@ TEST_SUITE("unit") {
   using boost::json::object;
   using boost::json::value;
 
+  TEST_CASE("json: what is no UTF-8 is replaced byte by byte and the rest stays") {
+    CHECK(to_json(value("caf\xE9/\xFF\xFE x \xE5\x8D\xA1")) ==
+          "\"caf\xEF\xBF\xBD/\xEF\xBF\xBD\xEF\xBF\xBD x \xE5\x8D\xA1\"");
+    CHECK(to_json(value("\xED\xA0\x80")) ==
+          "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");                    // half a surrogate pair
+    CHECK(to_json(value("\xE5\x8D")) == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");  // cut off
+    CHECK(to_json(object{{"a\xFF", array{"\x80"}}}) == "{\"a\xEF\xBF\xBD\":[\"\xEF\xBF\xBD\"]}");
+    CHECK(to_json(value("")) == "\"\"");
+  }
+
   TEST_CASE("json: numbers are written as people write them") {
     CHECK(to_json(20.0) == "20");
     CHECK(to_json(0.05) == "0.05");
