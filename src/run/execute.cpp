@@ -99,9 +99,6 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
                 std::move(cursors),
                 *run,
                 static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
-  if (!job.safety.match_openid)
-    observer.notice({dispatch::Notice::warning,
-                     "safety.match_openid = false: an answer about a card counts whatever member it names"});
   runner.begin(hold);
   ports.loop.run(runner);
   if (const auto closed = ports.store.close(); !closed) return failed(closed.error());

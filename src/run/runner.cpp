@@ -69,6 +69,9 @@ Runner::Runner(const model::Job& job, const Order& order, Observer& observer, co
 }
 
 void Runner::begin(std::optional<Instant> hold_until) {
+  if (!match_openid_)
+    observer_.notice({dispatch::Notice::warning,
+                      "safety.match_openid = false: an answer about a card counts with any member's openid"});
   if (hold_until) dispatcher_.hold(*hold_until);
   const auto now = ports_.loop.now();
   if (max_duration_) over_at_ = now.steady + *max_duration_;

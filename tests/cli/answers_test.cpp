@@ -43,7 +43,7 @@ TEST_SUITE("cli") {
       const auto ended = stage.run("run", {"--yes", "--set", "safety.match_openid=false"});
       INFO(ended.err);
       CHECK(ended.exit_code == 0);
-      CHECK(occurrences(ended.err, "safety.match_openid = false: an answer about a card counts whatever") ==
+      CHECK(occurrences(ended.err, "safety.match_openid = false: an answer about a card counts with any") ==
             1);
     }
     CHECK(stage.count("status = 'invalidated'") == 8);
