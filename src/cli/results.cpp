@@ -65,7 +65,7 @@ std::string words_for_log(const model::Job& job) {
   return fmt::format(
       "the last results may still be in {0}-wal, and a copy of {0} alone would lack them: copy it with "
       "sqlite3 "
-      "{0} \".backup copy.db\"; the next command that writes folds them in",
+      "{0} \".backup copy.db\"; the next command that writes, such as cardvoid plan, folds them in",
       job.results.database.string());
 }
 

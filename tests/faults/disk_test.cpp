@@ -259,14 +259,23 @@ TEST_SUITE("faults") {
     CHECK(next.err.find("permissions") != std::string::npos);
   }
 
-  TEST_CASE("a results database that is removed in mid-run stops the sending") {
-    const Job job{300, 50ms};
-    Program program{job.words("run")};
-    REQUIRE(job.witness.wait_for_requests(30, 20s));
-    fs::remove(job.database);
-    const auto ended = program.wait();
-    INFO(ended.err, ended.out);
-    CHECK(ended.exit_code == 74);
-    CHECK(job.witness.requests().invalidations < 300);
+  TEST_CASE("a results database that is removed or replaced in mid-run stops the sending") {
+    for (const bool replaced : {false, true}) {
+      CAPTURE(replaced);
+      const Job job{300, 50ms};
+      const auto copy = job.stage.dir / "copy.db";
+      Program program{job.words("run")};
+      REQUIRE(job.witness.wait_for_requests(30, 20s));
+      if (replaced) {
+        fs::copy_file(job.database, copy);
+        fs::rename(copy, job.database);
+      } else {
+        fs::remove(job.database);
+      }
+      const auto ended = program.wait();
+      INFO(ended.err, ended.out);
+      CHECK(ended.exit_code == 74);
+      CHECK(job.witness.requests().invalidations < 300);
+    }
   }
 }
