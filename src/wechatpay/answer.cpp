@@ -278,16 +278,25 @@ std::string without_personal_data(std::string_view text, const model::Card& card
   return card.code.size() < k_least_code ? masked : mask_in(masked, card.code);
 }
 
+// What is wrong with a verified answer about a card; empty: it is about the one that was asked for.
+struct Difference {
+  std::string what, advice;
+};
+
 // Code, template and member must be those of the request. Not brand_id: the platform's own example answers
 // with another one than requested (docs/platform.md 1.5).
-std::string find_difference(const CardFields& card, const model::Card& asked, const Reading& reading) {
+Difference find_difference(const CardFields& card, const model::Card& asked, const Reading& reading) {
   if (card.user_card_code != asked.code || card.card_id != asked.card_id)
-    return fmt::format("the answer is about another card: code {} of template {}", mask(card.user_card_code),
-                       without_personal_data(card.card_id, asked));
+    return {fmt::format("the answer is about another card: code {} of template {}", mask(card.user_card_code),
+                        without_personal_data(card.card_id, asked)),
+            ""};
   if (reading.match_openid && card.openid != asked.openid)
-    return fmt::format("the answer is about this card in the hands of another member: openid {}",
-                       mask(card.openid));
-  return "";
+    return {fmt::format("the answer is about this card in the hands of another member: openid {}",
+                        mask(card.openid)),
+            "has the list the openids of the card template's AppID? If the platform answers with other "
+            "openids as a "
+            "rule, safety.match_openid = false is for that"};
+  return {};
 }
 
 void classify_card(Outcome& outcome, const CardFields& card, const Answer& answer, model::AttemptKind kind,
@@ -318,11 +327,15 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
   if (!body.card && body.error)
     return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
                    without_personal_data(body.error->message, asked));
+  if (!body.card && body.flaw.starts_with("openid is missing"))
+    outcome.advice = "if the platform leaves it out as a rule, safety.match_openid = false is for that";
   if (!body.card)
     return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
                    fmt::format("HTTP {} whose body is not a card: {}", answer.status, body.flaw));
-  if (const auto difference = find_difference(*body.card, asked, reading); !difference.empty())
-    return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD", difference);
+  if (const auto difference = find_difference(*body.card, asked, reading); !difference.what.empty()) {
+    outcome.advice = difference.advice;
+    return explain(outcome, OutcomeKind::wrong_card, "WRONG_CARD", difference.what);
+  }
   classify_card(outcome, *body.card, answer, kind, asked);
 }
 

@@ -408,7 +408,7 @@ TEST_SUITE("cli") {
     settings.faults = {{sandbox::Fault::wrong_card, 1.0}};
     const auto checked = check(stage_of(2, settings).job());
     CHECK(checked.exit_code == 76);
-    says(checked.of("read-back"), "fault", "not about the card asked for");
+    says(checked.of("read-back"), "fault", "not about the card and member asked for");
   }
 
   TEST_CASE("check: while a run is under way no read-back takes from its pace") {

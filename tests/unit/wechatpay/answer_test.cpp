@@ -126,6 +126,7 @@ TEST_SUITE("unit") {
         CHECK(outcome.error_code == "WRONG_CARD");
         CHECK(outcome.error_message ==
               "the answer is about this card in the hands of another member: openid ****rand");
+        CHECK(outcome.advice.find("safety.match_openid = false is for that") != std::string::npos);
       }
     CHECK(success(card_json("INVALID", "478515832665", "pbLatjvWOibDc5-TBnbUk1pD12o0",
                             "OBLATJNX9GNQZS4MYYGMLZ7LGLBA")) == "wrong_card");
