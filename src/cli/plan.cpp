@@ -127,6 +127,7 @@ int plan(Console& console, const PlanOptions& options) {
   if (!ledger) return give_up(Stage::results, ledger.error());
   const auto made = make_plan(*job, *ledger);
   if (!made) return give_up(Stage::input, made.error());
+  warn_of_protect_list(*made, console);
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return give_up(Stage::sending, written.error());

@@ -40,6 +40,11 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger);
 std::string plan_text(const Plan& plan, const model::Job& job);
 boost::json::object plan_json(const Plan& plan, const model::Job& job);
 
+// Behind the number of lines of safety.protect that name a row: "of its lines name a row of this job, …".
+std::string protections_text(const ledger::ProtectionMatch& list);
+// Says so when no line does: the list would protect no card.
+void warn_of_protect_list(const Plan& plan, Console& console);
+
 // What `plan --diff` adds: a head for people, then one piece for each difference. There may be as many as the
 // input has lines, so they are written one by one.
 std::string differences_head(const ledger::ImportSummary& imported);

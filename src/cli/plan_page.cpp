@@ -117,7 +117,47 @@ std::string changed_columns(const ledger::Difference& difference) {
                      difference.other_reason ? "reason" : "");
 }
 
+boost::json::value as_json(const std::optional<ledger::ProtectionMatch>& list) {
+  if (!list) return nullptr;
+  boost::json::array examples;
+  for (const auto& p : list->unmatched)
+    examples.push_back(boost::json::object{{"line", p.source_line},
+                                           {"code", p.code.empty() ? "" : mask(p.code)},
+                                           {"openid", p.openid.empty() ? "" : mask(p.openid)},
+                                           {"card_id", p.card_id},
+                                           {"brand_id", p.brand_id}});
+  return boost::json::object{{"lines", list->lines},
+                             {"matched", list->matched},
+                             {"unmatched", list->lines - list->matched},
+                             {"unmatched_examples", std::move(examples)}};
+}
+
 }  // namespace
+
+std::string protections_text(const ledger::ProtectionMatch& list) {
+  const auto without = list.lines - list.matched;
+  if (without == 0) return "of its lines: each names a row of this job";
+  std::string examples;
+  for (const auto& p : list.unmatched)
+    examples += fmt::format("{}line {}{}{}{}{}", examples.empty() ? "" : ", ", p.source_line,
+                            p.code.empty() ? "" : " code " + mask(p.code),
+                            p.openid.empty() ? "" : " openid " + mask(p.openid),
+                            p.card_id.empty() ? "" : " card_id " + p.card_id,
+                            p.brand_id.empty() ? "" : " brand_id " + p.brand_id);
+  return fmt::format("of its lines {} a row of this job, {} {} none ({}{})",
+                     list.matched == 1 ? "names" : "name", grouped(without), without == 1 ? "names" : "name",
+                     examples, without > static_cast<std::int64_t>(list.unmatched.size()) ? ", …" : "");
+}
+
+void warn_of_protect_list(const Plan& plan, Console& console) {
+  const auto& list = plan.imported.protections;
+  if (!list || list->matched > 0) return;
+  console.log(
+      LogLevel::warning,
+      fmt::format("safety.protect protects no card of this job: {} {}. Are its codes and openids those "
+                  "of the input, and written alike?",
+                  list->matched, protections_text(*list)));
+}
 
 std::string plan_text(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
@@ -136,9 +176,10 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   for (const auto& cause : plan.causes) text += cause_line(cause);
   if (t.conflicts > 0)
     line("conflicts", t.conflicts, "the input names another openid or reason than the plan: not sent");
-  if (const auto lines = plan.imported.protections) {
+  if (const auto& list = plan.imported.protections) {
     line("protected", t.protected_pending,
-         fmt::format("safety.protect, {}: never sent", counted(*lines, "line")));
+         fmt::format("safety.protect, {}: never sent", counted(list->lines, "line")));
+    line("", list->matched, protections_text(*list));
     if (t.protected_in_doubt > 0)
       line("", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again");
     if (t.protected_invalidated > 0)
@@ -178,6 +219,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
                              {"refused", t.refused},
                              {"conflicts", t.conflicts},
                              {"protected", t.protected_pending},
+                             {"protect_list", as_json(plan.imported.protections)},
                              {"protected_in_doubt", t.protected_in_doubt},
                              {"protected_invalidated", t.protected_invalidated},
                              {"changed", plan.imported.changed},

@@ -143,6 +143,9 @@ void warn_about(const Plan& plan, Console& console) {
   say(LogLevel::warning, plan.totals.protected_invalidated, "card",
       "of safety.protect INVALID already: named too late");
   say(LogLevel::info, plan.totals.protected_pending, "row", "protected by safety.protect: not sent");
+  warn_of_protect_list(plan, console);
+  if (const auto& list = plan.imported.protections; list && list->matched > 0)
+    console.log(LogLevel::info, fmt::format("safety.protect: {} {}", list->matched, protections_text(*list)));
   say(LogLevel::warning, plan.totals.refused, "input line", "refused; `cardvoid plan` shows them by cause");
   say(LogLevel::info, plan.totals.in_doubt(), "row", "in doubt: read back first");
 }

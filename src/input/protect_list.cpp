@@ -76,6 +76,7 @@ class ProtectList::State {
       return wrong(
           fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", names_));
     model::Protection protection;
+    protection.source_line = records_.line();
     std::string* const parts[] = {&protection.code, &protection.openid, &protection.card_id,
                                   &protection.brand_id};
     for (std::size_t column = 0; column < k_columns.size(); ++column) {

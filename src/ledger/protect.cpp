@@ -19,7 +19,8 @@ constexpr const char* k_create_table =
     "PRAGMA temp.cache_size = -8192; DROP TABLE IF EXISTS temp.protected_by_file; "
     "CREATE TEMP TABLE protected_by_file (key_column INTEGER, key TEXT, code TEXT, openid TEXT, card_id "
     "TEXT, "
-    "brand_id TEXT, PRIMARY KEY (key_column, key, code, openid, card_id, brand_id)) STRICT, WITHOUT ROWID";
+    "brand_id TEXT, n INTEGER, source_line INTEGER, "
+    "PRIMARY KEY (key_column, key, code, openid, card_id, brand_id, n)) STRICT, WITHOUT ROWID";
 
 // Of a row, by the kinds of protections that there are.
 std::string condition(const sqlite::Connection& db) {
@@ -48,12 +49,14 @@ Result<std::int64_t> protect(Ledger& ledger, const Protections& next) {
     db.execute(k_create_table);
     db.execute("BEGIN");  // of the temporary database
     sqlite::Statement insert{db,
-                             "INSERT OR IGNORE INTO temp.protected_by_file VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
-    const auto add = [&insert](const model::Protection& p) {
+                             "INSERT INTO temp.protected_by_file VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+    const auto add = [&](const model::Protection& p) {
       const std::string* const parts[] = {&p.code, &p.openid, &p.card_id, &p.brand_id};
       int key_column = 0;
       while (key_column < 3 && parts[key_column]->empty()) ++key_column;
-      insert.bind(key_column, *parts[key_column], p.code, p.openid, p.card_id, p.brand_id).run();
+      insert
+          .bind(key_column, *parts[key_column], p.code, p.openid, p.card_id, p.brand_id, count, p.source_line)
+          .run();
     };
     for (;; ++count) {
       const auto protection = next();
@@ -61,7 +64,9 @@ Result<std::int64_t> protect(Ledger& ledger, const Protections& next) {
       if (!protection || !*protection) break;
       auto p = **protection;
       if (!p.code.empty() && !p.openid.empty()) {  // the card and the member: rather too many than too few
-        add({.code = p.code, .card_id = p.card_id, .openid = {}, .brand_id = p.brand_id});
+        auto card = p;
+        card.openid.clear();
+        add(card);
         p.code.clear();
       }
       add(p);

@@ -30,22 +30,19 @@ Result<void> read_all(input::Source& source, ledger::Import& under_way,
   }
 }
 
-// How many lines the job's list has; nullopt: the job has no list.
-Result<std::optional<std::int64_t>> protect(const model::Job& job, ledger::Ledger& ledger) {
-  using Lines = std::optional<std::int64_t>;
-  if (job.safety.protect.empty()) {
-    const auto cleared = ledger::protect(ledger, nullptr);
-    return cleared ? Result<Lines>{Lines{}} : Result<Lines>{cleared.error()};
-  }
+Result<void> protect(const model::Job& job, ledger::Ledger& ledger) {
+  const auto done = [](const Result<std::int64_t>& lines) {
+    return lines ? Result<void>{} : Result<void>{lines.error()};
+  };
+  if (job.safety.protect.empty()) return done(ledger::protect(ledger, nullptr));
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
   auto list = input::ProtectList::open(job.safety.protect, job.input);
   if (!list) return of_key(list.error());
-  const auto named = ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
+  return done(ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
     auto next = list->next();
     if (!next) return of_key(next.error());
     return next;
-  });
-  return named ? Result<Lines>{Lines{*named}} : Result<Lines>{named.error()};
+  }));
 }
 
 }  // namespace
@@ -65,14 +62,15 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
                               const std::function<bool()>& interrupted) {
-  const auto protected_by = protect(job, ledger);
-  if (!protected_by) return protected_by.error();
+  if (const auto named = protect(job, ledger); !named) return named.error();
   const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
                                   {.interrupted = interrupted});
   if (!source) return source.error();
   auto imported = import_from(**source, ledger, interrupted);
-  if (!imported) return imported;
-  imported->protections = *protected_by;
+  if (!imported || job.safety.protect.empty()) return imported;
+  auto match = ledger::match_protections(ledger);
+  if (!match) return match.error();
+  imported->protections = std::move(*match);
   return imported;
 }
 

@@ -118,6 +118,48 @@ TEST_SUITE("cli") {
     CHECK(has(late.err, "INVALID already"));
   }
 
+  TEST_CASE("protect: how many lines name a row is said and a list that names none is a warning") {
+    const Staff stage{"openid,code\n" + k_staff_openid + ",\noNobodyHereuMuAJO_M2pxb1Q9zN,\n,card9999x\n"};
+    const std::string words =
+        "1 of its lines names a row of this job, 2 name none (line 3 openid ****Q9zN, line 4 code ****999x)";
+    const auto plan = stage.with_list("plan");
+    CHECK(has(plan.out, words.substr(2)));
+    CHECK_FALSE(has(plan.err, "protects no card"));
+    const auto list = boost::json::parse(stage.with_list("plan", {"--json"}).out).at("protect_list");
+    CHECK(list.at("lines") == 3);
+    CHECK(list.at("matched") == 1);
+    CHECK(list.at("unmatched") == 2);
+    CHECK(list.at("unmatched_examples").at(0).at("openid") == "****Q9zN");
+    CHECK(list.at("unmatched_examples").at(1).at("line") == 4);
+    CHECK(has(stage.with_list("run", {"--yes", "--limit", "1"}).err, "safety.protect: " + words));
+    CHECK(boost::json::parse(stage.run("plan", {"--json"}).out).at("protect_list").is_null());
+
+    stage.write("protect.csv", "code\ncard9991x\ncard9992x\ncard9993x\ncard9994x\n");
+    const std::string none =
+        "safety.protect protects no card of this job: 0 of its lines name a row of this job, 4 name none "
+        "(line 2 "
+        "code ****991x, line 3 code ****992x, line 4 code ****993x, …)";
+    CHECK(has(stage.with_list("plan").err, none));
+    CHECK(has(stage.with_list("run", {"--yes"}).err, none));
+  }
+
+  TEST_CASE("protect: a line that can match no card refuses the list and nothing is sent") {
+    const Staff stage{""};
+    for (const std::string field : {"#N/A", "NULL", "\\N", "nan", "478516783262.0", "4.78517E+11"})
+      for (const std::string column : {"openid", "code"}) {
+        CAPTURE(field);
+        stage.write("protect.csv",
+                    column + ",who\n" + k_staff_openid.substr(0, 20) + ",a\n" + field + ",b\n");
+        for (const auto& ended : {stage.with_list("plan"), stage.with_list("run", {"--yes"})}) {
+          CHECK(ended.exit_code == 65);
+          CHECK(has(ended.err, "safety.protect: "));
+          CHECK((has(ended.err, "protect.csv:3: " + column) || has(ended.err, "(line 3")));
+        }
+        CHECK(has(stage.with_list("check").out, "protect.csv"));
+      }
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
   TEST_CASE("protect: a list that is missing or wrong stops everything before it begins") {
     const Staff stage{"openid\n" + k_staff_openid + "\n,\n"};
     for (const auto* command : {"plan", "run"}) {

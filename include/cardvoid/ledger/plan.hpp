@@ -54,6 +54,14 @@ Result<std::int64_t> canary_passed(Ledger& ledger);
 using Protections = std::function<Result<std::optional<model::Protection>>()>;
 Result<std::int64_t> protect(Ledger& ledger, const Protections& next);
 
+// After an import: how many of these protections name a row, in any state, and the first three that name
+// none.
+struct ProtectionMatch {
+  std::int64_t lines = 0, matched = 0;
+  std::vector<model::Protection> unmatched;
+};
+Result<ProtectionMatch> match_protections(Ledger& ledger);
+
 // Which rows `retry` puts back: those that meet every part. An empty part does not restrict.
 struct Choice {
   std::optional<model::Status> status;  // rejected or unresolved; nullopt: either

@@ -70,6 +70,7 @@ struct Candidate {
 // (card_id) and a brand. At least one is filled; an empty one matches every card.
 struct Protection {
   std::string code, card_id, openid, brand_id;
+  std::int64_t source_line = 0;  // of the list
 };
 
 }  // namespace cardvoid::model

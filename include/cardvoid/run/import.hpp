@@ -4,6 +4,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/model/job.hpp>
 #include <functional>
 #include <string>
@@ -13,8 +14,8 @@ namespace cardvoid::run {
 
 struct Imported : ledger::ImportSummary {
   input::Dialect dialect;
-  std::vector<std::string> remarks, samples;     // of the source; not kept
-  std::optional<std::int64_t> protections = {};  // lines of safety.protect; nullopt: the job has no list
+  std::vector<std::string> remarks, samples;                // of the source; not kept
+  std::optional<ledger::ProtectionMatch> protections = {};  // safety.protect; nullopt: the job has no list
 };
 
 // Reads the whole input at constant memory. On an error nothing of it is kept; earlier imports

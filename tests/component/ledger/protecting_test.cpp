@@ -92,6 +92,30 @@ TEST_SUITE("component") {
           "2 3 ");
   }
 
+  TEST_CASE("protect: lines that name a row in any state are told from those that name none") {
+    const Books books;
+    auto ledger = books.open();
+    const auto match = [&](Lines lines) {
+      for (std::size_t i = 0; i < lines.size(); ++i) lines[i].source_line = static_cast<std::int64_t>(i) + 2;
+      protect(ledger, lines);
+      import(ledger, {card("1"), card("2", "oStaff"), card("3", "oStaff")});
+      const auto found = must(ledger::match_protections(ledger));
+      std::string text = std::to_string(found.matched) + "/" + std::to_string(found.lines);
+      for (const auto& p : found.unmatched)
+        text += " " + std::to_string(p.source_line) + ":" + p.code + "," + p.openid;
+      return text;
+    };
+    CHECK(match({}) == "0/0");
+    CHECK(match({by_openid("oStaff")}) == "1/1");
+    CHECK(match({by_openid("oStaff"), by_openid("oStaff"), by_code("2")}) == "3/3");
+    CHECK(match({by_code("9"), by_code("1"), by_openid("oX")}) == "1/3 2:9, 4:,oX");
+    CHECK(match({{"1", "", "oX", ""}, {"9", "", "oStaff", ""}, {"9", "", "oX", ""}}) == "2/3 4:9,oX");
+    CHECK(match({{"1", "pOther", "", ""}, {"", "pT", "", ""}, {"", "", "", "1004"}}) == "2/3 2:1,");
+    CHECK(match({by_code("a"), by_code("b"), by_code("c"), by_code("d")}) == "0/4 2:a, 3:b, 4:c,");
+    settle(ledger, "1", Status::invalidated);
+    CHECK(match({by_code("1")}) == "1/1");
+  }
+
   TEST_CASE("protect: rows of an earlier import are taken out and come back with the list") {
     const Books books;
     auto ledger = books.open();
