@@ -97,11 +97,11 @@ Error held(const Path& database, const LockHolder& holder) {
                       holder.command, holder.pid, holder.host, format_rfc3339(holder.since))};
 }
 
-Error unusable(const Path& database, const char* what, const Path& file) {
-  return {Errc::cannot_create,
-          fmt::format("{}: cannot {}, {}: {}; this user must be able to create files there, or name another "
-                      "place in results.database or with --results",
-                      database.string(), what, file.string(), std::strerror(errno))};
+Error no_lock_file(const Path& database, const Path& file) {
+  return {Errc::cannot_create, fmt::format("{}: cannot create its lock file, {}: {}; this user must be able "
+                                           "to create files there, or name another "
+                                           "place in results.database or with --results",
+                                           database.string(), file.string(), std::strerror(errno))};
 }
 
 // Nothing: what has the name is no file, or its file is gone while its log is not. Opening it is refused.
@@ -112,7 +112,12 @@ Result<FileDescriptor> lock_database(const Path& database) {
   if (is_there ? !S_ISREG(facts.st_mode) : sqlite::has_content(real.string() + "-wal"))
     return FileDescriptor{};
   FileDescriptor file{::open(real.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!file) return unusable(database, "open it for writing", real);
+  if (!file)
+    return Error{
+        Errc::cannot_create,
+        fmt::format("{}: cannot be opened for writing: {}; see to the permissions of the file and its "
+                    "folder, or name another place in results.database or with --results",
+                    database.string(), std::strerror(errno))};
   auto lock = of_database(static_cast<int>(::getpid()));
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return file;
   if (!is_refused())
@@ -135,7 +140,7 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
   if (const auto ready = prepare_folder(database); !ready) return ready.error();
   const auto path = lock_file(database);
   FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!file) return unusable(database, "create its lock file", path);
+  if (!file) return no_lock_file(database, path);
   auto locked = lock_database(database);
   if (!locked) return locked.error();
   auto lock = exclusive();
