@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cardvoid/ledger/database.hpp>
@@ -215,19 +213,6 @@ bool is_at_rest(const std::filesystem::path& real) {
          !sqlite::has_content(real.string() + "-shm");
 }
 
-// The file may have been made beforehand, readable to others; -wal and -shm take over its mode.
-Result<void> make_private(const std::filesystem::path& file, const std::filesystem::path& real) {
-  struct stat facts {};
-  if (::stat(real.c_str(), &facts) != 0 || (facts.st_mode & 077U) == 0 || ::chmod(real.c_str(), 0600) == 0 ||
-      facts.st_uid == ::geteuid())  // a file system without modes
-    return {};
-  return Error{
-      Errc::cannot_create,
-      fmt::format("{}: is empty and belongs to another user, and others may read what comes into it; "
-                  "remove it",
-                  file.string())};
-}
-
 // What the files are, before SQLite opens any of them.
 Result<Found> look_at_files(const std::filesystem::path& file, const std::filesystem::path& real,
                             Access access) {
@@ -299,7 +284,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       return Ledger{std::move(state)};
     }
     if (examined.found == Found::nothing)
-      if (const auto ours = make_private(file, real); !ours) return ours.error();
+      if (const auto ours = make_private_file(file); !ours) return ours.error();
 
     state.reset();
     state = std::make_unique<State>(

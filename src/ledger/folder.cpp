@@ -88,6 +88,25 @@ Result<void> check_links(const fs::path& database) {
                   database.string(), facts.st_nlink, real.string(), real.string())};
 }
 
+Result<void> check_made_beforehand(const fs::path& database) {
+  struct stat facts {};
+  if (::stat(real_path(database).c_str(), &facts) != 0 || facts.st_size > 0 || (facts.st_mode & 077U) == 0 ||
+      facts.st_uid == ::geteuid() || ::geteuid() == 0)
+    return {};
+  return Error{
+      Errc::cannot_create,
+      fmt::format("{}: is empty and belongs to another user, and others may read what comes into it; "
+                  "remove it",
+                  database.string())};
+}
+
+Result<void> make_private_file(const fs::path& database) {
+  const auto fit = check_made_beforehand(database);
+  // Fails where it is not there yet, and on a file system without modes.
+  if (fit) (void)::chmod(real_path(database).c_str(), 0600);
+  return fit;
+}
+
 std::int64_t log_bytes(const fs::path& database) {
   std::error_code none;
   const auto bytes = fs::file_size(real_path(database).string() + "-wal", none);
