@@ -13,11 +13,13 @@ namespace cardvoid::input {
 
 namespace {
 
-// Of 44 random codes none begins with 0 in one list of a hundred (0.9 to the power of 44). Fewer than ten
-// shorter ones, all lengths together, may be typing errors; of one length alone fewer than five say nothing.
-constexpr std::int64_t k_least_codes = 44;
-constexpr std::int64_t k_least_shorter = 5;
-constexpr std::int64_t k_certainly_shorter = 10;
+// What a length must have to count. Of 30 random codes none begins with 0 in one list of 25 (0.9 to the power
+// of 30).
+constexpr std::int64_t k_least_codes = 30;
+constexpr std::int64_t k_least_shorter = 3;
+// And for certainty, all such lengths together. Fewer shorter ones may be typing errors.
+constexpr std::int64_t k_certain_codes = 90;
+constexpr std::int64_t k_certain_shorter = 10;
 
 // Below certainty: what is worth a look.
 constexpr std::size_t k_shortest_doubtful = 6;
@@ -136,16 +138,20 @@ std::string LostZeros::text_of(Degree wanted) const {
   };
   // From the longest on: codes that are explained as shortened ones are no length of their own.
   std::vector<std::size_t> likely;
-  std::int64_t all_shortened = 0;
+  std::int64_t codes = 0, all_shortened = 0;
   for (auto digits = k_longest_code; digits >= k_shortest_doubtful; --digits) {
     if (!has_lost_zeros(digits)) continue;
     likely.push_back(digits);
-    if (digits >= k_shortest_certain) all_shortened += shortened(digits).count();
+    if (digits >= k_shortest_certain) {
+      codes += lengths_[digits].count();
+      all_shortened += shortened(digits).count();
+    }
     digits -= 2;
   }
-  const auto enough = all_shortened >= k_certainly_shorter ? Degree::certain : Degree::doubtful;
+  const bool is_certain = codes >= k_certain_codes && all_shortened >= k_certain_shorter;
   for (const auto digits : likely)
-    add(digits >= k_shortest_certain ? enough : Degree::doubtful, likely_words(digits));
+    add(is_certain && digits >= k_shortest_certain ? Degree::certain : Degree::doubtful,
+        likely_words(digits));
 
   auto explained = lengths_.size();  // from this length on
   for (auto digits = k_longest_code; digits >= k_shortest_doubtful; --digits) {

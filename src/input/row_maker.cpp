@@ -166,7 +166,7 @@ Result<void> RowMaker::judge() {
 
 std::vector<std::string> RowMaker::remarks() const {
   std::vector<std::string> remarks;
-  if (is_at_end_ && usable_ + refused_ == 0) remarks.emplace_back("nothing but a header: no card is in it");
+  if (is_at_end_ && usable_ + refused_ == 0) remarks.emplace_back("it has no lines, so no card is in it");
   if (const auto doubtful = damage_.doubtful(); !doubtful.empty())
     remarks.push_back("please look at these: " + doubtful);
   return remarks;

@@ -320,7 +320,7 @@ TEST_SUITE("unit") {
           "again. Nothing of this input is kept");
     CHECK(outcome_of("code,openid\n1.0,o\n2,o\n").error.empty());
     CHECK(outcome_of("code,openid\n").error.empty());
-    CHECK(outcome_of("code,openid\n").remarks == "nothing but a header: no card is in it\n");
+    CHECK(outcome_of("code,openid\n").remarks == "it has no lines, so no card is in it\n");
   }
 
   TEST_CASE("damage: several kinds are named together") {
