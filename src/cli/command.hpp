@@ -29,9 +29,10 @@ using Setter = std::function<Result<void>(const std::string&)>;
 enum class ValueKind { text, file, folder };
 
 struct Flag {
-  std::string_view name;        // "--confirm"
-  char letter = 0;              // 'o' for -o; 0: none
-  std::string_view value = {};  // the name of its value, "FILE"; empty: a switch
+  std::string_view name;  // "--confirm"
+  char letter = 0;        // 'o' for -o; 0: none
+  std::string_view value =
+      {};  // the name of its value, "FILE"; "[FILE]": it may be left out; empty: a switch
   std::string_view help;
   ValueKind kind = ValueKind::text;
   std::vector<std::string> choices = {};  // the only values there are; empty: any
@@ -39,7 +40,7 @@ struct Flag {
   std::string_view excludes = {};  // a flag that cannot stand beside it
   std::string_view group = {};     // heading in the help; empty: "Flags"
   Setter set = {};                 // of a value
-  bool* is_on = nullptr;           // of a switch
+  bool* is_on = nullptr;           // of a switch, and of a flag whose value may be left out
 };
 
 struct Positional {

@@ -28,19 +28,23 @@ std::string differences(const ledger::PlanChange& change) {
     if (count > 0) text += fmt::format("\n  {} {}{}", counted(count, "row"), what, examples(count, some));
   };
   say(change.added, "more: added to the input since", change.rows_added);
-  say(change.returned, "more: put back by `cardvoid retry`, or no longer in conflict or protected",
+  say(change.retried, "put back by `cardvoid retry` since", change.rows_retried);
+  say(change.returned, "more: in the list again, or no longer in conflict or protected",
       change.rows_returned);
+  say(change.corrected, "changed: the input names another openid or reason since", change.rows_corrected);
+  say(change.left, "less: left the list, and held back", change.rows_left);
   say(change.invalidated, "less: invalidated since");
   say(change.rejected, "less: rejected since");
   say(change.held, "less: held since, for contradictory or unknown answers");
   say(change.is_protected, "less: safety.protect names them now");
-  say(change.conflicts, "less: the input names another openid or reason now", change.rows_in_conflict);
+  say(change.conflicts, "less: the input names another openid or reason than was sent",
+      change.rows_in_conflict);
   // Why then is it not just carried on with?
-  if (change.added + change.returned == 0)
+  if (change.added + change.retried + change.returned + change.corrected + change.left == 0)
     text +=
         "\n  no row is new; the rest of a plan needs no other word only where a run began with its "
-        "--confirm, "
-        "and since then neither `cardvoid retry` nor the end of a conflict or a protection put rows back";
+        "--confirm, and since then neither `cardvoid retry` nor the list nor the end of a conflict or a "
+        "protection changed what is to be sent";
   return text;
 }
 
@@ -55,17 +59,18 @@ Error another_plan(const std::string& digits, const Plan& plan, ledger::Ledger& 
   const auto now = fmt::format("the plan's fingerprint is {} ({} to send)", plan.fingerprint,
                                counted(plan.totals.to_send(), "row"));
   if (!*change)
-    return {
-        Errc::bad_input,
-        fmt::format("the plan is not the one that was confirmed: --confirm {} is none of the last plans made "
-                    "for this results database; {}; look at `cardvoid plan` again. Nothing was sent",
-                    digits, now)};
-  return {
-      Errc::bad_input,
-      fmt::format("the plan is not the one that was confirmed: --confirm {} was the plan of {} ({} to send); "
-                  "now {}:{}\nlook at `cardvoid plan` again. Nothing was sent",
-                  digits, format_rfc3339((*change)->made_at), counted((*change)->to_send, "row"), now,
-                  differences(**change))};
+    return {Errc::bad_input,
+            fmt::format(
+                "the plan is not the one that was confirmed: --confirm {} is none of the last plans made "
+                "for this results database; {}; look at `cardvoid plan` again, then confirm the new plan. "
+                "Nothing was sent",
+                digits, now)};
+  return {Errc::bad_input,
+          fmt::format(
+              "the plan is not the one that was confirmed: --confirm {} was the plan of {} ({} to send); "
+              "now {}:{}\nlook at `cardvoid plan --diff`; the new plan has to be confirmed. Nothing was sent",
+              digits, format_rfc3339((*change)->made_at), counted((*change)->to_send, "row"), now,
+              differences(**change))};
 }
 
 }  // namespace cardvoid::cli

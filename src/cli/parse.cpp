@@ -33,8 +33,11 @@ class Bound {
       positionals_.push_back(add(app, std::string{positional.name}));
     for (auto& flag : words_.flags) {
       const auto names = (flag.letter ? fmt::format("-{},", flag.letter) : "") + std::string{flag.name};
-      flags_.push_back(flag.is_on ? app.add_flag(names, *flag.is_on)->disable_flag_override()
-                                  : add(app, names));
+      if (has_optional_value(flag))
+        flags_.push_back(add(app, names)->expected(0, 1));
+      else
+        flags_.push_back(flag.is_on ? app.add_flag(names, *flag.is_on)->disable_flag_override()
+                                    : add(app, names));
     }
   }
 
@@ -48,14 +51,36 @@ class Bound {
 
   // Hands each value to its setter.
   Result<void> take() const {
-    for (std::size_t i = 0; i < positionals_.size(); ++i)
-      if (const auto taken = take(words_.positionals[i], *positionals_[i]); !taken) return taken;
-    for (std::size_t i = 0; i < flags_.size(); ++i)
+    const auto* const stray = stray_positional();
+    for (std::size_t i = 0; i < positionals_.size(); ++i) {
+      const bool is_stray = stray && positionals_[i]->count() == 0 && words_.positionals[i].required;
+      if (const auto taken = take(words_.positionals[i], is_stray ? *stray : *positionals_[i]); !taken)
+        return taken;
+    }
+    for (std::size_t i = 0; i < flags_.size(); ++i) {
+      if (flags_[i] == stray) {
+        *words_.flags[i].is_on = true;
+        continue;
+      }
       if (const auto taken = take(words_.flags[i], *flags_[i]); !taken) return taken;
+    }
     return {};
   }
 
  private:
+  static bool has_optional_value(const Flag& flag) { return flag.is_on && !flag.value.empty(); }
+
+  // `plan --diff JOB`: what stands behind a flag whose value is optional is the command's own word when that
+  // is missing otherwise.
+  const CLI::Option* stray_positional() const {
+    if (positionals_.empty() || positionals_.front()->count() > 0) return nullptr;
+    for (std::size_t i = 0; i < flags_.size(); ++i)
+      if (has_optional_value(words_.flags[i]) && flags_[i]->count() == 1 &&
+          !flags_[i]->results().front().empty())
+        return flags_[i];
+    return nullptr;
+  }
+
   // Only collects: conversion and its messages are the setters'.
   static CLI::Option* add(CLI::App& app, const std::string& names) {
     return app.add_option(names, [](const CLI::results_t&) { return true; })
@@ -79,7 +104,12 @@ class Bound {
     }
     if (!flag.excludes.empty() && is_given(flag.excludes))
       return Error{Errc::usage, fmt::format("{} and {} cannot be used together", flag.name, flag.excludes)};
-    if (flag.is_on) return {};
+    if (has_optional_value(flag)) {
+      *flag.is_on = true;
+      if (option.results().front().empty()) return {};
+    } else if (flag.is_on) {
+      return {};
+    }
     if (option.results().size() > 1 && !flag.repeatable)
       return Error{Errc::usage, fmt::format("{} is given more than once", flag.name)};
     for (const auto& value : option.results()) {

@@ -32,22 +32,30 @@ void check_space(const std::filesystem::path& database, Plan& plan) {
 }
 
 Words words(PlanOptions& options) {
-  return {{job_file(options.job_file)},
-          {{.name = "--diff",
-            .help = "List what the input adds, changes and no longer has since the last import",
-            .is_on = &options.diff},
-           {.name = "--refused",
-            .value = "FILE",
-            .help = "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause",
-            .kind = ValueKind::file,
-            .set = into(options.refused_file)},
-           accept_damage(options.accept_damage),
-           wait_lock(options.wait_lock)}};
+  return {
+      {job_file(options.job_file)},
+      {{.name = "--diff",
+        .value = "[FILE]",
+        .help = "List what was added, what changed and what left the list since the plan that was confirmed "
+                "last, else since the last import; all of it to FILE (CSV, mode 0600)",
+        .kind = ValueKind::file,
+        .set = into(options.diff_file),
+        .is_on = &options.diff},
+       {.name = "--refused",
+        .value = "FILE",
+        .help = "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause",
+        .kind = ValueKind::file,
+        .set = into(options.refused_file)},
+       accept_damage(options.accept_damage),
+       wait_lock(options.wait_lock)}};
 }
 
 Result<void> check_words(PlanOptions& options, const Globals&) {
-  if (options.refused_file != "-") return {};
-  return Error{Errc::usage, "--refused -: name a file; standard output is for the plan"};
+  for (const auto& [flag, file] :
+       {std::pair{"--refused", &options.refused_file}, std::pair{"--diff", &options.diff_file}})
+    if (*file == "-")
+      return Error{Errc::usage, fmt::format("{} -: name a file; standard output is for the plan", flag)};
+  return {};
 }
 
 Result<void> write_answer(Console& console, const PlanOptions& options, const Plan& plan,
@@ -61,18 +69,14 @@ Result<void> write_answer(Console& console, const PlanOptions& options, const Pl
     JsonStream json{write};
     json.begin_object();
     json.members(plan_json(plan, job));
-    if (options.diff) {
-      json.begin_array("differences");
-      all = ledger::each_difference(ledger,
-                                    [&](const ledger::Difference& d) { json.element(difference_json(d)); });
-      json.end_array();
-    }
+    if (options.diff) all = write_differences(json, ledger);
     json.end_object();
   } else {
     write(plan_text(plan, job));
     if (options.diff) {
-      write(differences_head(plan.imported));
-      all = ledger::each_difference(ledger, [&](const ledger::Difference& d) { write(difference_text(d)); });
+      const auto text = differences_text(ledger);
+      if (!text) return text.error();
+      write(*text);
     }
   }
   return all;
@@ -94,11 +98,13 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   auto survey = ledger::survey(ledger, k_most_templates);
   if (!survey) return survey.error();
   plan.survey = std::move(*survey);
-  auto fingerprint = ledger::fingerprint(ledger);
-  if (!fingerprint) return fingerprint.error();
-  plan.fingerprint = std::move(*fingerprint);
-  if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall); !noted)
-    return noted.error();
+  if (plan.totals.to_send() > 0) {
+    auto fingerprint = ledger::fingerprint(ledger);
+    if (!fingerprint) return fingerprint.error();
+    plan.fingerprint = std::move(*fingerprint);
+    if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall); !noted)
+      return noted.error();
+  }
   run::Remaining remaining{plan.totals.to_send()};
   if (job.limits.per == model::QuotaPer::brand) {
     const auto most = ledger::most_to_send_of_a_brand(ledger);
@@ -118,9 +124,11 @@ int plan(Console& console, const PlanOptions& options) {
   const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
   if (!job) return give_up(Stage::job, job.error());
   if (const auto zone = use_time_zone(*job); !zone) return give_up(Stage::job, zone.error());
-  if (!options.refused_file.empty())
-    if (const auto allowed = refuse_own_file("--refused", options.refused_file, *job); !allowed)
-      return give_up(Stage::job, allowed.error());
+  for (const auto& [flag, file] :
+       {std::pair{"--refused", &options.refused_file}, std::pair{"--diff", &options.diff_file}})
+    if (!file->empty())
+      if (const auto allowed = refuse_own_file(flag, *file, *job); !allowed)
+        return give_up(Stage::job, allowed.error());
   const auto lock = take_lock(console, *job, "plan", options.wait_lock);
   if (!lock) return give_up(Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::create);
@@ -130,6 +138,9 @@ int plan(Console& console, const PlanOptions& options) {
   warn_of_protect_list(*made, console);
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
+      return give_up(Stage::sending, written.error());
+  if (!options.diff_file.empty())
+    if (const auto written = write_differences(options.diff_file, *ledger); !written)
       return give_up(Stage::sending, written.error());
   if (const auto written = write_answer(console, options, *made, *job, *ledger); !written)
     return give_up(Stage::sending, written.error());
@@ -147,7 +158,7 @@ Command plan_command() {
                     {65, "the input or the list of protected cards is not what it claims to be"},
                     {66, "the job file, the input or the list of protected cards cannot be opened"},
                     {73, "the results database cannot be created, is damaged, or is not this job's"},
-                    {74, "the results, the plan or --refused FILE cannot be written"},
+                    {74, "the results, the plan or a FILE cannot be written"},
                     {75, "another cardvoid holds the job, or a signal came"},
                     {78, "the job file is wrong"}},
           .call = call_of(words, plan, check_words)};

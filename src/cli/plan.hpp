@@ -2,6 +2,7 @@
 // What a run would do.
 
 #include <boost/json/fwd.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/import.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
@@ -20,15 +21,15 @@ struct Plan {
   ledger::Totals totals;
   std::vector<ledger::RefusedCause> causes;
   ledger::Survey survey;
-  std::string fingerprint;
-  milliseconds needed{0};  // at the limit; retries and read-backs come on top
+  std::string fingerprint;  // empty: nothing to send
+  milliseconds needed{0};   // at the limit; retries and read-backs come on top
 };
 
 // Of the command `plan`.
 struct PlanOptions {
   std::filesystem::path job_file;
   bool diff = false, accept_damage = false;
-  std::filesystem::path refused_file = {};
+  std::filesystem::path refused_file = {}, diff_file = {};
   milliseconds wait_lock{0};
 };
 int plan(Console& console, const PlanOptions& options);
@@ -45,11 +46,15 @@ std::string protections_text(const ledger::ProtectionMatch& list);
 // Says so when no line does: the list would protect no card.
 void warn_of_protect_list(const Plan& plan, Console& console);
 
-// What `plan --diff` adds: a head for people, then one piece for each difference. There may be as many as the
-// input has lines, so they are written one by one.
-std::string differences_head(const ledger::ImportSummary& imported);
-std::string difference_text(const ledger::Difference& difference);
-boost::json::object difference_json(const ledger::Difference& difference);
+// What `plan --diff` adds: a head, and at most 20 lines of each kind.
+Result<std::string> differences_text(ledger::Ledger& ledger);
+// The same for programs, all of it, as members of the object under way.
+Result<void> write_differences(JsonStream& json, ledger::Ledger& ledger);
+// `plan --diff FILE`: all of it as CSV, mode 0600.
+Result<void> write_differences(const std::filesystem::path& file, ledger::Ledger& ledger);
+
+// "3 cards have left the list: held back".
+std::string words_for_left(std::int64_t cards);
 
 // Writes the lines that the input lost to `plan --refused FILE`: as they stand there, with the cause behind.
 Result<void> write_refused(const std::filesystem::path& file, const input::Dialect& dialect,

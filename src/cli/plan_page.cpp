@@ -26,7 +26,6 @@ std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
 }
 
 std::string words_for_end(const Plan& plan, const model::Job& job) {
-  if (plan.totals.to_send() == 0) return {};
   const auto end = end_of(plan, job);
   if (!job.safety.window) return fmt::format(", until {} if it began now", format_local(*end));
   return fmt::format(", {} in every window {} from now on",
@@ -101,22 +100,6 @@ boost::json::array as_array(const std::vector<ledger::TemplateTotals>& templates
   return array;
 }
 
-const char* name_of(ledger::Difference::Kind kind) {
-  switch (kind) {
-    case ledger::Difference::added: return "added";
-    case ledger::Difference::changed: return "changed";
-    case ledger::Difference::vanished: return "vanished";
-    case ledger::Difference::returned: return "returned";
-  }
-  return "";
-}
-
-std::string changed_columns(const ledger::Difference& difference) {
-  return fmt::format("{}{}{}", difference.other_openid ? "openid" : "",
-                     difference.other_openid && difference.other_reason ? " and " : "",
-                     difference.other_reason ? "reason" : "");
-}
-
 boost::json::value as_json(const std::optional<ledger::ProtectionMatch>& list) {
   if (!list) return nullptr;
   boost::json::array examples;
@@ -174,8 +157,12 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   line("duplicates", plan.imported.duplicates, "the same card again: collapsed");
   line("refused", t.refused);
   for (const auto& cause : plan.causes) text += cause_line(cause);
+  if (plan.imported.corrected > 0)
+    line("changed", plan.imported.corrected,
+         "with another openid or reason than before; no request was made for them");
   if (t.conflicts > 0)
-    line("conflicts", t.conflicts, "the input names another openid or reason than the plan: not sent");
+    line("conflicts", t.conflicts,
+         "the input names another openid or reason than was sent, or contradicts itself: not sent");
   if (const auto& list = plan.imported.protections) {
     line("protected", t.protected_pending,
          fmt::format("safety.protect, {}: never sent", counted(list->lines, "line")));
@@ -189,6 +176,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
     line("vanished", plan.imported.vanished,
          fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
                      grouped(plan.imported.vanished_to_send)));
+  if (t.left > 0) text += fmt::format("  {}; no request was made for them\n", words_for_left(t.left));
   text += counted(t.rows(), "row") + " in the job\n";
   line("invalidated", t.invalidated);
   line("rejected", t.rejected);
@@ -197,6 +185,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   if (!plan.survey.templates.empty()) text += template_table(plan.survey);
   for (const auto& [openid, cards] : plan.survey.frequent_openids)
     text += fmt::format("  openid {} has at least {} of the cards\n", mask(openid), grouped(cards));
+  if (t.to_send() == 0) return text + "nothing to send\n";
   text +=
       fmt::format("to send {} at {:g} requests/s: {}{}\n", grouped(t.to_send()),
                   job.limits.requests_per_second, humanize_duration(plan.needed), words_for_end(plan, job));
@@ -208,73 +197,46 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
 boost::json::object plan_json(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
   const auto end = end_of(plan, job);
-  return boost::json::object{{"job", job.name},
-                             {"source", plan.imported.source},
-                             {"remarks", as_array(plan.imported.remarks)},
-                             {"samples", as_array(plan.imported.samples)},
-                             {"lines", plan.imported.lines},
-                             {"added", plan.imported.added},
-                             {"known", plan.imported.known},
-                             {"duplicates", plan.imported.duplicates},
-                             {"refused", t.refused},
-                             {"conflicts", t.conflicts},
-                             {"protected", t.protected_pending},
-                             {"protect_list", as_json(plan.imported.protections)},
-                             {"protected_in_doubt", t.protected_in_doubt},
-                             {"protected_invalidated", t.protected_invalidated},
-                             {"changed", plan.imported.changed},
-                             {"vanished", plan.imported.vanished},
-                             {"newly_vanished", plan.imported.newly_vanished},
-                             {"returned", plan.imported.returned},
-                             {"vanished_to_send", plan.imported.vanished_to_send},
-                             {"rows", t.rows()},
-                             {"to_send", t.to_send()},
-                             {"pending", t.pending},
-                             {"in_doubt", t.in_doubt()},
-                             {"invalidated", t.invalidated},
-                             {"rejected", t.rejected},
-                             {"refused_causes", as_array(plan.causes)},
-                             {"templates", as_array(plan.survey.templates)},
-                             {"rows_of_other_templates", plan.survey.others.rows},
-                             {"frequent_openids", as_array(plan.survey.frequent_openids)},
-                             {"requests_per_second", job.limits.requests_per_second},
-                             {"seconds_needed", plan.needed.count() / 1000},
-                             {"would_end_at", end ? boost::json::value(format_rfc3339(*end)) : nullptr},
-                             {"fingerprint", plan.fingerprint}};
+  return boost::json::object{
+      {"job", job.name},
+      {"source", plan.imported.source},
+      {"remarks", as_array(plan.imported.remarks)},
+      {"samples", as_array(plan.imported.samples)},
+      {"lines", plan.imported.lines},
+      {"added", plan.imported.added},
+      {"known", plan.imported.known},
+      {"duplicates", plan.imported.duplicates},
+      {"refused", t.refused},
+      {"conflicts", t.conflicts},
+      {"protected", t.protected_pending},
+      {"protected_in_doubt", t.protected_in_doubt},
+      {"protected_invalidated", t.protected_invalidated},
+      {"changed", plan.imported.changed},
+      {"changed_in_place", plan.imported.corrected},
+      {"left_list", t.left},
+      {"vanished", plan.imported.vanished},
+      {"newly_vanished", plan.imported.newly_vanished},
+      {"returned", plan.imported.returned},
+      {"vanished_to_send", plan.imported.vanished_to_send},
+      {"rows", t.rows()},
+      {"to_send", t.to_send()},
+      {"pending", t.pending},
+      {"in_doubt", t.in_doubt()},
+      {"invalidated", t.invalidated},
+      {"rejected", t.rejected},
+      {"refused_causes", as_array(plan.causes)},
+      {"templates", as_array(plan.survey.templates)},
+      {"rows_of_other_templates", plan.survey.others.rows},
+      {"frequent_openids", as_array(plan.survey.frequent_openids)},
+      {"requests_per_second", job.limits.requests_per_second},
+      {"seconds_needed", plan.needed.count() / 1000},
+      {"would_end_at", end ? boost::json::value(format_rfc3339(*end)) : nullptr},
+      {"fingerprint",
+       plan.fingerprint.empty() ? boost::json::value() : boost::json::value(plan.fingerprint)}};
 }
 
-std::string differences_head(const ledger::ImportSummary& imported) {
-  return fmt::format(
-      "since the last import: {} added (+), {} changed (~), {} vanished (-){}\n", grouped(imported.added),
-      grouped(imported.changed), grouped(imported.newly_vanished),
-      imported.returned > 0 ? fmt::format(", {} returned (+)", grouped(imported.returned)) : "");
-}
-
-boost::json::object difference_json(const ledger::Difference& d) {
-  boost::json::object object{{"change", name_of(d.kind)},
-                             {"line", d.source_line},
-                             {"brand_id", d.brand_id},
-                             {"card_id", d.card_id},
-                             {"code", d.code},
-                             {"openid", mask(d.openid)},
-                             {"status", model::to_text(d.status)}};
-  if (d.kind == ledger::Difference::changed) object["what"] = changed_columns(d);
-  return object;
-}
-
-std::string difference_text(const ledger::Difference& d) {
-  const auto card =
-      fmt::format("code {} card_id {} brand_id {} openid {}", d.code, d.card_id, d.brand_id, mask(d.openid));
-  switch (d.kind) {
-    case ledger::Difference::added: return fmt::format("+ line {} {}\n", d.source_line, card);
-    case ledger::Difference::changed:
-      return fmt::format("~ {}: planned so, the input says another {} ({})\n", card, changed_columns(d),
-                         model::to_text(d.status));
-    case ledger::Difference::returned:
-      return fmt::format("+ {}: again in the input ({})\n", card, model::to_text(d.status));
-    case ledger::Difference::vanished: return fmt::format("- {} ({})\n", card, model::to_text(d.status));
-  }
-  return {};
+std::string words_for_left(std::int64_t cards) {
+  return fmt::format("{} {} left the list: held back", counted(cards, "card"), cards == 1 ? "has" : "have");
 }
 
 }  // namespace cardvoid::cli

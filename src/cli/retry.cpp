@@ -151,6 +151,7 @@ int retry(Console& console, const Options& options) {
   if (!lock) return fail(console, options.job_file, Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::read_write);
   if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
+  choice.at = read_clocks().wall;
   const auto result = ledger::put_back(*ledger, choice);
   if (!result) return console.fail(result.error());
   (void)ledger->checkpoint();

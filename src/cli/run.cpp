@@ -83,6 +83,8 @@ Result<void> require_consent(const Consent& o) {
 Result<void> confirm_by_fingerprint(const Consent& o, const Plan& plan, ledger::Ledger& ledger) {
   std::string wanted = o.confirm;
   for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  // Also when it is no longer the plan: `plan --diff` then says what has changed since.
+  if (const auto noted = ledger::confirm_plan(ledger, wanted, read_clocks().wall); !noted) return noted;
   if (plan.fingerprint.starts_with(wanted)) return {};
   const auto is_rest = ledger::is_rest_of_confirmed(ledger, wanted);
   if (!is_rest) return is_rest.error();
@@ -104,15 +106,17 @@ Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, 
   if (job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows)
     return Error{Errc::bad_input, fmt::format("{} to send, safety.max_rows allows {}; nothing was sent",
                                               counted(plan.totals.to_send(), "row"), *job.safety.max_rows)};
-  if (o.yes || plan.totals.to_send() == 0) return {};
+  if (plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
+  if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall);
   ask(fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
                   plan_text(plan, job), plan.totals.to_send()));
   std::string typed;
   if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
   if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};
   std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
-  if (typed == std::to_string(plan.totals.to_send())) return {};
+  if (typed == std::to_string(plan.totals.to_send()))
+    return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall);
   return Error{Errc::usage, "not confirmed; nothing was sent"};
 }
 
@@ -137,9 +141,14 @@ void warn_about(const Plan& plan, Console& console) {
   for (const auto& remark : plan.imported.remarks)
     console.log(LogLevel::warning, fmt::format("input: {}", remark));
   say(LogLevel::warning, plan.imported.vanished_to_send, "row",
-      "to send that the input no longer has: an earlier import planned them, and they are sent too");
+      "to send that the input no longer has: requests were made for them before, or input.vanished says so");
+  if (plan.totals.left > 0) console.log(LogLevel::warning, words_for_left(plan.totals.left));
+  say(LogLevel::warning, plan.imported.corrected, "row",
+      "changed: the input names another openid or reason than before; no request was made for them");
   say(LogLevel::warning, plan.totals.conflicts, "row",
-      "not sent: the input names another openid or reason than the plan; `cardvoid plan` shows them");
+      "not sent: the input names another openid or reason than was sent, or contradicts itself; `cardvoid "
+      "plan` "
+      "shows them");
   say(LogLevel::warning, plan.totals.protected_invalidated, "card",
       "of safety.protect INVALID already: named too late");
   say(LogLevel::info, plan.totals.protected_pending, "row", "protected by safety.protect: not sent");

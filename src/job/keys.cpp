@@ -182,6 +182,12 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_path(job.input.sqlite, v); }},
     {"input.query", Type::text, "one SELECT statement",
      [](const Typed& v, Job& job) { return store_text(job.input.query, v.text); }},
+    {"input.vanished", Type::text, R"("hold" or "send")",
+     [](const Typed& v, Job& job) {
+       if (v.text != "hold" && v.text != "send") return unexpected;
+       job.input.vanished = v.text == "send" ? model::Vanished::send : model::Vanished::hold;
+       return stored;
+     }},
     {"input.delimiter", Type::text, R"("auto", ",", ";" or "tab")",
      [](const Typed& v, Job& job) { return store_delimiter(job.input.delimiter, v.text); }},
     {"input.unwrap", Type::truth, "true or false",

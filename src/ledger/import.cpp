@@ -1,11 +1,12 @@
 #include <fmt/format.h>
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/import.hpp>
 
-#include <stdexcept>
 #include <utility>
 
 #include "first_import.hpp"
 #include "state.hpp"
+#include "take_effect.hpp"
 
 namespace cardvoid::ledger {
 
@@ -18,24 +19,23 @@ constexpr std::int64_t k_lines_per_transaction = 100'000;
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
 
-// Until an import is complete it must lift no conflict: its transactions commit, and it may yet die or turn
-// out untrustworthy. So what agrees again is `agreed`, which counts as a conflict, and is none at the end.
-enum Conflict : std::int64_t { agreed = -2, before = -1, none = 0, with_plan = 1, within_input = 2 };
+// Of a row that this import brought: two of its lines contradict each other, and it goes at the end.
+constexpr std::int64_t k_within_input = 2;
 
 constexpr std::string_view k_two_openids =
     "the same card is named with two different openids; neither line is sent";
 constexpr std::string_view k_other_reason =
     "the same card again with another reason; the line that came first counts";
 constexpr std::string_view k_conflicts_with_plan =
-    "planned with another openid or reason by an earlier import; not sent until the two agree again, or with "
-    "another results database";
+    "requests were made for this card with another openid or reason; not sent until the two agree again, or "
+    "with another results database";
 constexpr std::string_view k_is_protected = "protected by safety.protect: never sent";
 constexpr std::string_view k_already_sent =
     "requests were already sent for this card with another openid; to send this line, name another results "
     "database";
 
 constexpr std::string_view k_known =
-    "SELECT id, openid, reason, source_line, status, conflict, protected FROM row WHERE";
+    "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE";
 
 // Removes the rows and refused lines of an import that did not finish. Nothing was sent for them: sending
 // begins after an import.
@@ -46,33 +46,24 @@ const std::string k_drop_leftovers = fmt::format(
     "0)",
     k_last_in_plan);
 
+// What was heard of rows known before, until the import is complete: in a temporary table, which SQLite keeps
+// in a file. So an import that dies or is given up has changed none of them.
+const sqlite::Connection& with_room_to_listen(sqlite::Connection& db) {
+  db.execute(
+      "PRAGMA temp.cache_size = -8192; DROP TABLE IF EXISTS temp.heard; CREATE TEMP TABLE heard (row_id "
+      "INTEGER PRIMARY KEY, openid TEXT NOT NULL, reason TEXT NOT NULL, source_line INTEGER NOT NULL) "
+      "STRICT");
+  return db;
+}
+
 // A row that the input names.
 struct KnownRow {
   model::RowId id = 0;
   std::string openid, reason;
   std::int64_t source_line = 0;
   bool is_pending = false;
-  std::int64_t conflict = none;
-  bool is_protected = false;
+  std::int64_t conflict = 0;
 };
-
-// Counts what the input does not name, and keeps it on record for the next one.
-void note_missing(const sqlite::Connection& db, const ImportFindings& findings, ImportSummary& summary) {
-  sqlite::Statement rows{db, fmt::format("SELECT id, {} FROM row WHERE id <= ?1", k_to_send)};
-  sqlite::Statement add{db, "UPDATE row SET absent = 2 WHERE id = ?1"},
-      remove{db, "UPDATE row SET absent = 0 WHERE id = ?1"};
-  rows.bind(findings.last_row_before);
-  while (rows.step()) {
-    const auto id = rows.int64(0);
-    const bool is_named = findings.named.has(id), was_missing = findings.missing_before.has(id);
-    if (!is_named) summary.vanished_to_send += rows.int64(1);
-    summary.vanished += !is_named;
-    summary.newly_vanished += !is_named && !was_missing;
-    summary.returned += is_named && was_missing;
-    if (!is_named && !was_missing) add.bind(id).run();
-    if (is_named && was_missing) remove.bind(id).run();
-  }
-}
 
 void record_import(const sqlite::Connection& db, WallTime started_at, const ImportSummary& summary) {
   sqlite::Statement{
@@ -93,11 +84,11 @@ void record_import(const sqlite::Connection& db, WallTime started_at, const Impo
 // input from one known before.
 class Import::Work {
  public:
-  Work(Ledger::State& state, WallTime now, LineText text, bool had_conflicts);
+  Work(Ledger::State& state, WallTime now, LineText text, model::Vanished vanished);
   void add(const model::InputRow& row);
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
   bool is_first() const { return is_first_; }  // also when finish() has failed
-  ImportSummary finish(std::string_view source, WallTime now);
+  Result<ImportSummary> finish(std::string_view source, WallTime now);
 
   Ledger::State& state;
 
@@ -105,16 +96,21 @@ class Import::Work {
   void count_line();
   const sqlite::Statement* find(const model::Card& card);
   std::optional<KnownRow> insert_or_find(const model::InputRow& row);
-  void compare(const model::InputRow& row, const KnownRow& known);
+  void compare_new(const model::InputRow& row, const KnownRow& known);
+  void compare_known(const model::InputRow& row, KnownRow known);
+  void take_as_known(const model::InputRow& row, const KnownRow& known, bool again);
+  void correct(const model::InputRow& row, const KnownRow& known);
   void note_change(const model::Card& card, const KnownRow& known);
-  void note_contradiction(const model::InputRow& row, const KnownRow& known);
+  void contradict_new(const model::InputRow& row, const KnownRow& known);
+  void contradict_known(const model::InputRow& row, const KnownRow& known);
+  bool was_requested(model::RowId id);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   void refuse_line(const model::InputRow& row, std::string_view cause);
   void finish_first();
-  void settle_conflicts();
 
   sqlite::Connection& db_;
-  sqlite::Statement insert_, by_key_, after_last_, set_conflict_, refuse_;
+  sqlite::Statement insert_, by_key_, after_last_, set_conflict_, refuse_, is_requested_, is_protected_,
+      hear_, heard_, unhear_;
   bool last_was_known_ = false;  // there was a row for the last line
   model::RowId last_known_ = 0;
   bool guessed_right_ = false;
@@ -126,13 +122,14 @@ class Import::Work {
   WallTime started_at_{};
   ImportFindings findings_;
   std::int64_t last_refused_before_;
-  bool had_conflicts_, has_ended_conflicts_ = false, contradicts_itself_ = false;
+  bool contradicts_itself_ = false;
+  model::Vanished vanished_;
   ImportSummary summary_;
   std::int64_t in_transaction_ = 0;
 };
 
 // Inside the transaction that begin() opened.
-Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, bool had_conflicts)
+Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model::Vanished vanished)
     : state{of_ledger},
       db_{of_ledger.db},
       insert_{db_,
@@ -144,13 +141,21 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, bool h
                   fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id = ?4", k_known)},
       set_conflict_{db_, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse_{db_, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
+      is_requested_{db_, fmt::format("SELECT {} FROM row WHERE id = ?1", k_was_requested)},
+      is_protected_{db_,
+                    fmt::format("SELECT {} FROM (SELECT ?1 AS brand_id, ?2 AS card_id, ?3 AS code, ?4 AS "
+                                "openid) AS row",
+                                of_ledger.is_named_by_protections)},
+      hear_{with_room_to_listen(db_), "INSERT INTO temp.heard VALUES (?1, ?2, ?3, ?4)"},
+      heard_{db_, "SELECT openid, reason, source_line FROM temp.heard WHERE row_id = ?1"},
+      unhear_{db_, "DELETE FROM temp.heard WHERE row_id = ?1"},
       text_{std::move(text)},
       started_at_{now},
       last_refused_before_{ask(db_, "SELECT coalesce(max(id), 0) FROM refused_line")},
-      had_conflicts_{had_conflicts} {
+      vanished_{vanished} {
+  findings_.is_first = ask(db_, "SELECT NOT EXISTS (SELECT 1 FROM import)") != 0;
   findings_.last_row_before = ask(db_, "SELECT coalesce(max(id), 0) FROM row");
-  sqlite::Statement missing{db_, "SELECT id FROM row WHERE absent"};
-  for (missing.bind(); missing.step();) findings_.missing_before.add(missing.int64(0));
+  findings_.is_protected = rows_named_by(db_, of_ledger.is_named_by_protections);
   is_first_ = FirstImport::is_possible(db_);
   if (is_first_) first_ = std::make_unique<FirstImport>(db_);
 }
@@ -187,7 +192,6 @@ std::optional<KnownRow> Import::Work::insert_or_find(const model::InputRow& row)
   known.source_line = found->int64(3);
   known.is_pending = found->text(4) == model::to_text(model::Status::pending);
   known.conflict = found->int64(5);
-  known.is_protected = found->int64(6) != 0;
   by_key_.reset();
   after_last_.reset();
   return known;
@@ -199,41 +203,73 @@ void Import::Work::add(const model::InputRow& row) {
     new_id_ = first_->next_id();
     if (first_->may_have_come(row.card)) return first_->put_aside(*new_id_, row, text_(row.card, true));
   }
-  if (const auto known = insert_or_find(row))
-    compare(row, *known);
-  else
+  auto known = insert_or_find(row);
+  if (!known)
     ++summary_.added;
+  else if (known->id > findings_.last_row_before)
+    compare_new(row, *known);
+  else
+    compare_known(row, std::move(*known));
 }
 
-void Import::Work::compare(const model::InputRow& row, const KnownRow& known) {
-  const bool same_openid = known.openid == row.card.openid, same_reason = known.reason == row.card.reason;
-  const bool new_in_this_input = known.id > findings_.last_row_before;
-  const bool again = new_in_this_input || findings_.named.has(known.id);
-  if (!new_in_this_input) findings_.named.add(known.id);
+// With an earlier line of this input.
+void Import::Work::compare_new(const model::InputRow& row, const KnownRow& known) {
+  if (known.conflict == k_within_input) return refuse_line(row, k_two_openids);
+  if (known.openid != row.card.openid) return contradict_new(row, known);
+  if (known.reason != row.card.reason) return refuse_line(row, k_other_reason);
+  ++summary_.duplicates;
+}
 
-  if (known.conflict == within_input) return refuse_line(row, k_two_openids);
-  if (same_openid && same_reason) {
-    if (known.conflict == before) {
-      set_conflict_.bind(known.id, std::int64_t{agreed}).run();
-      has_ended_conflicts_ = true;
-    }
-    if (known.is_protected && known.is_pending && !again) return refuse_line(row, k_is_protected);
-    ++(again ? summary_.duplicates : summary_.known);
-  } else if (new_in_this_input && same_openid) {
-    refuse_line(row, k_other_reason);
-  } else if (new_in_this_input) {
-    note_contradiction(row, known);
-  } else if (known.is_pending) {
-    set_conflict_.bind(known.id, std::int64_t{with_plan}).run();
-    if (known.conflict != with_plan) ++summary_.conflicts;
-    note_change(row.card, known);
-    refuse_line(row, k_conflicts_with_plan);
-  } else if (same_openid) {
-    ++(again ? summary_.duplicates : summary_.known);  // too late for another reason
-  } else {
-    note_change(row.card, known);
-    refuse_line(row, k_already_sent);
+// With a row of earlier imports, or with what this input has said of it so far.
+void Import::Work::compare_known(const model::InputRow& row, KnownRow known) {
+  const auto id = known.id;
+  const bool again = findings_.named.has(id);
+  findings_.named.add(id);
+  if (findings_.contradicted.has(id)) return refuse_line(row, k_two_openids);
+  if (again && heard_.bind(id).step()) {
+    known.openid = heard_.text(0), known.reason = heard_.text(1), known.source_line = heard_.int64(2);
+    heard_.reset();
   }
+  const bool same_openid = known.openid == row.card.openid, same_reason = known.reason == row.card.reason;
+  if (same_openid && same_reason) return take_as_known(row, known, again);
+  if (known.is_pending && !was_requested(id)) {
+    if (!again) return correct(row, known);
+    return same_openid ? refuse_line(row, k_other_reason) : contradict_known(row, known);
+  }
+  if (known.is_pending) {
+    if (!findings_.in_conflict.has(id)) ++summary_.conflicts;
+    findings_.in_conflict.add(id);
+    note_change(row.card, known);
+    return refuse_line(row, k_conflicts_with_plan);
+  }
+  if (same_openid) return take_as_known(row, known, again);  // too late for another reason
+  note_change(row.card, known);
+  refuse_line(row, k_already_sent);
+}
+
+void Import::Work::take_as_known(const model::InputRow& row, const KnownRow& known, bool again) {
+  if (!again && known.is_pending && findings_.is_protected.has(known.id))
+    return refuse_line(row, k_is_protected);
+  ++(again ? summary_.duplicates : summary_.known);
+}
+
+// No request was made for it: it will be what this input says.
+void Import::Work::correct(const model::InputRow& row, const KnownRow& known) {
+  const auto& card = row.card;
+  hear_.bind(known.id, card.openid, card.reason, row.source_line).run();
+  note_change(card, known);
+  is_protected_.bind(card.brand_id, card.card_id, card.code, card.openid);
+  const bool is_protected = is_protected_.step() && is_protected_.int64(0) != 0;
+  is_protected_.reset();
+  findings_.is_protected.set(known.id, is_protected);
+  ++summary_.corrected;
+  if (is_protected) refuse_line(row, k_is_protected);
+}
+
+bool Import::Work::was_requested(model::RowId id) {
+  const bool was = is_requested_.bind(id).step() && is_requested_.int64(0) != 0;
+  is_requested_.reset();
+  return was;
 }
 
 void Import::Work::note_change(const model::Card& card, const KnownRow& known) {
@@ -244,13 +280,33 @@ void Import::Work::note_change(const model::Card& card, const KnownRow& known) {
 }
 
 // Two lines of this input name one card with two openids: neither counts.
-void Import::Work::note_contradiction(const model::InputRow& row, const KnownRow& known) {
+void Import::Work::contradict_new(const model::InputRow& row, const KnownRow& known) {
   const auto& card = row.card;
-  set_conflict_.bind(known.id, std::int64_t{within_input}).run();
+  set_conflict_.bind(known.id, k_within_input).run();
   contradicts_itself_ = true;
   --summary_.added;
   refuse_line(known.source_line, k_two_openids,
               text_({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
+  refuse_line(row, k_two_openids);
+}
+
+// The row stays what it was, and is not sent. Where the line that came first is is known only if it said
+// something new.
+void Import::Work::contradict_known(const model::InputRow& row, const KnownRow& known) {
+  const auto id = known.id;
+  const auto& card = row.card;
+  findings_.contradicted.add(id);
+  findings_.in_conflict.add(id);
+  ++summary_.conflicts;
+  unhear_.bind(id).run();
+  if (db_.changes() > 0) {
+    --summary_.corrected;
+    refuse_line(known.source_line, k_two_openids,
+                text_({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
+  } else {
+    --summary_.known;
+    note_change(card, known);
+  }
   refuse_line(row, k_two_openids);
 }
 
@@ -294,20 +350,7 @@ void Import::Work::finish_first() {
   summary_.lines = lines;
 }
 
-// Each of these reads the whole table.
-void Import::Work::settle_conflicts() {
-  if (contradicts_itself_) db_.execute("DELETE FROM row WHERE conflict = 2");
-  // The input says nothing about these.
-  if (had_conflicts_) db_.execute("UPDATE row SET conflict = 1 WHERE conflict = -1");
-  // A row whose conflict is over was in no plan that was confirmed meanwhile.
-  if (has_ended_conflicts_) {
-    db_.execute(
-        "UPDATE row SET conflict = 0 WHERE conflict = -2; UPDATE run SET by_confirm = 0 WHERE by_confirm");
-    db_.execute(k_forget_canary);
-  }
-}
-
-ImportSummary Import::Work::finish(std::string_view source, WallTime now) {
+Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now) {
   if (first_) finish_first();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
@@ -316,9 +359,16 @@ ImportSummary Import::Work::finish(std::string_view source, WallTime now) {
                    });
   summary_.source = source;
   summary_.finished_at = now;
-  settle_conflicts();
+  if (contradicts_itself_) db_.execute(fmt::format("DELETE FROM row WHERE conflict = {}", k_within_input));
+  take_effect(db_, findings_, vanished_, summary_);
+  if (findings_.names_nothing && summary_.newly_left > 0)
+    return Error{
+        Errc::bad_input,
+        fmt::format("{}: names no card at all, and {} of earlier lists that no request was made for "
+                    "would be held back; is it the right list? To send nothing, run nothing; to send "
+                    "what an earlier list named, set input.vanished = \"send\"",
+                    source, counted(summary_.newly_left, "card"))};
   sqlite::Statement{db_, "DELETE FROM refused_line WHERE id <= ?1"}.bind(last_refused_before_).run();
-  note_missing(db_, findings_, summary_);
   record_import(db_, started_at_, summary_);
   db_.execute("COMMIT");
   state.last_import = std::move(findings_);
@@ -328,30 +378,25 @@ ImportSummary Import::Work::finish(std::string_view source, WallTime now) {
 Import::Import(std::unique_ptr<Work> work) : work_{std::move(work)} {}
 Import::Import(Import&&) noexcept = default;
 
-Result<Import> Import::begin(Ledger& ledger, WallTime now, LineText text) {
+Result<Import> Import::begin(Ledger& ledger, WallTime now, LineText text, model::Vanished vanished) {
   auto& state = ledger.state();
   return state.guarded([&] {
     state.last_import.reset();
     state.db.execute("BEGIN IMMEDIATE");
     state.db.execute(k_drop_leftovers);
-    state.db.execute("UPDATE row SET conflict = -1 WHERE conflict <> 0");
-    const bool had_conflicts = state.db.changes() > 0;
-    protect_known_rows(state.db, state.is_named_by_protections);
-    return Import{std::make_unique<Work>(state, now, std::move(text), had_conflicts)};
+    return Import{std::make_unique<Work>(state, now, std::move(text), vanished)};
   });
 }
 
 namespace {
 
-// Takes back an import that did not finish. Conflicts stay, to be safe, until the next import looks again:
-// those before it and those that it found.
+// Takes back an import that did not finish: the rows that it has brought. Others it has not changed.
 void take_back(sqlite::Connection& db, bool was_first) {
   // No transaction is open when waiting for the lock was given up between two of them.
   if (!sqlite3_get_autocommit(db.get())) db.execute("ROLLBACK");
   sqlite::Transaction transaction{db};
   db.execute(k_drop_leftovers);
   if (was_first) FirstImport::restore_index(db);
-  db.execute("UPDATE row SET conflict = 1 WHERE conflict < 0");
   transaction.commit();
 }
 
@@ -382,51 +427,13 @@ Result<void> Import::noted(Result<void> done) {
 
 Result<ImportSummary> Import::finish(std::string_view source, WallTime now) {
   auto& state = work_->state;
-  std::optional<ImportSummary> summary;
-  auto done = noted(state.guarded([&] {
-    summary = work_->finish(source, now);
-    work_.reset();
-    state.checkpoint();
-  }));
+  std::optional<Result<ImportSummary>> summary;
+  auto done = noted(state.guarded([&] { summary = work_->finish(source, now); }));
   if (!done) return done.error();
-  return std::move(*summary);
-}
-
-Result<void> each_difference(Ledger& ledger, const std::function<void(const Difference&)>& visit) {
-  return ledger.state().guarded([&] {
-    if (!ledger.state().last_import) throw std::logic_error{"each_difference needs a finished import"};
-    const auto& findings = *ledger.state().last_import;
-    sqlite::Statement s{
-        ledger.state().db,
-        fmt::format("SELECT id, brand_id, card_id, code, openid, source_line, status, protected FROM row "
-                    "WHERE {} ORDER BY id",
-                    k_in_plan)};
-    s.bind();
-    while (s.step()) {
-      const auto id = s.int64(0);
-      Difference difference;
-      difference.other_openid = findings.other_openid.has(id),
-      difference.other_reason = findings.other_reason.has(id);
-      const bool was_missing = findings.missing_before.has(id);
-      const bool is_refused = s.int64(7) != 0;  // not added, then, but protected
-      if (id > findings.last_row_before && is_refused) continue;
-      if (id > findings.last_row_before)
-        difference.kind = Difference::added;
-      else if (difference.other_openid || difference.other_reason)
-        difference.kind = Difference::changed;
-      else if (!findings.named.has(id) && !was_missing)
-        difference.kind = Difference::vanished;
-      else if (findings.named.has(id) && was_missing)
-        difference.kind = Difference::returned;
-      else
-        continue;
-      difference.brand_id = s.text(1), difference.card_id = s.text(2), difference.code = s.text(3),
-      difference.openid = s.text(4);
-      difference.source_line = s.int64(5);
-      difference.status = *model::status_from_text(s.text(6));
-      visit(difference);
-    }
-  });
+  if (!*summary) return *std::move(summary);
+  work_.reset();
+  (void)state.guarded([&] { state.checkpoint(); });
+  return *std::move(summary);
 }
 
 }  // namespace cardvoid::ledger

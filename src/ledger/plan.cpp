@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 
@@ -15,7 +14,6 @@ namespace cardvoid::ledger {
 namespace {
 
 constexpr std::int64_t k_plans_kept = 8;
-constexpr std::size_t k_examples = 3;
 
 // Row numbers as text, in ascending order: "1-12400 12403". Few ranges even for a large job, since rows are
 // sent in the order of their numbers.
@@ -46,30 +44,6 @@ class RangeWriter {
   std::int64_t count_ = 0;
 };
 
-// Answers for ascending row numbers.
-class RangeReader {
- public:
-  explicit RangeReader(std::string text) : text_{std::move(text)}, at_{text_.data()} { read(); }
-  RangeReader(const RangeReader&) = delete;  // at_ points into text_
-  bool has(model::RowId id) {
-    while (last_ != 0 && id > last_) read();
-    return last_ != 0 && id >= first_;
-  }
-
- private:
-  void read() {
-    const char* const end = text_.data() + text_.size();
-    first_ = last_ = 0;
-    if (at_ < end && *at_ == ' ') ++at_;
-    at_ = std::from_chars(at_, end, first_).ptr;
-    last_ = first_;
-    if (at_ < end && *at_ == '-') at_ = std::from_chars(at_ + 1, end, last_).ptr;
-  }
-  std::string text_;
-  const char* at_;
-  model::RowId first_ = 0, last_ = 0;  // of the range that is looked at; 0: behind the last one
-};
-
 // With its length before it, so that no two rows can run together.
 void add_field(Sha256& hash, std::string_view field) {
   const auto length = static_cast<std::uint64_t>(field.size());
@@ -77,6 +51,18 @@ void add_field(Sha256& hash, std::string_view field) {
   for (std::size_t i = 0; i < prefix.size(); ++i) prefix[i] = static_cast<char>(length >> (8 * i));
   hash.add({prefix.data(), prefix.size()});
   hash.add(field);
+}
+
+// All but the last ones and the one that was confirmed last; and what rows said before the oldest that is
+// left.
+void forget_old_plans(sqlite::Connection& db) {
+  sqlite::Statement{
+      db,
+      "DELETE FROM shown_plan WHERE id <= (SELECT id FROM shown_plan ORDER BY id DESC LIMIT 1 OFFSET ?1) AND "
+      "id NOT IN (SELECT id FROM shown_plan WHERE confirmed_at ORDER BY confirmed_at DESC, id DESC LIMIT 1)"}
+      .bind(k_plans_kept)
+      .run();
+  db.execute("DELETE FROM correction WHERE id <= (SELECT min(last_correction) FROM shown_plan)");
 }
 
 // SQL: row_digest(field, …), SHA-256 of the row.
@@ -112,67 +98,32 @@ Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTim
     for (rows.bind(); rows.step();) ranges.add(rows.int64(0));
     const auto count = ranges.count();
     const auto ids = ranges.finish();
+    sqlite::Statement confirmed{db, "SELECT max(confirmed_at) FROM shown_plan WHERE fingerprint = ?1"};
+    std::optional<std::int64_t> confirmed_at;
+    if (confirmed.bind(fingerprint).step() && !confirmed.is_null(0)) confirmed_at = confirmed.int64(0);
+    confirmed.reset();
     sqlite::Statement{db, "DELETE FROM shown_plan WHERE fingerprint = ?1"}.bind(fingerprint).run();
-    sqlite::Statement{db,
-                      fmt::format("INSERT INTO shown_plan (fingerprint, made_at, last_row, to_send, row_ids) "
-                                  "VALUES (?1, ?2, {}, ?3, ?4)",
-                                  k_last_in_plan)}
-        .bind(fingerprint, to_ms(now), count, ids)
-        .run();
     sqlite::Statement{
         db,
-        "DELETE FROM shown_plan WHERE id <= (SELECT id FROM shown_plan ORDER BY id DESC LIMIT 1 OFFSET ?1)"}
-        .bind(k_plans_kept)
+        fmt::format("INSERT INTO shown_plan (fingerprint, made_at, last_row, to_send, row_ids, confirmed_at, "
+                    "last_correction) VALUES (?1, ?2, {}, ?3, ?4, ?5, (SELECT coalesce(max(id), 0) FROM "
+                    "correction))",
+                    k_last_in_plan)}
+        .bind(fingerprint, to_ms(now), count, ids, confirmed_at)
         .run();
+    forget_old_plans(db);
     transaction.commit();
   });
 }
 
-Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view fingerprint_digits) {
-  return ledger.state().guarded([&]() -> std::optional<PlanChange> {
-    sqlite::Statement plan{ledger.state().db,
-                           "SELECT fingerprint, made_at, to_send, last_row, row_ids FROM shown_plan "
-                           "WHERE substr(fingerprint, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT 1"};
-    plan.bind(fingerprint_digits);
-    if (!plan.step()) return std::nullopt;
-    PlanChange change;
-    change.fingerprint = plan.text(0);
-    change.made_at = from_ms(plan.int64(1));
-    change.to_send = plan.int64(2);
-    const auto last_row = plan.int64(3);
-    RangeReader planned{std::string{plan.text(4)}};
-    plan.reset();
-
-    sqlite::Statement rows{
+Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement{
         ledger.state().db,
-        fmt::format("SELECT id, {}, status, conflict, code, source_line, protected FROM row "
-                    "WHERE {} ORDER BY id",
-                    k_to_send, k_in_plan)};
-    const auto note = [&rows](std::int64_t& count, std::vector<PlanChange::Row>* examples = nullptr) {
-      ++count;
-      if (examples && examples->size() < k_examples)
-        examples->push_back({std::string{rows.text(4)}, rows.int64(5)});
-    };
-    for (rows.bind(); rows.step();) {
-      const auto id = rows.int64(0);
-      const bool to_send = rows.int64(1) != 0, was_to_send = planned.has(id);
-      if (to_send == was_to_send) continue;
-      if (to_send && id > last_row)
-        note(change.added, &change.rows_added);
-      else if (to_send)
-        note(change.returned, &change.rows_returned);
-      else if (rows.int64(6) != 0)
-        note(change.is_protected);
-      else if (rows.int64(3) != 0)
-        note(change.conflicts, &change.rows_in_conflict);
-      else if (rows.text(2) == model::to_text(model::Status::invalidated))
-        note(change.invalidated);
-      else if (rows.text(2) == model::to_text(model::Status::rejected))
-        note(change.rejected);
-      else
-        note(change.held);
-    }
-    return change;
+        "UPDATE shown_plan SET confirmed_at = ?2 WHERE id = (SELECT max(id) FROM shown_plan WHERE "
+        "substr(fingerprint, 1, length(?1)) = ?1)"}
+        .bind(fingerprint_digits, to_ms(now))
+        .run();
   });
 }
 

@@ -79,15 +79,12 @@ Result<std::int64_t> protect(Ledger& ledger, const Protections& next) {
   return count;
 }
 
-void protect_known_rows(sqlite::Connection& db, const std::string& is_named) {
-  // What comes back was in no plan that was confirmed meanwhile.
-  db.execute(
-      fmt::format("UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE "
-                  "protected AND status <> 'invalidated' AND NOT {0}); "
-                  "UPDATE row SET protected = 0 WHERE protected AND NOT {0}",
-                  is_named));
-  if (is_named != "FALSE")
-    db.execute(fmt::format("UPDATE row SET protected = 1 WHERE NOT protected AND {}", is_named));
+RowSet rows_named_by(const sqlite::Connection& db, const std::string& is_named) {
+  RowSet named;
+  if (is_named == "FALSE") return named;
+  sqlite::Statement rows{db, fmt::format("SELECT id FROM row WHERE {}", is_named)};
+  for (rows.bind(); rows.step();) named.add(rows.int64(0));
+  return named;
 }
 
 void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, model::RowId last_before,

@@ -51,7 +51,8 @@ std::string choose_sql(const Choice& choice, bool by_code) {
 // What the platform said about the row goes, since the platform is asked again; its attempts keep the
 // history. The time of its first request stays: a later INVALID may be the effect of that request.
 constexpr const char* k_put_back =
-    "UPDATE row SET status = 'pending', held = 0, settled_by = NULL, finished_at = NULL, error_code = NULL, "
+    "UPDATE row SET status = 'pending', held = 0, retried_at = ?2, settled_by = NULL, finished_at = NULL, "
+    "error_code = NULL, "
     "error_message = NULL, http_status = NULL, request_id = NULL, endpoint = NULL "
     "WHERE id IN (SELECT id FROM temp.chosen WHERE fate = ?1)";
 
@@ -134,7 +135,7 @@ Result<PutBack> put_back(Ledger& ledger, const Choice& choice) {
       guarded.bind(std::int64_t{retry});
       if (guarded.step()) result.is_protected = guarded.int64(0);
       guarded.reset();
-      sqlite::Statement{db, k_put_back}.bind(std::int64_t{retry}).run();
+      sqlite::Statement{db, k_put_back}.bind(std::int64_t{retry}, to_ms(choice.at)).run();
       db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
       db.execute(k_forget_canary);
     }

@@ -28,7 +28,9 @@ Result<Totals> totals(Ledger& ledger) {
             "'in_flight'), "
             "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected'), "
             "count(*) FILTER (WHERE status = 'unresolved'), count(*) FILTER (WHERE held), "
-            "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), (SELECT count(*) "
+            "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), "
+            "count(*) FILTER (WHERE absent = 1 AND status = 'pending' AND NOT conflict AND NOT protected), "
+            "(SELECT count(*) "
             "FROM "
             "refused), count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = "
             "'read_back'), "
@@ -48,6 +50,7 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.unresolved,
                                     &totals.held,
                                     &totals.conflicts,
+                                    &totals.left,
                                     &totals.refused,
                                     &totals.already,
                                     &totals.read_back,
@@ -84,7 +87,7 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
 Result<std::vector<model::Card>> some_cards(Ledger& ledger, int most) {
   return ledger.state().guarded([&] {
     std::vector<model::Card> cards;
-    for (const std::string_view condition : {"status = 'pending' AND NOT conflict", "TRUE"}) {
+    for (const std::string_view condition : {"status = 'pending' AND NOT conflict AND absent <> 1", "TRUE"}) {
       sqlite::Statement s{ledger.state().db,
                           fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND "
                                       "{} ORDER BY id LIMIT ?1",

@@ -25,17 +25,18 @@ const std::string k_stopped_a_run =
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
   constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved')";
+  constexpr std::string_view k_may_be_sent =
+      "status = 'pending' AND NOT conflict AND NOT protected AND absent <> 1";
   std::string condition;
   if (part == Cursor::doubt) condition = fmt::format("{} AND (?3 OR NOT {})", k_in_doubt, k_stopped_a_run);
-  if (part == Cursor::fresh)
-    condition = "NOT ?3 AND status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NULL";
+  if (part == Cursor::fresh) condition = fmt::format("NOT ?3 AND {} AND error_code IS NULL", k_may_be_sent);
   if (part == Cursor::deferred)
     // Not what this run has taken up already.
     condition = fmt::format(
         "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run)) AND "
-        "NOT ?3 AND ((status = 'pending' AND NOT conflict AND NOT protected AND error_code IS NOT NULL) OR "
+        "NOT ?3 AND (({} AND error_code IS NOT NULL) OR "
         "({} AND {}))",
-        k_in_doubt, k_stopped_a_run);
+        k_may_be_sent, k_in_doubt, k_stopped_a_run);
   return {
       db,
       fmt::format(

@@ -25,7 +25,12 @@ inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
 
 // True for a `row` that is still to be sent or settled. The same as Totals::to_send().
 inline constexpr std::string_view k_to_send =
-    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict AND NOT protected";
+    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict AND NOT protected AND "
+    "absent <> 1";
+
+// True for a `row` that a request was made for. One that surely did not leave is none.
+inline constexpr std::string_view k_was_requested =
+    "EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND sent)";
 
 // No run's canary counts any more: the next run begins with one.
 inline constexpr const char* k_forget_canary = "UPDATE run SET canary = 0 WHERE canary <> 0";
@@ -46,22 +51,29 @@ class RowSet {
     const auto at = static_cast<std::size_t>(id);
     return at < bits_.size() && bits_[at];
   }
-  void add(model::RowId id) {
+  void add(model::RowId id) { set(id, true); }
+  void set(model::RowId id, bool is_in) {
+    if (!is_in && !has(id)) return;
     const auto at = static_cast<std::size_t>(id);
     if (bits_.size() <= at) bits_.resize(std::max(at + 1, bits_.size() * 2));
-    bits_[at] = true;
+    bits_[at] = is_in;
   }
 
  private:
   std::vector<bool> bits_;
 };
 
-// What an import has found out about the rows of earlier imports, apart from what it wrote.
+// What an import has found out about the rows of earlier imports.
 struct ImportFindings {
+  bool is_first = false;              // there was no complete import before it
   model::RowId last_row_before = 0;   // greatest of them
   RowSet missing_before;              // not named by the input before
   RowSet named;                       // by this input
   RowSet other_openid, other_reason;  // named with another one
+  RowSet in_conflict;                 // not sent for that
+  RowSet contradicted;                // of these, named with two openids by this input
+  RowSet is_protected;                // named by a protection
+  bool names_nothing = false;         // no row at all, new or known
 };
 
 // The statements of a run, prepared once.
@@ -73,8 +85,7 @@ struct RunStatements {
 };
 
 // For an import. `is_named`: SQL that is true for a row which a protection names.
-// Protects the rows that were there before, and takes back protections that are gone.
-void protect_known_rows(sqlite::Connection& db, const std::string& is_named);
+RowSet rows_named_by(const sqlite::Connection& db, const std::string& is_named);
 // Protects the rows above `last_before`, and hands over those that are not refused already as a conflict.
 using OnProtected = std::function<void(const model::Card& card, std::int64_t source_line)>;
 void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, model::RowId last_before,

@@ -58,9 +58,10 @@ std::string summary_line(const Ending& ending) {
   };
   say(t.rejected, "rejected");
   say(t.in_doubt(), "in doubt");
-  say(t.pending - t.conflicts - t.protected_pending, "pending");
+  say(t.pending_to_send(), "pending");
   say(t.protected_pending, "protected");
   say(t.conflicts, "in conflict with the input");
+  say(t.left, "left the list");
   say(t.refused, t.refused == 1 ? "input line refused" : "input lines refused");
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));

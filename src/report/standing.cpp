@@ -45,6 +45,7 @@ std::string words_for_pending(const ledger::Totals& t) {
   };
   say(t.protected_pending, "protected: never sent");
   say(t.conflicts, "in conflict with the input: not sent");
+  say(t.left, t.left == 1 ? "has left the list: held back" : "have left the list: held back");
   return text.empty() && t.pending > 0 ? "not sent yet" : text;
 }
 
@@ -92,6 +93,7 @@ void add_standing(boost::json::object& object, const Standing& standing) {
   object["rejected"] = t.rejected;
   object["pending"] = t.pending;
   object["conflicts"] = t.conflicts;
+  object["left_list"] = t.left;
   object["protected"] = t.protected_pending;
   object["to_send"] = t.to_send();
   object["refused"] = t.refused;

@@ -48,11 +48,11 @@ Result<void> protect(const model::Job& job, ledger::Ledger& ledger) {
 }  // namespace
 
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
-                             const std::function<bool()>& interrupted) {
+                             const std::function<bool()>& interrupted, model::Vanished vanished) {
   const auto text = [&source](const model::Card& card, bool is_current) {
     return is_current ? source.raw() : source.line_of(card);
   };
-  auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text);
+  auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text, vanished);
   if (!under_way) return under_way.error();
   if (const auto read = read_all(source, *under_way, interrupted); !read) return read.error();
   auto summary = under_way->finish(source.description(), read_clocks().wall);
@@ -66,7 +66,7 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
   const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
                                   {.interrupted = interrupted});
   if (!source) return source.error();
-  auto imported = import_from(**source, ledger, interrupted);
+  auto imported = import_from(**source, ledger, interrupted, job.input.vanished);
   if (!imported || job.safety.protect.empty()) return imported;
   auto match = ledger::match_protections(ledger);
   if (!match) return match.error();

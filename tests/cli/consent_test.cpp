@@ -67,11 +67,12 @@ TEST_SUITE("cli") {
   TEST_CASE("consent: a plan that changed since its fingerprint was given is shown with what changed") {
     const auto stage = stage_of(12);
     const auto digits = fingerprint(stage).substr(0, 10);
-    // Two are settled, one contradicts the plan, three come in.
+    // Two are settled, one has another openid, one leaves, three come in.
     REQUIRE(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
     auto members = plain_members(15);
     const auto at = members.find("oPlain0005");
     members.replace(at, 10, "oOther0005");
+    members.erase(members.find("card0006"), members.find("card0007") - members.find("card0006"));
     stage.write("members.csv", members);
     const auto before = stage.sandbox->counters().invalidate_requests;
     const auto ended = stage.run("run", {"--confirm", digits});
@@ -80,11 +81,18 @@ TEST_SUITE("cli") {
     CHECK(ended.err.find("--confirm " + digits + " was the plan of ") != std::string::npos);
     CHECK(ended.err.find("(12 rows to send)") != std::string::npos);
     CHECK(ended.err.find("(12 rows to send):") != std::string::npos);  // 12 + 3 - 2 - 1
-    CHECK(ended.err.find("3 rows more: added to the input since: line 14 code ****, line 15 code ****, line "
-                         "16 code ****\n") != std::string::npos);
+    CHECK(ended.err.find("3 rows more: added to the input since: line 13 code ****, line 14 code ****, line "
+                         "15 code ****\n") != std::string::npos);
     CHECK(ended.err.find("2 rows less: invalidated since\n") != std::string::npos);
-    CHECK(ended.err.find("1 row less: the input names another openid or reason now: line 7 code ****\n") !=
+    CHECK(
+        ended.err.find("1 row changed: the input names another openid or reason since: line 7 code ****\n") !=
+        std::string::npos);
+    CHECK(ended.err.find("1 row less: left the list, and held back: line 8 code ****\n") !=
           std::string::npos);
+    CHECK(ended.err.find("1 card has left the list: held back\n") != std::string::npos);
+    const auto diff = stage.run("plan", {"--diff"}).out;  // since the plan that was confirmed
+    CHECK(diff.find("since the plan " + digits) != std::string::npos);
+    CHECK(diff.find(": 3 added (+), 1 changed (~), 1 left the list (-)\n") != std::string::npos);
     CHECK(ended.err.find("Nothing was sent") != std::string::npos);
     CHECK(ended.err.find("oPlain") == std::string::npos);
     CHECK(ended.err.find("card00") == std::string::npos);
@@ -123,7 +131,9 @@ TEST_SUITE("cli") {
     const auto ended = stage.run("run", {"--confirm", digits});
     CHECK(ended.exit_code == 65);
     CHECK(ended.err.find("2 rows less: invalidated since\n") != std::string::npos);
-    CHECK(ended.err.find("neither `cardvoid retry` nor ") != std::string::npos);
+    CHECK(ended.err.find("1 row put back by `cardvoid retry` since: line 4 code ****\n") !=
+          std::string::npos);
+    CHECK(ended.err.find("the new plan has to be confirmed") != std::string::npos);
     CHECK(stage.sandbox->counters().invalidate_requests == before);
   }
 

@@ -1,6 +1,7 @@
 // Where rows come from.
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
@@ -72,33 +73,98 @@ TEST_SUITE("cli") {
     CHECK(stage.sandbox->counters().invalidate_requests == 4);
   }
 
-  TEST_CASE("input: an openid that the list changed is a conflict and sent with neither") {
-    const auto stage = stage_of(3);
-    CHECK(stage.run("plan").exit_code == 0);
-    auto changed = plain_members(3);
-    changed.replace(changed.find("oPlain0001"), 10, "oOther0001");
-    stage.write("members.csv", changed);
+  TEST_CASE("input: an openid that the list changed after the first request is a conflict and not sent") {
+    const auto stage = stage_of(2);
+    const auto list = [](const std::string& openid) {
+      return plain_members(2) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0," + openid + ",\r\n";
+    };
+    stage.write("members.csv", list("oPlainUnknownM2pxb1Q9zN"));
+    REQUIRE(stage.run("run", {"--yes"}).exit_code == 1);
+    REQUIRE(stage.run("retry", {"--status", "rejected"}).exit_code == 0);
+    const auto before = stage.sandbox->counters().invalidate_requests;
+    stage.write("members.csv", list("oOtherUnknownM2pxb1Q9zN"));
     const auto plan = stage.run("plan");
     CHECK(plan.out.find("conflicts                  1") != std::string::npos);
-    const auto fingerprint = plan.out.substr(plan.out.find("fingerprint"));
-    CHECK(stage.run("plan").out.ends_with(fingerprint));  // the same list, the same answer
+    CHECK(plan.out.ends_with("\nnothing to send\n"));
     const auto ended = stage.run("run", {"--yes"});
     CHECK(ended.exit_code == 1);
     CHECK(ended.err.find("another openid or reason") != std::string::npos);
-    CHECK(stage.count("status = 'invalidated'") == 2);
-    stage.write("members.csv", plain_members(3));
-    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
-    CHECK(stage.count("status = 'invalidated'") == 3);
+    CHECK(stage.sandbox->counters().invalidate_requests == before);
+    CHECK(stage.count("held_back = 'conflict' AND openid = 'oPlainUnknownM2pxb1Q9zN'") == 1);
+    stage.write("members.csv", list("oPlainUnknownM2pxb1Q9zN"));
+    CHECK(stage.run("run", {"--yes"}).exit_code == 1);
+    CHECK(stage.count("status = 'rejected'") == 1);
   }
 
-  TEST_CASE("input: rows that vanished from the list are sent with a warning") {
+  TEST_CASE("input: a card that left the list is not sent until a list has it again") {
+    const auto stage = stage_of(5);
+    const auto first = stage.run("plan").out;
+    const auto old = first.substr(first.find("fingerprint ") + 12, 12);
+    stage.write("members.csv", plain_members(2));
+    const auto plan = stage.run("plan").out;
+    CHECK(plan.find("  3 cards have left the list: held back") != std::string::npos);
+    CHECK(plan.find(old) == std::string::npos);
+    CHECK(stage.run("run", {"--confirm", old}).exit_code == 65);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    const auto ended = stage.run("run", {"--yes", "--json"});
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.err.find("3 cards have left the list: held back") != std::string::npos);
+    CHECK(ended.out.find("\"left_list\":3") != std::string::npos);
+    CHECK(stage.run("status").out.find("3 of them have left the list: held back") != std::string::npos);
+    CHECK(stage.run("export").out.find("left_list") != std::string::npos);
+    CHECK(stage.count("status = 'invalidated'") == 2);
+    CHECK(stage.count("held_back = 'left_list'") == 3);
+    const auto none = stage.run("plan", {"--json"}).out;
+    CHECK(none.find("\"fingerprint\":null") != std::string::npos);
+    CHECK(none.find("\"left_list\":3") != std::string::npos);
+
+    stage.write("members.csv", plain_members(5));
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    CHECK(stage.count("status = 'invalidated'") == 5);
+  }
+
+  TEST_CASE("input: with vanished set to send a card that left the list is sent with a warning") {
     const auto stage = stage_of(5);
     CHECK(stage.run("plan").exit_code == 0);
     stage.write("members.csv", plain_members(2));
-    const auto ended = stage.run("run", {"--yes"});
+    const auto ended = stage.run("run", {"--yes", "--set", "input.vanished=send"});
     CHECK(ended.exit_code == 0);
     CHECK(ended.err.find("3 rows to send that the input no longer has") != std::string::npos);
     CHECK(stage.count("status = 'invalidated'") == 5);
+    CHECK(stage.run("plan", {"--set", "input.vanished=keep"}).exit_code == 78);
+  }
+
+  TEST_CASE("input: a wrong template or reason is put right before the first request") {
+    const auto stage = stage_of(20);
+    std::string list = "code,openid\r\n";
+    for (int i = 0; i < 20; ++i) list += fmt::format("card{0:04},oPlain{0:04}uMuAJO_M2pxb1Q9zN\r\n", i);
+    stage.write("members.csv", list);
+    CHECK(stage.run("plan", {"--set", "defaults.card_id=pWrong"}).exit_code == 0);
+    CHECK(stage.run("plan", {"--set", "defaults.reason=tpyo"}).out.find("to send 20 ") != std::string::npos);
+    const auto plan = stage.run("plan", {"--set", "defaults.reason=typo"}).out;
+    CHECK(plan.find("changed                   20  ") != std::string::npos);
+    CHECK(plan.find("20 cards have left the list: held back") != std::string::npos);
+    CHECK(stage.run("run", {"--yes", "--set", "defaults.reason=typo"}).exit_code == 0);
+    CHECK(stage.count("status = 'invalidated' AND reason = 'typo'") == 20);
+    CHECK(stage.sandbox->counters().invalidate_requests == 20);
+    stage.check_against_truth();
+  }
+
+  TEST_CASE("input: a list that is empty by mistake is refused while cards wait") {
+    const auto stage = stage_of(3);
+    CHECK(stage.run("run", {"--yes", "--limit", "1"}).exit_code == 75);
+    const auto full = stage.read("members.csv");
+    stage.write("members.csv", "code,card_id,openid,reason\r\n");
+    for (const auto* command : {"plan", "run"}) {
+      const auto ended = stage.run(
+          command, *command == 'r' ? std::vector<std::string>{"--yes"} : std::vector<std::string>{});
+      CHECK(ended.exit_code == 65);
+      CHECK(ended.err.find("2 cards of earlier lists") != std::string::npos);
+    }
+    CHECK(stage.sandbox->counters().invalidate_requests == 1);
+    stage.write("members.csv", full);
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    CHECK(stage.count("status = 'invalidated'") == 3);
   }
 
   TEST_CASE("input: a list that breaks off half-way leaves nothing in the plan") {

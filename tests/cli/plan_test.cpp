@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
@@ -32,52 +33,93 @@ TEST_SUITE("cli") {
 
   }  // namespace
 
-  TEST_CASE("plan: --diff lists what the input added and changed and lost since the last import") {
+  TEST_CASE("plan: --diff lists what was added and changed and left since the last import") {
     const auto stage = stage_of(4);
-    const auto first = stage.run("plan", {"--diff"});
-    CHECK(has(first.out,
-              "since the last import: 4 added (+), 0 changed (~), 0 vanished (-)\n+ line 2 code card0000 "));
-    CHECK(stage.run("run", {"--yes", "--limit", "1"}).exit_code == 75);
+    CHECK(has(stage.run("plan", {"--diff"}).out,
+              "this is the first list: there is nothing to compare it with\n"));
 
-    // 0 is sent and gone from the list, 1 has another openid, 2 another reason, 3 stays, 4 and 5 are new.
+    // 0 is gone from the list, 1 has another openid, 2 another reason, 3 stays, 4 and 5 are new.
     auto list = plain_members(6);
     list.erase(list.find("card0000"), list.find("card0001") - list.find("card0000"));
     list.replace(list.find("oPlain0001"), 10, "oOther0001");
     list.replace(list.find("会员计划已结束", list.find("card0002")), std::string{"会员计划已结束"}.size(),
                  "停业");
     stage.write("members.csv", list);
-    const auto plan = stage.run("plan", {"--diff"});
+    const auto plan = stage.run("plan", {"--diff", (stage.dir / "diff.csv").string()});
     CHECK(plan.exit_code == 0);
-    const auto at = plan.out.find("since the last import: 2 added (+), 2 changed (~), 1 vanished (-)\n");
+    const auto at = plan.out.find("since the last import: 2 added (+), 2 changed (~), 1 left the list (-)\n");
     REQUIRE(at != std::string::npos);
     const auto lines = plan.out.substr(plan.out.find('\n', at) + 1);
     const auto card = [](int i) {
       return "code card000" + std::to_string(i) +
              " card_id pbLatjvWOibDc5-TBnbUk1pD12o0 brand_id 1004 openid ****Q9zN";
     };
-    CHECK(lines == "- " + card(0) + " (invalidated)\n~ " + card(1) +
-                       ": planned so, the input says another openid (pending)\n~ " + card(2) +
-                       ": planned so, the input says another reason (pending)\n+ line 5 " + card(4) +
-                       "\n+ line 6 " + card(5) + "\n");
+    CHECK(lines == "+ line 5 " + card(4) + "\n+ line 6 " + card(5) + "\n~ line 2 " + card(1) +
+                       ": another openid than before (pending)\n~ line 3 " + card(2) +
+                       ": another reason than before (pending)\n- " + card(0) + " (held back)\n");
     CHECK_FALSE(has(plan.out, "oPlain"));
+    const auto file = stage.read("diff.csv");
+    CHECK(
+        file.starts_with("change,what,source_line,brand_id,card_id,code,openid,reason,status,held_back\r\n"));
+    CHECK(has(file,
+              "\r\nchanged,openid,2,1004,pbLatjvWOibDc5-TBnbUk1pD12o0,card0001,"
+              "oOther0001uMuAJO_M2pxb1Q9zN,会员计划已结束,pending,\r\n"));
+    CHECK(has(file, "\r\nleft,,2,1004,"));
 
-    // The same again: what is in conflict is so still.
-    CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
-          std::vector<std::string>{"changed card0001 openid", "changed card0002 reason"});
+    // The same again: nothing has changed since.
+    CHECK(differences(stage.run("plan", {"--diff", "--json"})).empty());
 
-    // The first list again: one is back, two agree, and two have vanished.
+    // The first list again: one is back, two are as they were, and two have left.
     stage.write("members.csv", plain_members(4));
     CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
-          std::vector<std::string>{"returned card0000", "vanished card0004", "vanished card0005"});
+          std::vector<std::string>{"returned card0000", "changed card0001 openid", "changed card0002 reason",
+                                   "left card0004", "left card0005"});
     CHECK(has(stage.run("plan", {"--diff"}).out,
-              "since the last import: 0 added (+), 0 changed (~), 0 vanished (-)\n"));
+              "since the last import: 0 added (+), 0 changed (~), 0 left the list (-)\n"));
+  }
+
+  TEST_CASE("plan: --diff compares with the plan that was confirmed last also after it was refused") {
+    const auto stage = stage_of(4);
+    const auto plan = stage.run("plan").out;
+    const auto digits = plan.substr(plan.find("fingerprint ") + 12, 12);
+    auto list = plain_members(4);
+    list.erase(list.find("card0000"), list.find("card0001") - list.find("card0000"));
+    stage.write("members.csv", list);
+    CHECK(stage.run("run", {"--confirm", digits}).exit_code == 65);
+    for (int again = 0; again < 2; ++again) {
+      const auto diff = stage.run("plan", {"--diff"}).out;
+      CHECK(has(diff, "since the plan " + digits));
+      CHECK(has(diff, ": 0 added (+), 0 changed (~), 1 left the list (-)\n- code card0000 "));
+    }
+    const auto answer = boost::json::parse(stage.run("plan", {"--diff", "--json"}).out);
+    CHECK(std::string{answer.at("differences_since").at("plan").as_string()}.starts_with(digits));
+  }
+
+  TEST_CASE("plan: --diff shows twenty lines of a kind and writes all of them to a file") {
+    const auto stage = stage_of(30);
+    stage.write("few.csv", plain_members(1));
+    CHECK(stage.run("plan", {"--set", "input.csv=few.csv"}).exit_code == 0);
+    const auto file = (stage.dir / "diff.csv").string();
+    // Behind a flag whose value may be left out stands the job.
+    const auto ended = support::run({"plan", "--diff", stage.job()});
+    CHECK(ended.exit_code == 0);
+    CHECK(has(ended.out, "  and 9 more that were added: `plan --diff FILE` writes all of them\n"));
+    CHECK(support::run({"plan", "--diff", file, stage.job(), "--set", "input.csv=few.csv"}).exit_code == 0);
+    struct stat facts {};
+    REQUIRE(::stat(file.c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == 0600);
+    const auto text = stage.read("diff.csv");
+    CHECK(std::count(text.begin(), text.end(), '\n') == 1 + 29);
+    CHECK(stage.run("plan", {"--diff", stage.database().string()}).exit_code == 64);
+    CHECK(stage.run("plan", {"--diff", "-"}).exit_code == 64);
+    CHECK(support::run({"plan", "--diff"}).exit_code == 64);
   }
 
   TEST_CASE("plan: as JSON it holds the same page and the differences") {
     const auto stage = stage_of(3);
     const auto plan = stage.run("plan", {"--diff", "--json"});
-    CHECK(differences(plan) ==
-          std::vector<std::string>{"added card0000", "added card0001", "added card0002"});
+    CHECK(differences(plan).empty());  // the first list
+    CHECK(boost::json::parse(plan.out).at("differences_since").at("kind").as_string() == "nothing");
     const auto answer = boost::json::parse(plan.out);
     CHECK(answer.at("added").as_int64() == 3);
     CHECK(answer.at("changed").as_int64() == 0);
@@ -176,7 +218,7 @@ TEST_SUITE("cli") {
     auto mended = stage.read("refused.csv");
     mended.replace(mended.find("card０００1"), std::string{"card０００1"}.size(), "card0001");
     stage.write("members.csv", mended);
-    const auto ended = stage.run("run", {"--yes"});
+    const auto ended = stage.run("run", {"--yes", "--set", "input.vanished=send"});  // the rest of the list
     CHECK(ended.exit_code == 0);
     CHECK(stage.count("status = 'invalidated'") == 3);
   }

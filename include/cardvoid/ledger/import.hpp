@@ -3,6 +3,7 @@
 // position in the input.
 
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/model/job.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cstdint>
 #include <functional>
@@ -16,13 +17,16 @@ struct ImportSummary {
   WallTime finished_at{};
   std::string source;
   std::int64_t lines = 0, added = 0, known = 0, duplicates = 0;
-  std::int64_t refused = 0;           // lines, those of conflicts among them
-  std::int64_t conflicts = 0;         // rows whose openid or reason the input has changed: not sent
+  std::int64_t refused = 0;  // lines, those of conflicts among them
+  // Rows of earlier imports whose openid or reason the input has changed.
+  std::int64_t changed = 0;
+  std::int64_t corrected = 0;         // of these, those that no request was made for: changed in place
+  std::int64_t conflicts = 0;         // of these, pending ones that stay as they were sent: not sent again
   std::int64_t vanished = 0;          // rows of earlier imports that the input does not have
   std::int64_t vanished_to_send = 0;  // of these, still to send
   std::int64_t newly_vanished = 0;    // of these, since the import before
+  std::int64_t newly_left = 0;        // rows that are held back now, since the input does not have them
   std::int64_t returned = 0;          // rows that the import before did not have, and this one has
-  std::int64_t changed = 0;  // rows of earlier imports whose openid or reason differs: shown, not sent
 };
 
 // The text of an input line that the ledger refuses, for the record. `is_current`: the line that is being
@@ -30,21 +34,25 @@ struct ImportSummary {
 using LineText = std::function<std::string(const model::Card& card, bool is_current)>;
 
 // One reading of the input, from begin() to finish(). It commits in large transactions; until finish() none
-// of its rows is part of the plan. Destroyed before that, it takes back what it has brought; conflicts that
-// it found or that were there stay. After an io error (74) it leaves that to the next import, as a crash
-// does.
+// of its rows is part of the plan, and rows known before are as they were. Destroyed before that, it takes
+// back what it has brought. After an io error (74) it leaves that to the next import, as a crash does.
+//
+// A row that no request was made for becomes what the input says: changed in place, or held back when the
+// input does not have it. One that a request was made for stays as it was sent (docs/input.md).
 //
 // The ledger must outlive it, and is used for nothing else meanwhile.
 class Import {
  public:
-  static Result<Import> begin(Ledger& ledger, WallTime now, LineText text);
+  static Result<Import> begin(Ledger& ledger, WallTime now, LineText text,
+                              model::Vanished vanished = model::Vanished::hold);
   Import(Import&&) noexcept;
   Import& operator=(Import&&) = delete;
   ~Import();
 
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
-  // `source`: what was read, in words. Called once.
+  // `source`: what was read, in words. Called once. Error: bad_input (65) when the input names no card and
+  // rows would be held back for that; then nothing has changed.
   Result<ImportSummary> finish(std::string_view source, WallTime now);
 
  private:
@@ -53,17 +61,5 @@ class Import {
   Result<void> noted(Result<void> done);
   std::unique_ptr<Work> work_;  // null: finished, broken or moved from
 };
-
-// A row in which the latest import differs from those before.
-struct Difference {
-  enum Kind { added, changed, vanished, returned } kind = added;
-  std::string brand_id, card_id, code, openid;  // as planned
-  std::int64_t source_line = 0;                 // of the import that brought it
-  model::Status status = model::Status::pending;
-  bool other_openid = false, other_reason = false;  // of a changed one: what the input says differently
-};
-
-// What the import finished last through this ledger has changed, in the order of the rows. A bug without one.
-Result<void> each_difference(Ledger& ledger, const std::function<void(const Difference&)>& visit);
 
 }  // namespace cardvoid::ledger

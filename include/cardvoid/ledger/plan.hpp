@@ -16,9 +16,13 @@ namespace cardvoid::ledger {
 // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
 Result<std::string> fingerprint(Ledger& ledger);
 
-// Puts the rows to send now on record under their fingerprint, for change_since(). The last eight plans are
-// kept. One transaction.
+// Puts the rows to send now on record under their fingerprint, for change_since() and each_difference(). The
+// last eight plans are kept, and the one that was confirmed last. One transaction.
 Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now);
+
+// Somebody agrees to the plan whose fingerprint begins with these digits, or has agreed to it and it is no
+// longer the plan. Does nothing when no such plan is on record. Commits by itself.
+Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now);
 
 // An earlier plan compared with what is to be sent now.
 struct PlanChange {
@@ -27,19 +31,48 @@ struct PlanChange {
   std::int64_t to_send = 0;  // then
   // To be sent now and not then: new rows, and rows that were here.
   std::int64_t added = 0, returned = 0;
+  // To be sent now, since `retry` has put them back; and how many of these were not to be sent then.
+  std::int64_t retried = 0, retried_more = 0;
+  // To be sent then and now, with another openid or reason.
+  std::int64_t corrected = 0;
   // To be sent then and not now, by what became of them.
-  std::int64_t invalidated = 0, rejected = 0, held = 0, conflicts = 0, is_protected = 0;
+  std::int64_t left = 0, invalidated = 0, rejected = 0, held = 0, conflicts = 0, is_protected = 0;
   struct Row {
     std::string code;
     std::int64_t source_line = 0;  // of the import that brought it
   };
-  std::vector<Row> rows_added, rows_returned, rows_in_conflict;  // of each at most three
-  std::int64_t gone() const { return invalidated + rejected + held + conflicts + is_protected; }
+  // Of each at most three.
+  std::vector<Row> rows_added, rows_retried, rows_returned, rows_corrected, rows_left, rows_in_conflict;
 };
 
 // What has changed since the latest plan whose fingerprint begins with these digits; nullopt when no such
 // plan is on record.
 Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view fingerprint_digits);
+
+// A row in which the list of now differs from an earlier one.
+struct Difference {
+  enum Kind { added, changed, left, returned } kind = added;
+  model::Card card;
+  std::int64_t source_line = 0;  // of the import that brought it, or changed it in place
+  model::Status status = model::Status::pending;
+  bool held_back = false;                           // of one that left the list
+  bool other_openid = false, other_reason = false;  // of a changed one
+  bool in_place = false;  // of a changed one: it is what the list says. False: it stays as it was sent
+};
+
+// With what the list of now is compared.
+struct Basis {
+  enum Kind { nothing, import, plan } kind = nothing;  // nothing: the first import
+  std::string fingerprint;                             // of the plan
+  WallTime at{};                                       // when the plan was made
+};
+// The plan that was confirmed last; else the import before the one that was finished last through this
+// ledger.
+Result<Basis> basis_of_differences(Ledger& ledger);
+// In the order of the rows; for a plan: rows that are, or were then, to be sent. A bug before an import is
+// finished through this ledger.
+Result<void> each_difference(Ledger& ledger, const Basis& basis,
+                             const std::function<void(const Difference&)>& visit);
 
 // True if an earlier run began with this confirmed plan, and everything still to send is part of it.
 Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_digits);
@@ -72,6 +105,7 @@ struct Choice {
     std::int64_t line = 0;
   };
   std::function<Result<std::optional<Listed>>()> list = {};
+  WallTime at{};  // now, for the record
 };
 
 // What became of the rows chosen and the codes named.

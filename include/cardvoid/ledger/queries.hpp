@@ -21,6 +21,7 @@ struct Totals {
   std::int64_t pending = 0, in_flight = 0, invalidated = 0, rejected = 0, unresolved = 0;
   std::int64_t held = 0;                    // of the unresolved
   std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
+  std::int64_t left = 0;                    // of the pending: the list no longer has them; no conflicts
   std::int64_t protected_pending = 0;       // safety.protect names them: never sent; no conflicts
   std::int64_t protected_in_doubt = 0;      // of those in doubt and not held: only read back
   std::int64_t protected_invalidated = 0;   // named too late
@@ -29,8 +30,9 @@ struct Totals {
   std::int64_t by_answer() const { return invalidated - already - read_back; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
+  std::int64_t pending_to_send() const { return pending - conflicts - left - protected_pending; }
   std::int64_t to_send() const {
-    return pending - conflicts - protected_pending + in_flight + unresolved - held - protected_in_doubt;
+    return pending_to_send() + in_flight + unresolved - held - protected_in_doubt;
   }  // the plan that the fingerprint covers
 };
 Result<Totals> totals(Ledger& ledger);

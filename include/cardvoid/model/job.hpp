@@ -59,12 +59,16 @@ struct Endpoints {
   std::string unusable_proxy;
 };
 
+// What becomes of a row that no request was made for when the newest list no longer has it.
+enum class Vanished { hold, send };
+
 struct Input {
   std::string csv;  // a path, or "-" for standard input; empty: SQLite
   Encoding encoding = Encoding::automatic;
   char delimiter = 0;  // 0: found from the header
   std::filesystem::path sqlite;
   std::string query;
+  Vanished vanished = Vanished::hold;
   bool unwrap = false;                         // undo ="…", a leading ' or ` and trailing tabs
   bool accept_damage = false;                  // --accept-damage: take destroyed digits as they are
   std::map<std::string, std::string> columns;  // our name → the file's name

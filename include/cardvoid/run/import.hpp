@@ -26,6 +26,7 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
 
 // The same from an open source.
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
-                             const std::function<bool()>& interrupted);
+                             const std::function<bool()>& interrupted,
+                             model::Vanished vanished = model::Vanished::hold);
 
 }  // namespace cardvoid::run

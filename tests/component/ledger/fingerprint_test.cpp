@@ -25,6 +25,12 @@ TEST_SUITE("component") {
     return must(ledger::begin_run(ledger, start));
   }
 
+  // Rows of the plan then that are not to be sent now.
+  std::int64_t gone(const ledger::PlanChange& change) {
+    return change.left + change.invalidated + change.rejected + change.held + change.conflicts +
+           change.is_protected;
+  }
+
   }  // namespace
 
   TEST_CASE(
@@ -146,37 +152,45 @@ TEST_SUITE("component") {
   TEST_CASE("shown plan: what changed since is told row by row") {
     const Books books;
     auto ledger = books.open();
-    import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5"), card("6")});
+    import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5"), card("6"), card("8"), card("9")});
     settle(ledger, "6", Status::rejected);
+    send_in_vain(ledger, "4");
     const auto plan = must(ledger::fingerprint(ledger));
     must(ledger::remember_plan(ledger, plan, k_now));
     const auto none = must(ledger::change_since(ledger, plan.substr(0, 8)));
     REQUIRE(none);
-    CHECK(none->to_send == 5);
+    CHECK(none->to_send == 7);
     CHECK(none->made_at == k_now);
-    CHECK(none->added + none->returned + none->gone() == 0);
+    CHECK(none->added + none->retried + none->returned + none->corrected + gone(*none) == 0);
 
     settle(ledger, "1", Status::invalidated);
     settle(ledger, "2", Status::rejected);
     settle(ledger, "3", Status::unresolved, true);
     ledger::Choice six;
-    six.codes = {"6"};
+    six.codes = {"6"}, six.at = k_now;
     REQUIRE(must(ledger::put_back(ledger, six)).retried == 1);
-    import(ledger, {card("1"), card("2"), card("3"), card("4", "oB"), card("5"), card("6"), card("7")});
+    import(ledger, {card("1"), card("2"), card("3"), card("4", "oB"), card("5"), card("6"), card("7"),
+                    card("8", "oB")});
     const auto change = must(ledger::change_since(ledger, plan));
     REQUIRE(change);
     CHECK(change->fingerprint == plan);
     CHECK(change->added == 1);
     CHECK(change->rows_added.at(0).code == "7");
     CHECK(change->rows_added.at(0).source_line == 8);
-    CHECK(change->returned == 1);
-    CHECK(change->rows_returned.at(0).code == "6");
+    CHECK(change->retried == 1);
+    CHECK(change->rows_retried.at(0).code == "6");
+    CHECK(change->returned == 0);
+    CHECK(change->corrected == 1);
+    CHECK(change->rows_corrected.at(0).code == "8");
+    CHECK(change->rows_corrected.at(0).source_line == 9);
+    CHECK(change->left == 1);
+    CHECK(change->rows_left.at(0).code == "9");
     CHECK(change->invalidated == 1);
     CHECK(change->rejected == 1);
     CHECK(change->held == 1);
     CHECK(change->conflicts == 1);
     CHECK(change->rows_in_conflict.at(0).code == "4");
-    CHECK(change->to_send + change->added + change->returned - change->gone() ==
+    CHECK(change->to_send + change->added + change->retried_more + change->returned - gone(*change) ==
           must(ledger::totals(ledger)).to_send());
   }
 
@@ -224,6 +238,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1", "oA"), card("2")});
+    send_in_vain(ledger, "1");
     import(ledger, {card("1", "oB"), card("2")});
     REQUIRE(must(ledger::totals(ledger)).to_send() == 1);
     const auto plan = must(ledger::fingerprint(ledger));

@@ -135,6 +135,7 @@ TEST_SUITE("component") {
     import(ledger, {card("1"), card("2"), card("3"), card("4"), card("5"), card("6"), card("7")});
     send(ledger, intent(id_of(ledger, "2")));
     settle(ledger, "3", Status::invalidated);
+    send_in_vain(ledger, "7");
     settle(ledger, "4", Status::rejected);
     settle(ledger, "5", Status::unresolved);
     settle(ledger, "6", Status::unresolved, true);

@@ -273,6 +273,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1", "oA", "old reason"), card("2", "oA")});
+    send_in_vain(ledger, "2");
     settle(ledger, "1", Status::rejected);
     import(ledger, {card("1", "oA", "new reason"), card("2", "oB")});
     CHECK(must(ledger::totals(ledger)).conflicts == 1);  // 2; for 1 it was too late

@@ -163,6 +163,14 @@ inline void settle(Ledger& ledger, const std::string& code, Status status, bool 
   must(ledger::commit_changes(ledger));
 }
 
+// A pending row that a request was made for: refused, and put back by `retry`.
+inline void send_in_vain(Ledger& ledger, const std::string& code) {
+  settle(ledger, code, Status::rejected);
+  ledger::Choice choice;
+  choice.codes = {code};
+  REQUIRE(must(ledger::put_back(ledger, choice)).retried == 1);
+}
+
 // ---- files as they are ----
 
 inline std::string content_of(const std::filesystem::path& file) {

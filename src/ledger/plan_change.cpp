@@ -1,0 +1,251 @@
+#include <fmt/format.h>
+#include <cardvoid/ledger/plan.hpp>
+
+#include <charconv>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "state.hpp"
+
+// What has changed: since a plan that was shown, or by the latest import.
+namespace cardvoid::ledger {
+
+namespace {
+
+constexpr std::size_t k_examples = 3;
+
+// Row numbers as remember_plan() writes them. Answers for ascending ones.
+class RangeReader {
+ public:
+  explicit RangeReader(std::string text) : text_{std::move(text)}, at_{text_.data()} { read(); }
+  RangeReader(const RangeReader&) = delete;  // at_ points into text_
+  bool has(model::RowId id) {
+    while (last_ != 0 && id > last_) read();
+    return last_ != 0 && id >= first_;
+  }
+
+ private:
+  void read() {
+    const char* const end = text_.data() + text_.size();
+    first_ = last_ = 0;
+    if (at_ < end && *at_ == ' ') ++at_;
+    at_ = std::from_chars(at_, end, first_).ptr;
+    last_ = first_;
+    if (at_ < end && *at_ == '-') at_ = std::from_chars(at_ + 1, end, last_).ptr;
+  }
+  std::string text_;
+  const char* at_;
+  model::RowId first_ = 0, last_ = 0;  // of the range that is looked at; 0: behind the last one
+};
+
+// What rows said before they were changed in place. Answers for ascending row numbers.
+class Corrections {
+ public:
+  // Those made after `last`.
+  Corrections(const sqlite::Connection& db, std::int64_t last)
+      : all_{db, "SELECT row_id, openid, reason FROM correction WHERE id > ?1 ORDER BY row_id, id"} {
+    all_.bind(last);
+    has_one_ = all_.step();
+  }
+  // True if there is one. The first of a row counts.
+  bool find(model::RowId id) {
+    while (has_one_ && all_.int64(0) < id) has_one_ = all_.step();
+    return has_one_ && all_.int64(0) == id;
+  }
+  std::string_view openid() const { return all_.text(1); }
+  std::string_view reason() const { return all_.text(2); }
+
+ private:
+  sqlite::Statement all_;
+  bool has_one_ = false;
+};
+
+struct ShownPlan {
+  std::string fingerprint, row_ids;
+  WallTime made_at{};
+  std::int64_t to_send = 0, last_row = 0, last_correction = 0;
+};
+
+// The latest plan with these digits.
+std::optional<ShownPlan> shown_plan(const sqlite::Connection& db, std::string_view digits) {
+  sqlite::Statement s{
+      db,
+      "SELECT fingerprint, row_ids, made_at, to_send, last_row, last_correction FROM shown_plan "
+      "WHERE substr(fingerprint, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT 1"};
+  if (!s.bind(digits).step()) return std::nullopt;
+  return ShownPlan{std::string{s.text(0)},
+                   std::string{s.text(1)},
+                   from_ms(s.int64(2)),
+                   s.int64(3),
+                   s.int64(4),
+                   s.int64(5)};
+}
+
+// A row that is to be sent, or was in that plan.
+struct Compared {
+  const sqlite::Statement& row;
+  bool was_to_send = false, is_new = false;
+  bool other_openid = false, other_reason = false;  // than it had in that plan
+
+  model::RowId id() const { return row.int64(0); }
+  bool is_to_send() const { return row.int64(1) != 0; }
+  model::Status status() const { return *model::status_from_text(row.text(2)); }
+  bool in_conflict() const { return row.int64(3) != 0; }
+  bool is_protected() const { return row.int64(4) != 0; }
+  bool is_left() const { return row.int64(5) == 1; }
+  std::string code() const { return std::string{row.text(6)}; }
+  std::int64_t source_line() const { return row.int64(7); }
+  bool is_retried_since(WallTime time) const { return !row.is_null(8) && row.int64(8) >= to_ms(time); }
+  model::Card card() const {
+    return {std::string{row.text(9)}, std::string{row.text(10)}, code(), std::string{row.text(11)},
+            std::string{row.text(12)}};
+  }
+};
+
+constexpr std::string_view k_row =
+    "SELECT id, {}, status, conflict, protected, absent, code, source_line, retried_at, brand_id, card_id, "
+    "openid, "
+    "reason FROM row WHERE {} ORDER BY id";
+
+void compare(const sqlite::Connection& db, const ShownPlan& plan,
+             const std::function<void(const Compared&)>& visit) {
+  RangeReader planned{plan.row_ids};
+  Corrections corrections{db, plan.last_correction};
+  sqlite::Statement rows{db, fmt::format(k_row, k_to_send, k_in_plan)};
+  for (rows.bind(); rows.step();) {
+    Compared row{rows};
+    row.was_to_send = planned.has(row.id());
+    if (!row.was_to_send && !row.is_to_send()) continue;
+    row.is_new = row.id() > plan.last_row;
+    if (row.was_to_send && corrections.find(row.id())) {
+      row.other_openid = corrections.openid() != rows.text(11);
+      row.other_reason = corrections.reason() != rows.text(12);
+    }
+    visit(row);
+  }
+}
+
+void count(const Compared& row, PlanChange& change) {
+  const auto note = [&row](std::int64_t& number, std::vector<PlanChange::Row>* examples = nullptr) {
+    ++number;
+    if (examples && examples->size() < k_examples) examples->push_back({row.code(), row.source_line()});
+  };
+  if (row.is_to_send() && row.is_retried_since(change.made_at)) {
+    note(change.retried, &change.rows_retried);
+    change.retried_more += !row.was_to_send;
+  } else if (row.was_to_send && row.is_to_send()) {
+    if (row.other_openid || row.other_reason) note(change.corrected, &change.rows_corrected);
+  } else if (row.is_to_send() && row.is_new) {
+    note(change.added, &change.rows_added);
+  } else if (row.is_to_send()) {
+    note(change.returned, &change.rows_returned);
+  } else if (row.is_protected()) {
+    note(change.is_protected);
+  } else if (row.in_conflict()) {
+    note(change.conflicts, &change.rows_in_conflict);
+  } else if (row.is_left()) {
+    note(change.left, &change.rows_left);
+  } else if (row.status() == model::Status::invalidated) {
+    note(change.invalidated);
+  } else if (row.status() == model::Status::rejected) {
+    note(change.rejected);
+  } else {
+    note(change.held);
+  }
+}
+
+Difference difference_of(const Compared& row, Difference::Kind kind) {
+  Difference difference;
+  difference.kind = kind;
+  difference.card = row.card();
+  difference.source_line = row.source_line();
+  difference.status = row.status();
+  difference.held_back = row.is_left();
+  difference.other_openid = row.other_openid, difference.other_reason = row.other_reason;
+  difference.in_place = !row.in_conflict() && row.status() == model::Status::pending;
+  return difference;
+}
+
+using Visit = std::function<void(const Difference&)>;
+
+void each_since_plan(const sqlite::Connection& db, const ImportFindings& findings,
+                     const std::string& fingerprint, const Visit& visit) {
+  const auto plan = shown_plan(db, fingerprint);
+  if (!plan) return;
+  compare(db, *plan, [&](Compared row) {
+    if (!row.was_to_send)
+      return visit(difference_of(row, row.is_new ? Difference::added : Difference::returned));
+    if (row.is_left()) return visit(difference_of(row, Difference::left));
+    if (row.in_conflict()) {
+      row.other_openid = findings.other_openid.has(row.id()),
+      row.other_reason = findings.other_reason.has(row.id());
+      return visit(difference_of(row, Difference::changed));
+    }
+    if (row.is_to_send() && (row.other_openid || row.other_reason))
+      visit(difference_of(row, Difference::changed));
+  });
+}
+
+void each_since_import(const sqlite::Connection& db, const ImportFindings& findings, const Visit& visit) {
+  sqlite::Statement rows{db, fmt::format(k_row, k_to_send, k_in_plan)};
+  for (rows.bind(); rows.step();) {
+    Compared row{rows};
+    const auto id = row.id();
+    row.other_openid = findings.other_openid.has(id), row.other_reason = findings.other_reason.has(id);
+    const bool was_missing = findings.missing_before.has(id);
+    if (id > findings.last_row_before) {
+      if (!row.is_protected()) visit(difference_of(row, Difference::added));  // else the line is refused
+    } else if (row.other_openid || row.other_reason) {
+      visit(difference_of(row, Difference::changed));
+    } else if (!findings.named.has(id) && !was_missing) {
+      visit(difference_of(row, Difference::left));
+    } else if (findings.named.has(id) && was_missing) {
+      visit(difference_of(row, Difference::returned));
+    }
+  }
+}
+
+const ImportFindings& last_import_of(const Ledger& ledger) {
+  if (!ledger.state().last_import) throw std::logic_error{"differences need a finished import"};
+  return *ledger.state().last_import;
+}
+
+}  // namespace
+
+Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view fingerprint_digits) {
+  return ledger.state().guarded([&]() -> std::optional<PlanChange> {
+    const auto& db = ledger.state().db;
+    const auto plan = shown_plan(db, fingerprint_digits);
+    if (!plan) return std::nullopt;
+    PlanChange change;
+    change.fingerprint = plan->fingerprint;
+    change.made_at = plan->made_at;
+    change.to_send = plan->to_send;
+    compare(db, *plan, [&change](const Compared& row) { count(row, change); });
+    return change;
+  });
+}
+
+Result<Basis> basis_of_differences(Ledger& ledger) {
+  const auto& findings = last_import_of(ledger);
+  return ledger.state().guarded([&]() -> Basis {
+    sqlite::Statement confirmed{ledger.state().db,
+                                "SELECT fingerprint, made_at FROM shown_plan WHERE confirmed_at IS NOT NULL "
+                                "ORDER BY confirmed_at DESC, id DESC LIMIT 1"};
+    confirmed.bind();
+    if (confirmed.step()) return {Basis::plan, std::string{confirmed.text(0)}, from_ms(confirmed.int64(1))};
+    return {findings.is_first ? Basis::nothing : Basis::import, {}, {}};
+  });
+}
+
+Result<void> each_difference(Ledger& ledger, const Basis& basis, const Visit& visit) {
+  const auto& findings = last_import_of(ledger);
+  return ledger.state().guarded([&] {
+    const auto& db = ledger.state().db;
+    if (basis.kind == Basis::plan) each_since_plan(db, findings, basis.fingerprint, visit);
+    if (basis.kind == Basis::import) each_since_import(db, findings, visit);
+  });
+}
+
+}  // namespace cardvoid::ledger
