@@ -24,9 +24,9 @@ CREATE TABLE row (
                 CHECK (status = 'pending' OR status = 'in_flight' OR status = 'invalidated' OR status = 'rejected' OR
                        status = 'unresolved'),
   held          INTEGER NOT NULL DEFAULT 0, -- unresolved until `retry` takes it up again
-  conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason: not sent.
-                                            -- During an import only: -1, an earlier conflict, not looked at
-                                            -- yet; 2, the input contradicts itself
+  conflict      INTEGER NOT NULL DEFAULT 0, -- 1: the latest input names another openid or reason than was
+                                            -- sent, or contradicts itself: not sent. 2: for the length of an
+                                            -- import, a row that it brought and contradicts
   absent        INTEGER NOT NULL DEFAULT 0, -- 0: the latest complete import names it. 1: it does not, and no
                                             -- request was ever made: not sent until one does. 2: it does not,
                                             -- and it is sent all the same (a request was made, or
@@ -59,7 +59,7 @@ CREATE TABLE row (
 -- Away while the first import is under way, and made at its end (src/ledger/first_import.hpp).
 CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 
--- One request. An invalidation's line is committed before its first byte leaves (outcome NULL until it ended).
+-- One request. Its line is committed before its first byte leaves (outcome NULL until it ended).
 CREATE TABLE attempt (
   row_id      INTEGER NOT NULL REFERENCES row (id),
   n           INTEGER NOT NULL,             -- per row, increasing; gaps are requests that were never sent

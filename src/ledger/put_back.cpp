@@ -34,18 +34,19 @@ constexpr std::string_view k_choose =
     "WHEN status = 'in_flight' THEN {doubt} "
     "WHEN status <> 'unresolved' THEN {not_eligible} "
     "WHEN (SELECT kind = 'read_back' AND outcome IN {denials} FROM attempt "
-    "WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) THEN {retry} "
+    "WHERE row_id = row.id AND {has_a_word} ORDER BY n DESC LIMIT 1) THEN {retry} "
     "ELSE {doubt} END FROM main.row {join} WHERE {in_plan} {condition}";
 
 std::string choose_sql(const Choice& choice, bool by_code) {
   const auto whole_job = choice.status ? "AND status = ?2" : "AND status IN ('rejected', 'unresolved')";
-  return fmt::format(
-      k_choose, fmt::arg("named", by_code ? "named.how" : "0"),
-      fmt::arg("join", by_code ? "CROSS JOIN temp.named ON named.code = row.code" : ""),
-      fmt::arg("in_plan", k_in_plan), fmt::arg("denials", outcomes_in_sql(model::denies_invalid)),
-      fmt::arg("condition", by_code ? "" : whole_job), fmt::arg("left_out", std::int64_t{left_out}),
-      fmt::arg("retry", std::int64_t{retry}), fmt::arg("doubt", std::int64_t{doubt}),
-      fmt::arg("not_eligible", std::int64_t{not_eligible}));
+  return fmt::format(k_choose, fmt::arg("named", by_code ? "named.how" : "0"),
+                     fmt::arg("join", by_code ? "CROSS JOIN temp.named ON named.code = row.code" : ""),
+                     fmt::arg("in_plan", k_in_plan), fmt::arg("has_a_word", k_has_a_word),
+                     fmt::arg("denials", outcomes_in_sql(model::denies_invalid)),
+                     fmt::arg("condition", by_code ? "" : whole_job),
+                     fmt::arg("left_out", std::int64_t{left_out}), fmt::arg("retry", std::int64_t{retry}),
+                     fmt::arg("doubt", std::int64_t{doubt}),
+                     fmt::arg("not_eligible", std::int64_t{not_eligible}));
 }
 
 // What the platform said about the row goes, since the platform is asked again; its attempts keep the

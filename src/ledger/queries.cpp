@@ -70,11 +70,11 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
         ledger.state().db,
         fmt::format("SELECT id, source_line, code, openid, status, held, coalesce(error_code, (SELECT "
                     "coalesce(error_code, "
-                    "upper(outcome)) FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1)), "
+                    "upper(outcome)) FROM attempt WHERE row_id = row.id AND {} ORDER BY n DESC LIMIT 1)), "
                     "error_message "
                     "FROM row WHERE status IN ('in_flight', 'unresolved') AND {} "
                     "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
-                    k_in_plan)};
+                    k_has_a_word, k_in_plan)};
     s.bind(most);
     while (s.step())
       rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)},

@@ -18,9 +18,10 @@ std::optional<std::string_view> if_any(const std::string& text) {
 }
 
 // What stopped a run at a row, rather than settled it.
-const std::string k_stopped_a_run =
-    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND sent ORDER BY n DESC LIMIT 1) IN " +
-    outcomes_in_sql(model::blames_setup) + ", FALSE)";
+const std::string k_stopped_a_run = fmt::format(
+    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND {} ORDER BY n DESC LIMIT 1) IN "
+    "{}, FALSE)",
+    k_has_a_word, outcomes_in_sql(model::blames_setup));
 
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
@@ -54,17 +55,21 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
 RunStatements::RunStatements(sqlite::Connection& db)
     : open_attempt{db,
                    "INSERT INTO attempt (row_id, n, run_id, kind, endpoint, started_at) "
-                   "VALUES (?1, ?2, ?3, 'invalidate', ?4, ?5)"},
+                   "VALUES (?1, ?2, ?3, ?6, ?4, ?5)"},
       mark_in_flight{db, "UPDATE row SET status = 'in_flight' WHERE id = ?1"},
       close_intent{
           db,
           "UPDATE attempt SET endpoint = ?3, sent = ?4, started_at = ?5, finished_at = ?6, latency_us = ?7, "
           "http_status = ?8, error_code = ?9, request_id = ?10, outcome = ?11 WHERE row_id = ?1 AND n = ?2"},
-      insert_read_back{
+      close_read_back{
           db,
+          // With its intent before it or, as tests have it, without.
           "INSERT INTO attempt (row_id, n, endpoint, sent, started_at, finished_at, latency_us, http_status, "
           "error_code, request_id, outcome, run_id, kind) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'read_back')"},
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'read_back') ON CONFLICT DO UPDATE SET "
+          "endpoint = ?3, sent = ?4, started_at = ?5, finished_at = ?6, latency_us = ?7, http_status = ?8, "
+          "error_code "
+          "= ?9, request_id = ?10, outcome = ?11"},
       update_row{
           db,
           "UPDATE row SET status = ?2, held = ?3, card_state = coalesce(?4, card_state), "
@@ -155,9 +160,11 @@ Result<void> begin_changes(Ledger& ledger) {
 Result<void> open_attempt(Ledger& ledger, const Intent& intent) {
   return ledger.state().guarded([&] {
     auto& j = ledger.state().prepared();
-    j.open_attempt.bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at))
+    j.open_attempt
+        .bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at),
+              model::to_text(intent.kind))
         .run();
-    j.mark_in_flight.bind(intent.row).run();
+    if (intent.kind == model::AttemptKind::invalidate) j.mark_in_flight.bind(intent.row).run();
   });
 }
 
@@ -173,11 +180,10 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
                           if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind));
       j.close_intent.run();
     } else {
-      j.insert_read_back.bind(attempt.row, attempt.n, model::to_text(attempt.endpoint), int{attempt.sent},
-                              to_ms(attempt.started_at), to_ms(attempt.finished_at), latency, status,
-                              if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind),
-                              attempt.run);
-      j.insert_read_back.run();
+      j.close_read_back.bind(attempt.row, attempt.n, model::to_text(attempt.endpoint), int{attempt.sent},
+                             to_ms(attempt.started_at), to_ms(attempt.finished_at), latency, status,
+                             if_any(o.error_code), if_any(o.request_id), model::to_text(o.kind), attempt.run);
+      j.close_read_back.run();
     }
 
     const auto& shown = ruling.shown;
@@ -196,10 +202,10 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
   });
 }
 
-Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, model::Status status) {
+Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, std::optional<model::Status> status) {
   return ledger.state().guarded([&] {
     ledger.state().prepared().withdraw.bind(row, n).run();
-    ledger.state().prepared().set_status.bind(row, model::to_text(status)).run();
+    if (status) ledger.state().prepared().set_status.bind(row, model::to_text(*status)).run();
   });
 }
 

@@ -32,6 +32,9 @@ inline constexpr std::string_view k_to_send =
 inline constexpr std::string_view k_was_requested =
     "EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND sent)";
 
+// True for an `attempt` that may be the last word on its row. A read-back without an answer says nothing.
+inline constexpr std::string_view k_has_a_word = "sent AND NOT (kind = 'read_back' AND outcome IS NULL)";
+
 // No run's canary counts any more: the next run begins with one.
 inline constexpr const char* k_forget_canary = "UPDATE run SET canary = 0 WHERE canary <> 0";
 
@@ -79,7 +82,7 @@ struct ImportFindings {
 // The statements of a run, prepared once.
 struct RunStatements {
   explicit RunStatements(sqlite::Connection& db);
-  sqlite::Statement open_attempt, mark_in_flight, close_intent, insert_read_back, update_row, withdraw,
+  sqlite::Statement open_attempt, mark_in_flight, close_intent, close_read_back, update_row, withdraw,
       set_status, save_counts;
   std::array<sqlite::Statement, 6> fetch;  // the parts of a Cursor, then the same for one brand
 };

@@ -28,13 +28,14 @@ Result<std::vector<std::string>> brands(Ledger& ledger);
 // Makes fetching by brand cheap; once is enough.
 Result<void> index_brands(Ledger& ledger);
 
-// The intent to send an invalidation. Its row becomes in_flight.
+// The intent to send a request. The row of an invalidation becomes in_flight; a read-back changes nothing.
 struct Intent {
   model::RowId row = 0;
   int n = 0;
   RunId run = 0;
   model::Endpoint endpoint = model::Endpoint::primary;
   WallTime at{};
+  model::AttemptKind kind = model::AttemptKind::invalidate;
 };
 
 // A request that ended.
@@ -55,7 +56,8 @@ struct Attempt {
 Result<void> begin_changes(Ledger& ledger);
 Result<void> open_attempt(Ledger& ledger, const Intent& intent);
 Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::Ruling& ruling);
-Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, model::Status status);
+// The request was not sent after all. nullopt: it was a read-back, and the row stays as it is.
+Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, std::optional<model::Status> status);
 Result<void> commit_changes(Ledger& ledger);
 
 }  // namespace cardvoid::ledger

@@ -40,6 +40,48 @@ TEST_SUITE("component") {
 
   }  // namespace
 
+  TEST_CASE("read-back: its line is in attempts before it leaves and the row stays as it was") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2")});
+    settle(ledger, "1", Status::unresolved);
+    auto asking = intent(1, 2);
+    asking.kind = model::AttemptKind::read_back;
+    send(ledger, asking);
+    CHECK(books.ask("SELECT kind || n || coalesce(outcome, '-') FROM attempts ORDER BY n") ==
+          "invalidate1refused read_back2-");
+    CHECK(books.ask("SELECT status FROM results ORDER BY code") == "unresolved pending");
+    ledger::Cursor cursor;
+    const auto rows = must(ledger::fetch(ledger, cursor, 10));
+    REQUIRE(rows.size() == 2);
+    CHECK_FALSE(rows[0].has_open_attempt);  // no invalidation is open
+    CHECK(rows[0].attempts == 2);
+
+    auto ended = attempt(1, 2, model::OutcomeKind::not_invalid, 200);
+    ended.kind = model::AttemptKind::read_back;
+    must(ledger::begin_changes(ledger));
+    must(ledger::close_attempt(ledger, ended, ruling(Status::unresolved, ended.outcome)));
+    must(ledger::commit_changes(ledger));
+    CHECK(books.ask("SELECT kind || n || coalesce(outcome, '-') FROM attempts ORDER BY n") ==
+          "invalidate1refused read_back2not_invalid");
+
+    // One that a kill cut off after it says nothing, and the denial before it counts.
+    asking.n = 3;
+    send(ledger, asking);
+    ledger::Choice choice;
+    choice.status = Status::unresolved;
+    CHECK(must(ledger::put_back(ledger, choice)).retried == 1);
+
+    // One that was not sent after all is none.
+    asking.n = 4;
+    send(ledger, asking);
+    must(ledger::begin_changes(ledger));
+    must(ledger::withdraw_attempt(ledger, 1, 4, std::nullopt));
+    must(ledger::commit_changes(ledger));
+    CHECK(books.ask("SELECT count(*) FROM attempts") == "3");
+    CHECK(books.ask("SELECT status FROM results WHERE code = '1'") == "pending");
+  }
+
   TEST_CASE("intent: it puts the row in flight with the attempt on record") {
     const Books books;
     auto ledger = books.open();
