@@ -209,6 +209,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
       {"refused", t.refused},
       {"conflicts", t.conflicts},
       {"protected", t.protected_pending},
+      {"protect_list", as_json(plan.imported.protections)},
       {"protected_in_doubt", t.protected_in_doubt},
       {"protected_invalidated", t.protected_invalidated},
       {"changed", plan.imported.changed},
