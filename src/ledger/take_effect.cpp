@@ -31,7 +31,7 @@ class Effect {
   void on_every_row() {
     correct();
     for (rows_.bind(findings_.last_row_before); rows_.step();) look_at_row();
-    // Nobody has confirmed the plan as it is now. Nor has its canary said anything of what came into it.
+    // The plan as it is now was not confirmed, and the canary said nothing of what came into it.
     if (comes_in_ || leaves_) db_.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     if (comes_in_) db_.execute(k_forget_canary);
     if (is_unprotected_) db_.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
