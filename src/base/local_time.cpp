@@ -100,6 +100,12 @@ std::string format_local(WallTime time) {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", &local)};
 }
 
+std::string format_local_second(WallTime time) {
+  const auto local = to_local(time);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, "%H:%M:%S %z on %Y-%m-%d", &local)};
+}
+
 bool is_time_zone(std::string_view name) {
   const auto fits = [](char c) {
     return is_letter(c) || is_digit(c) || c == '/' || c == '_' || c == '-' || c == '+';

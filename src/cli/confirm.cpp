@@ -35,8 +35,9 @@ std::string differences(const ledger::PlanChange& change) {
   say(change.left, "less: left the list, and held back", change.rows_left);
   say(change.invalidated, "less: invalidated since");
   say(change.rejected, "less: rejected since");
+  say(change.accepted, "less: settled since by a person's word, with `cardvoid accept`");
   say(change.held, "less: held since, for contradictory or unknown answers");
-  say(change.is_protected, "less: safety.protect names them now");
+  say(change.is_protected, "less: safety.protect or `cardvoid protect` names them now");
   say(change.conflicts, "less: the input names another openid or reason than was sent",
       change.rows_in_conflict);
   // Why then is it not just carried on with?

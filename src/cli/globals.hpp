@@ -13,8 +13,9 @@ namespace cardvoid::cli {
 enum class LogLevel { error, warning, info, debug };
 
 struct Globals {
-  std::vector<std::string> words;  // the command line as it was typed, behind the program's name
-  std::string command;             // the name of the one that is called; empty before it is known
+  std::vector<std::string>
+      words;            // the command line as it was typed, behind the program's name; no codes, no openids
+  std::string command;  // the name of the one that is called; empty before it is known
   // --set and --results, and the proxy of the environment.
   job::Overrides overrides;
   report::ProgressMode progress = report::ProgressMode::automatic;

@@ -247,8 +247,24 @@ Error unknown_command(std::string_view word) {
                            meant ? fmt::format("; did you mean {}?", *meant) : ""));
 }
 
+namespace {
+
+// Messages repeat the command line as what to type next, and neither a whole card code nor an openid.
+void hide_personal_data(std::vector<std::string>& words) {
+  constexpr std::pair<std::string_view, std::string_view> k_flags[] = {{"--code", "CODE"},
+                                                                       {"--openid", "OPENID"}};
+  for (std::size_t i = 0; i < words.size(); ++i)
+    for (const auto& [flag, value] : k_flags) {
+      if (words[i] == flag && i + 1 < words.size()) words[++i] = value;
+      if (words[i].starts_with(fmt::format("{}=", flag))) words[i] = fmt::format("{}={}", flag, value);
+    }
+}
+
+}  // namespace
+
 Result<Call> parse(int argc, const char* const* argv, Globals& globals) {
   globals.words.assign(argv + std::min(argc, 1), argv + argc);
+  hide_personal_data(globals.words);
   read_environment(globals);
   return Parser{globals}.parse(argc, argv);
 }

@@ -163,10 +163,12 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   if (t.conflicts > 0)
     line("conflicts", t.conflicts,
          "the input names another openid or reason than was sent, or contradicts itself: not sent");
-  if (const auto& list = plan.imported.protections) {
+  const auto& list = plan.imported.protections;
+  if (list || t.protected_pending + t.protected_in_doubt + t.protected_invalidated > 0) {
     line("protected", t.protected_pending,
-         fmt::format("safety.protect, {}: never sent", counted(list->lines, "line")));
-    line("", list->matched, protections_text(*list));
+         list ? fmt::format("safety.protect, {}: never sent", counted(list->lines, "line"))
+              : "by `cardvoid protect`: never sent");
+    if (list) line("", list->matched, protections_text(*list));
     if (t.protected_in_doubt > 0)
       line("", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again");
     if (t.protected_invalidated > 0)
@@ -180,6 +182,8 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   text += counted(t.rows(), "row") + " in the job\n";
   line("invalidated", t.invalidated);
   line("rejected", t.rejected);
+  if (t.accepted() > 0)
+    line("accepted", t.accepted(), "rejected or unresolved, and settled by a person's word");
   line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");
   line("pending", t.pending);
   if (!plan.survey.templates.empty()) text += template_table(plan.survey);
@@ -225,6 +229,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
       {"in_doubt", t.in_doubt()},
       {"invalidated", t.invalidated},
       {"rejected", t.rejected},
+      {"accepted", t.accepted()},
       {"refused_causes", as_array(plan.causes)},
       {"templates", as_array(plan.survey.templates)},
       {"rows_of_other_templates", plan.survey.others.rows},

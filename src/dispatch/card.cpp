@@ -124,8 +124,22 @@ Decision Card::ended(Endpoint endpoint, const Outcome& outcome, const CardRules&
   auto decision = std::holds_alternative<Answered>(state_)  ? after_proof(attempt)
                   : attempt.kind == AttemptKind::invalidate ? after_invalidation(attempt)
                                                             : after_read_back(attempt);
+  // Protected while it was under way.
+  if (decision.next && decision.next->kind == AttemptKind::invalidate && mandate_ != Mandate::invalidate)
+    decision = read_back_instead() ? again(next_.kind, next_.due)
+                                   : done({Status::pending, std::nullopt, false, true, outcome});
   if (!decision.ruling.finished && !std::holds_alternative<Answered>(state_)) decision.ruling.shown = outcome;
   return decision;
+}
+
+void Card::protect() {
+  if (mandate_ == Mandate::invalidate) mandate_ = Mandate::read_only;
+}
+
+bool Card::read_back_instead() {
+  if (is_untouched()) return false;
+  next_.kind = AttemptKind::read_back;
+  return true;
 }
 
 Decision Card::after_invalidation(const Attempt& attempt) {

@@ -53,6 +53,7 @@ Action Dispatcher::next(Instant now) {
   if (stop_later_ && now >= stop_later_->at) stop(stop_later_->why);
   held_by_pace_.end(now);
   if (stopped()) return next_stopping().value_or(action::Wait{Instant::max()});
+  if (auto action = next_protected()) return *action;
   if (auto action = next_put_back(now)) return *action;
   if (is_out_of_patience(now)) return next(now);
   promote_due(now);
@@ -122,6 +123,49 @@ std::optional<Action> Dispatcher::next_put_back(Instant now) {
     return action::Withdraw{row, task.card.next().kind, task.attempt, task.card.standing(), true};
   }
   return std::nullopt;
+}
+
+// Cards that were protected since the last action.
+std::optional<Action> Dispatcher::next_protected() {
+  for (auto at = protected_.begin(); at != protected_.end();) {
+    const auto row = *at;
+    const auto found = tasks_.find(row);
+    if (found != tasks_.end() && found->second.phase == Phase::preparing) {
+      ++at;  // until it is prepared
+      continue;
+    }
+    at = protected_.erase(at);
+    // An invalidation in flight ends as it ends: ended().
+    if (found == tasks_.end() || found->second.phase == Phase::in_flight) continue;
+    if (auto action = take_back(row, found->second)) return action;
+  }
+  return std::nullopt;
+}
+
+// No invalidation follows for this card; a read-back does, if it is in doubt.
+std::optional<Action> Dispatcher::take_back(RowId row, Task& task) {
+  if (task.card.next().kind != AttemptKind::invalidate) return std::nullopt;
+  auto& lane = task.lane;
+  action::Withdraw withdraw{row, AttemptKind::invalidate, task.attempt, task.card.standing()};
+  const bool was_prepared = task.phase == Phase::prepared;
+  if (was_prepared) {
+    lane.withdraw(row);
+    health_->endpoints.abandoned(task.endpoint, task.started);
+  }
+  if (task.phase == Phase::fresh) lane.remove(row, Queue::fresh);
+  if (task.phase == Phase::ready) lane.remove(row, queue_for(AttemptKind::invalidate));
+  if (task.card.read_back_instead()) {
+    if (task.phase != Phase::waiting) {
+      task.phase = Phase::ready;
+      lane.add(row, queue_for(AttemptKind::read_back));
+    }
+    withdraw.is_kept = true;
+    return was_prepared ? std::optional<Action>{withdraw} : std::nullopt;
+  }
+  if (task.phase == Phase::waiting) lane.end_wait();
+  safety_.forget(row);
+  tasks_.erase(row);
+  return was_prepared ? Action{withdraw} : Action{action::Release{row}};
 }
 
 void Dispatcher::promote_due(Instant now) {
@@ -386,6 +430,16 @@ void Dispatcher::forget(RowId row) {
   if (task.phase == Phase::fresh) task.lane.remove(row, Queue::fresh);
   if (task.phase == Phase::ready) task.lane.remove(row, queue_for(task.card.next().kind));
   tasks_.erase(row);
+}
+
+HowFar Dispatcher::protect(RowId row) {
+  auto& task = tasks_.at(row);
+  task.card.protect();
+  protected_.push_back(row);
+  const bool is_under_way =
+      task.phase == Phase::in_flight && task.card.next().kind == AttemptKind::invalidate;
+  if (is_under_way) return HowFar::under_way;
+  return task.card.is_untouched() ? HowFar::untouched : HowFar::in_doubt;
 }
 
 void Dispatcher::pause(Steered by) {

@@ -40,6 +40,11 @@ model::RowId Lane::withdraw_last() {
   return row;
 }
 
+void Lane::withdraw(model::RowId row) {
+  prepared_.erase(std::find(prepared_.begin(), prepared_.end(), row));
+  add_to(&Load::preparing, -1);
+}
+
 bool Lane::wants_rows() const {
   return !is_fetching() && !exhausted_ && size(Queue::fresh) + size(Queue::read_backs) < k_fetch_below;
 }

@@ -54,6 +54,7 @@ class Lane {
   model::RowId send();            // the row that was prepared first is in flight from now on
   model::RowId withdraw_first();  // takes back the row that was prepared first; call only when there is one
   model::RowId withdraw_last();
+  void withdraw(model::RowId row);  // that is prepared
   void answered() { add_to(&Load::in_flight, -1); }
 
   // --- rows still in the results database ---

@@ -29,7 +29,7 @@ constexpr std::string_view k_other_reason =
 constexpr std::string_view k_conflicts_with_plan =
     "requests were made for this card with another openid or reason; not sent until the two agree again, or "
     "with another results database";
-constexpr std::string_view k_is_protected = "protected by safety.protect: never sent";
+constexpr std::string_view k_is_protected = "protected: never sent";
 constexpr std::string_view k_already_sent =
     "requests were already sent for this card with another openid; to send this line, name another results "
     "database";

@@ -93,6 +93,7 @@ struct Compared {
   model::Status status() const { return *model::status_from_text(row.text(2)); }
   bool in_conflict() const { return row.int64(3) != 0; }
   bool is_protected() const { return row.int64(4) != 0; }
+  bool is_accepted() const { return row.int64(13) != 0; }
   bool is_left() const { return row.int64(5) == 1; }
   std::string code() const { return std::string{row.text(6)}; }
   std::int64_t source_line() const { return row.int64(7); }
@@ -106,7 +107,7 @@ struct Compared {
 constexpr std::string_view k_row =
     "SELECT id, {}, status, conflict, protected, absent, code, source_line, retried_at, brand_id, card_id, "
     "openid, "
-    "reason FROM row WHERE {} ORDER BY id";
+    "reason, accepted_at IS NOT NULL FROM row WHERE {} ORDER BY id";
 
 void compare(const sqlite::Connection& db, const ShownPlan& plan,
              const std::function<void(const Compared&)>& visit) {
@@ -140,6 +141,8 @@ void count(const Compared& row, PlanChange& change) {
     note(change.added, &change.rows_added);
   } else if (row.is_to_send()) {
     note(change.returned, &change.rows_returned);
+  } else if (row.is_accepted()) {
+    note(change.accepted);
   } else if (row.is_protected()) {
     note(change.is_protected);
   } else if (row.in_conflict()) {

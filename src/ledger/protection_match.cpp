@@ -21,9 +21,9 @@ void find_matches(sqlite::Connection& db) {
       "STRICT");
   for (int kind = 0; kind < 4; ++kind) {
     auto sql = fmt::format(
-        "INSERT OR IGNORE INTO temp.protection_match SELECT p.n FROM row CROSS JOIN temp.protected_by_file "
+        "INSERT OR IGNORE INTO temp.protection_match SELECT p.n FROM row CROSS JOIN temp.protected_by "
         "AS p "
-        "WHERE row.protected AND p.key_column = {} AND p.key = row.{}",
+        "WHERE row.protected AND p.n >= 0 AND p.key_column = {} AND p.key = row.{}",
         kind, k_columns[kind]);
     for (const auto column : k_columns) sql += fmt::format(" AND p.{0} IN ('', row.{0})", column);
     db.execute(sql);
@@ -39,7 +39,7 @@ Result<ProtectionMatch> match_protections(Ledger& ledger) {
     find_matches(db);
     sqlite::Statement counts{db,
                              "SELECT count(DISTINCT n), (SELECT count(*) FROM temp.protection_match) FROM "
-                             "temp.protected_by_file"};
+                             "temp.protected_by WHERE n >= 0"};
     counts.bind();
     if (counts.step()) match.lines = counts.int64(0), match.matched = counts.int64(1);
     counts.bind();
@@ -47,7 +47,8 @@ Result<ProtectionMatch> match_protections(Ledger& ledger) {
     sqlite::Statement others{
         db,
         "SELECT max(source_line), max(code), max(card_id), max(openid), max(brand_id) FROM "
-        "temp.protected_by_file WHERE n NOT IN (SELECT n FROM temp.protection_match) GROUP BY n ORDER BY n "
+        "temp.protected_by WHERE n >= 0 AND n NOT IN (SELECT n FROM temp.protection_match) GROUP BY n ORDER "
+        "BY n "
         "LIMIT ?1"};
     for (others.bind(k_examples); others.step();)
       match.unmatched.push_back({std::string{others.text(1)}, std::string{others.text(2)},

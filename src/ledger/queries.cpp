@@ -26,8 +26,9 @@ Result<Totals> totals(Ledger& ledger) {
         fmt::format(
             "SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = "
             "'in_flight'), "
-            "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected'), "
-            "count(*) FILTER (WHERE status = 'unresolved'), count(*) FILTER (WHERE held), "
+            "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected' AND "
+            "accepted_at IS NULL), count(*) FILTER (WHERE status = 'unresolved' AND accepted_at IS NULL), "
+            "count(*) FILTER (WHERE held AND accepted_at IS NULL), "
             "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), "
             "count(*) FILTER (WHERE absent = 1 AND status = 'pending' AND NOT conflict AND NOT protected), "
             "(SELECT count(*) "
@@ -35,9 +36,11 @@ Result<Totals> totals(Ledger& ledger) {
             "refused), count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = "
             "'read_back'), "
             "count(*) FILTER (WHERE protected AND status = 'pending'), count(*) FILTER (WHERE protected AND "
-            "status IN ('in_flight', 'unresolved') AND NOT held), count(*) FILTER (WHERE protected AND "
-            "status = "
-            "'invalidated') "
+            "status IN ('in_flight', 'unresolved') AND NOT held AND accepted_at IS NULL), count(*) FILTER "
+            "(WHERE protected AND status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected' AND "
+            "accepted_at IS NOT NULL), count(*) FILTER (WHERE status = 'unresolved' AND accepted_at IS NOT "
+            "NULL), count(*) FILTER (WHERE status = 'rejected' AND accepted_at IS NULL AND answer_signed = "
+            "0) "
             "FROM row WHERE {}",
             k_in_plan)};
     s.bind();
@@ -56,7 +59,10 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.read_back,
                                     &totals.protected_pending,
                                     &totals.protected_in_doubt,
-                                    &totals.protected_invalidated};
+                                    &totals.protected_invalidated,
+                                    &totals.accepted_rejected,
+                                    &totals.accepted_unresolved,
+                                    &totals.rejected_unsigned};
     for (int column = 0; auto* count : counts) *count = s.int64(column++);
     s.reset();
     return totals;
@@ -72,7 +78,7 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
                     "coalesce(error_code, "
                     "upper(outcome)) FROM attempt WHERE row_id = row.id AND {} ORDER BY n DESC LIMIT 1)), "
                     "error_message "
-                    "FROM row WHERE status IN ('in_flight', 'unresolved') AND {} "
+                    "FROM row WHERE status IN ('in_flight', 'unresolved') AND accepted_at IS NULL AND {} "
                     "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
                     k_has_a_word, k_in_plan)};
     s.bind(most);
@@ -146,7 +152,7 @@ Result<std::vector<ErrorCount>> errors(Ledger& ledger, int most) {
     sqlite::Statement s{
         ledger.state().db,
         "SELECT status, error_code, count(*) FROM row WHERE error_code IS NOT NULL AND status <> "
-        "'invalidated' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?1"};
+        "'invalidated' AND accepted_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?1"};
     s.bind(most);
     while (s.step()) errors.push_back({std::string{s.text(0)}, std::string{s.text(1)}, s.int64(2)});
     return errors;
@@ -165,11 +171,10 @@ Result<void> each_refused(Ledger& ledger, const std::function<void(const Refused
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
   return ledger.state().guarded([&] {
     // In the order of the table, which is that of the input: rows of one template mostly stand together.
-    sqlite::Statement s{
-        ledger.state().db,
-        fmt::format("SELECT brand_id, card_id, openid, status, conflict, {} FROM row NOT INDEXED "
-                    "WHERE {}",
-                    k_to_send, k_in_plan)};
+    sqlite::Statement s{ledger.state().db, fmt::format("SELECT brand_id, card_id, openid, status, conflict, "
+                                                       "{}, accepted_at IS NOT NULL FROM row NOT INDEXED "
+                                                       "WHERE {}",
+                                                       k_to_send, k_in_plan)};
     Survey survey;
     FrequentValues openids{k_counters};
     std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
@@ -185,6 +190,7 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
       openids.add(s.text(2));
       ++current->rows;
       current->to_send += s.int64(5);
+      if (s.int64(6)) continue;  // a person has settled it
       switch (*model::status_from_text(s.text(3))) {
         case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
         case model::Status::in_flight:

@@ -25,7 +25,7 @@ const std::string k_stopped_a_run = fmt::format(
 
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
-  constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved')";
+  constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved') AND accepted_at IS NULL";
   constexpr std::string_view k_may_be_sent =
       "status = 'pending' AND NOT conflict AND NOT protected AND absent <> 1";
   std::string condition;
@@ -77,7 +77,8 @@ RunStatements::RunStatements(sqlite::Connection& db)
           // A row that stays held keeps what it is held for.
           "error_code = iif(?3, coalesce(?6, error_code), ?6), "
           "error_message = iif(?3, coalesce(?7, error_message), ?7), http_status = ?8, "
-          "request_id = ?9, endpoint = ?10, settled_by = ?11, finished_at = ?13, first_sent_at = "
+          "request_id = ?9, endpoint = ?10, settled_by = ?11, finished_at = ?13, answer_signed = ?14, "
+          "first_sent_at = "
           "coalesce(first_sent_at, ?12, (SELECT "
           "min(started_at) FROM attempt WHERE row_id = ?1 AND kind = 'invalidate' AND sent)) WHERE id = ?1"},
       withdraw{db,
@@ -197,7 +198,8 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
                       if_any(shown.http_status), if_any(shown.request_id),
                       model::to_text(ruling.shown_endpoint.value_or(attempt.endpoint)), settled_by,
                       first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
-                      settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt);
+                      settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt,
+                      settled ? std::optional{int{shown.is_signed}} : std::nullopt);
     j.update_row.run();
   });
 }

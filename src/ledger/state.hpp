@@ -26,7 +26,7 @@ inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
 // True for a `row` that is still to be sent or settled. The same as Totals::to_send().
 inline constexpr std::string_view k_to_send =
     "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict AND NOT protected AND "
-    "absent <> 1";
+    "absent <> 1 AND accepted_at IS NULL";
 
 // True for a `row` that a request was made for. One that surely did not leave is none.
 inline constexpr std::string_view k_was_requested =

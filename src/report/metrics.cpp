@@ -228,12 +228,12 @@ void Metrics::write_runs(Page& page, bool is_running) const {
 
 void Metrics::write_rows(Page& page) const {
   if (!totals_) return;
-  auto rows = page.family("rows", "gauge", "Cards of the job by status.");
-  const std::pair<const char*, std::int64_t> counts[] = {{"pending", totals_->pending},
-                                                         {"in_flight", totals_->in_flight},
-                                                         {"invalidated", totals_->invalidated},
-                                                         {"rejected", totals_->rejected},
-                                                         {"unresolved", totals_->unresolved}};
+  auto rows =
+      page.family("rows", "gauge", "Cards of the job by status; those that a person has accepted apart.");
+  const std::pair<const char*, std::int64_t> counts[] = {
+      {"pending", totals_->pending},         {"in_flight", totals_->in_flight},
+      {"invalidated", totals_->invalidated}, {"rejected", totals_->rejected},
+      {"unresolved", totals_->unresolved},   {"accepted", totals_->accepted()}};
   for (const auto& [status, count] : counts) rows.add(count, fmt::format(",status=\"{}\"", status));
   page.family("to_send_rows", "gauge", "Cards still to send.").add(totals_->to_send());
   page.family("in_doubt_rows", "gauge",

@@ -57,6 +57,7 @@ std::string summary_line(const Ending& ending) {
     if (count > 0) text += fmt::format(", {} {}", grouped(count), words);
   };
   say(t.rejected, "rejected");
+  say(t.accepted(), "accepted");
   say(t.in_doubt(), "in doubt");
   say(t.pending_to_send(), "pending");
   say(t.protected_pending, "protected");

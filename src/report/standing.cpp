@@ -72,6 +72,12 @@ std::string standing_text(const Standing& standing) {
   if (t.read_back > 0) line("", t.read_back, "found INVALID after a lost answer");
   if (t.already > 0) line("", t.already, "already INVALID before us");
   line("rejected", t.rejected, t.rejected > 0 ? "by the platform: cardvoid export --status rejected" : "");
+  if (t.rejected_unsigned > 0)
+    line("", t.rejected_unsigned, "of them by an answer without a verified signature");
+  if (t.accepted() > 0)
+    line("accepted", t.accepted(),
+         fmt::format("settled by a person's word: {} rejected, {} unresolved", grouped(t.accepted_rejected),
+                     grouped(t.accepted_unresolved)));
   line("pending", t.pending, words_for_pending(t));
   return text;
 }
@@ -91,6 +97,10 @@ void add_standing(boost::json::object& object, const Standing& standing) {
   object["read_back"] = t.read_back;
   object["already"] = t.already;
   object["rejected"] = t.rejected;
+  object["rejected_unsigned"] = t.rejected_unsigned;
+  object["accepted"] = t.accepted();
+  object["accepted_rejected"] = t.accepted_rejected;
+  object["accepted_unresolved"] = t.accepted_unresolved;
   object["pending"] = t.pending;
   object["conflicts"] = t.conflicts;
   object["left_list"] = t.left;

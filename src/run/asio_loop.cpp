@@ -27,14 +27,18 @@ void AsioLoop::call_at(Instant when, std::function<void()> what) {
 }
 
 void AsioLoop::run(Runner& runner) {
-  SteeringServer steering{
-      io_, [&runner](const Steering& order, const std::string& by, std::function<void()> saved) {
-        return runner.steer(order, by, std::move(saved));
-      }};
+  SteeringServer steering{io_,
+                          [&runner](const Steering& order, const std::string& by,
+                                    SteeringServer::Answered answered) -> std::optional<SteeringAnswer> {
+                            if (!is_about_protection(order.command))
+                              return runner.steer(order, by, std::move(answered));
+                            runner.protect(order, by, std::move(answered));
+                            return std::nullopt;
+                          }};
   if (const auto open = steering.open(database_); !open)
     observer_.notice(
         {dispatch::Notice::warning,
-         "this run cannot be steered by pause, resume, stop and rate, only stopped by a signal: " +
+         "this run cannot be steered by pause, resume, stop, rate and protect, only stopped by a signal: " +
              open.error().what});
   catch_signals();
   struct sigaction noting {};

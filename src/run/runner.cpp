@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/runner.hpp>
@@ -107,7 +108,9 @@ bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
         return {};
       },
       [this, rows, fetch] {
-        dispatcher_.offer(fetch.lane, *rows, static_cast<int>(rows->size()) < fetch.count, ports_.loop.now());
+        const bool exhausted = static_cast<int>(rows->size()) < fetch.count;
+        leave_out_protected(*rows);
+        dispatcher_.offer(fetch.lane, *rows, exhausted, ports_.loop.now());
         for (auto& row : *rows) {
           const auto id = row.id;
           auto& flight = flights_[id];
@@ -117,6 +120,18 @@ bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
         pump();
       });
   return true;
+}
+
+// Such a row was fetched before its protection was durable.
+void Runner::leave_out_protected(std::vector<model::Candidate>& rows) const {
+  const auto is_named = [this](const model::Candidate& row) {
+    return std::any_of(protected_.begin(), protected_.end(),
+                       [&row](const ledger::Protectee& who) { return who.names(row.card); });
+  };
+  for (auto& row : rows) row.is_protected = row.is_protected || is_named(row);
+  std::erase_if(rows, [](const model::Candidate& row) {
+    return row.is_protected && row.status == model::Status::pending;
+  });
 }
 
 bool Runner::carry_out(const dispatch::action::Prepare& prepare) {

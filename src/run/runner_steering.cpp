@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/runner.hpp>
+#include <memory>
+#include <stdexcept>
+#include <unordered_set>
 #include <utility>
 
 // What a command from another process does to a run, and the answer to it.
@@ -32,7 +36,7 @@ SteeringAnswer Runner::answer(int code, std::string message) const {
   return told;
 }
 
-SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, std::function<void()> saved) {
+SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, Answered saved) {
   const auto now = ports_.loop.now();
   if (finished_ || dispatcher_.stopped()) {
     const auto why = ending_ ? ending_->what : dispatcher_.stopped() ? dispatcher_.stopped()->what : "done";
@@ -76,14 +80,84 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, st
                       steering.requests_per_second > limit_ ? ": above it the platform may answer 429" : "",
                       pause_goes_on());
       break;
+    case Steering::protect:
+    case Steering::unprotect: throw std::logic_error{"protect() carries these out"};
   }
   const auto told = answer(0, message);
   pump();
-  save_pulse(now, std::move(saved));
-  observer_.notice({dispatch::Notice::warning,
-                    fmt::format("cardvoid {} by {}: {}", to_text(steering.command), by, message)});
-  if (!finished_) observer_.progress(snapshot(), counts_);
+  save_pulse(now, [saved = std::move(saved), told] {
+    if (saved) saved(told);
+  });
+  tell_of(steering, by, told);
   return told;
+}
+
+void Runner::tell_of(const Steering& steering, const std::string& by, const SteeringAnswer& told) {
+  observer_.notice({dispatch::Notice::warning,
+                    fmt::format("cardvoid {} by {}: {}", to_text(steering.command), by, told.message)});
+  if (!finished_) observer_.progress(snapshot(), counts_);
+}
+
+struct Runner::AtHand {
+  std::unordered_set<model::RowId> held;                 // neither sent nor under way
+  std::unordered_map<model::RowId, WallTime> under_way;  // an invalidation, since when
+};
+
+Runner::AtHand Runner::hold_at_hand(const ledger::Protectee& who) {
+  protected_.push_back(who);
+  AtHand rows;
+  for (const auto& [id, flight] : flights_) {
+    if (!who.names(flight.row.card)) continue;
+    switch (dispatcher_.protect(id)) {
+      case dispatch::HowFar::untouched: rows.held.insert(id); break;
+      case dispatch::HowFar::under_way: rows.under_way.emplace(id, flight.started.wall); break;
+      case dispatch::HowFar::in_doubt: break;  // the results say since when
+    }
+  }
+  pump();
+  return rows;
+}
+
+void Runner::protect(const Steering& steering, const std::string& by, Answered answered) {
+  if (finished_)
+    return answered(
+        answer(static_cast<int>(Errc::stopped), "the run is ending already; nothing was put on record"));
+  const ledger::Word word{by, ports_.loop.now().wall, steering.note};
+  const auto told = std::make_shared<SteeringAnswer>();
+  Store::Work work;
+  if (steering.command == Steering::protect) {
+    work = [told, word, who = steering.who, run = run_,
+            at_hand = hold_at_hand(steering.who)](ledger::Ledger& ledger) -> Result<void> {
+      Protected found;
+      const auto entry = ledger::add_protection(ledger, who, word, run, [&](ledger::NamedRow row) {
+        if (at_hand.held.contains(row.id)) row.status = model::Status::pending;
+        if (const auto since = at_hand.under_way.find(row.id); since != at_hand.under_way.end())
+          row.status = model::Status::in_flight, row.sent_at = since->second;
+        found.note(row);
+      });
+      if (!entry) return entry.error();
+      found.entry = *entry;
+      told->protection = std::move(found);
+      return {};
+    };
+  } else {
+    work = [told, word, who = steering.who](ledger::Ledger& ledger) -> Result<void> {
+      const auto removed = ledger::remove_protection(ledger, who, word);
+      if (!removed) return removed.error();
+      told->unprotected = *removed;
+      return {};
+    };
+  }
+  ports_.store.submit(std::move(work), [this, told, steering, by, answered = std::move(answered)] {
+    auto result = answer(
+        0, told->protection ? fmt::format("{} held, too late for {}", counted(told->protection->held, "row"),
+                                          counted(told->protection->too_late, "row"))
+                            : counted(told->unprotected->entries, "protection") + " taken back");
+    result.protection = std::move(told->protection);
+    result.unprotected = told->unprotected;
+    tell_of(steering, by, result);
+    if (answered) answered(result);
+  });
 }
 
 }  // namespace cardvoid::run

@@ -20,9 +20,9 @@ namespace cardvoid::run {
 
 namespace {
 
-constexpr Steering::Command k_commands[] = {Steering::pause, Steering::resume, Steering::stop,
-                                            Steering::rate};
-constexpr std::size_t k_longest_answer_bytes = 4096;
+constexpr Steering::Command k_commands[] = {Steering::pause, Steering::resume,  Steering::stop,
+                                            Steering::rate,  Steering::protect, Steering::unprotect};
+constexpr std::size_t k_longest_answer_bytes = 8192;
 
 // No run listens there. The lock may show why.
 Error no_run_listens(const std::filesystem::path& database) {
@@ -68,22 +68,38 @@ std::string_view to_text(Steering::Command command) {
     case Steering::resume: return "resume";
     case Steering::stop: return "stop";
     case Steering::rate: return "rate";
+    case Steering::protect: return "protect";
+    case Steering::unprotect: return "unprotect";
   }
   return "";
+}
+
+bool is_about_protection(Steering::Command command) {
+  return command == Steering::protect || command == Steering::unprotect;
 }
 
 std::string as_json(const Steering& steering) {
   boost::json::object object{{"command", to_text(steering.command)}};
   if (steering.command == Steering::rate) object["requests_per_second"] = steering.requests_per_second;
+  if (is_about_protection(steering.command)) {
+    object["code"] = steering.who.code;
+    object["openid"] = steering.who.openid;
+    object["note"] = steering.note;
+  }
   return to_json(object);
 }
 
 std::string as_json(const SteeringAnswer& answer) {
-  return to_json(boost::json::object{{"code", answer.code},
-                                     {"state", answer.state},
-                                     {"message", answer.message},
-                                     {"in_flight", answer.in_flight},
-                                     {"requests_per_second", answer.requests_per_second}});
+  boost::json::object object{{"code", answer.code},
+                             {"state", answer.state},
+                             {"message", answer.message},
+                             {"in_flight", answer.in_flight},
+                             {"requests_per_second", answer.requests_per_second}};
+  if (answer.protection) object["protection"] = as_json(*answer.protection);
+  if (answer.unprotected)
+    object["unprotected"] =
+        boost::json::object{{"entries", answer.unprotected->entries}, {"rows", answer.unprotected->rows}};
+  return to_json(object);
 }
 
 std::optional<Steering> steering_from_json(std::string_view text) {
@@ -97,6 +113,11 @@ std::optional<Steering> steering_from_json(std::string_view text) {
       const auto rate = number_in(*object, "requests_per_second");
       if (!rate || !std::isfinite(*rate)) return std::nullopt;
       steering.requests_per_second = *rate;
+    }
+    if (is_about_protection(command)) {
+      steering.who = {text_in(*object, "code").value_or(""), text_in(*object, "openid").value_or("")};
+      steering.note = text_in(*object, "note").value_or("");
+      if (steering.who.code.empty() == steering.who.openid.empty()) return std::nullopt;
     }
     return steering;
   }
@@ -113,6 +134,13 @@ std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text) {
   answer.state = text_in(*object, "state").value_or("");
   answer.in_flight = static_cast<int>(number_in(*object, "in_flight").value_or(0));
   answer.requests_per_second = number_in(*object, "requests_per_second").value_or(0);
+  if (const auto* found = object->if_contains("protection"); found && found->is_object())
+    answer.protection = protected_from_json(found->get_object());
+  if (const auto* found = object->if_contains("unprotected"); found && found->is_object()) {
+    const auto& counts = found->get_object();
+    answer.unprotected = {static_cast<std::int64_t>(number_in(counts, "entries").value_or(0)),
+                          static_cast<std::int64_t>(number_in(counts, "rows").value_or(0))};
+  }
   return answer;
 }
 

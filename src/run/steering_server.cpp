@@ -2,18 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <cardvoid/base/host.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 namespace cardvoid::run {
 
@@ -23,19 +22,11 @@ using namespace std::chrono_literals;
 using Protocol = boost::asio::local::stream_protocol;
 using boost::system::error_code;
 
-constexpr std::size_t k_most_sessions = 32, k_longest_request_bytes = 512;
+constexpr std::size_t k_most_sessions = 32, k_longest_request_bytes = 4096;
 constexpr milliseconds k_patience_with_client = 2s, k_pause_after_failure = 100ms;
 // How long an answer waits until `status` shows the change. The change is made even if the database is
 // locked.
 constexpr auto k_patience_with_store = 150ms;
-
-std::string name_of(uid_t user) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> text(16'384);
-  if (::getpwuid_r(user, &entry, text.data(), text.size(), &found) == 0 && found) return found->pw_name;
-  return fmt::format("uid {}", user);
-}
 
 Error failure(const std::filesystem::path& path, const char* doing) {
   return {Errc::io, fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno))};
@@ -82,7 +73,7 @@ SteeringServer::SteeringServer(boost::asio::io_context& io, Steer steer)
       acceptor_{io},
       retry_{io},
       owner_{::geteuid()},
-      owner_name_{name_of(owner_)} {}
+      owner_name_{user_name(owner_)} {}
 
 Result<void> SteeringServer::open(const std::filesystem::path& database) {
   const auto path = steering_socket(database);
@@ -198,10 +189,14 @@ void SteeringServer::carry_out(const std::shared_ptr<Session>& session, std::str
     return answer(session);
   }
   const std::weak_ptr<Session> asked = session;
-  const auto done = steer_(*steering, session->by, [this, asked] {
-    if (const auto waiting = asked.lock()) answer(waiting);
+  const auto done = steer_(*steering, session->by, [this, asked](const SteeringAnswer& told) {
+    const auto waiting = asked.lock();
+    if (!waiting) return;
+    waiting->owed = as_json(told) + "\n";
+    answer(waiting);
   });
-  session->owed = as_json(done) + "\n";
+  if (!done) return;
+  session->owed = as_json(*done) + "\n";
   session->deadline.expires_after(k_patience_with_store);
   session->deadline.async_wait([this, session](const error_code& cancelled) {
     if (!cancelled) answer(session);

@@ -12,6 +12,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace cardvoid::run {
@@ -20,9 +21,13 @@ namespace cardvoid::run {
 // there are too many. Must outlive the last handler of the context after close().
 class SteeringServer {
  public:
-  // Carries out a command of the user `by`. `saved` is called when `status` shows it, perhaps late or never.
+  // Gives the answer to the client, unless one was given before.
+  using Answered = std::function<void(const SteeringAnswer&)>;
+  // Carries out a command of the user `by`. The answer that it returns is given when `answered` is called,
+  // that is when `status` shows the change, and after a short while in any case. nullopt: only `answered`
+  // gives one, perhaps never.
   using Steer =
-      std::function<SteeringAnswer(const Steering&, const std::string& by, std::function<void()> saved)>;
+      std::function<std::optional<SteeringAnswer>(const Steering&, const std::string& by, Answered answered)>;
 
   SteeringServer(boost::asio::io_context& io, Steer steer);
   SteeringServer(const SteeringServer&) = delete;

@@ -365,6 +365,7 @@ Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Car
                  const Reading& reading) {
   Outcome outcome;
   outcome.http_status = answer.status;
+  outcome.is_signed = answer.verdict == Verdict::verified;
   outcome.request_id = printable(without_personal_data(answer.headers.request_id, card), k_request_id_bytes);
   outcome.retry_after = read_retry_after(answer.headers);
   outcome.server_time = read_server_time(answer);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <boost/json.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <ostream>
@@ -109,6 +110,24 @@ TEST_SUITE("cli") {
       keep(stage.run("check", verbose(format, {})));
       keep(stage.run("status", verbose(format, {"--json"})));
       keep(stage.run("status", verbose(format, {})));
+    }
+    // What stands on a command line is not repeated, nor in what to type next.
+    const auto by_people = [&](const char* format) {
+      keep(stage.run("accept", verbose(format, {"--code", code(1), "--code=" + code(93), "--note", "x"})));
+      keep(stage.run("retry", verbose(format, {"--code", code(1), "--code=" + code(93)})));
+      keep(stage.run("protect", verbose(format, {"--openid", openid(2), "--note", "x"})));
+      keep(stage.run("protect", verbose(format, {"--code=" + code(79), "--note", "x", "--json"})));
+      keep(stage.run("protect", verbose(format, {"--code=" + code(79), "--remove"})));
+      keep(stage.run("protect", verbose(format, {"--openid=" + openid(99), "--remove"})));
+    };
+    for (const char* format : {"text", "json"}) by_people(format);
+    stage.sandbox->set_faults({});
+    {
+      const auto holder = stage.start("run", {"--yes", "--set", "limits.requests_per_second=0.05"});
+      stage.wait_until([&] { return stage.run("retry", {"--code", code(1)}).exit_code == 75; }, "the lock");
+      for (const char* format : {"text", "json"}) by_people(format);
+      holder->send_signal(SIGKILL);
+      keep(holder->wait());
     }
     everything += stage.read("hook.sh.got");
 

@@ -48,7 +48,7 @@ TEST_SUITE("cli") {
     const auto plan = stage.with_list("plan");
     CHECK(plan.exit_code == 0);
     CHECK(has(plan.out, "protected                  1  safety.protect, 1 line: never sent"));
-    CHECK(has(plan.out, "1  protected by safety.protect: never sent (line 4)"));
+    CHECK(has(plan.out, "1  protected: never sent (line 4)"));
     CHECK(has(plan.out, "to send 5 at"));
     const auto answer = boost::json::parse(stage.with_list("plan", {"--json"}).out);
     CHECK(answer.at("protected") == 1);
@@ -66,7 +66,7 @@ TEST_SUITE("cli") {
     const auto refused = stage.ask_results("SELECT source_line, cause, raw FROM refused");
     REQUIRE(refused.size() == 1);
     CHECK(refused[0][0] == "4");
-    CHECK(refused[0][1] == "protected by safety.protect: never sent");
+    CHECK(refused[0][1] == "protected: never sent");
     CHECK(has(refused[0][2], "card0002"));
     CHECK(has(stage.run("status").out, "1 of them protected: never sent"));
     for (const auto& said : {plan.out, plan.err, ended.out, ended.err})
@@ -218,7 +218,7 @@ TEST_SUITE("cli") {
     CHECK(stage.with_list("plan").exit_code == 0);
     const auto retried = stage.with_list("retry", {"--status", "rejected"});
     CHECK(retried.exit_code == 0);
-    CHECK(has(retried.out, "1  of them: named by safety.protect, and so not sent"));
+    CHECK(has(retried.out, "1  of them: protected, and so not sent"));
     const auto before = stage.sandbox->counters().invalidate_requests;
     CHECK(stage.with_list("run", {"--yes"}).exit_code == 1);
     CHECK(stage.sandbox->counters().invalidate_requests == before);

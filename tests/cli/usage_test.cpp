@@ -14,8 +14,9 @@ TEST_SUITE("cli") {
     const auto main = support::run({"--help"});
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
-    for (const std::string command : {"check", "plan", "run", "reconcile", "retry", "status", "pause",
-                                      "resume", "stop", "rate", "export", "sandbox", "help", "version"}) {
+    for (const std::string command :
+         {"check", "plan", "run", "reconcile", "retry", "accept", "protect", "status", "pause", "resume",
+          "stop", "rate", "export", "sandbox", "help", "version"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = support::run({command, "--help"});
@@ -62,7 +63,8 @@ TEST_SUITE("cli") {
     says({"run", "job.toml", "--yse"}, "unknown flag --yse; did you mean --yes?");  // not --set, as near
     says({"--jsno", "plan", "job.toml"}, "unknown flag --jsno; did you mean --json?");
     says({"plan", "job.toml", "--confirm", "12345678"}, "--confirm is a flag of run, not of plan");
-    says({"run", "job.toml", "--status", "rejected"}, "--status is a flag of retry and export, not of run");
+    says({"run", "job.toml", "--status", "rejected"},
+         "--status is a flag of retry, accept and export, not of run");
     says({"--yes", "run", "job.toml"}, "--yes must stand after run");
     says({"run", "job.toml", "--limit"}, "--limit needs a value: --limit N");
     says({"run", "job.toml", "--limit", "3", "--limit", "4"}, "--limit is given more than once");

@@ -13,6 +13,8 @@ int local_minute(WallTime time);
 
 // "2026-11-27 01:00 +0800".
 std::string format_local(WallTime time);
+// "01:00:59 +0800 on 2026-11-27".
+std::string format_local_second(WallTime time);
 
 // True if the machine has a zone of this name, "Asia/Shanghai". Looks in TZDIR, else in
 // /usr/share/zoneinfo.

@@ -104,6 +104,15 @@ class Card {
   // This is a canary card: its confirmed answer must be read back. Call before its invalidation is prepared.
   void require_proof() { owes_proof_ = true; }
 
+  // The card must not be sent from here on. An invalidation that is under way ends as it ends; next() stays
+  // as it is until read_back_instead() or ended().
+  void protect();
+  // Of a protected card whose next() is an invalidation that is not under way: a read-back follows, since the
+  // card is in doubt. False: nothing follows.
+  bool read_back_instead();
+  // No invalidation could have been executed.
+  bool is_untouched() const { return std::holds_alternative<Untouched>(state_); }
+
   // The first byte of the request was handed to the connection.
   void written(Instant at) { sent_.last = at; }
 

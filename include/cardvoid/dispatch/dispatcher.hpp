@@ -45,6 +45,13 @@ struct Settings {
   std::optional<std::int64_t> row_limit;  // `--limit N`: this run takes up at most so many rows
 };
 
+// How far a card has come when somebody protects it.
+enum class HowFar {
+  untouched,  // no invalidation could have been executed, and none will leave
+  in_doubt,   // one may have been, and the card is only read back
+  under_way,  // one is on its way at this moment
+};
+
 class Dispatcher {
  public:
   // `paces`: one for each lane. A lane without one is paced by itself, at requests_per_second.
@@ -79,6 +86,9 @@ class Dispatcher {
   void resume(Instant now);
   // Requests/s of each lane. May be above the settings' own: a person may know of a higher limit.
   void set_rate(double requests_per_second, Steered by, Instant now);
+  // This card, which must be at hand, is not sent from here on. What is prepared for it is withdrawn by the
+  // next actions, before any other request leaves.
+  HowFar protect(model::RowId row);
   const std::optional<Steered>& paused() const { return paused_; }
   double requests_per_second() const { return requests_per_second_; }
 
@@ -129,6 +139,8 @@ class Dispatcher {
 
   std::optional<Action> next_stopping();
   std::optional<Action> next_put_back(Instant now);
+  std::optional<Action> next_protected();
+  std::optional<Action> take_back(model::RowId row, Task& task);
   std::optional<Action> next_send(Instant now);
   std::optional<Action> next_prepare(Instant now);
   std::optional<Action> next_fetch();
@@ -159,6 +171,8 @@ class Dispatcher {
     Error why;
   };
   std::optional<StopLater> stop_later_;
+  std::vector<model::RowId>
+      protected_;  // whose invalidation, if one was to follow, is still to be taken back
   std::optional<Steered> paused_;
   std::optional<Steered> rate_set_;  // while it is not the settings' own
   double requests_per_second_;

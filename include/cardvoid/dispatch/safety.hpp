@@ -54,6 +54,10 @@ class Safety {
   const std::optional<model::RowId>& canary_row() const { return canary_row_; }  // the one under way
   void begin_canary(model::RowId row) { canary_row_ = row; }
   int canary_passed() const { return canary_passed_; }  // in earlier runs too
+  // The card is not sent after all; the next one takes its place in the canary.
+  void forget(model::RowId row) {
+    if (canary_row_ == row) canary_row_.reset();
+  }
 
   // --- what came of it ---
   // Our credentials and the platform's have worked once in this run.

@@ -1,6 +1,6 @@
 #pragma once
 // Plan: which rows are to be sent. Its fingerprint, what has changed since it was shown, the rows that are
-// protected, and those that `retry` puts back.
+// protected, and those that a person puts back or accepts.
 
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/row.hpp>
@@ -36,7 +36,8 @@ struct PlanChange {
   // To be sent then and now, with another openid or reason.
   std::int64_t corrected = 0;
   // To be sent then and not now, by what became of them.
-  std::int64_t left = 0, invalidated = 0, rejected = 0, held = 0, conflicts = 0, is_protected = 0;
+  std::int64_t left = 0, invalidated = 0, rejected = 0, held = 0, conflicts = 0, is_protected = 0,
+               accepted = 0;
   struct Row {
     std::string code;
     std::int64_t source_line = 0;  // of the import that brought it
@@ -81,8 +82,9 @@ Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_d
 // another one; after a trip, and after a retry, none has.
 Result<std::int64_t> canary_passed(Ledger& ledger);
 
-// Sets which rows are never sent, from the next import on: those that one of these protections names. They
-// replace the ones set before. `next` is read to its end; nullptr names none. Returns how many there were.
+// Sets which rows are never sent, from the next import on: those that one of these protections names, or one
+// that `protect` has recorded (protection.hpp). They replace the ones set before. `next` is read to its end;
+// nullptr names none. Returns how many there were.
 // After an error of `next` none of them counts.
 using Protections = std::function<Result<std::optional<model::Protection>>()>;
 Result<std::int64_t> protect(Ledger& ledger, const Protections& next);
@@ -95,7 +97,7 @@ struct ProtectionMatch {
 };
 Result<ProtectionMatch> match_protections(Ledger& ledger);
 
-// Which rows `retry` puts back: those that meet every part. An empty part does not restrict.
+// Which rows `retry` or `accept` is for: those that meet every part. An empty part does not restrict.
 struct Choice {
   std::optional<model::Status> status;  // rejected or unresolved; nullopt: either
   std::vector<std::string> codes;       // one of these
@@ -108,10 +110,8 @@ struct Choice {
   WallTime at{};  // now, for the record
 };
 
-// What became of the rows chosen and the codes named.
-struct PutBack {
-  std::int64_t retried = 0;       // pending again
-  std::int64_t is_protected = 0;  // of these, and so not sent
+// The rows and codes of a choice that a command leaves as they are.
+struct Selection {
   std::int64_t in_doubt = 0;      // may be invalid: to be read back first
   std::int64_t not_eligible = 0;  // named, and of another status
   std::int64_t not_found = 0;     // codes without a row
@@ -128,9 +128,33 @@ struct PutBack {
   std::vector<Code> codes_not_found;
 };
 
+struct PutBack : Selection {
+  std::int64_t retried = 0;                // pending again
+  std::int64_t is_protected = 0;           // of these, and so not sent
+  std::int64_t acceptances_withdrawn = 0;  // of these, and of the rows in doubt: accepted before
+};
+
 // Makes pending again: rejected rows, and unresolved ones whose last request is a read-back that found them
-// not INVALID. No confirmation given earlier covers them. One transaction. After an error of `list` nothing
-// has changed.
+// not INVALID. What a person has accepted is accepted no more, also of rows in doubt. No confirmation given
+// earlier covers the rows. One transaction. After an error of `list` nothing has changed.
 Result<PutBack> put_back(Ledger& ledger, const Choice& choice);
+
+// A person's word.
+struct Acceptance {
+  std::string by;  // the operating system's name of the user
+  WallTime at{};
+  std::string note;
+};
+
+struct Accepted : Selection {
+  std::int64_t rejected = 0, unresolved = 0;  // rows of this status, settled now
+  std::int64_t before = 0;                    // accepted earlier, and left as they are
+  std::int64_t rows() const { return rejected + unresolved; }
+};
+
+// Settles rejected and unresolved rows by a person's word: they keep their status, and are never sent or read
+// back any more. Rows in flight count as in doubt. One transaction. After an error of `list` nothing has
+// changed.
+Result<Accepted> accept(Ledger& ledger, const Choice& choice, const Acceptance& acceptance);
 
 }  // namespace cardvoid::ledger

@@ -16,10 +16,12 @@
 
 namespace cardvoid::ledger {
 
-// Rows by status, and how many of them are special.
+// Rows by status, and how many of them are special. Rows that a person has settled by `accept` are apart.
 struct Totals {
   std::int64_t pending = 0, in_flight = 0, invalidated = 0, rejected = 0, unresolved = 0;
-  std::int64_t held = 0;                    // of the unresolved
+  std::int64_t accepted_rejected = 0, accepted_unresolved = 0;  // not among the two before
+  std::int64_t rejected_unsigned = 0;                           // by an answer without a verified signature
+  std::int64_t held = 0;                                        // of the unresolved
   std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
   std::int64_t left = 0;                    // of the pending: the list no longer has them; no conflicts
   std::int64_t protected_pending = 0;       // safety.protect names them: never sent; no conflicts
@@ -28,7 +30,8 @@ struct Totals {
   std::int64_t refused = 0;                 // input lines that never became rows
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
   std::int64_t by_answer() const { return invalidated - already - read_back; }
-  std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved; }
+  std::int64_t accepted() const { return accepted_rejected + accepted_unresolved; }
+  std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved + accepted(); }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
   std::int64_t pending_to_send() const { return pending - conflicts - left - protected_pending; }
   std::int64_t to_send() const {

@@ -22,6 +22,7 @@ struct RunStart {
   int pid = 0;
   std::string version, acknowledge, fingerprint;
   bool confirmed = false;  // by --confirm
+  std::string user = {};   // by the operating system's name
 };
 
 struct RunCounts {

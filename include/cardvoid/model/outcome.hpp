@@ -65,6 +65,7 @@ struct Outcome {
   std::string error_code;     // the platform's code, or ours for what is not an answer (docs/answers.md)
   std::string error_message;  // the platform's words, or ours; may hold personal data: database only
   std::string request_id;     // the Request-ID header, whole
+  bool is_signed = false;     // the answer carries a signature of the platform that verifies
   std::optional<milliseconds> retry_after;
   std::optional<WallTime>
       server_time;           // the answer's own clock: Wechatpay-Timestamp when verified, else Date

@@ -18,8 +18,8 @@ struct Standing {
   bool is_under_way = false;                 // a run: what is in flight is waiting for its answer
 };
 
-// Lines of which each row of the job is in exactly one of "in doubt", "invalidated", "rejected" and
-// "pending". Codes are masked, openids never shown.
+// Lines of which each row of the job is in exactly one of "in doubt", "invalidated", "rejected",
+// "accepted" and "pending". Codes are masked, openids never shown.
 std::string standing_text(const Standing& standing);
 
 // The same numbers as members of `object`.

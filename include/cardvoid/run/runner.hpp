@@ -6,6 +6,7 @@
 #include <cardvoid/dispatch/dispatcher.hpp>
 #include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/dispatch/window.hpp>
+#include <cardvoid/ledger/protection.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/job.hpp>
@@ -39,9 +40,14 @@ class Runner {
   void begin(std::optional<Instant> hold_until);
   // Starts nothing new; what is in flight may end. The first reason counts.
   void stop(Error why);
-  // Carries out a command of `by` from another process, before it returns. `saved` is called when `status`
-  // shows it, which may be never.
-  SteeringAnswer steer(const Steering& steering, const std::string& by, std::function<void()> saved = {});
+  // Carries out a command of `by` from another process, before it returns; not protect and unprotect.
+  // `saved` is called when `status` shows it, which may be never.
+  using Answered = std::function<void(const SteeringAnswer&)>;
+  SteeringAnswer steer(const Steering& steering, const std::string& by, Answered saved = {});
+  // Protect and unprotect. A card that is named is not sent from here on, whether its row is at hand, is
+  // being fetched, or comes later. `answered` is called when that is durable, which may be never: then
+  // nothing was promised.
+  void protect(const Steering& steering, const std::string& by, Answered answered);
   // Reports progress, sometimes writes a line for `status`, and checks that the window is still open. Call it
   // a few times a second.
   void tick();
@@ -73,6 +79,7 @@ class Runner {
   bool carry_out(const dispatch::action::Release& release);
   bool carry_out(const dispatch::action::Wait& wait);
   bool carry_out(const dispatch::action::Finished& finished);
+  void leave_out_protected(std::vector<model::Candidate>& rows) const;
   void move(Flight& flight, model::RowState to);
   void check_prepared(model::RowId row);
   void end(model::RowId row, const model::Outcome& outcome);
@@ -80,6 +87,9 @@ class Runner {
   void check_clocks(Now now);
   void save_pulse(Now now, std::function<void()> saved = {});
   SteeringAnswer answer(int code, std::string message) const;
+  struct AtHand;  // what became of the rows in memory that a protection names
+  AtHand hold_at_hand(const ledger::Protectee& who);
+  void tell_of(const Steering& steering, const std::string& by, const SteeringAnswer& told);
 
   Observer& observer_;
   const Ports ports_;
@@ -95,6 +105,8 @@ class Runner {
   std::optional<WallTime> closes_at_;
   nanoseconds clocks_apart_{0};  // wall minus steady clock, when closes_at_ was found
   std::unordered_map<model::RowId, Flight> flights_;
+  // Of this run's `protect` commands. A row that was fetched before one was durable may come after it.
+  std::vector<ledger::Protectee> protected_;
   ledger::RunCounts counts_;
   std::uint64_t requests_ = 0;  // of both kinds
   dispatch::RateMeter rate_;

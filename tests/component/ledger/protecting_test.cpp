@@ -51,7 +51,7 @@ TEST_SUITE("component") {
     CHECK(fetched(ledger) == Codes{"1", "3"});
     CHECK(must(ledger::fingerprint(ledger)) == must(ledger::fingerprint(plain)));
     CHECK(books.ask("SELECT source_line || ' ' || cause || ' ' || raw FROM refused") ==
-          "3 protected by safety.protect: never sent earlier code=2 card_id=pT brand_id=1004 openid=oStaff "
+          "3 protected: never sent earlier code=2 card_id=pT brand_id=1004 openid=oStaff "
           "reason=");
     CHECK(books.ask("SELECT status FROM results WHERE code = '2'") == "pending");
 

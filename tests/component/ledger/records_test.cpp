@@ -190,7 +190,7 @@ TEST_SUITE("component") {
           "brand_id=1004 card_id=pT code=1 openid=oA reason=closed status=rejected card_state=NULL "
           "invalid_time=NULL error_code=INVALID_REQUEST error_message=NULL http_status=400 attempts=1 "
           "request_id=NULL endpoint=primary source_line=3 first_sent_at=2026-11-25T04:01:55.693Z "
-          "finished_at=2026-11-25T04:01:55.943Z settled_by=NULL answer_signed=NULL held_back=NULL "
+          "finished_at=2026-11-25T04:01:55.943Z settled_by=NULL answer_signed=0 held_back=NULL "
           "accepted_at=NULL "
           "accepted_by=NULL accepted_note=NULL ");
     CHECK((rows[0][2] == "9"));

@@ -53,14 +53,17 @@ TEST_SUITE("component") {
     Result<SteeringAnswer> steer(const Steering& steering) { return run::steer(database(), steering); }
 
    private:
-    SteeringAnswer carry_out(const Steering& steering, const std::string& by, std::function<void()> saved) {
+    std::optional<SteeringAnswer> carry_out(const Steering& steering, const std::string& by,
+                                            SteeringServer::Answered answered) {
       const std::lock_guard lock{mutex_};
       asked_.push_back(std::string{run::to_text(steering.command)} + " by " + by);
-      if (saves_) boost::asio::post(io_, std::move(saved));
       SteeringAnswer answer;
       answer.message = "done";
       answer.requests_per_second = steering.requests_per_second;
-      return answer;
+      const bool waits = run::is_about_protection(steering.command);
+      if (waits) answer.message = steering.who.code + steering.who.openid + " " + steering.note;
+      if (saves_) boost::asio::post(io_, [answer, answered = std::move(answered)] { answered(answer); });
+      return waits ? std::nullopt : std::optional{answer};
     }
 
     bool saves_;
@@ -69,8 +72,8 @@ TEST_SUITE("component") {
     std::vector<std::string> asked_;
     boost::asio::io_context io_;
     SteeringServer server_{
-        io_, [this](const Steering& steering, const std::string& by, std::function<void()> saved) {
-          return carry_out(steering, by, std::move(saved));
+        io_, [this](const Steering& steering, const std::string& by, SteeringServer::Answered answered) {
+          return carry_out(steering, by, std::move(answered));
         }};
     std::thread thread_;
   };
@@ -127,7 +130,9 @@ TEST_SUITE("component") {
           std::string{"{\"command\":\"rate\"}\n"},
           std::string{"{\"command\":\"rate\",\"requests_per_second\":\"5\"}\n"},
           std::string{"{\"command\":\"rate\",\"requests_per_second\":1e999}\n"}, std::string{"\xFF\0\n", 3},
-          long_text, std::string(512, '['), "{\"command\":\"pause\",\"x\":\"" + long_text}) {
+          long_text, std::string(4096, '['), std::string{"{\"command\":\"protect\"}\n"},
+          std::string{"{\"command\":\"protect\",\"code\":\"1\",\"openid\":\"o\"}\n"},
+          "{\"command\":\"pause\",\"x\":\"" + long_text}) {
       CAPTURE(text.substr(0, 60));
       Client client{server.socket()};
       client.say(text);
@@ -170,6 +175,24 @@ TEST_SUITE("component") {
     CHECK(server.steer({Steering::pause}).has_value());
     CHECK(steady_clock::now() - begun >= 100ms);
     CHECK(steady_clock::now() - begun < 2s);
+  }
+
+  TEST_CASE("steering: the answer to protect comes when it is durable and not before") {
+    const std::string note(500, '"');
+    Steering steering{Steering::protect};
+    steering.who.openid = std::string(128, 'o'), steering.note = note;
+    {
+      Server server;
+      const auto answer = server.steer(steering);
+      REQUIRE(answer.has_value());
+      CHECK(answer->message == steering.who.openid + " " + note);
+    }
+    Server server{false};
+    auto answer = std::async(std::launch::async, [&] { return server.steer(steering); });
+    while (server.asked().empty()) std::this_thread::yield();
+    CHECK(answer.wait_for(400ms) == std::future_status::timeout);  // others are answered after 150 ms
+    server.close();
+    REQUIRE(answer.get().has_error());  // the run has ended and promised nothing
   }
 
   TEST_CASE("steering: an answer that is owed when the run ends is given") {
@@ -219,8 +242,8 @@ TEST_SUITE("component") {
       REQUIRE(::bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     }
     CHECK(run::steer(database, {Steering::pause}).error().code == Errc::stopped);
-    const auto nothing = [](const Steering&, const std::string&, const std::function<void()>&) {
-      return SteeringAnswer{};
+    const auto nothing = [](const Steering&, const std::string&, const SteeringServer::Answered&) {
+      return std::optional{SteeringAnswer{}};
     };
     const auto before = ::umask(0);
     {
@@ -263,6 +286,29 @@ TEST_SUITE("component") {
     CHECK(told->message == answer.message);
     CHECK(told->state == "paused");
     CHECK(told->in_flight == 3);
+    Steering protect{Steering::protect};
+    protect.who.code = "4785\"", protect.note = "因会员异议";
+    const auto asked = run::steering_from_json(run::as_json(protect));
+    REQUIRE(asked.has_value());
+    CHECK(asked->who.code == protect.who.code);
+    CHECK(asked->who.openid == "");
+    CHECK(asked->note == protect.note);
+    answer.protection.emplace();
+    answer.protection->entry = {true, {"alice", *parse_rfc3339("2026-11-29T02:47:11.000Z"), "why"}};
+    answer.protection->note({1, 7, "478515832665", model::Status::pending, std::nullopt});
+    answer.protection->note(
+        {2, 8, "478515832666", model::Status::invalidated, *parse_rfc3339("2026-11-29T02:47:11.250Z")});
+    CHECK(run::as_json(answer).find("478515832665") == std::string::npos);
+    const auto heard = run::steering_answer_from_json(run::as_json(answer));
+    REQUIRE(heard.has_value());
+    REQUIRE(heard->protection.has_value());
+    CHECK(run::as_json(*heard) == run::as_json(answer));
+    CHECK(heard->protection->held == 1);
+    CHECK(heard->protection->too_late == 1);
+    CHECK(heard->protection->entry.was_there);
+    answer.protection.reset();
+    answer.unprotected = {2, 3};
+    CHECK(run::steering_answer_from_json(run::as_json(answer))->unprotected->rows == 3);
     CHECK_FALSE(run::steering_answer_from_json("{}").has_value());
     CHECK_FALSE(run::steering_answer_from_json("").has_value());
   }

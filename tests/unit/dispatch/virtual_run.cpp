@@ -173,6 +173,8 @@ void VirtualRun::operator()(const action::Prepare& prepare) {
 }
 
 void VirtualRun::operator()(const action::Send& send) {
+  must(!rows.at(send.row).candidate.is_protected || prepared_.at(send.row).kind == AttemptKind::read_back,
+       "sent a protected card", send.row);
   auto& row = rows.at(send.row);
   const auto request = prepared_.at(send.row);
   must(row.phase == Row::ready, "sent a row that is not prepared", send.row);
@@ -284,7 +286,7 @@ void VirtualRun::operator()(const action::Withdraw& withdraw) {
   must(withdraw.attempt == row.candidate.attempts && withdraw.kind == prepared_.at(withdraw.row).kind,
        "withdrew another attempt", withdraw.row);
   prepared_.erase(withdraw.row);
-  must(withdraw.is_kept != dispatcher.stopped().has_value(),
+  must(row.candidate.is_protected || withdraw.is_kept != dispatcher.stopped().has_value(),
        "keeps a row while stopping, or lets go of one before", withdraw.row);
   if (!withdraw.is_kept) --row.candidate.attempts;
   row.phase = withdraw.is_kept ? Row::idle : Row::let_go;
@@ -310,7 +312,8 @@ void VirtualRun::check_canary(const action::Prepare& prepare) const {
     return;
   for (const auto& [id, other] : rows) {
     if (id == prepare.row) continue;
-    must(!is_begun(other) || other.finished, "began a row beside one of the canary", prepare.row);
+    must(!is_begun(other) || other.finished || other.phase == Row::let_go,
+         "began a row beside one of the canary", prepare.row);
     const bool is_under_way =
         other.phase == Row::preparing || other.phase == Row::ready || other.phase == Row::in_flight;
     must(!is_under_way || prepare.kind == AttemptKind::read_back, "one of the canary is not alone",
@@ -338,7 +341,8 @@ void VirtualRun::check_end() const {
        "the snapshot does not add up");
   for (const auto& [id, row] : rows) {
     must(row.finished || row.phase == Row::not_offered || row.phase == Row::let_go, "lost a row", id);
-    must(row.finished || dispatcher.stopped(), "left a row although nothing stopped the run", id);
+    must(row.finished || dispatcher.stopped() || row.candidate.is_protected,
+         "left a row although nothing stopped the run", id);
     if (row.phase == Row::let_go) {
       const bool in_doubt = row.last_doubt || row.was_refused || row.candidate.status != Status::pending;
       must((row.status != Status::pending) == in_doubt || row.status == Status::invalidated,

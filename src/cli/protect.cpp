@@ -1,0 +1,264 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/host.hpp>
+#include <cardvoid/base/json.hpp>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/input/protect_list.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/protection.hpp>
+#include <cardvoid/ledger/records.hpp>
+#include <cardvoid/model/card_rules.hpp>
+#include <cardvoid/run/steering.hpp>
+#include <ctime>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "next_steps.hpp"
+#include "note.hpp"
+#include "results.hpp"
+#include "time_zone.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+using run::Protected;
+using run::Steering;
+using Removed = ledger::RemovedProtection;
+
+// A run that begins or ends has the job's lock and does not listen; that takes a moment.
+constexpr milliseconds k_least_patience = 2s, k_patience_with_run = 60s;
+constexpr timespec k_between_looks{0, 100'000'000};
+
+struct Options {
+  std::filesystem::path job_file;
+  ledger::Protectee who;
+  std::string note;
+  bool remove = false;
+  milliseconds wait_lock{0};
+};
+
+Words words(Options& options) {
+  return {
+      {job_file(options.job_file)},
+      {{.name = "--code",
+        .value = "CODE",
+        .help = "The card code, of any template",
+        .excludes = "--openid",
+        .set = into(options.who.code)},
+       {.name = "--openid",
+        .value = "OPENID",
+        .help = "The member: all cards of this openid",
+        .set = into(options.who.openid)},
+       note_flag("Why, for the record; one line, required unless --remove is given", options.note),
+       {.name = "--remove", .help = "Take back what this command has protected", .is_on = &options.remove},
+       wait_lock(options.wait_lock)}};
+}
+
+Result<void> check_words(Options& options, const Globals&) {
+  const auto& who = options.who;
+  if (who.code.empty() == who.openid.empty())
+    return Error{Errc::usage, "protect: say which card or member, with --code CODE or --openid OPENID"};
+  // The rules for rows of the input: what breaks them names no row of any list.
+  const auto fault = model::find_fault(
+      {"x", "x", who.code.empty() ? "x" : who.code, who.openid.empty() ? "x" : who.openid, {}});
+  if (!fault.empty()) return Error{Errc::usage, "protect: would protect nothing; --" + fault};
+  if (options.remove && options.note.empty()) return {};
+  return check_note("protect", options.note);
+}
+
+// What was done, with or without a run under way.
+struct Done {
+  std::optional<Protected> added;
+  std::optional<Removed> removed;
+};
+
+// No run is under way: in the results database, under the job's lock.
+Result<Done> change_record(Console& console, const model::Job& job, const ledger::Lock& lock,
+                           const Options& options) {
+  auto ledger = open_locked(console, job, lock, ledger::Access::read_write);
+  if (!ledger) return ledger.error();
+  if (const auto begun = ledger::begin_changes(*ledger); !begun) return begun.error();
+  const ledger::Word word{user_name(), read_clocks().wall, options.note};
+  Done done;
+  if (options.remove) {
+    const auto removed = ledger::remove_protection(*ledger, options.who, word);
+    if (!removed) return removed.error();
+    done.removed = *removed;
+  } else {
+    Protected found;
+    const auto entry = ledger::add_protection(*ledger, options.who, word, std::nullopt,
+                                              [&](const ledger::NamedRow& row) { found.note(row); });
+    if (!entry) return entry.error();
+    found.entry = *entry;
+    done.added = std::move(found);
+  }
+  if (const auto committed = ledger::commit_changes(*ledger); !committed) return committed.error();
+  (void)ledger->checkpoint();
+  warn_of_log(console, job);
+  return done;
+}
+
+Result<Done> ask_run(const model::Job& job, const Options& options) {
+  Steering steering{options.remove ? Steering::unprotect : Steering::protect};
+  steering.who = options.who, steering.note = options.note;
+  auto answer = run::steer(job.results.database, steering, k_patience_with_run);
+  if (!answer) return answer.error();
+  if (answer->code != 0) return Error{static_cast<Errc>(answer->code), answer->message};
+  return Done{std::move(answer->protection), answer->unprotected};
+}
+
+// The holder of the job's lock does it: this command, or the run under way. To do it twice is harmless.
+Result<Done> carry_out(Console& console, const model::Job& job, const Options& options) {
+  const auto begun = read_clocks().steady;
+  const auto patience = std::max(options.wait_lock, k_least_patience);
+  for (;;) {
+    if (const auto lock = ledger::Lock::acquire(job.results.database, "protect"); lock)
+      return change_record(console, job, *lock, options);
+    else if (lock.error().code != Errc::stopped)
+      return lock.error();
+    auto done = ask_run(job, options);
+    if (done || done.error().code != Errc::stopped) return done;
+    if (Interrupt::has_come() || read_clocks().steady - begun >= patience) return done;
+    ::nanosleep(&k_between_looks, nullptr);  // a signal ends it early
+  }
+}
+
+// ---- for people ----
+
+std::string words_for_now(model::Status status) {
+  switch (status) {
+    case model::Status::invalidated: return "it is invalidated now";
+    case model::Status::rejected: return "it is rejected now: not INVALID when it was read back";
+    case model::Status::pending:
+    case model::Status::in_flight:
+    case model::Status::unresolved: break;
+  }
+  return "it is in doubt now: read back, and never sent again";
+}
+
+std::string line_for(const Protected::Row& row) {
+  const auto name = fmt::format("line {} code {}", row.source_line, row.masked_code);
+  if (!row.is_too_late) return fmt::format("held: {}\n", name);
+  const auto sent = row.sent_at ? "sent " + format_local_second(*row.sent_at) : "INVALID before us";
+  return fmt::format("too late: {}; {} ({})\n", sent, words_for_now(row.status), name);
+}
+
+std::string answer_text(const Protected& answer) {
+  std::string text;
+  for (const auto& row : answer.rows)
+    if (row.is_too_late) text += line_for(row);
+  for (const auto& row : answer.rows)
+    if (!row.is_too_late) text += line_for(row);
+  const auto rows = answer.held + answer.too_late;
+  if (rows > static_cast<std::int64_t>(answer.rows.size()))
+    text += fmt::format("of {}: {} held, {} too late\n", counted(rows, "row"), grouped(answer.held),
+                        grouped(answer.too_late));
+  if (rows == 0) text += "no row matches; cards of later imports are held\n";
+  const auto& [was_there, word] = answer.entry;
+  if (was_there)
+    text += fmt::format("on record already, by {} since {}\n", word.by, format_local(word.at));
+  else
+    text += fmt::format("on record, by {}\n", word.by);
+  return text;
+}
+
+// What the file itself names is not this command's to take back.
+Result<std::string> words_for_file(const model::Job& job, const ledger::Protectee& who) {
+  if (job.safety.protect.empty()) return std::string{};
+  auto list = input::ProtectList::open(job.safety.protect, job.input);
+  if (!list) return with_context(list.error(), "safety.protect");
+  for (;;) {
+    const auto next = list->next();
+    if (!next) return with_context(next.error(), "safety.protect");
+    if (!*next) return std::string{};
+    const auto& line = **next;
+    if (who.code.empty() ? line.openid == who.openid : line.code == who.code)
+      return fmt::format("{}:{} of safety.protect names it too: take the line out there",
+                         job.safety.protect.string(), line.source_line);
+  }
+}
+
+std::string answer_text(const Removed& removed) {
+  if (removed.rows == 0) return "taken back; no row that could be sent matches\n";
+  return fmt::format(
+      "taken back; {} may be sent again from the next `cardvoid plan` or `run` on, unless "
+      "another protection names {}\n",
+      counted(removed.rows, "row"), removed.rows == 1 ? "it" : "them");
+}
+
+// ---- as JSON ----
+
+boost::json::object as_json(const Protected& answer, const model::Job& job) {
+  auto object = run::as_json(answer);
+  object["job"] = job.name;
+  object["answer"] = answer.too_late > 0 ? "too late" : answer.held > 0 ? "held" : "no row";
+  return object;
+}
+
+boost::json::object as_json(const Removed& removed, const model::Job& job) {
+  return {{"job", job.name}, {"answer", "taken back"}, {"rows", removed.rows}};
+}
+
+int say_added(Console& console, const Protected& answer, const model::Job& job) {
+  if (!console.answer(console.globals().json ? to_json_line(as_json(answer, job)) : answer_text(answer)))
+    return static_cast<int>(Errc::io);
+  return answer.too_late > 0 ? 1 : 0;
+}
+
+int say_removed(Console& console, const Removed& removed, const model::Job& job,
+                const ledger::Protectee& who) {
+  const auto file = words_for_file(job, who);
+  if (!file) console.log(LogLevel::warning, file.error().what);
+  const auto named = file ? *file : std::string{};
+  if (removed.entries == 0)
+    return console.fail({Errc::bad_input, fmt::format("`cardvoid protect` has not protected this {}{}",
+                                                      who.code.empty() ? "member" : "card",
+                                                      named.empty() ? "" : "; " + named)});
+  if (!named.empty()) console.log(LogLevel::warning, named);
+  if (!console.answer(console.globals().json ? to_json_line(as_json(removed, job)) : answer_text(removed)))
+    return static_cast<int>(Errc::io);
+  return 0;
+}
+
+int protect(Console& console, const Options& options) {
+  const Interrupt interrupt;
+  const auto job = load_job(console.globals(), options.job_file);
+  if (!job) return console.fail(job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
+  if (const auto there = require_results(*job); !there)
+    return fail(console, options.job_file, Stage::results, there.error());
+  const auto done = carry_out(console, *job, options);
+  if (!done) return fail(console, options.job_file, Stage::lock, done.error());
+  if (done->added) return say_added(console, *done->added, *job);
+  if (done->removed) return say_removed(console, *done->removed, *job, options.who);
+  return console.fail({Errc::stopped, "the run's answer cannot be read; is it another version of cardvoid?"});
+}
+
+}  // namespace
+
+Command protect_command() {
+  return {
+      .name = "protect",
+      .group = "Results",
+      .purpose = "Protects a card or a member at once, also while a run is under way; sends nothing",
+      .about =
+          "The answer for each row that it names:\n"
+          "  held       nothing that could have changed the card has left, and nothing will\n"
+          "  too late   an invalidation has left, with its local time; in doubt, it is only read back\n"
+          "What is protected stays so for later imports too, beside the lines of safety.protect. Who, when "
+          "and why are on record in the table `protection` of the results database.\n"
+          "--remove takes back what this command has protected, for the next `cardvoid plan` or `run`.",
+      .examples = {{"cardvoid protect gold.toml --code 478515832665 --note \"owner has objected\""}},
+      .exits = {{0, "every row that matches is held, or none matches: on record"},
+                {1, "on record, and too late for at least one row"},
+                {65, "--remove: this command has not protected it"},
+                {66, "there is no results database yet: `cardvoid plan` creates it"},
+                {75, "the job is another command's, or its run does not answer; nothing is promised"}},
+      .call = call_of(words, protect, check_words)};
+}
+
+}  // namespace cardvoid::cli
