@@ -79,6 +79,8 @@ class Steps {
       say("once the cause is gone, to have these cards sent again", "retry", "--status rejected");
     if (t.unresolved > 0)
       say("once they were looked at, to have these cards sent again", "retry", "--status unresolved");
+    if (t.rejected > 0) say("or to settle them by your word", "accept", "--status rejected --note 'WHY'");
+    if (t.unresolved > 0) say("or to settle them by your word", "accept", "--status unresolved --note 'WHY'");
     if (is_given("--confirm") && t.rejected + t.unresolved > 0)
       say("after a retry, for the new fingerprint", "plan");
   }
