@@ -59,7 +59,7 @@ CREATE TABLE row (
 -- Away while the first import is under way, and made at its end (src/ledger/first_import.hpp).
 CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 
--- One request. An invalidation's line is committed before its first byte leaves (outcome NULL until it ended).
+-- One request. Its line is committed before its first byte leaves (outcome NULL until it ended).
 CREATE TABLE attempt (
   row_id      INTEGER NOT NULL REFERENCES row (id),
   n           INTEGER NOT NULL,             -- per row, increasing; gaps are requests that were never sent

@@ -143,16 +143,14 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   flight.started = ports_.loop.now();
   flight.connected = false;
   flight.failure.reset();
-  flight.durable = prepare.kind == AttemptKind::read_back;  // a query changes nothing and needs no intent
-  if (!flight.durable) {
-    const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall};
-    move(flight, {model::Status::in_flight, flight.standing.held});
-    ports_.store.submit([intent](ledger::Ledger& ledger) { return ledger::open_attempt(ledger, intent); },
-                        [this, id] {
-                          flights_.at(id).durable = true;
-                          check_prepared(id);
-                        });
-  }
+  flight.durable = false;
+  const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall, prepare.kind};
+  if (prepare.kind == AttemptKind::invalidate) move(flight, {model::Status::in_flight, flight.standing.held});
+  ports_.store.submit([intent](ledger::Ledger& ledger) { return ledger::open_attempt(ledger, intent); },
+                      [this, id] {
+                        flights_.at(id).durable = true;
+                        check_prepared(id);
+                      });
   ports_.transport.connect(id, prepare.endpoint, prepare.fresh_connection,
                            [this, id](const std::optional<net::ConnectFailure>& failure) {
                              auto& connecting = flights_.at(id);
@@ -243,13 +241,15 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
 }
 
 bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
+  std::optional<model::Status> status;  // a read-back has changed none
   if (withdraw.kind == AttemptKind::invalidate) {
+    status = withdraw.status;
     auto& flight = flights_.at(withdraw.row);
     move(flight, {withdraw.status, flight.standing.held});
-    ports_.store.submit([withdraw](ledger::Ledger& ledger) {
-      return ledger::withdraw_attempt(ledger, withdraw.row, withdraw.attempt, withdraw.status);
-    });
   }
+  ports_.store.submit([withdraw, status](ledger::Ledger& ledger) {
+    return ledger::withdraw_attempt(ledger, withdraw.row, withdraw.attempt, status);
+  });
   ports_.transport.release(withdraw.row);
   if (!withdraw.is_kept) flights_.erase(withdraw.row);
   return true;

@@ -168,7 +168,8 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
   tell(fmt::format("{} {}{}", status, exchange.body, verified ? "" : ", not verified"));
   const bool believable = verified || (status >= 300 && reply.verdict == wechatpay::Verdict::no_signature);
   const bool about_this_card =
-      exchange.body.find(fmt::format(R"("{}")", card.card.code)) != std::string::npos;
+      exchange.body.find(fmt::format(R"("{}")", card.card.code)) != std::string::npos &&
+      (status != 200 || exchange.body.find(fmt::format(R"("{}")", card.card.openid)) != std::string::npos);
   const bool says_invalid = exchange.body.find(R"("INVALID")") != std::string::npos;
   const bool is_state = status == 200 && verified && about_this_card;
   const bool is_refusal = (status == 400 || status == 404) && believable && !exchange.body.empty();
