@@ -126,7 +126,8 @@ TEST_SUITE("cli") {
       for (int i = 0; i < 9; ++i)  // so that there is something to send
         members += fmt::format("holder{:05},pbLatjvWOibDc5-TBnbUk1pD12o0,oHolder_M2pxb1Q9zN,\r\n", i);
       stage.write("members.csv", members);
-      const auto holder = stage.start("run", {"--yes", "--set", "limits.requests_per_second=0.05"});
+      const auto holder =
+          stage.start("run", {"--yes", "--wait-lock", "30s", "--set", "limits.requests_per_second=0.05"});
       stage.wait_until([&] { return stage.run("retry", {"--code", code(1)}).exit_code == 75; }, "the lock");
       for (const char* format : {"text", "json"}) by_people(format);
       holder->send_signal(SIGKILL);
