@@ -110,7 +110,7 @@ void Safety::stop(Error why) {
 void Safety::trip(model::TripCause cause, std::vector<RowId> rows, std::string why) {
   if (stopped_ && stopped_->code != Errc::stopped) return;
   trip_ = model::Trip{cause, std::move(rows)};
-  stopped_ = Error{Errc::unavailable, std::move(why)};
+  stopped_ = Error{Errc::tripped, std::move(why)};
 }
 
 bool Safety::LatestAnswers::note(bool good) {

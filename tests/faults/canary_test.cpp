@@ -50,11 +50,11 @@ TEST_SUITE("faults") {
 
   }  // namespace
 
-  TEST_CASE("canary: a list whose first card is rejected stops with 69 after that card") {
+  TEST_CASE("canary: a list whose first card is rejected stops with 76 after that card") {
     const Listed stage{30, good_behind_unknown(1, 30)};
     const auto ended = stage.run("run", {"--yes"});
     INFO(ended.err);
-    CHECK(ended.exit_code == 69);
+    CHECK(ended.exit_code == 76);
     CHECK(stage.sandbox->counters().invalidate_requests == 1);
     CHECK(stage.count("status = 'rejected'") == 1);
     CHECK(stage.count("status = 'pending'") == 30);
@@ -64,7 +64,7 @@ TEST_SUITE("faults") {
     check_says(ended, "cardvoid status " + stage.job() + " --set limits.backoff_base=20ms");
     check_says(ended, " --status rejected -o rejected.csv\n");
     check_says(ended, "go on with what is left, a canary first: cardvoid run " + stage.job());
-    CHECK(stage.ask("SELECT exit_code || tripped_by || culprits FROM runs") == "69canary[1]");
+    CHECK(stage.ask("SELECT exit_code || tripped_by || culprits FROM runs") == "76canary[1]");
     CHECK(stage.ask("SELECT ending FROM runs").starts_with("the canary failed at line 2"));
     const auto status = boost::json::parse(stage.run("status", {"--json"}).out).at("runs").at(0);
     CHECK(status.at("tripped_by") == "canary");
@@ -135,7 +135,7 @@ TEST_SUITE("faults") {
     settings.read_back_lag = 1h;
     const Listed stage{10, plain_members(10), settings};
     const auto ended = stage.run("run", {"--yes"});
-    CHECK(ended.exit_code == 69);
+    CHECK(ended.exit_code == 76);
     CHECK(stage.sandbox->counters().invalidate_requests == 1);
     check_says(ended, "unresolved: HTTP 200 NOT_INVALID");
     check_says(ended, "read them back: cardvoid reconcile " + stage.job());
@@ -170,13 +170,13 @@ TEST_SUITE("faults") {
     check_says(ended, R"("canary":50,"canary_passed":)");
   }
 
-  TEST_CASE("breaker: a list that goes bad stops with 69 and leaves most of it pending") {
+  TEST_CASE("breaker: a list that goes bad stops with 76 and leaves most of it pending") {
     const Listed stage{30, std::string{plain_members(30)} + unknown_members(300)};
     // One at a time, so that the stop leaves no refused card whose read-back is still to come.
     const std::vector<std::string> flags{"--yes", "--set", "limits.max_in_flight=1"};
     const auto ended = stage.run("run", flags);
     INFO(ended.err);
-    CHECK(ended.exit_code == 69);
+    CHECK(ended.exit_code == 76);
     CHECK(stage.count("status = 'invalidated'") == 30);
     CHECK(stage.count("status = 'pending'") > 200);
     check_says(
@@ -193,7 +193,7 @@ TEST_SUITE("faults") {
     SUBCASE("and the next run begins with a canary") {
       const auto before = stage.sandbox->counters().invalidate_requests;
       const auto again = stage.run("run", flags);
-      CHECK(again.exit_code == 69);
+      CHECK(again.exit_code == 76);
       check_says(again, "the canary failed at line ");
       CHECK(stage.sandbox->counters().invalidate_requests == before + 1);
     }
@@ -211,7 +211,7 @@ TEST_SUITE("faults") {
     stage.sandbox->set_faults({{sandbox::Fault::wrong_card, 1.0}});
     const auto ended =
         stage.run("run", {"--yes", "--set", "safety.canary=0", "--set", "limits.max_in_flight=1"});
-    CHECK(ended.exit_code == 69);
+    CHECK(ended.exit_code == 76);
     CHECK(stage.ask("SELECT tripped_by FROM runs") == "wrong_card");
     CHECK(stage.ask("SELECT count(*) FROM runs JOIN json_each(culprits) JOIN row ON row.id = value") == "1");
   }

@@ -247,7 +247,7 @@ TEST_SUITE("faults") {
     }
 
     void check_exit_code(const std::string& command, const Ended& ended) {
-      constexpr std::array k_allowed{0, 1, 69, 75, 77};
+      constexpr std::array k_allowed{0, 1, 69, 75, 76, 77};
       if (std::find(k_allowed.begin(), k_allowed.end(), ended.exit_code) == k_allowed.end())
         fail(fmt::format("`{}` ended with {} (signal {}): {}", command, ended.exit_code, ended.signal,
                          ended.err));

@@ -79,7 +79,7 @@ void Job::check_report(const run::Report& report, Command command) {
     fail("exit code 0 and rows that are not INVALID");
   if (report.exit_code == 1 && (left > 0 || refused == 0)) fail("exit code 1 and rows left");
   if (report.exit_code == 75 && left == 0) fail("exit code 75 and nothing left");
-  const int standing = left > 0 ? 69 : refused > 0 ? 1 : 0;  // nothing left to stop
+  const int standing = left > 0 ? 76 : refused > 0 ? 1 : 0;  // nothing left to stop
   if (report.trip && report.exit_code != standing) fail("it stopped itself, and the exit code hides it");
   if (report.trip && report.trip->rows.empty()) fail("it stopped itself, and no row is to blame");
   if (command == Command::reconcile && report.exit_code == 0 && t.in_doubt() > 0)

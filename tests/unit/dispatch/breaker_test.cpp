@@ -68,7 +68,7 @@ TEST_SUITE("unit") {
     for (RowId row = 101; row <= 500; ++row) run.cards.refused.insert(row);
     const auto finished = run.run();
     REQUIRE(finished.stopped);
-    CHECK(finished.stopped->code == Errc::unavailable);
+    CHECK(finished.stopped->code == Errc::tripped);
     CHECK(finished.stopped->what.find("INVALID_REQUEST") != std::string::npos);
     REQUIRE(run.dispatcher.trip());
     const auto& trip = *run.dispatcher.trip();
@@ -146,7 +146,7 @@ TEST_SUITE("unit") {
       };
       const auto finished = run.run();
       REQUIRE(finished.stopped);
-      CHECK(finished.stopped->code == Errc::unavailable);
+      CHECK(finished.stopped->code == Errc::tripped);
       REQUIRE(run.dispatcher.trip());
       CHECK(run.dispatcher.trip()->cause == cause);
       CHECK(run.dispatcher.trip()->rows == std::vector<RowId>{20});

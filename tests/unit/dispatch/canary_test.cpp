@@ -37,7 +37,7 @@ TEST_SUITE("unit") {
   // Stopped by row 1, before anything else was begun.
   void check_stopped_by_the_first(const VirtualRun& run, const action::Finished& finished) {
     REQUIRE(finished.stopped);
-    CHECK(finished.stopped->code == Errc::unavailable);
+    CHECK(finished.stopped->code == Errc::tripped);
     CHECK(finished.stopped->what.starts_with(
         "the canary failed at line 2 (code ****), 0 of 3 cards had passed"));
     CHECK(is_canary_trip(run, 1));

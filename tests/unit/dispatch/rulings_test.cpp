@@ -203,7 +203,7 @@ TEST_SUITE("unit") {
     OneRow run{{{wrong_card}, {wrong_card}}};
     const auto finished = run.run();
     REQUIRE(finished.stopped);
-    CHECK(finished.stopped->code == Errc::unavailable);
+    CHECK(finished.stopped->code == Errc::tripped);
     CHECK(run.story_of_row() == "invalidate wrong_card; read_back wrong_card");
     CHECK(run.row().status == Status::unresolved);
     CHECK(run.row().last().held);
@@ -326,7 +326,7 @@ TEST_SUITE("unit") {
       };
       const auto finished = run.run();
       REQUIRE(finished.stopped);
-      CHECK(finished.stopped->code == Errc::unavailable);
+      CHECK(finished.stopped->code == Errc::tripped);
       CHECK(run.sends.size() < 12);
     }
     VirtualRun half{{}};  // every invalidation is answered so, and every read-back well
@@ -345,7 +345,7 @@ TEST_SUITE("unit") {
                               : std::vector<Fault>{{unknown_answer}}};
       const auto finished = run.run();
       REQUIRE(finished.stopped);
-      CHECK(finished.stopped->code == Errc::unavailable);
+      CHECK(finished.stopped->code == Errc::tripped);
       CHECK(finished.stopped->what.find("unknown_answer") != std::string::npos);  // the raw code is shown
       CHECK(run.row().status == Status::unresolved);
       CHECK(run.row().last().held);  // so that the next run gets past it
@@ -373,7 +373,7 @@ TEST_SUITE("unit") {
     };
     const auto finished = again.run();
     REQUIRE(finished.stopped);
-    CHECK(finished.stopped->code == Errc::unavailable);
+    CHECK(finished.stopped->code == Errc::tripped);
     CHECK(again.count(Status::unresolved) == 2);
   }
 

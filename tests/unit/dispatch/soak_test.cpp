@@ -155,7 +155,7 @@ TEST_SUITE("unit") {
 
     const auto finished = run.run();
     CHECK((finished.stopped || run.count(Status::in_flight) == 0));
-    CHECK((!run.dispatcher.trip() || finished.stopped->code == Errc::unavailable));
+    CHECK((!run.dispatcher.trip() || finished.stopped->code == Errc::tripped));
   }
 
   }  // namespace
