@@ -131,6 +131,7 @@ boost::json::object as_json(const ledger::Pulse& pulse) {
           {"waiting", pulse.waiting},
           {"canary", pulse.canary},
           {"canary_passed", pulse.canary_passed},
+          {"canary_already", pulse.canary_already},
           {"primary", pulse.primary_state},
           {"backup", pulse.backup_state},
           {"reasons_to_wait", ledger::as_json(pulse.reasons_to_wait)}};
@@ -182,8 +183,11 @@ std::string page(const View& view, const model::Job& job) {
                         pulse->rate, pulse->allowed_rate, is_throttled(*pulse) ? ", paused by 429" : "",
                         pulse->in_flight, pulse->waiting);
     if (pulse->canary > 0)
-      text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens\n",
-                          grouped(pulse->canary_passed), grouped(pulse->canary));
+      text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens{}\n",
+                          grouped(pulse->canary_passed), grouped(pulse->canary),
+                          pulse->canary_already > 0
+                              ? fmt::format(" ({} more were INVALID already)", grouped(pulse->canary_already))
+                              : "");
     for (const auto& reason : pulse->reasons_to_wait)
       text += fmt::format("  {}: {}\n", reason.is_pace() ? "pace" : "held up",
                           escape_for_terminal(model::to_text(reason)));

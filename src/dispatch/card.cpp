@@ -35,6 +35,11 @@ constexpr milliseconds k_clock_tolerance = 5min;
 constexpr milliseconds k_clocks_agree = 1500ms;
 constexpr int k_most_wrong_cards = 2;
 constexpr int k_most_contradictions = 2;
+// A card whose credentials were refused is read back once these turn out to work; refused again, it is held.
+constexpr int k_most_accusations = 2;
+constexpr int k_tries_of_witness = 3;
+// Until then the endpoint that answers SYSTEM_ERROR or 202 is asked again.
+constexpr int k_tries_on_one_endpoint = 1;
 
 Decision done(Ruling ruling) {
   ruling.finished = true;
@@ -53,7 +58,7 @@ Decision give_up(const Outcome& shown, bool held) {
 }
 
 Decision with_suspicion(Decision decision, model::TripCause cause) {
-  decision.alarm = Suspicion{cause};
+  decision.alarm = Suspicion{cause, decision.ruling.shown};
   return decision;
 }
 
@@ -66,7 +71,8 @@ std::string words_for_clock(const Outcome& outcome, Now now) {
 
 // Does this outcome use up one of max_attempts?
 bool uses_up_a_try(model::OutcomeKind kind) {
-  return model::was_sent(kind) && kind != throttled && kind != clock_refused;
+  return model::was_sent(kind) && kind != throttled && kind != clock_refused && kind != credentials_refused &&
+         kind != setup_refused;
 }
 
 }  // namespace
@@ -86,7 +92,10 @@ struct Card::Attempt {
 };
 
 Card::Card(const model::Candidate& candidate, Mandate mandate, const CardRules& rules, Now now)
-    : mandate_{mandate}, source_line_{candidate.source_line}, masked_code_{mask(candidate.card.code)} {
+    : mandate_{mandate},
+      is_strange_{candidate.strange},
+      source_line_{candidate.source_line},
+      masked_code_{mask(candidate.card.code)} {
   sent_.earlier = candidate.first_sent_at;
   const bool in_doubt = candidate.status != Status::pending;
   if (in_doubt) {
@@ -101,7 +110,7 @@ Card::Card(const model::Candidate& candidate, Mandate mandate, const CardRules& 
 }
 
 Status Card::standing() const {
-  if (std::holds_alternative<Answered>(state_)) return Status::invalidated;
+  if (std::holds_alternative<Answered>(state_) || is_witness()) return Status::invalidated;
   if (mandate_ == Mandate::held) return Status::unresolved;
   return std::holds_alternative<Untouched>(state_) ? Status::pending : Status::in_flight;
 }
@@ -121,14 +130,19 @@ Decision Card::ended(Endpoint endpoint, const Outcome& outcome, const CardRules&
     if (attempt.kind == AttemptKind::invalidate && !sent_.first) sent_.first = sent_.last;
     if (outcome.kind != clock_refused) tries_.signed_again = false;
   }
-  auto decision = std::holds_alternative<Answered>(state_)  ? after_proof(attempt)
-                  : attempt.kind == AttemptKind::invalidate ? after_invalidation(attempt)
-                                                            : after_read_back(attempt);
+  auto decision = is_witness()                               ? after_testimony(attempt)
+                  : std::holds_alternative<Answered>(state_) ? after_proof(attempt)
+                  : attempt.kind == AttemptKind::invalidate  ? after_invalidation(attempt)
+                                                             : after_read_back(attempt);
   // Protected while it was under way.
   if (decision.next && decision.next->kind == AttemptKind::invalidate && mandate_ != Mandate::invalidate)
     decision = read_back_instead() ? again(next_.kind, next_.due)
                                    : done({Status::pending, std::nullopt, false, true, outcome});
-  if (!decision.ruling.finished && !std::holds_alternative<Answered>(state_)) decision.ruling.shown = outcome;
+  auto& ruling = decision.ruling;
+  const bool is_settled = ruling.status == Status::invalidated || ruling.status == Status::rejected;
+  if (!ruling.finished && !is_settled) ruling.shown = outcome;
+  ruling.strange = !is_settled && model::is_strange(outcome.kind);
+  is_troubled_ = model::is_trouble(outcome.kind) && outcome.kind != throttled;
   return decision;
 }
 
@@ -172,13 +186,11 @@ Decision Card::after_invalidation(const Attempt& attempt) {
     case stale_connection: next_.fresh_connection = true; return again(AttemptKind::read_back, now);
     case not_invalid: return again(AttemptKind::read_back, back_off);
 
-    case gateway_error: next_.avoid = attempt.endpoint; [[fallthrough]];
+    case gateway_error: next_.avoid = attempt.endpoint; return again_as_asked(attempt);
     case accepted:
     case system_error:
-      // The platform asks for the same call again. When the tries are used up, the card is read once more.
-      return again(tries_.invalidations < attempt.rules.retry.max_attempts ? AttemptKind::invalidate
-                                                                           : AttemptKind::read_back,
-                   back_off);
+      if (tries_.invalidations > k_tries_on_one_endpoint) next_.avoid = attempt.endpoint;
+      return again_as_asked(attempt);
     case throttled: return again(AttemptKind::invalidate, now);
     case clock_refused: return sign_again(attempt);
     case connection_closed: next_.fresh_connection = true; return again(AttemptKind::invalidate, now);
@@ -186,10 +198,10 @@ Decision Card::after_invalidation(const Attempt& attempt) {
     case bad_certificate: next_.avoid = attempt.endpoint; return again(AttemptKind::invalidate, now);
     case refused: return refuse(attempt);
     case credentials_refused:
-      return halt(attempt, Errc::bad_credentials, "the platform refuses our credentials");
+      return accuse(attempt, Errc::bad_credentials, "the platform refuses our credentials");
     case setup_refused:
-      return halt(attempt, Errc::bad_job,
-                  "the platform does not know this call; check endpoints and merchant.api");
+      return accuse(attempt, Errc::bad_job,
+                    "the platform does not know this call; check endpoints and merchant.api");
     case unknown_answer:  // neither executed nor not: only a person can tell
       return with_suspicion(give_up(outcome, true), model::TripCause::unknown_answer);
   }
@@ -216,15 +228,16 @@ Decision Card::after_read_back(const Attempt& attempt) {
       if (++tries_.wrong_cards >= k_most_wrong_cards)
         return with_suspicion(give_up(outcome, true), model::TripCause::wrong_card);
       return read_once_more(attempt, back_off);
-    case probe_signature:  // a repeated request does not get one again (docs/platform.md section 4.3)
-      return read_once_more(attempt, now);
     case lost:
     case gateway_error: next_.avoid = attempt.endpoint; return read_once_more(attempt, back_off);
+    case accepted:
+    case system_error:
+      if (tries_.read_backs > k_tries_on_one_endpoint) next_.avoid = attempt.endpoint;
+      return read_once_more(attempt, back_off);
+    case probe_signature:
     case unverified:
     case unreadable:
-    case distrusted:
-    case accepted:
-    case system_error: return read_once_more(attempt, back_off);
+    case distrusted: return read_once_more(attempt, back_off);
     case stale_connection:
     case connection_closed: next_.fresh_connection = true; return read_once_more(attempt, now);
     case throttled: return again(AttemptKind::read_back, now);
@@ -232,10 +245,10 @@ Decision Card::after_read_back(const Attempt& attempt) {
     case bad_certificate: next_.avoid = attempt.endpoint; return again(AttemptKind::read_back, now);
     case clock_refused: return sign_again(attempt);
     case credentials_refused:
-      return halt(attempt, Errc::bad_credentials, "the platform refuses our credentials");
+      return accuse(attempt, Errc::bad_credentials, "the platform refuses our credentials");
     case setup_refused:
-      return halt(attempt, Errc::bad_job,
-                  "the platform does not know the query call; check endpoints and merchant.api");
+      return accuse(attempt, Errc::bad_job,
+                    "the platform does not know the query call; check endpoints and merchant.api");
     case unknown_answer: return with_suspicion(give_up(outcome, true), model::TripCause::unknown_answer);
   }
   return {};
@@ -260,16 +273,24 @@ Decision Card::after_denial(const Attempt& attempt) {
                ? give_up(outcome, false)
                : done({Status::pending, std::nullopt, false, true, outcome});
 
-  const bool is_last = tries_.invalidations >= attempt.rules.retry.max_attempts;
   auto* doubt = std::get_if<Doubt>(&state_);
+  const auto& latest = doubt ? doubt->latest : outcome;
+  const bool is_last = is_out_of_tries(tries_.invalidations, attempt.rules, latest);
   if (doubt && std::exchange(doubt->called_done, false) &&
       (++tries_.contradictions >= k_most_contradictions || is_last))
     return with_suspicion(give_up(doubt->latest, true), model::TripCause::contradiction);
-  if (is_last) return give_up(doubt ? doubt->latest : Outcome{}, false);
+  if (is_last) return give_up_on(doubt ? doubt->latest : Outcome{});
   // The read-back's own Retry-After is about read-backs.
   return again(
       AttemptKind::invalidate,
       tries_.invalidations == 0 ? now : now + attempt.rules.retry.wait(tries_.invalidations, attempt.draw));
+}
+
+std::string Card::words_for_canary() const {
+  return fmt::format("canary: line {} goes alone{}", source_line_,
+                     std::holds_alternative<Answered>(state_)
+                         ? ", and waits for its proof: a read-back that says INVALID"
+                         : "");
 }
 
 // The answer stands and is on record. The canary also wants to see it.
@@ -306,15 +327,35 @@ Decision Card::refuse(const Attempt& attempt) {
 
 Decision Card::sign_again(const Attempt& attempt) {
   if (tries_.signed_again)
-    return halt(attempt, Errc::bad_credentials, words_for_clock(attempt.outcome, attempt.now));
+    return accuse(attempt, Errc::bad_credentials, words_for_clock(attempt.outcome, attempt.now));
   tries_.signed_again = true;
   return again(attempt.kind, attempt.now.steady);
 }
 
 Decision Card::read_once_more(const Attempt& attempt, Instant due) {
-  if (tries_.read_backs >= attempt.rules.retry.max_attempts)
-    return give_up(attempt.outcome, mandate_ == Mandate::held);
-  return again(AttemptKind::read_back, due);
+  if (!is_out_of_tries(tries_.read_backs, attempt.rules, attempt.outcome))
+    return again(AttemptKind::read_back, due);
+  return give_up_on(attempt.outcome);
+}
+
+// The tries are used up. After a strange answer only a person can tell what to do.
+Decision Card::give_up_on(const Outcome& latest) const {
+  if (!model::is_strange(latest.kind)) return give_up(latest, mandate_ == Mandate::held);
+  const bool is_content = latest.kind == unreadable || latest.kind == wrong_card;
+  return with_suspicion(give_up(latest, true),
+                        is_content ? model::TripCause::wrong_card : model::TripCause::unknown_answer);
+}
+
+// The platform asks for the same call again. When the tries are used up, the card is read once more.
+Decision Card::again_as_asked(const Attempt& attempt) {
+  const bool is_last = is_out_of_tries(tries_.invalidations, attempt.rules, attempt.outcome);
+  return again(is_last ? AttemptKind::read_back : AttemptKind::invalidate,
+               attempt.back_off(tries_.invalidations));
+}
+
+// An outage uses up no canary card: the run waits, and Safety ends its patience.
+bool Card::is_out_of_tries(int tries, const CardRules& rules, const Outcome& latest) const {
+  return tries >= rules.retry.max_attempts && !(owes_proof_ && model::is_trouble(latest.kind));
 }
 
 Decision Card::again(AttemptKind kind, Instant due) {
@@ -329,10 +370,33 @@ Decision Card::settle(SettledBy settled_by, const Attempt& attempt) {
   return done({Status::invalidated, settled_by, false, true, attempt.outcome});
 }
 
-// The row keeps its standing: the reason is not its fault.
-Decision Card::halt(const Attempt& attempt, Errc code, const std::string& why) {
-  auto decision = done({standing(), std::nullopt, mandate_ == Mandate::held, true, attempt.outcome});
-  decision.alarm = Halt{code, model::describe(why, attempt.outcome)};
+// The row keeps its standing until it is known whether the reason is its fault.
+Decision Card::accuse(const Attempt& attempt, Errc code, const std::string& why) {
+  tries_.signed_again = false;
+  if (mandate_ == Mandate::held || ++tries_.accusations >= k_most_accusations)
+    return give_up(attempt.outcome, true);
+  auto decision = again(AttemptKind::read_back, attempt.now.steady);
+  decision.alarm = Accusation{code, model::describe(why, attempt.outcome)};
+  return decision;
+}
+
+void Card::call_as_witness(Instant now) {
+  state_ = Witness{};
+  next_ = {AttemptKind::read_back, now};
+}
+
+// Only whether an answer comes that our credentials deserve is of interest.
+Decision Card::after_testimony(const Attempt& attempt) {
+  const bool may_try_again = ++std::get<Witness>(state_).tries < k_tries_of_witness;
+  auto decision = model::is_trouble(attempt.outcome.kind) && may_try_again
+                      ? again(AttemptKind::read_back, attempt.now.steady)
+                      : done({});
+  if (decision.next) {
+    next_.avoid = attempt.endpoint;
+    decision.next = next_;
+  }
+  decision.ruling.status = Status::invalidated;
+  decision.ruling.leaves_row = true;
   return decision;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/dispatcher.hpp>
+#include <cardvoid/dispatch/inquiry.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cassert>
 #include <utility>
@@ -38,6 +39,7 @@ Dispatcher::Dispatcher(Settings settings, std::vector<std::unique_ptr<Pace>> pac
       load_{std::make_unique<Load>()},
       health_{std::make_unique<PlatformHealth>(settings.endpoints)},
       safety_{settings.safety},
+      inquiry_{std::make_unique<Inquiry>()},
       requests_per_second_{settings.requests_per_second} {
   paces.resize(settings.lanes);
   lanes_.reserve(settings.lanes);  // tasks refer to their lanes
@@ -64,20 +66,30 @@ Action Dispatcher::next(Instant now) {
   }
   if (auto action = next_fetch()) return *action;
   if (is_done()) {
-    if (std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_exhausted(); }))
-      return action::Finished{};
-    stop({Errc::stopped, fmt::format("the limit of {} for this run is reached",
-                                     counted(settings_.row_limit.value_or(0), "row"))});
+    auto why = why_at_end();
+    if (!why) return action::Finished{};
+    stop(std::move(*why));
     return next(now);
   }
   held_by_pace_.begin(now, paced_until(now));
   return action::Wait{wake_at(now)};
 }
 
-// Nothing is at hand, and nothing was asked for.
+// Nothing is at hand but cards that wait for evidence, and nothing was asked for.
 bool Dispatcher::is_done() const {
-  return tasks_.empty() &&
+  const bool nothing_at_hand =
+      stopped() ? tasks_.empty() : tasks_.size() == inquiry_->accused_count() && !inquiry_->is_asking();
+  return nothing_at_hand &&
          std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_fetching(); });
+}
+
+// Everything is done. nullopt: as it should be.
+std::optional<Error> Dispatcher::why_at_end() const {
+  if (inquiry_->is_open()) return inquiry_->why();
+  if (!std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_exhausted(); }))
+    return Error{Errc::stopped, fmt::format("the limit of {} for this run is reached",
+                                            counted(settings_.row_limit.value_or(0), "row"))};
+  return safety_.doubts_at_end();
 }
 
 bool Dispatcher::is_out_of_patience(Instant now) {
@@ -99,7 +111,8 @@ std::optional<Action> Dispatcher::next_stopping() {
     return withdraw;
   }
   for (const auto& [row, task] : tasks_) {
-    if (task.phase != Phase::fresh && task.phase != Phase::ready && task.phase != Phase::waiting) continue;
+    if (task.phase == Phase::preparing || task.phase == Phase::prepared || task.phase == Phase::in_flight)
+      continue;
     const action::Release release{row};
     forget(row);
     return release;
@@ -119,7 +132,7 @@ std::optional<Action> Dispatcher::next_put_back(Instant now) {
     auto& task = tasks_.at(row);
     task.phase = Phase::ready;
     health_->endpoints.abandoned(task.endpoint, task.started);
-    lane.add_first(row, queue_for(task.card.next().kind));
+    lane.add_first(row, queue_of(task));
     return action::Withdraw{row, task.card.next().kind, task.attempt, task.card.standing(), true};
   }
   return std::nullopt;
@@ -163,7 +176,7 @@ std::optional<Action> Dispatcher::take_back(RowId row, Task& task) {
     return was_prepared ? std::optional<Action>{withdraw} : std::nullopt;
   }
   if (task.phase == Phase::waiting) lane.end_wait();
-  safety_.forget(row);
+  safety_.leave_canary(row);
   tasks_.erase(row);
   return was_prepared ? Action{withdraw} : Action{action::Release{row}};
 }
@@ -177,7 +190,7 @@ void Dispatcher::promote_due(Instant now) {
     auto& task = found->second;
     task.phase = Phase::ready;
     task.lane.end_wait();
-    task.lane.add(row, queue_for(task.card.next().kind));
+    task.lane.add(row, queue_of(task));
   }
 }
 
@@ -220,11 +233,21 @@ bool Dispatcher::may_start_fresh(const Lane& lane, Instant now) const {
   return load_->total() == 0 && health_->budget.allows_fresh_row(now);
 }
 
+Queue Dispatcher::queue_of(const Task& task) const {
+  if (task.card.is_set_apart()) return Queue::set_apart;
+  return task.phase == Phase::fresh ? Queue::fresh : queue_for(task.card.next().kind);
+}
+
 // The row of this lane that may be prepared now.
 std::optional<RowId> Dispatcher::next_row(const Lane& lane, Instant now) const {
+  if (inquiry_->is_asking()) {
+    const auto& task = tasks_.at(witness_->row);
+    return &task.lane == &lane && task.phase == Phase::ready ? std::optional{witness_->row} : std::nullopt;
+  }
   if (!safety_.is_canary_over()) return next_row_of_canary(lane, now);
   if (const auto row = lane.first(Queue::read_backs)) return row;
-  return next_begun_or_fresh(lane, now);
+  if (const auto row = next_begun_or_fresh(lane, now)) return row;
+  return lane.has_only_set_apart() ? next_set_apart(lane, now) : std::nullopt;
 }
 
 // What earlier runs left in doubt is read back first. Then one row at a time, over all lanes: from its
@@ -238,7 +261,23 @@ std::optional<RowId> Dispatcher::next_row_of_canary(const Lane& lane, Instant no
   if (load_->total() > 0) return std::nullopt;
   for (const auto& other : lanes_)
     if (other.size(Queue::read_backs) > 0) return std::nullopt;
-  return next_begun_or_fresh(lane, now);
+  if (are_only_set_apart_left()) return next_set_apart(lane, now);
+  // Not at first what an earlier run left in doubt and is to be sent again: it may never be answered well.
+  const auto fresh = lane.first(Queue::fresh);
+  return fresh && may_start_fresh(lane, now) ? fresh : next_begun_or_fresh(lane, now);
+}
+
+// What earlier runs could do nothing with. The ledger hands it over last.
+std::optional<RowId> Dispatcher::next_set_apart(const Lane& lane, Instant now) const {
+  const auto row = lane.first(Queue::set_apart);
+  const bool is_fresh = row && tasks_.at(*row).phase == Phase::fresh;
+  return !is_fresh || may_start_fresh(lane, now) ? row : std::nullopt;
+}
+
+bool Dispatcher::are_only_set_apart_left() const {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+    return lane.has_only_set_apart() && (lane.size(Queue::set_apart) > 0 || lane.is_exhausted());
+  });
 }
 
 std::optional<RowId> Dispatcher::next_begun_or_fresh(const Lane& lane, Instant now) const {
@@ -253,7 +292,7 @@ std::optional<Action> Dispatcher::next_prepare(Instant now) {
     const auto row = next_row(lane, now);
     if (!row) continue;
     if (const auto endpoint = health_->endpoints.choose(now, tasks_.at(*row).card.next().avoid))
-      return prepare(lane, *row, *endpoint, now);
+      return prepare(lane, row_for(lane, *row, *endpoint), *endpoint, now);
     auto why = health_->tired_of_waiting(now);
     if (why && load_->in_flight + load_->preparing == 0) stop(std::move(*why));
     return std::nullopt;
@@ -261,10 +300,22 @@ std::optional<Action> Dispatcher::next_prepare(Instant now) {
   return std::nullopt;
 }
 
+// Whether an endpoint serves again is asked with another card than one that meets nothing but trouble.
+RowId Dispatcher::row_for(const Lane& lane, RowId row, model::Endpoint endpoint) const {
+  const bool is_probe = health_->endpoints.state(endpoint) != EndpointHealth::State::closed;
+  if (!is_probe || !tasks_.at(row).card.is_troubled() || !may_begin_another()) return row;
+  return lane.first(Queue::fresh).value_or(row);
+}
+
+// As far as the canary allows it.
+bool Dispatcher::may_begin_another() const {
+  return safety_.is_canary_over() || (!safety_.canary_row() && load_->in_flight + load_->preparing == 0);
+}
+
 Action Dispatcher::prepare(Lane& lane, RowId row, model::Endpoint endpoint, Instant now) {
   auto& task = tasks_.at(row);
   const bool is_fresh = task.phase == Phase::fresh;
-  lane.remove(row, is_fresh ? Queue::fresh : queue_for(task.card.next().kind));
+  lane.remove(row, queue_of(task));
   lane.begin_prepare();
   if (is_fresh) health_->budget.started_fresh_row(now);
   if (!safety_.is_canary_over() && task.card.next().kind == AttemptKind::invalidate) {
@@ -311,7 +362,8 @@ Instant Dispatcher::wake_at(Instant now) const {
       const auto ready_at = ready_to_prepare_at(lane, now);
       const bool has_endpoint = health_->endpoints.choose(now, std::nullopt).has_value();
       at = std::min(at, has_endpoint ? ready_at : std::max(ready_at, health_->endpoints.wake_at()));
-    } else if (lane.size(Queue::fresh) > 0 && health_->budget.exhausted() && load_->total() == 0) {
+    } else if (lane.size(Queue::fresh) + lane.size(Queue::set_apart) > 0 && health_->budget.exhausted() &&
+               load_->total() == 0) {
       at = std::min(at, health_->budget.next_probe());
     }
   }
@@ -354,9 +406,11 @@ void Dispatcher::offer(LaneId index, const std::vector<model::Candidate>& rows, 
     }
     Card card{candidate, mandate_of(candidate, settings_.safety.read_back_only), settings_.card, now};
     const bool is_fresh = card.next().kind == AttemptKind::invalidate;
-    tasks_.try_emplace(candidate.id, Task{lane, is_fresh ? Phase::fresh : Phase::ready, std::move(card),
-                                          candidate.attempts});
-    lane.add(candidate.id, is_fresh ? Queue::fresh : Queue::read_backs);
+    const auto& task = tasks_
+                           .try_emplace(candidate.id, Task{lane, is_fresh ? Phase::fresh : Phase::ready,
+                                                           std::move(card), candidate.attempts})
+                           .first->second;
+    lane.add(candidate.id, queue_of(task));
   }
 }
 
@@ -399,21 +453,113 @@ model::Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now no
   }
   if (auto why = health_->heard(task.endpoint, task.started, outcome, now.steady, notices_))
     stop(std::move(*why));
-  safety_.heard(row, outcome, now.steady);
+  safety_.heard(row, task.card.is_set_apart(), outcome, now.steady);
+  safety_.judge_canary_trouble(row, outcome, now.steady);
+  if (inquiry_->heard(outcome, task.permit)) clear_accused();
   auto decision = task.card.ended(task.endpoint, outcome, settings_.card, now, draw);
-  if (const auto* halt = std::get_if<Halt>(&decision.alarm)) safety_.alarm(*halt);
-  if (const auto* suspicion = std::get_if<Suspicion>(&decision.alarm))
-    safety_.alarm(*suspicion, row, task.card, outcome);
-  if (decision.next) {
+  if (const auto* suspicion = std::get_if<Suspicion>(&decision.alarm);
+      suspicion && !safety_.suspect(*suspicion, row, task.card))
+    seek_evidence(task.card, decision);
+  // The next run's canary begins with another card.
+  if (safety_.canary_row() == row && task.card.is_troubled() && !decision.ruling.settled_by)
+    decision.ruling.strange = true;
+  const auto* accusation = std::get_if<Accusation>(&decision.alarm);
+  if (task.card.is_witness()) {
+    testified(row, decision, outcome, now.steady);
+  } else if (accusation) {
+    accused(row, task, *accusation, now.steady);
+  } else if (decision.next) {
     task.phase = Phase::waiting;
     lane.begin_wait();
     due_.push({decision.next->due, row});
   } else {
-    if (auto notice = safety_.finished(row, task.card, kind, outcome, decision.ruling))
-      notices_.push_back(std::move(*notice));
-    tasks_.erase(row);
+    finished(row, task, kind, outcome, decision.ruling);
   }
   return std::move(decision.ruling);
+}
+
+void Dispatcher::finished(RowId row, Task& task, AttemptKind kind, const model::Outcome& outcome,
+                          const model::Ruling& ruling) {
+  if (auto notice = safety_.finished(row, task.card, kind, outcome, ruling))
+    notices_.push_back(std::move(*notice));
+  const bool has_worked = outcome.kind == model::OutcomeKind::confirmed;
+  if (!witness_ && has_worked && !task.card.is_set_apart()) witness_.emplace(Settled{row, std::move(task)});
+  tasks_.erase(row);
+}
+
+// No answer of this run has verified, so it is not known whether that is about this card. A witness of an
+// earlier run may tell, once. Otherwise the card stays in doubt.
+void Dispatcher::seek_evidence(const Card& card, Decision& decision) {
+  decision.ruling.held = false;
+  if (!witness_ || std::exchange(has_sought_evidence_, true)) return;
+  decision.ruling.status = card.standing();
+  decision.ruling.finished = false;
+  decision.alarm = Accusation{safety_.doubts()->code, safety_.doubts()->what};
+}
+
+// The card waits until it is known whether our credentials work.
+void Dispatcher::accused(RowId row, Task& task, const Accusation& accusation, Instant now) {
+  const Error why{accusation.code, accusation.why};
+  // The canary stops at a bad first card.
+  const bool is_untested = !safety_.is_proven() || safety_.canary_row() == row;
+  const bool is_conclusive = is_untested && !task.card.is_set_apart();
+  task.phase = Phase::accused;
+  safety_.leave_canary(row);
+  switch (inquiry_->accused(row, why, witness_.has_value(), is_conclusive, now)) {
+    case Inquiry::Course::stop: return stop(*inquiry_->why());
+    case Inquiry::Course::ask_witness: return ask_witness(now);
+    case Inquiry::Course::wait: return;
+  }
+}
+
+void Dispatcher::ask_witness(Instant now) {
+  if (tasks_.contains(witness_->row)) return;  // it is being asked, and then asked again
+  witness_->task.card.call_as_witness(now);
+  witness_->task.phase = Phase::ready;
+  const auto& task = tasks_.try_emplace(witness_->row, witness_->task).first->second;
+  task.lane.add_first(witness_->row, queue_of(task));
+}
+
+// The witness was read back: its answer has cleared the accused cards (Inquiry::heard), or it convicts our
+// credentials.
+void Dispatcher::testified(RowId row, const Decision& decision, const model::Outcome& outcome, Instant now) {
+  auto& task = tasks_.at(row);
+  if (decision.next) {
+    task.phase = Phase::waiting;
+    task.lane.begin_wait();
+    return due_.push({now, row});
+  }
+  witness_->task.attempt = task.attempt;
+  const bool is_old = inquiry_->is_asking() && task.permit < inquiry_->since();
+  tasks_.erase(row);
+  if (model::denies_invalid(outcome.kind))
+    notices_.push_back(
+        {Notice::warning, fmt::format("line {} was recorded as invalidated, and reading it back "
+                                      "does not show INVALID any more",
+                                      witness_->task.card.source_line())});
+  if (!inquiry_->is_asking()) return;
+  if (is_old) return ask_witness(now);
+  using enum model::OutcomeKind;
+  const bool is_verified = outcome.kind == wrong_card || outcome.kind == unreadable;
+  const bool convicts = model::is_strange(outcome.kind) && outcome.kind != unknown_answer && !is_verified;
+  if (convicts || inquiry_->witness_failed() == Inquiry::Course::stop) stop(*inquiry_->why());
+}
+
+void Dispatcher::clear_accused() {
+  for (auto& [row, task] : tasks_) {
+    if (task.phase != Phase::accused) continue;
+    task.phase = Phase::ready;
+    task.lane.add(row, queue_of(task));
+  }
+}
+
+void Dispatcher::know_witness(LaneId lane, const model::Candidate& candidate, Now now) {
+  Card card{candidate, Mandate::read_only, settings_.card, now};
+  witness_.emplace(Settled{candidate.id, {lanes_[lane], Phase::ready, std::move(card), candidate.attempts}});
+}
+
+std::optional<RowId> Dispatcher::witness() const {
+  return witness_ ? std::optional{witness_->row} : std::nullopt;
 }
 
 void Dispatcher::stop(Error why) { safety_.stop(std::move(why)); }
@@ -427,8 +573,8 @@ void Dispatcher::hold(Instant until) {
 void Dispatcher::forget(RowId row) {
   const auto& task = tasks_.at(row);
   if (task.phase == Phase::waiting) task.lane.end_wait();
-  if (task.phase == Phase::fresh) task.lane.remove(row, Queue::fresh);
-  if (task.phase == Phase::ready) task.lane.remove(row, queue_for(task.card.next().kind));
+  if (task.phase == Phase::fresh) task.lane.remove(row, queue_of(task));
+  if (task.phase == Phase::ready) task.lane.remove(row, queue_of(task));
   tasks_.erase(row);
 }
 
@@ -442,15 +588,17 @@ HowFar Dispatcher::protect(RowId row) {
   return task.card.is_untouched() ? HowFar::untouched : HowFar::in_doubt;
 }
 
-void Dispatcher::pause(Steered by) {
-  if (!paused_) paused_ = std::move(by);
+void Dispatcher::pause(Steered by, Instant now) {
+  if (paused_) return;
+  paused_ = std::move(by);
+  paused_since_ = now;
 }
 
 void Dispatcher::resume(Instant now) {
   if (!paused_) return;
   paused_.reset();
   health_->be_patient_from(now);
-  safety_.be_patient();
+  safety_.be_patient(now - paused_since_);
 }
 
 void Dispatcher::set_rate(double requests_per_second, Steered by, Instant now) {
@@ -474,6 +622,12 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
     reasons.push_back({"throttled", "paused by 429", std::nullopt,
                        now.wall + std::chrono::duration_cast<milliseconds>(throttled_until - now.steady)});
   health_->explain(reasons, now);
+  if (inquiry_->is_asking())
+    reasons.push_back({"credentials",
+                       "a card that worked is read back, to see whether our credentials still do",
+                       now.wall - std::chrono::duration_cast<milliseconds>(now.steady - inquiry_->since())});
+  const auto canary = tasks_.find(safety_.canary_row().value_or(0));
+  if (canary != tasks_.end()) reasons.push_back({"canary", canary->second.card.words_for_canary()});
   if (others > 0)
     reasons.push_back(
         {"shared", fmt::format("shares the limit with {} other run{}", others, others == 1 ? "" : "s")});
@@ -498,7 +652,8 @@ Snapshot Dispatcher::snapshot(Instant now) const {
     s.read_backs += lane.requests.read_backs;
   }
   if (!safety_.is_canary_over())
-    s.canary = settings_.safety.canary, s.canary_passed = safety_.canary_passed();
+    s.canary = settings_.safety.canary, s.canary_passed = safety_.canary_passed(),
+    s.canary_already = safety_.canary_already();
   s.primary = health_->endpoints.state(model::Endpoint::primary);
   s.backup = health_->endpoints.state(model::Endpoint::backup);
   s.held_by_pace = held_by_pace_.total(now);

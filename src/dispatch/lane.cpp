@@ -46,7 +46,8 @@ void Lane::withdraw(model::RowId row) {
 }
 
 bool Lane::wants_rows() const {
-  return !is_fetching() && !exhausted_ && size(Queue::fresh) + size(Queue::read_backs) < k_fetch_below;
+  return !is_fetching() && !exhausted_ &&
+         size(Queue::fresh) + size(Queue::read_backs) + size(Queue::set_apart) < k_fetch_below;
 }
 
 std::int64_t Lane::end_fetch(std::size_t count, bool exhausted) {

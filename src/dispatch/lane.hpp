@@ -20,8 +20,9 @@ struct Load {
   int total() const { return preparing + in_flight + waiting; }
 };
 
-// Where a row waits to be prepared. Read-backs go first, fresh rows last.
-enum class Queue { read_backs, resends, fresh };
+// Where a row waits to be prepared. Read-backs go first, then what was begun, then fresh rows. Last come
+// those that earlier runs could do nothing with.
+enum class Queue { read_backs, resends, fresh, set_apart };
 constexpr Queue queue_for(model::AttemptKind kind) {
   return kind == model::AttemptKind::read_back ? Queue::read_backs : Queue::resends;
 }
@@ -40,6 +41,9 @@ class Lane {
   void add_first(model::RowId row, Queue queue) { rows(queue).push_front(row); }
   void remove(model::RowId row, Queue queue);
   std::size_t size(Queue queue) const { return rows(queue).size(); }
+  bool has_only_set_apart() const {
+    return size(Queue::read_backs) + size(Queue::resends) + size(Queue::fresh) == 0;
+  }
   std::optional<model::RowId> first(Queue queue) const;  // nullopt: it is empty
 
   // --- rows that wait for their back-off ---
@@ -78,7 +82,7 @@ class Lane {
   std::unique_ptr<Pace> pace_;
   Load load_;
   Load* all_;
-  std::deque<model::RowId> queues_[3];
+  std::deque<model::RowId> queues_[4];
   std::deque<model::RowId> prepared_;  // in the order in which they became ready
   std::int64_t fetching_ = 0;          // rows asked for and not offered yet
   bool exhausted_ = false;

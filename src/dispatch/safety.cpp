@@ -17,53 +17,76 @@ using model::Ruling;
 using model::SettledBy;
 using model::Status;
 
-constexpr std::size_t k_most_contradictory_rows = 2;
-constexpr std::size_t k_bad_before_any_good = 3, k_answers_kept = 20, k_bad_of_kept = 10;
+constexpr std::size_t k_cards_that_stop = 2;
+constexpr std::size_t k_bad_before_any_good = 3, k_cards_kept = 20, k_bad_of_kept = 10;
+constexpr std::size_t k_already_that_stop = 20;
+// Nothing but trouble about a canary card for this long: the platform is in trouble, not the card.
+constexpr milliseconds k_patience_with_canary = 10min;
 // Nothing but 429 for this long: a quota is used up that a short wait does not refill.
 constexpr milliseconds k_patience_with_429 = 10min;
+
+std::string words_for_signature(const Outcome& outcome) {
+  return fmt::format("no answer of this run could be verified ({}){}{}", outcome.error_message,
+                     outcome.advice.empty() ? "" : "; ", outcome.advice);
+}
+
+std::string words_for(model::OutcomeKind kind) {
+  switch (kind) {
+    case wrong_card: return "they are about another card than the one asked for";
+    case unreadable: return "they cannot be read";
+    case unverified:
+    case distrusted: return "they never carry a signature that verifies";
+    case probe_signature: return "they always carry a deliberate wrong signature";
+    default: return "an answer that is not in our table (docs/answers.md)";
+  }
+}
 
 }  // namespace
 
 Safety::Safety(const Settings& settings)
     : settings_{settings}, breaker_{settings.max_failure_rate}, canary_passed_{settings.canary_passed} {}
 
-void Safety::heard(RowId row, const Outcome& outcome, Instant now) {
-  judge_signature(outcome);
-  judge_content(row, outcome);
+void Safety::heard(RowId row, bool is_set_apart, const Outcome& outcome, Instant now) {
   judge_throttling(outcome, now);
+  if (is_set_apart && model::is_strange(outcome.kind)) return;
+  judge_signature(row, outcome);
+  judge_content(row, outcome);
 }
 
-void Safety::alarm(const Halt& halt) { stop({halt.code, halt.why}); }
-
-void Safety::alarm(const Suspicion& suspicion, RowId row, const Card& card, const Outcome& outcome) {
-  using enum model::TripCause;
-  switch (suspicion.cause) {
-    case model::TripCause::wrong_card:
-      return trip(
-          suspicion.cause, {row},
-          fmt::format("the platform keeps answering with another card than the one asked for (line {})",
-                      card.source_line()));
-    case model::TripCause::unknown_answer:
-      return trip(suspicion.cause, {row},
-                  model::describe("an answer that is not in our table (docs/answers.md)", outcome));
-    case contradiction:
-      contradictory_rows_.push_back(row);
-      if (contradictory_rows_.size() < k_most_contradictory_rows) return;
-      return trip(suspicion.cause, contradictory_rows_,
-                  fmt::format("the platform contradicts itself about {} cards, last about line {}: it calls "
-                              "them done, and reading them back does not show it",
-                              contradictory_rows_.size(), card.source_line()));
-    case canary:
-    case failure_rate:
-    case already: return;  // found here, never by a card
+bool Safety::suspect(const Suspicion& suspicion, RowId row, const Card& card) {
+  const auto& outcome = suspicion.outcome;
+  if (card.mandate() == Mandate::held) return true;
+  const bool is_signature =
+      outcome.kind == unverified || outcome.kind == distrusted || outcome.kind == probe_signature;
+  if (is_signature && !signatures_.any_good()) {
+    doubts_ = Error{Errc::bad_credentials, words_for_signature(outcome)};
+    return false;
   }
+  if (card.is_set_apart()) return true;
+  const bool is_contradiction = suspicion.cause == model::TripCause::contradiction;
+  const auto oddity = is_contradiction ? std::string{model::to_text(suspicion.cause)}
+                      : is_signature   ? std::string{"signature"}
+                                       : fmt::format("{} {} {}", model::to_text(outcome.kind),
+                                                     outcome.http_status, outcome.error_code);
+  auto& rows = suspects_[oddity];
+  rows.push_back(row);
+  if (rows.size() < k_cards_that_stop) return true;
+  const auto what = is_contradiction
+                        ? std::string{"it calls them done, and reading them back does not show it"}
+                        : model::describe(words_for(outcome.kind), outcome);
+  trip(suspicion.cause, rows,
+       fmt::format("the platform's answers about {} different cards are odd in the same way, last about line "
+                   "{}: {}",
+                   rows.size(), card.source_line(), what));
+  return true;
 }
 
 std::optional<Notice> Safety::finished(RowId row, const Card& card, AttemptKind kind, const Outcome& outcome,
                                        const Ruling& ruling) {
   if (settings_.read_back_only || card.mandate() == Mandate::held) return std::nullopt;
   std::optional<Notice> notice;
-  if (canary_row_ == row) notice = judge_canary(row, card, kind, outcome, ruling);
+  if (card.owes_proof()) notice = judge_canary(row, card, kind, outcome, ruling);
+  judge_already(row, ruling);
   const bool failed = ruling.status == Status::rejected || ruling.status == Status::unresolved;
   const bool settled = failed || ruling.status == Status::invalidated;  // else the run was stopped
   if (settled &&
@@ -74,7 +97,7 @@ std::optional<Notice> Safety::finished(RowId row, const Card& card, AttemptKind 
 
 std::optional<Notice> Safety::judge_canary(RowId row, const Card& card, AttemptKind kind,
                                            const Outcome& outcome, const Ruling& ruling) {
-  canary_row_.reset();
+  leave_canary(row);
   if (ruling.settled_by == SettledBy::already) return std::nullopt;  // says nothing about our requests
   // A run that its breaker stopped leaves such rows: refused, and not read back any more. They are known to
   // be bad, and the next row takes their place.
@@ -82,11 +105,14 @@ std::optional<Notice> Safety::judge_canary(RowId row, const Card& card, AttemptK
   const bool invalidated = ruling.status == Status::invalidated;
   if (invalidated && kind == AttemptKind::read_back && outcome.kind == confirmed) {
     if (++canary_passed_ != settings_.canary) return std::nullopt;
+    const auto already =
+        canary_already_ > 0 ? fmt::format(" ({} more were INVALID already)", canary_already_) : std::string{};
     return Notice{Notice::info,
-                  fmt::format("canary: {} of {} cards are invalidated and were read back as INVALID; "
+                  fmt::format("canary: {} of {} cards are invalidated and were read back as INVALID{}; "
                               "the pace opens",
-                              canary_passed_, settings_.canary)};
+                              canary_passed_, settings_.canary, already)};
   }
+  if (card.is_set_apart()) return std::nullopt;  // known to be odd: says nothing about the list
   if (invalidated || ruling.status == Status::rejected || ruling.status == Status::unresolved)
     fail_canary(row, card, outcome, ruling);
   return std::nullopt;
@@ -113,30 +139,71 @@ void Safety::trip(model::TripCause cause, std::vector<RowId> rows, std::string w
   stopped_ = Error{Errc::tripped, std::move(why)};
 }
 
-bool Safety::LatestAnswers::note(bool good) {
-  latest_.push_back(good);
-  if (latest_.size() > k_answers_kept) latest_.pop_front();
-  return !good && bad() >= (bad() < count() ? k_bad_of_kept : k_bad_before_any_good);
+// Counts cards that were INVALID before us, until the first one of ours.
+void Safety::judge_already(RowId row, const Ruling& ruling) {
+  if (ruling.status != Status::invalidated) return;
+  if (ruling.settled_by != SettledBy::already) {
+    any_ours_ = true;
+    return;
+  }
+  if (!is_canary_over()) ++canary_already_;
+  if (any_ours_ || settings_.expect_already) return;
+  already_rows_.push_back(row);
+  if (already_rows_.size() == k_already_that_stop)
+    trip(model::TripCause::already, already_rows_,
+         fmt::format("{} cards were INVALID before this run and none was invalidated by it; is this the "
+                     "right list, or was the results database lost? If that is normal for this list, set "
+                     "safety.expect_already = true",
+                     already_rows_.size()));
+}
+
+void Safety::judge_canary_trouble(RowId row, const Outcome& outcome, Instant now) {
+  if (canary_row_ != row || !model::is_trouble(outcome.kind) || outcome.kind == throttled) return;
+  if (!canary_trouble_since_) canary_trouble_since_ = now;
+  const auto lasted = now - *canary_trouble_since_;
+  if (lasted < k_patience_with_canary) return;
+  stop({Errc::unavailable,
+        model::describe(fmt::format("the platform is in trouble: a canary card gets no answer that counts "
+                                    "since {}; run again later",
+                                    humanize_duration(std::chrono::duration_cast<milliseconds>(lasted))),
+                        outcome)});
+}
+
+bool Safety::LatestAnswers::note(RowId row, bool good, bool is_canary) {
+  const auto same =
+      std::find_if(latest_.begin(), latest_.end(), [row](const Latest& latest) { return latest.row == row; });
+  const bool was_good = same == latest_.end() || same->good;
+  if (same != latest_.end()) latest_.erase(same);
+  latest_.push_back({row, was_good && good});
+  if (latest_.size() > k_cards_kept) latest_.pop_front();
+  any_good_ = any_good_ || good;
+  if (good) return false;
+  ++bad_answers_;
+  if (any_good_) return bad() >= k_bad_of_kept;
+  return bad_answers_ >= k_bad_before_any_good && (bad() >= k_cards_that_stop || is_canary);
 }
 
 std::size_t Safety::LatestAnswers::bad() const {
-  return static_cast<std::size_t>(std::count(latest_.begin(), latest_.end(), false));
+  return static_cast<std::size_t>(
+      std::count_if(latest_.begin(), latest_.end(), [](const Latest& latest) { return !latest.good; }));
 }
 
-void Safety::judge_signature(const Outcome& outcome) {
+void Safety::judge_signature(RowId row, const Outcome& outcome) {
   switch (outcome.kind) {
     case confirmed:
     case not_invalid:
     case wrong_card:
-    case unreadable: signatures_.note(true); [[fallthrough]];
+    case unreadable: signatures_.note(row, true, false); [[fallthrough]];
     case refused: proven_ = true; return;
     case unverified:
     case distrusted:
-      if (signatures_.note(false))
-        stop(
-            {Errc::bad_credentials, fmt::format("{} of the last {} answers cannot be verified ({}){}{}",
-                                                signatures_.bad(), signatures_.count(), outcome.error_message,
-                                                outcome.advice.empty() ? "" : "; ", outcome.advice)});
+      if (signatures_.note(row, false, canary_row_ == row))
+        stop({Errc::bad_credentials,
+              signatures_.any_good()
+                  ? fmt::format("the answers about {} of the last {} cards cannot be verified ({}){}{}",
+                                signatures_.bad(), signatures_.count(), outcome.error_message,
+                                outcome.advice.empty() ? "" : "; ", outcome.advice)
+                  : words_for_signature(outcome)});
       return;
     case probe_signature:
     case accepted:
@@ -157,11 +224,12 @@ void Safety::judge_signature(const Outcome& outcome) {
 
 // Verified answers that settle nothing would let a run send every card and confirm none.
 void Safety::judge_content(RowId row, const Outcome& outcome) {
-  if (outcome.kind == confirmed || outcome.kind == not_invalid) contents_.note(true);
+  if (outcome.kind == confirmed || outcome.kind == not_invalid) contents_.note(row, true, false);
   if (outcome.kind != wrong_card && outcome.kind != unreadable) return;
-  if (contents_.note(false))
+  if (contents_.note(row, false, false))
     trip(model::TripCause::wrong_card, {row},
-         fmt::format("{} of the last {} verified answers are about another card or cannot be read ({})",
+         fmt::format("the verified answers about {} of the last {} cards are about another card or cannot be "
+                     "read ({})",
                      contents_.bad(), contents_.count(), outcome.error_message));
 }
 

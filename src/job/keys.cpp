@@ -255,6 +255,11 @@ const auto k_keys = std::to_array<Key>({
        job.safety.canary = static_cast<int>(v.whole_number);
        return stored;
      }},
+    {"safety.expect_already", Type::truth, "true or false",
+     [](const Typed& v, Job& job) {
+       job.safety.expect_already = v.truth;
+       return stored;
+     }},
     {"safety.max_failure_rate", Type::number, "a number above 0 and at most 1.0 (off)",
      [](const Typed& v, Job& job) {
        job.safety.max_failure_rate = v.number;

@@ -17,34 +17,28 @@ std::optional<std::string_view> if_any(const std::string& text) {
   return http_status;
 }
 
-// What stopped a run at a row, rather than settled it.
-const std::string k_stopped_a_run = fmt::format(
-    "coalesce((SELECT outcome FROM attempt WHERE row_id = row.id AND {} ORDER BY n DESC LIMIT 1) IN "
-    "{}, FALSE)",
-    k_has_a_word, outcomes_in_sql(model::blames_setup));
-
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
   constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved') AND accepted_at IS NULL";
-  constexpr std::string_view k_may_be_sent =
-      "status = 'pending' AND NOT conflict AND NOT protected AND absent <> 1";
+  const std::string to_send = 
+      "NOT ?3 AND status = 'pending' AND NOT conflict AND NOT protected AND absent <> 1";
   std::string condition;
-  if (part == Cursor::doubt) condition = fmt::format("{} AND (?3 OR NOT {})", k_in_doubt, k_stopped_a_run);
-  if (part == Cursor::fresh) condition = fmt::format("NOT ?3 AND {} AND error_code IS NULL", k_may_be_sent);
+  if (part == Cursor::doubt)  // ?3 is bound for every part
+    condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_in_doubt);
+  if (part == Cursor::fresh) condition = to_send + " AND error_code IS NULL AND NOT strange";
   if (part == Cursor::deferred)
     // Not what this run has taken up already.
     condition = fmt::format(
-        "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run)) AND "
-        "NOT ?3 AND (({} AND error_code IS NOT NULL) OR "
-        "({} AND {}))",
-        k_may_be_sent, k_in_doubt, k_stopped_a_run);
+        "{} AND (({} AND (strange OR held)) OR ({} AND (strange OR error_code IS NOT NULL)))",
+        "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run))",
+        k_in_doubt, to_send);
   return {
       db,
       fmt::format(
           "SELECT row.id, brand_id, card_id, code, openid, reason, status, held, max(n), "
           "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
-          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line "
+          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line, strange "
           "FROM (SELECT * FROM row WHERE id > ?1 AND {} AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
           k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
@@ -72,7 +66,7 @@ RunStatements::RunStatements(sqlite::Connection& db)
           "= ?9, request_id = ?10, outcome = ?11"},
       update_row{
           db,
-          "UPDATE row SET status = ?2, held = ?3, card_state = coalesce(?4, card_state), "
+          "UPDATE row SET status = ?2, held = ?3, strange = ?15, card_state = coalesce(?4, card_state), "
           "invalid_time = coalesce(?5, invalid_time), "
           // A row that stays held keeps what it is held for.
           "error_code = iif(?3, coalesce(?6, error_code), ?6), "
@@ -116,6 +110,7 @@ Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int 
         row.has_open_attempt = statement.int64(11) != 0;
         row.is_protected = statement.int64(12) != 0;
         row.source_line = statement.int64(13);
+        row.strange = statement.int64(14) != 0;
         rows.push_back(std::move(row));
       }
       if (static_cast<int>(rows.size()) == count) break;
@@ -123,6 +118,25 @@ Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int 
       cursor.after = 0;
     }
     return rows;
+  });
+}
+
+Result<std::optional<model::Candidate>> witness(Ledger& ledger) {
+  return ledger.state().guarded([&]() -> std::optional<model::Candidate> {
+    sqlite::Statement s{
+        ledger.state().db,
+        "SELECT row.id, brand_id, card_id, code, openid, reason, source_line, "
+        "(SELECT max(n) FROM attempt WHERE row_id = row.id) FROM row WHERE status = 'invalidated' LIMIT 1"};
+    s.bind();
+    if (!s.step()) return std::nullopt;
+    model::Candidate row;
+    row.id = s.int64(0);
+    row.card = {std::string{s.text(1)}, std::string{s.text(2)}, std::string{s.text(3)},
+                std::string{s.text(4)}, std::string{s.text(5)}};
+    row.source_line = s.int64(6);
+    row.status = model::Status::invalidated;
+    row.attempts = static_cast<int>(s.int64(7));
+    return row;
   });
 }
 
@@ -187,6 +201,7 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
       j.close_read_back.run();
     }
 
+    if (ruling.leaves_row) return;
     const auto& shown = ruling.shown;
     const bool settled =
         ruling.status == model::Status::invalidated || ruling.status == model::Status::rejected;
@@ -199,7 +214,7 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
                       model::to_text(ruling.shown_endpoint.value_or(attempt.endpoint)), settled_by,
                       first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
                       settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt,
-                      settled ? std::optional{int{shown.is_signed}} : std::nullopt);
+                      settled ? std::optional{int{shown.is_signed}} : std::nullopt, int{ruling.strange});
     j.update_row.run();
   });
 }

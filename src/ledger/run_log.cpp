@@ -66,11 +66,11 @@ Result<void> save_pulse(Ledger& ledger, const Pulse& pulse) {
     sqlite::Statement{
         ledger.state().db,
         "INSERT OR REPLACE INTO pulse (id, run_id, at, rate, allowed_rate, in_flight, "
-        "waiting, primary_state, backup_state, canary, canary_passed, reasons_to_wait) VALUES (1, ?1, ?2, "
-        "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"}
+        "waiting, primary_state, backup_state, canary, canary_passed, canary_already, reasons_to_wait) "
+        "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"}
         .bind(pulse.run, to_ms(pulse.at), pulse.rate, pulse.allowed_rate, pulse.in_flight, pulse.waiting,
               pulse.primary_state, pulse.backup_state, pulse.canary, pulse.canary_passed,
-              to_json(as_json(pulse.reasons_to_wait)))
+              pulse.canary_already, to_json(as_json(pulse.reasons_to_wait)))
         .run();
   });
 }
@@ -104,7 +104,7 @@ Result<std::optional<Pulse>> pulse(Ledger& ledger) {
   return ledger.state().guarded([&]() -> std::optional<Pulse> {
     sqlite::Statement s{ledger.state().db,
                         "SELECT run_id, at, rate, allowed_rate, in_flight, waiting, primary_state, "
-                        "backup_state, canary, canary_passed, reasons_to_wait FROM pulse"};
+                        "backup_state, canary, canary_passed, reasons_to_wait, canary_already FROM pulse"};
     s.bind();
     if (!s.step()) return std::nullopt;
     Pulse pulse;
@@ -115,6 +115,7 @@ Result<std::optional<Pulse>> pulse(Ledger& ledger) {
     pulse.primary_state = s.text(6), pulse.backup_state = s.text(7);
     pulse.canary = static_cast<int>(s.int64(8)), pulse.canary_passed = static_cast<int>(s.int64(9));
     pulse.reasons_to_wait = reasons_from_json(s.text(10));
+    pulse.canary_already = static_cast<int>(s.int64(11));
     return pulse;
   });
 }

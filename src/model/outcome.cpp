@@ -83,29 +83,56 @@ bool denies_invalid(OutcomeKind kind) {
   return false;
 }
 
-bool blames_setup(OutcomeKind kind) {
+bool is_strange(OutcomeKind kind) {
   switch (kind) {
+    case OutcomeKind::wrong_card:
+    case OutcomeKind::unverified:
+    case OutcomeKind::probe_signature:
+    case OutcomeKind::unreadable:
+    case OutcomeKind::clock_refused:
     case OutcomeKind::credentials_refused:
-    case OutcomeKind::setup_refused: return true;
+    case OutcomeKind::setup_refused:
+    case OutcomeKind::distrusted:
+    case OutcomeKind::unknown_answer: return true;
+    case OutcomeKind::confirmed:
+    case OutcomeKind::not_invalid:
+    case OutcomeKind::accepted:
+    case OutcomeKind::system_error:
+    case OutcomeKind::gateway_error:
+    case OutcomeKind::throttled:
+    case OutcomeKind::refused:
+    case OutcomeKind::lost:
+    case OutcomeKind::stale_connection:
+    case OutcomeKind::connection_closed:
+    case OutcomeKind::not_sent:
+    case OutcomeKind::bad_certificate: return false;
+  }
+  return true;
+}
+
+bool is_trouble(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::accepted:
+    case OutcomeKind::system_error:
+    case OutcomeKind::gateway_error:
+    case OutcomeKind::throttled:
+    case OutcomeKind::lost:
+    case OutcomeKind::stale_connection:
+    case OutcomeKind::connection_closed:
+    case OutcomeKind::not_sent:
+    case OutcomeKind::bad_certificate: return true;
     case OutcomeKind::confirmed:
     case OutcomeKind::not_invalid:
     case OutcomeKind::wrong_card:
     case OutcomeKind::unverified:
     case OutcomeKind::probe_signature:
     case OutcomeKind::unreadable:
-    case OutcomeKind::accepted:
-    case OutcomeKind::system_error:
-    case OutcomeKind::gateway_error:
-    case OutcomeKind::throttled:
     case OutcomeKind::clock_refused:
+    case OutcomeKind::credentials_refused:
+    case OutcomeKind::setup_refused:
     case OutcomeKind::refused:
     case OutcomeKind::distrusted:
-    case OutcomeKind::unknown_answer:
-    case OutcomeKind::lost:
-    case OutcomeKind::stale_connection:
-    case OutcomeKind::connection_closed:
-    case OutcomeKind::not_sent:
-    case OutcomeKind::bad_certificate: return false;
+    case OutcomeKind::unknown_answer: return false;
   }
   return false;
 }

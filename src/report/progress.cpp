@@ -121,6 +121,8 @@ std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::Run
                           : 0.0,
                       snapshot.in_flight);
   if (snapshot.canary > 0) text += fmt::format("  canary {} of {}", snapshot.canary_passed, snapshot.canary);
+  if (snapshot.canary > 0 && snapshot.canary_already > 0)
+    text += fmt::format(" ({} already)", snapshot.canary_already);
   if (snapshot.waiting > 0) text += fmt::format("  waiting {}", snapshot.waiting);
   for (const auto& reason : snapshot.reasons_to_wait) text += "  " + escape_for_terminal(reason.words);
   const bool primary = snapshot.primary == State::closed, backup = snapshot.backup == State::closed;
@@ -160,6 +162,7 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
                                        {"rate", snapshot.rate},
                                        {"canary", snapshot.canary},
                                        {"canary_passed", snapshot.canary_passed},
+                                       {"canary_already", snapshot.canary_already},
                                        {"reasons_to_wait", ledger::as_json(snapshot.reasons_to_wait)}};
       unsaid_ = to_json_line(object);
       if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));

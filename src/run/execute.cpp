@@ -98,6 +98,9 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
                 std::move(cursors),
                 *run,
                 static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
+  auto witness = ledger::witness(ledger);
+  if (!witness) return failed(witness.error());
+  if (*witness) runner.know_witness(std::move(**witness));
   runner.begin(hold);
   ports.loop.run(runner);
   if (const auto closed = ports.store.close(); !closed) return failed(closed.error());

@@ -36,6 +36,7 @@ dispatch::Settings dispatch_settings(const model::Job& job, const Order& order, 
   settings.safety.canary = job.safety.canary;
   settings.safety.canary_passed = canary_passed;
   settings.safety.max_failure_rate = job.safety.max_failure_rate;
+  settings.safety.expect_already = job.safety.expect_already;
   return settings;
 }
 
@@ -78,6 +79,19 @@ void Runner::begin(std::optional<Instant> hold_until) {
   if (max_duration_) over_at_ = now.steady + *max_duration_;
   check_clocks(now);
   pump();
+}
+
+void Runner::know_witness(model::Candidate witness) {
+  const auto lane = std::find_if(cursors_.begin(), cursors_.end(), [&](const auto& cursor) {
+    return !cursor->brand_id || *cursor->brand_id == witness.card.brand_id;
+  });
+  if (lane == cursors_.end()) return;
+  dispatcher_.know_witness(static_cast<dispatch::LaneId>(lane - cursors_.begin()), witness,
+                           ports_.loop.now());
+  auto& flight = flights_[witness.id];
+  flight.standing = {model::Status::invalidated, false};
+  flight.confirmed = true;  // by an earlier run, and not counted here
+  flight.row = std::move(witness);
 }
 
 void Runner::stop(Error why) {
@@ -236,7 +250,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
         return ledger::save_counts(ledger, run, counts);
       },
       [this, attempt] { observer_.recorded(attempt); });
-  if (ruling.finished) flights_.erase(row);
+  if (ruling.finished && row != dispatcher_.witness()) flights_.erase(row);
   pump();
 }
 
@@ -335,6 +349,7 @@ void Runner::save_pulse(Now now, std::function<void()> saved) {
   pulse.allowed_rate = state.rate;
   pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;
   pulse.canary = state.canary, pulse.canary_passed = state.canary_passed;
+  pulse.canary_already = state.canary_already;
   pulse.primary_state = dispatch::EndpointHealth::to_text(state.primary);
   pulse.backup_state = dispatch::EndpointHealth::to_text(state.backup);
   pulse.reasons_to_wait = state.reasons_to_wait;

@@ -52,7 +52,7 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, An
   std::string message;
   switch (steering.command) {
     case Steering::pause:
-      dispatcher_.pause({by, now.wall});
+      dispatcher_.pause({by, now.wall}, now.steady);
       message = paused
                     ? fmt::format("paused already, by {} since {}; ", paused->by, format_rfc3339(paused->at))
                     : "paused; ";

@@ -16,6 +16,8 @@ using model::RowId;
 namespace {
 
 constexpr auto k_job_name = "simulation";
+constexpr int k_unavailable = static_cast<int>(Errc::unavailable),
+              k_stopped = static_cast<int>(Errc::stopped);
 
 class ListOfCards : public input::Source {
  public:
@@ -57,9 +59,11 @@ void Tally::add(const Tally& other) {
                                           &Tally::canaries,
                                           &Tally::limited,
                                           &Tally::windows,
-                                          &Tally::protections};
+                                          &Tally::protections,
+                                          &Tally::poisoned};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
+  for (const auto& [poison, count] : other.poisons) poisons[poison] += count;
   for (const auto& [code, count] : other.exit_codes) exit_codes[code] += count;
   for (const auto& [end, count] : other.ends) ends[end] += count;
   for (const auto& [cause, count] : other.trips) trips[cause] += count;
@@ -81,6 +85,8 @@ std::string Tally::text() const {
   for (const auto& [cause, count] : trips) text += fmt::format(" {} {}", cause, count);
   text += "\n  mishaps:";
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
+  text += fmt::format("\n  {} jobs with cards that cannot be settled:", poisoned);
+  for (const auto& [poison, count] : poisons) text += fmt::format(" {} {}", to_text(poison), count);
   text += "\n  processes by exit code:";
   for (const auto& [code, count] : exit_codes) text += fmt::format(" {}: {}", code, count);
   text += "\n  rows by end:";
@@ -107,6 +113,7 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
     };
   draw_cards();
   draw_safety();
+  draw_poison();
   draw_habits();
   draw_weather();
   draw_events();
@@ -155,23 +162,13 @@ void Job::calm_down() {
   imported_ = platform_.cards().size();
 }
 
-// All is well, and the same command carries on.
+// All is well, but for the cards that cannot be settled, and the same command carries on.
 void Job::finish() {
-  int code = -1;
-  const auto run_again = [&](int times) {
-    // Every run that trips has settled a row first, so there is an end to it.
-    auto trips = platform_.cards().size();
-    for (int i = 0; i < times && code != 0 && code != 1; ++i) {
-      code = live(Command::run);
-      if (tripped_ && trips-- > 0) --i;
-      world_.pass(1s);
-    }
-  };
-  run_again(2);
+  int code = run_until_settled();
   if (code != 0 && code != 1) {  // what is held waits for an operator
     live(Command::reconcile);
     live(Command::retry);
-    run_again(2);
+    run_until_settled();
   }
   world_.pass(60s);
   check_results(true);
@@ -179,12 +176,36 @@ void Job::finish() {
   tally_.requests = platform_.received();
 }
 
+// Two runs, and one more for each card that may stop one.
+int Job::run_until_settled() {
+  int code = -1;
+  auto stops = most_stops();
+  // With one such card alone, and none for which it is the canary, the first run has no reason to stop.
+  const bool is_lone = tally_.poisoned > 0 && stops == 1 && job_.safety.canary == 0;
+  for (int i = 0; i < 2 && code != 0 && code != 1; ++i) {
+    code = live(Command::run);
+    if (is_lone) check_nothing_is_held_up();
+    if (is_lone && code > k_stopped) fail(fmt::format("one card alone ends the run with {}", code));
+    if (code >= k_unavailable && code != k_stopped && stops > 0) --stops, --i;
+    world_.pass(1s);
+  }
+  check_nothing_is_held_up();
+  return code;
+}
+
+// Each of these cards is held, settled or put last by the run that it stops.
+std::size_t Job::most_stops() const {
+  const auto& cards = platform_.cards();
+  return static_cast<std::size_t>(std::count_if(cards.begin(), cards.end(), [](const Card& card) {
+    return card.poison != Poison::none || card.nature == Nature::stubborn || card.nature == Nature::refused;
+  }));
+}
+
 // One process, from its start to its end: 0 … 78, or -1 when it died.
 int Job::live(Command command) {
   ++tally_.processes;
   world_.stamp(tally_.processes);
   reads_only_ = command != Command::run;
-  tripped_ = false;
   for (auto& card : platform_.cards()) {
     card.posts_counted = card.gets_counted = 0;
     card.is_open = false;
@@ -346,7 +367,6 @@ int Job::work(Command command) {
   if (report->stopped) world_.tell("stopped: {}", report->stopped->what);
   check_report(*report, command);
   if (report->trip) {
-    tripped_ = true;
     proven_ = 0;  // the next one begins with a canary
     ++tally_.trips[std::string{model::to_text(report->trip->cause)}];
   }

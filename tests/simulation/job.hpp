@@ -28,8 +28,9 @@ struct Tally {
   std::uint64_t canaries = 0;                  // jobs with one
   std::map<std::string, std::uint64_t> trips;  // by cause
   std::uint64_t signals = 0, steered = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0,
-                limited = 0, windows = 0, protections = 0;
+                limited = 0, windows = 0, protections = 0, poisoned = 0;
   std::map<Mishap, std::uint64_t> mishaps;
+  std::map<Poison, std::uint64_t> poisons;  // cards, by kind
   std::map<int, std::uint64_t> exit_codes;
   std::map<std::string, std::uint64_t> ends;  // of rows: "invalidated by answer", …
   void add(const Tally& other);
@@ -74,11 +75,14 @@ class Job : public Watch, private run::Observer {
   void recorded(const ledger::Attempt&) override { ++told_; }
   void draw_safety();
   void draw_cards();
+  void draw_poison();
   void draw_habits();
   void draw_weather();
   void draw_events();
   void calm_down();
   void finish();
+  int run_until_settled();
+  std::size_t most_stops() const;
   int live(Command command);
   int work(Command command);
   void draw_window();
@@ -88,6 +92,7 @@ class Job : public Watch, private run::Observer {
   void die();
   void check_results(bool at_the_end);
   void check_row(const Card& card, const ResultRow& row, bool at_the_end);
+  void check_nothing_is_held_up();
   void check_report(const run::Report& report, Command command);
   void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card) override;
   void is_read_back(const Card& card) override;
@@ -109,7 +114,6 @@ class Job : public Watch, private run::Observer {
   std::map<std::string, ResultRow> results_;               // by code, as they stood last
   std::map<std::string, std::deque<Instant>> departures_;  // by quota
   int proven_ = 0;                   // rows that the canary was passed by at most, of the plan as it is
-  bool tripped_ = false;             // the last process
   std::int64_t told_ = 0;            // requests that processes called on record
   std::set<std::string> protected_;  // codes, by the list of the latest import
   bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;

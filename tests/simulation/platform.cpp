@@ -37,6 +37,14 @@ std::string_view to_text(Mishap mishap) {
   return k_names[static_cast<std::size_t>(mishap)];
 }
 
+std::string_view to_text(Poison poison) {
+  constexpr std::string_view k_names[] = {"none",         "frozen",       "unreadable",    "other_card",
+                                          "other_member", "redirect",     "bad_signature", "probe",
+                                          "firewall",     "unauthorized", "no_path",       "system_error",
+                                          "gateway",      "accepted",     "reset"};
+  return k_names[static_cast<std::size_t>(poison)];
+}
+
 Card& Platform::add(model::Card card, Nature nature) {
   auto& added = cards_.emplace_back();
   added.card = std::move(card);
@@ -152,6 +160,42 @@ run::Reply Platform::answer(AttemptKind kind, Card& card, milliseconds clock_err
              clock_error);
 }
 
+// Of a poisoned card.
+run::Reply Platform::spoil(AttemptKind kind, Card& card, milliseconds clock_error) {
+  ++spoilt_[card.poison];
+  const bool applies = kind == AttemptKind::invalidate && card.executes;
+  if (applies) apply(card, true);
+  world_.tell("  {}{}", to_text(card.poison), applies ? ", applied" : "");
+  const auto state = card.is_invalid() ? "INVALID" : "EFFECTIVE";
+  auto other = card;
+  run::Reply reply;
+  switch (card.poison) {
+    case Poison::frozen: return error(400, "CARD_FROZEN", "the card is frozen", clock_error);
+    case Poison::unreadable:
+      return word(200, R"({"user_card_code":["not","text"]})", Verdict::verified, clock_error);
+    case Poison::other_card:
+      other.card.code = "99999";
+      return say(other, state, Verdict::verified, clock_error);
+    case Poison::other_member:
+      other.card.openid = "somebody else";
+      return say(other, state, Verdict::verified, clock_error);
+    case Poison::redirect: return word(302, "", Verdict::no_signature, clock_error);
+    case Poison::bad_signature: return say(card, state, Verdict::bad_signature, clock_error);
+    case Poison::probe: return say(card, state, Verdict::probe, clock_error);
+    case Poison::firewall: return word(403, "<html>blocked</html>", Verdict::no_signature, clock_error);
+    case Poison::unauthorized: return error(401, "ACCESS_DENIED", "not for this card", clock_error);
+    case Poison::no_path: return word(404, "<html>", Verdict::no_signature, clock_error);
+    case Poison::system_error: return error(500, "SYSTEM_ERROR", "try later", clock_error);
+    case Poison::gateway: return word(503, "<html>", Verdict::no_signature, clock_error);
+    case Poison::accepted: return word(202, "", Verdict::no_signature, clock_error);
+    case Poison::reset:
+    case Poison::none: break;
+  }
+  reply.exchange.reach = net::Exchange::lost;
+  reply.exchange.reason = "connection reset";
+  return reply;
+}
+
 std::optional<run::Reply> Platform::receive(AttemptKind kind, Card& card, WallTime said_at,
                                             milliseconds clock_error) {
   ++received_;
@@ -160,6 +204,7 @@ std::optional<run::Reply> Platform::receive(AttemptKind kind, Card& card, WallTi
     return error(401, "SIGN_ERROR", "timestamp is too far from ours", clock_error);
   if (is_above_limit()) return error(429, "FREQUENCY_LIMITED", "too fast", clock_error);
 
+  if (card.spoils(kind)) return spoil(kind, card, clock_error);
   const auto mishap = draw(kind, card);
   if (mishap == Mishap::none) return answer(kind, card, clock_error);
   ++mishaps_[mishap];

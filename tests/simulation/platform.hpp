@@ -25,9 +25,37 @@ enum class Nature {
   stubborn,        // answered with 200 every time, and stays EFFECTIVE
 };
 
+// What the platform, or something on the way to it, answers for one card for ever, and for no other reason
+// than that it is this card.
+enum class Poison {
+  none,
+  frozen,      // 400 with a code that no table knows
+  unreadable,  // verified, and not the JSON of a card
+  other_card,
+  other_member,  // verified, this card, another openid
+  redirect,
+  bad_signature,
+  probe,         // WECHATPAY/SIGNTEST/ on everything
+  firewall,      // 403 with a page of HTML
+  unauthorized,  // 401
+  no_path,       // 404 without JSON
+  // As in an outage, from which the card cannot be told:
+  system_error,
+  gateway,
+  accepted,
+  reset,
+};
+inline constexpr int k_poisons = static_cast<int>(Poison::reset) + 1;
+std::string_view to_text(Poison poison);
+// Is its answer one that says something strange about the card, and not that the platform is in trouble?
+constexpr bool is_strange(Poison poison) { return poison != Poison::none && poison < Poison::system_error; }
+
 struct Card {
   model::Card card;
   Nature nature = Nature::ordinary;
+  Poison poison = Poison::none;
+  // Which requests it spoils, and whether a spoilt invalidation is executed.
+  bool spoils_posts = false, spoils_gets = false, executes = false;
   // On the platform:
   std::string invalid_time;          // as it is said; empty: not INVALID
   Instant invalid_since{};           // when the state changed
@@ -44,6 +72,9 @@ struct Card {
   int posts_counted = 0, gets_counted = 0;
 
   bool is_invalid() const { return !invalid_time.empty(); }
+  bool spoils(model::AttemptKind kind) const {
+    return kind == model::AttemptKind::invalidate ? spoils_posts : spoils_gets;
+  }
 };
 
 // What goes wrong with one request at the platform or on its way back.
@@ -95,6 +126,7 @@ class Platform {
 
   Card& add(model::Card card, Nature nature);
   std::vector<Card>& cards() { return cards_; }
+  const std::vector<Card>& cards() const { return cards_; }
   Card& card(const model::Card& card);
 
   // Somebody else invalidates it.
@@ -113,6 +145,7 @@ class Platform {
   milliseconds think() { return world_.chance.between(habits_.thinking[0], habits_.thinking[1]); }
 
   const std::map<Mishap, std::uint64_t>& mishaps() const { return mishaps_; }
+  const std::map<Poison, std::uint64_t>& spoilt() const { return spoilt_; }
   std::uint64_t received() const { return received_; }
 
  private:
@@ -125,6 +158,7 @@ class Platform {
   run::Reply error(unsigned status, std::string_view code, std::string_view message,
                    milliseconds clock_error);
   run::Reply answer(model::AttemptKind kind, Card& card, milliseconds clock_error);
+  run::Reply spoil(model::AttemptKind kind, Card& card, milliseconds clock_error);
 
   World& world_;
   Habits habits_;
@@ -132,6 +166,7 @@ class Platform {
   std::deque<Instant> arrivals_;
   std::uint64_t received_ = 0;
   std::map<Mishap, std::uint64_t> mishaps_;
+  std::map<Poison, std::uint64_t> spoilt_;
 };
 
 }  // namespace cardvoid::simulation

@@ -167,12 +167,18 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
   const bool verified = reply.verdict == wechatpay::Verdict::verified;
   tell(fmt::format("{} {}{}", status, exchange.body, verified ? "" : ", not verified"));
   const bool believable = verified || (status >= 300 && reply.verdict == wechatpay::Verdict::no_signature);
-  const bool about_this_card =
-      exchange.body.find(fmt::format(R"("{}")", card.card.code)) != std::string::npos &&
-      (status != 200 || exchange.body.find(fmt::format(R"("{}")", card.card.openid)) != std::string::npos);
-  const bool says_invalid = exchange.body.find(R"("INVALID")") != std::string::npos;
+  const auto says = [&](std::string_view word) {
+    return exchange.body.find(fmt::format(R"("{}")", word)) != std::string::npos;
+  };
+  const bool about_this_card = says(card.card.code) && (status != 200 || says(card.card.openid));
+  const bool says_invalid = says("INVALID");
   const bool is_state = status == 200 && verified && about_this_card;
-  const bool is_refusal = (status == 400 || status == 404) && believable && !exchange.body.empty();
+  const bool is_refusal = (status == 400 || status == 404) && believable &&
+                          (says("INVALID_REQUEST") || says("RESOURCE_NOT_EXISTS"));
+  const bool is_unknown = status < 500 && status >= 300 && says("CARD_FROZEN");
+  // The card waits until it is known whose fault that is, and others may go on.
+  const bool is_accused = believable && status >= 401 && status <= 405 && !is_refusal;
+  if (is_accused) card.is_open = false;
   if (is_state && says_invalid) card.was_proven = true;
   const bool is_free = believable && (status == 429 || status == 401);
   if (!is_free && !is_state && !(is_refusal && !invalidates))
@@ -186,7 +192,7 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
     return;
   }
   if (is_state && !says_invalid) ++card.posts_counted;
-  const bool not_executed = believable && (status == 429 || (status >= 400 && status <= 404));
+  const bool not_executed = believable && !is_unknown && (status == 429 || (status >= 400 && status <= 404));
   // SYSTEM_ERROR, 202 and a gateway's errors may be followed by the same call (docs/platform.md section 5.3).
   const bool asks_again = status == 202 || (status >= 500 && believable);
   if (not_executed || asks_again) card.is_doubtful = began_in_doubt;

@@ -28,7 +28,8 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
     departures.pop_front();
   }
 
-  check_canary(card);
+  const bool is_witness = kind == AttemptKind::read_back && card.was_proven;
+  if (!is_witness) check_canary(card);
   if (job_.safety.window && !reads_only_ && !has_clock_steps_) {
     // Timers are late, and signing takes a moment.
     const auto now = world_.now().wall;
@@ -87,6 +88,17 @@ void Job::check_report(const run::Report& report, Command command) {
   if (t.rows() != static_cast<std::int64_t>(std::min(imported_, platform_.cards().size())) &&
       command == Command::run)
     fail("the totals have lost rows");
+}
+
+// A card that cannot be settled never keeps another from being settled. What a bad day left held waits for an
+// operator.
+void Job::check_nothing_is_held_up() {
+  for (const auto& card : platform_.cards()) {
+    const auto& status = results_[card.card.code].status;
+    if (card.poison == Poison::none && status != "invalidated" && status != "rejected" &&
+        status != "unresolved")
+      fail("held up by another card", &card);
+  }
 }
 
 void Job::check_results(bool at_the_end) {
@@ -191,7 +203,10 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
   if (!at_the_end) return;
   ++tally_.ends[row.status + (invalidated ? " by " + row.settled_by : "")];
   if (row.status == "pending" || row.status == "in_flight") fail("never settled", &card);
-  if (row.status == "unresolved" && card.nature != Nature::stubborn) fail("unresolved for no reason", &card);
+  if (row.status == "unresolved" && card.nature != Nature::stubborn && card.poison == Poison::none)
+    fail("unresolved for no reason", &card);
+  if (row.status == "unresolved" && !row.held && is_strange(card.poison))
+    fail("it cannot be settled and is not held", &card);
 }
 
 // What the database has on record for a card, for the reader of a trace.

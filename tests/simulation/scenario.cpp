@@ -24,6 +24,41 @@ void Job::draw_safety() {
   tally_.rows = platform_.cards().size();
 }
 
+// Cards that cannot be settled, by chances of their own: alone, or several of one kind or of several, at the
+// front of the list, at its end or somewhere between. Others are there for them to hold up.
+void Job::draw_poison() {
+  Chance chance{seed_ ^ 0xA0761D6478BD642FULL};
+  if (!chance.happens(0.3)) return;
+  tally_.poisoned = 1;
+  auto& cards = platform_.cards();
+  for (auto more = chance.between(2, 12); more > 0; --more)
+    platform_.add(
+        {"1004", "pTemplate", fmt::format("{}", 100 + cards.size()), fmt::format("o{}", cards.size()), ""},
+        Nature::ordinary);
+  tally_.rows = cards.size();
+  const bool is_alone = chance.happens(0.4);
+  const auto kinds = is_alone ? 1 : chance.one_of(std::array{1, 1, 2, 3});
+  for (int i = 0; i < kinds; ++i) {
+    const auto poison = static_cast<Poison>(chance.between(1, k_poisons - 1));
+    const auto side = chance.between(0, 3);  // both, both, invalidations, read-backs
+    const auto size = static_cast<std::int64_t>(cards.size());
+    const auto count = is_alone ? 1 : chance.between(1, std::min<std::int64_t>(size, 4));
+    const bool is_cluster = chance.happens(0.6);
+    auto at = chance.one_of(std::array<std::int64_t, 4>{0, 0, size - count, chance.between(0, size - count)});
+    for (std::int64_t j = 0; j < count; ++j, at = is_cluster ? at + 1 : chance.between(0, size - 1)) {
+      auto& card = cards[static_cast<std::size_t>(at)];
+      if (card.nature != Nature::ordinary || card.poison != Poison::none) continue;
+      card.poison = poison;
+      card.spoils_posts = side != 3, card.spoils_gets = side != 2;
+      // What is refused at the door is not executed.
+      const bool at_the_door =
+          poison == Poison::firewall || poison == Poison::unauthorized || poison == Poison::no_path;
+      card.executes = !at_the_door && chance.happens(0.5);
+      ++tally_.poisons[poison];
+    }
+  }
+}
+
 void Job::draw_cards() {
   auto& limits = job_.limits;
   limits.requests_per_second = chance_.one_of(std::array{0.5, 1.0, 5.0, 5.0, 20.0, 100.0});

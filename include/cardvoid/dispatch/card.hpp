@@ -7,6 +7,7 @@
 //       │                                                          │
 //       └──── the platform refuses ──► Refused ◄── … refuses ──────┘
 //       └──── a canary card is confirmed ──► Answered (a read-back must show INVALID)
+//   Witness: settled before, read back to see whether our credentials still work.
 //
 // An invalidation is only repeated after a read-back has shown that the card is not INVALID. SYSTEM_ERROR,
 // 202 and 5xx are the exception: the platform asks for the same call again (docs/platform.md section 5). Not
@@ -51,7 +52,10 @@ struct Answered {  // a canary card: a verified answer says INVALID, and a read-
   model::Endpoint by;
   Instant at;
 };
-using CardState = std::variant<Untouched, Doubt, Refused, Answered>;
+struct Witness {  // settled in this run, and read back for another card's sake
+  int tries = 0;
+};
+using CardState = std::variant<Untouched, Doubt, Refused, Answered, Witness>;
 
 // The request that follows.
 struct Next {
@@ -61,20 +65,22 @@ struct Next {
   std::optional<model::Endpoint> avoid{};  // where this card failed last
 };
 
-// Stop the run: no other card would fare better.
-struct Halt {
+// The platform refuses our credentials or the call as such, most likely for every card. The card waits until
+// that is known (dispatch/inquiry.hpp), and is then read back.
+struct Accusation {
   Errc code;
   std::string why;
 };
-// Something is odd about this card. It counts towards a stop (dispatch/safety.hpp).
+// The card is given up, since something about it is odd. It counts towards a stop (dispatch/safety.hpp).
 struct Suspicion {
   model::TripCause cause;
+  model::Outcome outcome;  // the odd one
 };
 
 struct Decision {
   model::Ruling ruling;      // for the results database
   std::optional<Next> next;  // nullopt: the card is done in this run
-  std::variant<std::monostate, Halt, Suspicion> alarm{};
+  std::variant<std::monostate, Accusation, Suspicion> alarm{};
 };
 
 struct CardRules {
@@ -96,6 +102,12 @@ class Card {
   const std::string& masked_code() const { return masked_code_; }
   bool was_sent() const { return sent_.first.has_value(); }  // an invalidation, in this run
   bool was_left_in_doubt() const;                            // by an earlier run
+  // Comes after all others, and what is strange about it counts towards no stop: an earlier run could do
+  // nothing with it.
+  bool is_set_apart() const { return is_strange_ || mandate_ == Mandate::held; }
+  // Its last request met nothing but trouble on the way.
+  bool is_troubled() const { return is_troubled_; }
+  bool is_witness() const { return std::holds_alternative<Witness>(state_); }
 
   // The row's status when nothing follows from here on. Without doubt the row is as if never sent. After a
   // refusal it is not: the card may be INVALID already, so after a crash it is read back first.
@@ -103,6 +115,11 @@ class Card {
 
   // This is a canary card: its confirmed answer must be read back. Call before its invalidation is prepared.
   void require_proof() { owes_proof_ = true; }
+  bool owes_proof() const { return owes_proof_; }
+  std::string words_for_canary() const;  // what the run waits for
+
+  // The card is invalidated. From here on it is read back once more, and nothing about its row changes.
+  void call_as_witness(Instant now);
 
   // The card must not be sent from here on. An invalidation that is under way ends as it ends; next() stays
   // as it is until read_back_instead() or ended().
@@ -126,13 +143,17 @@ class Card {
   Decision after_invalidation(const Attempt& attempt);
   Decision after_read_back(const Attempt& attempt);
   Decision after_proof(const Attempt& attempt);
+  Decision after_testimony(const Attempt& attempt);
   Decision after_denial(const Attempt& attempt);  // a read-back does not say INVALID
   Decision refuse(const Attempt& attempt);
   Decision sign_again(const Attempt& attempt);
   Decision read_once_more(const Attempt& attempt, Instant due);
   Decision again(model::AttemptKind kind, Instant due);
   Decision settle(model::SettledBy settled_by, const Attempt& attempt);
-  Decision halt(const Attempt& attempt, Errc code, const std::string& why);
+  Decision accuse(const Attempt& attempt, Errc code, const std::string& why);
+  Decision again_as_asked(const Attempt& attempt);
+  Decision give_up_on(const model::Outcome& latest) const;
+  bool is_out_of_tries(int tries, const CardRules& rules, const model::Outcome& latest) const;
   void doubt(const Attempt& attempt);
   const Doubt* doubt() const;
   bool is_credited_to_others(const Attempt& attempt) const;
@@ -146,6 +167,7 @@ class Card {
     int read_backs = 0;         // in a row, without a usable answer
     int wrong_cards = 0;        // answers about another card
     int contradictions = 0;     // called done, and a later read-back does not say INVALID
+    int accusations = 0;        // of our credentials or set-up
     bool signed_again = false;  // after a complaint about the time
   } tries_;
   struct Sent {
@@ -155,6 +177,7 @@ class Card {
   } sent_;
   Mandate mandate_;
   bool owes_proof_ = false;
+  bool is_strange_, is_troubled_ = false;
   std::int64_t source_line_;
   std::string masked_code_;
 };

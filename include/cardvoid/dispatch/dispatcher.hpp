@@ -31,8 +31,10 @@
 
 namespace cardvoid::dispatch {
 
+class Inquiry;
 class Lane;
 class PlatformHealth;
+enum class Queue;
 struct Load;
 
 struct Settings {
@@ -66,6 +68,9 @@ class Dispatcher {
   // --- events ---
   // Answer to Fetch. `exhausted`: the lane has no more rows.
   void offer(LaneId lane, const std::vector<model::Candidate>& rows, bool exhausted, Now now);
+  // A card that an earlier run invalidated. It is read back when our credentials are in question. Call before
+  // the first next().
+  void know_witness(LaneId lane, const model::Candidate& candidate, Now now);
   void prepared(model::RowId row, Instant now);
   // The first byte was handed to the connection.
   void written(model::RowId row, Now now);
@@ -81,7 +86,7 @@ class Dispatcher {
   // --- steering, at once and for this run only ---
   // Nothing leaves until resume(): no first try, no retry, no read-back. What is in flight may end. What is
   // prepared is withdrawn, so that no intent stays open.
-  void pause(Steered by);
+  void pause(Steered by, Instant now);
   // The patience with a platform in trouble starts over.
   void resume(Instant now);
   // Requests/s of each lane. May be above the settings' own: a person may know of a higher limit.
@@ -100,11 +105,14 @@ class Dispatcher {
   const std::optional<Error>& stopped() const { return safety_.stopped(); }
   // Why the run stopped itself, if it did.
   const std::optional<model::Trip>& trip() const { return safety_.trip(); }
+  // A card that has worked in this run and may be read back again: keep its data.
+  std::optional<model::RowId> witness() const;
   // Cards that passed the canary in this run.
   int canary_passed() const { return safety_.canary_passed() - settings_.safety.canary_passed; }
 
  private:
-  enum class Phase { fresh, ready, waiting, preparing, prepared, in_flight };
+  // `accused` waits until it is known whether our credentials work.
+  enum class Phase { fresh, ready, waiting, accused, preparing, prepared, in_flight };
 
   struct Task {  // one row on its way
     Lane& lane;
@@ -114,6 +122,11 @@ class Dispatcher {
     model::Endpoint endpoint{};
     Instant started{};  // of the attempt under way
     Instant permit{};
+  };
+
+  struct Settled {  // what is kept of the witness while it is not read back
+    model::RowId row;
+    Task task;
   };
 
   struct Due {
@@ -150,6 +163,19 @@ class Dispatcher {
   std::optional<model::RowId> next_row(const Lane& lane, Instant now) const;
   std::optional<model::RowId> next_row_of_canary(const Lane& lane, Instant now) const;
   std::optional<model::RowId> next_begun_or_fresh(const Lane& lane, Instant now) const;
+  std::optional<model::RowId> next_set_apart(const Lane& lane, Instant now) const;
+  bool are_only_set_apart_left() const;
+  bool may_begin_another() const;
+  model::RowId row_for(const Lane& lane, model::RowId row, model::Endpoint endpoint) const;
+  Queue queue_of(const Task& task) const;
+  std::optional<Error> why_at_end() const;
+  void finished(model::RowId row, Task& task, model::AttemptKind kind, const model::Outcome& outcome,
+                const model::Ruling& ruling);
+  void accused(model::RowId row, Task& task, const Accusation& accusation, Instant now);
+  void ask_witness(Instant now);
+  void seek_evidence(const Card& card, Decision& decision);
+  void testified(model::RowId row, const Decision& decision, const model::Outcome& outcome, Instant now);
+  void clear_accused();
   void promote_due(Instant now);
   Instant wake_at(Instant now) const;
   Instant ready_to_prepare_at(const Lane& lane, Instant now) const;
@@ -166,6 +192,9 @@ class Dispatcher {
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;  // rows that wait for their back-off
   std::unique_ptr<PlatformHealth> health_;
   Safety safety_;
+  std::unique_ptr<Inquiry> inquiry_;
+  std::optional<Settled> witness_;
+  bool has_sought_evidence_ = false;
   struct StopLater {
     Instant at;
     Error why;
@@ -174,6 +203,7 @@ class Dispatcher {
   std::vector<model::RowId>
       protected_;  // whose invalidation, if one was to follow, is still to be taken back
   std::optional<Steered> paused_;
+  Instant paused_since_{};
   std::optional<Steered> rate_set_;  // while it is not the settings' own
   double requests_per_second_;
   std::int64_t taken_up_ = 0;  // rows, against row_limit

@@ -25,12 +25,13 @@ struct Steered {
 
 // How a run stands at one instant.
 struct Snapshot {
-  int in_flight = 0;      // sent, not answered
-  int preparing = 0;      // being prepared, or ready to send
-  int waiting = 0;        // until their back-off ends
-  double rate = 0;        // allowed at present, requests/s, over all lanes
-  int canary = 0;         // cards that go one by one first; 0: the canary is over
-  int canary_passed = 0;  // of these, done
+  int in_flight = 0;       // sent, not answered
+  int preparing = 0;       // being prepared, or ready to send
+  int waiting = 0;         // until their back-off ends
+  double rate = 0;         // allowed at present, requests/s, over all lanes
+  int canary = 0;          // cards that go one by one first; 0: the canary is over
+  int canary_passed = 0;   // of these, done
+  int canary_already = 0;  // cards met in this run that were INVALID before; they are no canaries
   EndpointHealth::State primary{}, backup{};
   std::uint64_t retries = 0, throttled = 0, read_backs = 0;  // requests of this run
   // How long at least one row was ready and only the rate limit kept it from leaving.

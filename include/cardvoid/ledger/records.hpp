@@ -14,7 +14,7 @@
 namespace cardvoid::ledger {
 
 // How far a lane has read. Rows in doubt come first, then those that nothing has happened to. Last come those
-// that stopped an earlier run or show an error: a row that stops every run must not keep the others waiting.
+// that are held or that an earlier run could do nothing with: they must not keep the others waiting.
 struct Cursor {
   std::optional<std::string> brand_id;  // only rows of this brand
   bool doubt_only = false;              // `reconcile`
@@ -25,6 +25,8 @@ struct Cursor {
 // The next rows; fewer than `count`: there are no more.
 Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int count);
 Result<std::vector<std::string>> brands(Ledger& ledger);
+// A card that is invalidated: reading it back shows whether our credentials work. nullopt: there is none yet.
+Result<std::optional<model::Candidate>> witness(Ledger& ledger);
 // Makes fetching by brand cheap; once is enough.
 Result<void> index_brands(Ledger& ledger);
 

@@ -52,6 +52,7 @@ struct Pulse {
   int in_flight = 0, waiting = 0;
   std::string primary_state, backup_state;  // "closed", "open", "half_open"
   int canary = 0, canary_passed = 0;        // rows that go one by one first, and how many did; 0: over
+  int canary_already = 0;                   // cards met meanwhile that were INVALID before
   std::vector<model::ReasonToWait> reasons_to_wait;
 };
 

@@ -110,6 +110,7 @@ struct Safety {
   bool match_openid = true;  // an answer that names another openid is about another card
   std::optional<std::int64_t> max_rows;
   int canary = 5;                     // rows to send first, one by one; 0: off
+  bool expect_already = false;        // many cards are INVALID before us: no reason to stop
   double max_failure_rate = 0.2;      // of the last settled rows, 0 … 1; 1: off
   std::filesystem::path protect;      // cards that must never be sent; empty: none
   std::optional<DailyWindow> window;  // when to send; nullopt: always

@@ -51,8 +51,12 @@ bool was_sent(OutcomeKind kind);
 // True if this answer to a read-back says that the card is not INVALID: it is in another state, or not found.
 bool denies_invalid(OutcomeKind kind);
 
-// True if this answer is most likely about our credentials or set-up, and so about every card.
-bool blames_setup(OutcomeKind kind);
+// True if this answer is no use for its card, and may be about this card alone or about every card: only a
+// second, different card tells (dispatch/safety.hpp).
+bool is_strange(OutcomeKind kind);
+
+// True if the platform, or the way to it, is in trouble. Says nothing about the card.
+bool is_trouble(OutcomeKind kind);
 
 // True if the platform may have executed this invalidation although no answer says so.
 bool leaves_doubt(OutcomeKind kind);

@@ -63,6 +63,7 @@ struct Candidate {
   std::optional<WallTime> first_sent_at, last_sent_at;
   bool has_open_attempt = false;  // its run died: it is not known whether a request left, or when
   bool held = false;              // sent again only after `retry`
+  bool strange = false;           // the latest answer about it was strange: comes last
   bool is_protected = false;      // read back when in doubt, and never sent
 };
 

@@ -15,6 +15,10 @@ struct Ruling {
   bool finished = false;  // the dispatcher is done with the row in this run
   Outcome shown;  // its state, time, code and message go into the results: the settling or the latest outcome
   std::optional<Endpoint> shown_endpoint = {};  // which endpoint it came from; nullopt: the attempt's own
+  // The latest answer is strange (model::is_strange): the row comes last in the next run, and its strange
+  // answers count towards no stop there. Never set for a row that is settled.
+  bool strange = false;
+  bool leaves_row = false;  // only the attempt goes into the results: the row was settled before
 };
 
 }  // namespace cardvoid::model

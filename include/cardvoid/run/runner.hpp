@@ -38,6 +38,9 @@ class Runner {
 
   // Sends nothing before `hold_until`.
   void begin(std::optional<Instant> hold_until);
+  // A card that an earlier run invalidated, if there is one: read back when our credentials are in question.
+  // Call before begin().
+  void know_witness(model::Candidate witness);
   // Starts nothing new; what is in flight may end. The first reason counts.
   void stop(Error why);
   // Carries out a command of `by` from another process, before it returns; not protect and unprotect.

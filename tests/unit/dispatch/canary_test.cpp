@@ -108,15 +108,16 @@ TEST_SUITE("unit") {
     CHECK(rows_sent(run) == 3);
   }
 
-  TEST_CASE("canary: a card whose attempts are used up stops the run") {
+  TEST_CASE("canary: a card whose attempts are used up by answers that never verify stops the run") {
     VirtualRun run{with_canary(3)};
     run.given_rows(10);
     run.answering = [](const Request& request) -> std::optional<Fault> {
-      if (request.kind == AttemptKind::invalidate) return Fault{system_error};
+      if (request.kind == AttemptKind::invalidate) return Fault{unverified};
       return std::nullopt;
     };
     check_stopped_by_the_first(run, run.run());
     CHECK(run.rows.at(1).status == Status::unresolved);
+    CHECK(run.rows.at(1).last().held);
   }
 
   TEST_CASE("canary: an answer that says INVALID and a card that does not show it stop the run") {
@@ -142,11 +143,11 @@ TEST_SUITE("unit") {
     CHECK(run.count(Status::invalidated) == 4);
   }
 
-  TEST_CASE("canary: a read-back that never comes stops the run and the verified answer stands") {
+  TEST_CASE("canary: a read-back that cannot be read stops the run and the verified answer stands") {
     VirtualRun run{with_canary(3)};
     run.given_rows(10);
     run.answering = [](const Request& request) -> std::optional<Fault> {
-      if (request.kind == AttemptKind::read_back) return Fault{system_error};
+      if (request.kind == AttemptKind::read_back) return Fault{unreadable};
       return std::nullopt;
     };
     const auto finished = run.run();
@@ -183,8 +184,10 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("canary: a list that is INVALID already comes to its end") {
-    VirtualRun run{with_canary(2)};
+  TEST_CASE("canary: a list that is INVALID already comes to its end where that is expected") {
+    auto settings = with_canary(2);
+    settings.safety.expect_already = true;
+    VirtualRun run{settings};
     run.given_rows(30);
     for (RowId row = 1; row <= 30; ++row) run.cards.invalid_at[row] = run.start.wall - 24h;
     CHECK_FALSE(run.run().stopped);
@@ -204,15 +207,22 @@ TEST_SUITE("unit") {
     CHECK(run.story(3) == k_plain);
   }
 
-  TEST_CASE("canary: a row in doubt that must be sent again goes alone like any other") {
+  TEST_CASE("canary: a row in doubt that must be sent again is no canary while there are others") {
     VirtualRun run{with_canary(2)};
     run.given_rows(4);
     run.given_rows(3, Status::in_flight, 1);
     CHECK_FALSE(run.run().stopped);
     CHECK(run.count(Status::invalidated) == 7);
-    CHECK(run.story(5).ends_with("invalidate confirmed; read_back confirmed"));
-    CHECK(run.story(6).ends_with("invalidate confirmed; read_back confirmed"));
-    CHECK(run.story(1) == k_plain);
+    CHECK(run.story(1) == k_proven);
+    CHECK(run.story(2) == k_proven);
+    CHECK(run.story(5).ends_with("read_back not_invalid; invalidate confirmed"));
+
+    VirtualRun only{with_canary(2)};
+    only.given_rows(3, Status::in_flight, 1);
+    CHECK_FALSE(only.run().stopped);
+    CHECK(only.story(1).ends_with(k_proven));
+    CHECK(only.story(2).ends_with(k_proven));
+    CHECK(only.story(3).ends_with("read_back not_invalid; invalidate confirmed"));
   }
 
   TEST_CASE("canary: what an earlier run left in doubt and is rejected neither fails it nor counts") {
@@ -338,7 +348,7 @@ TEST_SUITE("unit") {
       run.given_rows(8);
       run.at(when, [&] {
         run.dispatcher.set_rate(0.1, {"alice", run.now.wall}, run.now.steady);
-        run.dispatcher.pause({"alice", run.now.wall});
+        run.dispatcher.pause({"alice", run.now.wall}, run.now.steady);
       });
       run.at(1h, [&] {
         run.dispatcher.set_rate(2, {"alice", run.now.wall}, run.now.steady);

@@ -61,14 +61,16 @@ TEST_SUITE("unit") {
   std::string words(const Decision& decision, Instant now) {
     const auto& ruling = decision.ruling;
     std::string text;
-    if (decision.next) {
+    if (const auto* accusation = std::get_if<Accusation>(&decision.alarm)) {
+      text = fmt::format("**ask {}**", static_cast<int>(accusation->code));
+    } else if (decision.next) {
       const auto& next = *decision.next;
       text = next.kind == AttemptKind::invalidate ? "send" : "read back";
       if (next.fresh_connection) text += ", new connection";
       if (next.avoid) text += ", elsewhere";
       if (next.due > now) text += ", later";
-    } else if (std::holds_alternative<Halt>(decision.alarm)) {
-      text = fmt::format("**stop {}**", static_cast<int>(std::get<Halt>(decision.alarm).code));
+    } else if (ruling.leaves_row) {
+      text = "done";
     } else if (ruling.settled_by) {
       text = fmt::format("invalidated: {}", model::to_text(*ruling.settled_by));
     } else {
@@ -125,6 +127,13 @@ TEST_SUITE("unit") {
     return text;
   }
 
+  // Settled, and read back for the sake of another card.
+  Driven witness() {
+    auto driven = after({confirmed});
+    driven.card.call_as_witness(driven.now.steady);
+    return driven;
+  }
+
   constexpr int k_tries = 2;  // max_attempts where a column is about the last one
 
   // A card whose every try but the last is used up.
@@ -143,7 +152,10 @@ TEST_SUITE("unit") {
                   {"canary card", [] { return after({}, Mandate::invalidate, Status::pending, true); }},
                   {"canary card in doubt",
                    [] { return after({system_error}, Mandate::invalidate, Status::pending, true); }},
-                  {"signed again", [] { return after({clock_refused}); }}});
+                  {"signed again", [] { return after({clock_refused}); }},
+                  {"asked before", [] {
+                     return after({credentials_refused, not_invalid});
+                   }}});
   }
 
   std::string read_back_table() {
@@ -159,6 +171,7 @@ TEST_SUITE("unit") {
                    [] {
                      return after({unverified, clock_refused});
                    }},
+                  {"asked before", [] { return after({credentials_refused}); }},
                   {"refused", [] { return after({refused}); }},
                   {"refused in doubt",
                    [] {
@@ -168,7 +181,8 @@ TEST_SUITE("unit") {
                    [] { return after({confirmed}, Mandate::invalidate, Status::pending, true); }},
                   {"held", [] { return after({}, Mandate::held, Status::unresolved); }},
                   {"only read", [] { return after({}, Mandate::read_only, Status::in_flight); }},
-                  {"only read, untouched", [] { return after({}, Mandate::read_only); }}});
+                  {"only read, untouched", [] { return after({}, Mandate::read_only); }},
+                  {"witness", [] { return witness(); }}});
   }
 
   std::string read_file(const std::string& path) {

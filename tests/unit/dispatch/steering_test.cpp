@@ -42,7 +42,7 @@ TEST_SUITE("unit") {
     run.given_rows(100);
     run.at(5s, [&] {
       CHECK(run.dispatcher.snapshot(run.now.steady).preparing > 1);
-      run.dispatcher.pause(alice(run));
+      run.dispatcher.pause(alice(run), run.now.steady);
     });
     run.at(10s, [&] {
       const auto snapshot = run.dispatcher.snapshot(run.now.steady);
@@ -73,7 +73,7 @@ TEST_SUITE("unit") {
         if (troubled) return Fault{.kind = kind, .executed = true, .latency = 1s};
         return std::nullopt;
       };
-      run.at(1500ms, [&] { run.dispatcher.pause(alice(run)); });
+      run.at(1500ms, [&] { run.dispatcher.pause(alice(run), run.now.steady); });
       run.at(30min, [&] {
         troubled = false;
         run.dispatcher.resume(run.now.steady);
@@ -88,7 +88,7 @@ TEST_SUITE("unit") {
     VirtualRun run{{}};
     run.given_rows(50, Status::in_flight, 1);
     run.given_rows(50);
-    run.at(2s, [&] { run.dispatcher.pause(alice(run)); });
+    run.at(2s, [&] { run.dispatcher.pause(alice(run), run.now.steady); });
     run.at(1h, [&] { run.dispatcher.stop({Errc::stopped, "by hand"}); });
     const auto end = run.run();
     REQUIRE(end.stopped.has_value());
@@ -100,9 +100,9 @@ TEST_SUITE("unit") {
     VirtualRun run{{}};
     run.given_rows(3);
     run.at(420ms, [&] {
-      if (run.sends.size() == 3) run.dispatcher.pause(alice(run));
+      if (run.sends.size() == 3) run.dispatcher.pause(alice(run), run.now.steady);
     });
-    run.at(430ms, [&] { run.dispatcher.pause(alice(run)); });
+    run.at(430ms, [&] { run.dispatcher.pause(alice(run), run.now.steady); });
     run.at(1h, [&] { run.dispatcher.resume(run.now.steady); });
     CHECK_FALSE(run.run().stopped);
     CHECK(run.count(Status::invalidated) == 3);
@@ -111,9 +111,9 @@ TEST_SUITE("unit") {
   TEST_CASE("steering: the first pause counts and a second one changes nothing") {
     VirtualRun run{{}};
     run.given_rows(10);
-    run.at(1s, [&] { run.dispatcher.pause({"alice", run.now.wall}); });
+    run.at(1s, [&] { run.dispatcher.pause({"alice", run.now.wall}, run.now.steady); });
     run.at(2s, [&] {
-      run.dispatcher.pause({"bob", run.now.wall});
+      run.dispatcher.pause({"bob", run.now.wall}, run.now.steady);
       CHECK(run.dispatcher.paused()->by == "alice");
       CHECK(run.dispatcher.paused()->at == run.start.wall + 1s);
       const auto reasons = run.dispatcher.reasons_to_wait(run.now);
@@ -136,7 +136,7 @@ TEST_SUITE("unit") {
       run.at(10s, [&] {
         const auto found = kinds(run);
         CHECK(std::count(found.begin(), found.end(), "endpoints_down") == 1);
-        run.dispatcher.pause(alice(run));
+        run.dispatcher.pause(alice(run), run.now.steady);
       });
       run.at(61min + 50s, [&] { run.dispatcher.resume(run.now.steady); });
     }
@@ -148,7 +148,7 @@ TEST_SUITE("unit") {
       run.at(5min, [&] {
         const auto found = kinds(run);
         CHECK(std::count(found.begin(), found.end(), "platform_errors") == 1);
-        run.dispatcher.pause(alice(run));
+        run.dispatcher.pause(alice(run), run.now.steady);
       });
       run.at(60min, [&] { run.dispatcher.resume(run.now.steady); });
     }
@@ -157,7 +157,7 @@ TEST_SUITE("unit") {
         if (run.elapsed() < 61min) return Fault{.kind = throttled};
         return std::nullopt;
       };
-      run.at(1min, [&] { run.dispatcher.pause(alice(run)); });
+      run.at(1min, [&] { run.dispatcher.pause(alice(run), run.now.steady); });
       run.at(60min, [&] { run.dispatcher.resume(run.now.steady); });
     }
     CHECK_FALSE(run.run().stopped);
@@ -174,7 +174,7 @@ TEST_SUITE("unit") {
     run.at(3s, [&] {
       CHECK(kinds(run) == Kinds{"throttled"});
       CHECK(run.dispatcher.reasons_to_wait(run.now).front().until > run.now.wall);
-      run.dispatcher.pause(alice(run));
+      run.dispatcher.pause(alice(run), run.now.steady);
       CHECK(kinds(run) == Kinds{"paused", "throttled"});
     });
     run.at(6s, [&] { run.dispatcher.resume(run.now.steady); });
@@ -245,7 +245,7 @@ TEST_SUITE("unit") {
           at += milliseconds{random() % 2500};
           const double rate = limit * static_cast<double>(1 + random() % 10) / 10;
           switch (random() % 4) {
-            case 0: run.at(at, [&] { run.dispatcher.pause(alice(run)); }); break;
+            case 0: run.at(at, [&] { run.dispatcher.pause(alice(run), run.now.steady); }); break;
             case 1: run.at(at, [&] { run.dispatcher.resume(run.now.steady); }); break;
             default: run.at(at, [&, rate] { run.dispatcher.set_rate(rate, alice(run), run.now.steady); });
           }
@@ -275,7 +275,7 @@ TEST_SUITE("unit") {
         }
       };
       for (milliseconds at = 500ms; at < 5min; at += milliseconds{random() % 6000}) {
-        run.at(at, [&] { run.dispatcher.pause(alice(run)); });
+        run.at(at, [&] { run.dispatcher.pause(alice(run), run.now.steady); });
         run.at(at + milliseconds{random() % 3000}, [&] { run.dispatcher.resume(run.now.steady); });
         run.at(at, [&, rate = 0.5 + static_cast<double>(random() % 9) / 2] {
           run.dispatcher.set_rate(rate, alice(run), run.now.steady);

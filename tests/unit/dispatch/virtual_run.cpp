@@ -77,6 +77,19 @@ void VirtualRun::given_rows(int count, Status status, int attempts, LaneId lane)
   }
 }
 
+void VirtualRun::given_row(Row row) {
+  const auto id = row.candidate.id;
+  not_offered_[row.lane].insert(id);
+  rows.insert_or_assign(id, std::move(row));
+}
+
+void VirtualRun::given_witness(Row row) {
+  dispatcher.know_witness(row.lane, row.candidate, now);
+  row.finished = true;
+  row.phase = Row::idle;
+  rows.insert_or_assign(row.candidate.id, std::move(row));
+}
+
 std::function<std::optional<Fault>(const Request&)> VirtualRun::script(
     std::map<RowId, std::vector<Fault>> faults) {
   const auto next = std::make_shared<std::map<RowId, std::size_t>>();
@@ -130,10 +143,13 @@ void VirtualRun::operator()(const action::Fetch& fetch) {
     --fetching_;
     auto& left = not_offered_[fetch.lane];
     std::vector<model::Candidate> found;
-    for (const bool in_doubt : {true, false})
+    const auto place = [this](RowId id) {
+      const auto& candidate = rows.at(id).candidate;
+      return candidate.held || candidate.strange ? 2 : candidate.status == Status::pending ? 1 : 0;
+    };
+    for (const int wanted : {0, 1, 2})
       for (const auto id : left)
-        if ((rows.at(id).status != Status::pending) == in_doubt && std::ssize(found) < fetch.count)
-          found.push_back(rows.at(id).candidate);
+        if (place(id) == wanted && std::ssize(found) < fetch.count) found.push_back(rows.at(id).candidate);
     for (const auto& candidate : found) {
       left.erase(candidate.id);
       rows.at(candidate.id).phase = Row::idle;
@@ -147,7 +163,8 @@ void VirtualRun::operator()(const action::Fetch& fetch) {
 void VirtualRun::operator()(const action::Prepare& prepare) {
   auto& row = rows.at(prepare.row);
   must(row.phase == Row::idle, "prepared a row that is under way or not ours", prepare.row);
-  must(!row.finished, "prepared a settled row", prepare.row);
+  must(!row.finished || (prepare.row == dispatcher.witness() && prepare.kind == AttemptKind::read_back),
+       "prepared a settled row", prepare.row);
   must(!dispatcher.stopped(), "prepared a row while stopping", prepare.row);
   must(prepare.attempt == row.candidate.attempts + 1, "attempts are not numbered one by one", prepare.row);
   must(prepare.kind == AttemptKind::read_back || !row.candidate.is_protected, "sends a protected row",
@@ -242,6 +259,11 @@ void VirtualRun::ended(const Request& request, const model::Outcome& outcome) {
     row.must_be_read_back = false;
   }
   const auto ruling = dispatcher.ended(request.row, outcome, now, static_cast<std::uint32_t>(random_()));
+  if (ruling.leaves_row) {
+    must(row.finished && request.row == dispatcher.witness(), "leaves a row that is not settled",
+         request.row);
+    return;
+  }
   check_ruling(row, request, outcome, ruling);
   row.status = ruling.status;
   row.finished = ruling.finished;
@@ -295,7 +317,9 @@ void VirtualRun::operator()(const action::Withdraw& withdraw) {
 
 void VirtualRun::operator()(const action::Release& release) {
   auto& row = rows.at(release.row);
-  must(row.phase == Row::idle && !row.finished, "released what is under way or settled", release.row);
+  must(row.phase == Row::idle, "released what is under way", release.row);
+  if (release.row == dispatcher.witness()) return;
+  must(!row.finished, "released what is settled", release.row);
   row.phase = Row::let_go;
 }
 

@@ -91,6 +91,8 @@ class VirtualRun {
       most_signing{2};
   void given_rows(int count, LaneId lane = 0) { given_rows(count, Status::pending, 0, lane); }
   void given_rows(int count, Status status, int attempts, LaneId lane = 0);
+  void given_row(Row row);      // as an earlier run left it
+  void given_witness(Row row);  // a card that an earlier run invalidated
   // Does something at this time after the start.
   void at(std::chrono::nanoseconds after_start, std::function<void()> what);
   // The next requests for a row fare so, one after the other; then all is well. For use as `answering`.

@@ -1,0 +1,48 @@
+#pragma once
+// Whose fault it is when the platform refuses our credentials or the call as such: everyone's, or one card's
+// (a firewall that dislikes it). The refused cards wait meanwhile. Pure.
+//
+// The run's own evidence decides. Where a card has worked in this run it is the witness: read back at once,
+// it tells. Otherwise the run goes on, and the next card tells.
+
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/model/outcome.hpp>
+#include <cardvoid/model/row.hpp>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace cardvoid::dispatch {
+
+class Inquiry {
+ public:
+  enum class Course {
+    stop,         // it is everyone's: stop the run with why()
+    ask_witness,  // then call witness_failed(), or heard() with what it brought
+    wait,         // for evidence
+  };
+
+  // The platform refuses `row`. `has_witness`: there is a card that has worked. `is_conclusive`: nothing has
+  // worked in this run, and there is no reason to think it this card's fault, unless a witness says so.
+  Course accused(model::RowId row, Error why, bool has_witness, bool is_conclusive, Instant now);
+  // The witness brought no answer that tells. Now a second refused card decides.
+  Course witness_failed();
+  // Any outcome of a request that left at `sent`. True: our credentials work, the accused cards may go on.
+  bool heard(const model::Outcome& outcome, Instant sent);
+
+  bool is_open() const { return why_.has_value(); }
+  bool is_asking() const { return asking_; }  // nothing but the witness leaves
+  std::size_t accused_count() const { return accused_.size(); }
+  const std::optional<Error>& why() const { return why_; }  // while it is open
+  Instant since() const { return since_; }
+
+ private:
+  std::optional<Error> why_;
+  std::set<model::RowId> accused_;
+  Instant since_{};
+  bool asking_ = false, conclusive_ = false;
+};
+
+}  // namespace cardvoid::dispatch
