@@ -353,9 +353,11 @@ Decision Card::again_as_asked(const Attempt& attempt) {
                attempt.back_off(tries_.invalidations));
 }
 
-// An outage uses up no canary card: the run waits, and Safety ends its patience.
+// An outage uses up no canary card, unless an earlier run has waited for it: the run waits, and Safety ends its
+// patience.
 bool Card::is_out_of_tries(int tries, const CardRules& rules, const Outcome& latest) const {
-  return tries >= rules.retry.max_attempts && !(owes_proof_ && model::is_trouble(latest.kind));
+  const bool is_patient = owes_proof_ && !is_set_apart();
+  return tries >= rules.retry.max_attempts && !(is_patient && model::is_trouble(latest.kind));
 }
 
 Decision Card::again(AttemptKind kind, Instant due) {

@@ -165,12 +165,11 @@ std::optional<Action> Dispatcher::take_back(RowId row, Task& task) {
     lane.withdraw(row);
     health_->endpoints.abandoned(task.endpoint, task.started);
   }
-  if (task.phase == Phase::fresh) lane.remove(row, Queue::fresh);
-  if (task.phase == Phase::ready) lane.remove(row, queue_for(AttemptKind::invalidate));
+  if (task.phase == Phase::fresh || task.phase == Phase::ready) lane.remove(row, queue_of(task));
   if (task.card.read_back_instead()) {
     if (task.phase != Phase::waiting) {
       task.phase = Phase::ready;
-      lane.add(row, queue_for(AttemptKind::read_back));
+      lane.add(row, queue_of(task));
     }
     withdraw.is_kept = true;
     return was_prepared ? std::optional<Action>{withdraw} : std::nullopt;

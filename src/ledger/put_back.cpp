@@ -28,7 +28,8 @@ std::string fates() {
 // What the platform said about the row goes, since the platform is asked again; its attempts keep the
 // history. The time of its first request stays: a later INVALID may be the effect of that request.
 constexpr const char* k_put_back =
-    "UPDATE row SET status = 'pending', held = 0, strange = 0, retried_at = ?2, settled_by = NULL, answer_signed = NULL, "
+    "UPDATE row SET status = 'pending', held = 0, strange = 0, retried_at = ?2, settled_by = NULL, "
+    "answer_signed = NULL, "
     "finished_at = "
     "NULL, error_code = NULL, error_message = NULL, http_status = NULL, request_id = NULL, endpoint = NULL "
     "WHERE id IN (SELECT id FROM temp.chosen WHERE fate = ?1)";
