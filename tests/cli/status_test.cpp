@@ -60,7 +60,7 @@ TEST_SUITE("cli") {
     const auto stage = stage_of(40, settings);
     const auto ended = stage.run("run", {"--yes", "--limit", "1"});
     INFO(ended.err);
-    CHECK(ended.exit_code == 76);
+    CHECK(ended.exit_code == 75);
     const auto page = stage.run("status");
     CHECK(page.exit_code == 0);
     for (const auto& text : {ended.out, page.out}) {

@@ -206,6 +206,30 @@ TEST_SUITE("faults") {
     }
   }
 
+  TEST_CASE("already: a list that is done stops with 76 after twenty cards") {
+    std::string cards = "brand_id,card_id,code,openid,state,invalid_time\n";
+    for (int i = 0; i < 30; ++i)
+      cards += fmt::format(
+          "1004,pbLatjvWOibDc5-TBnbUk1pD12o0,card{:04},oPlain{:04}uMuAJO_M2pxb1Q9zN,INVALID,"
+          "2026-01-02T03:04:05+08:00\n",
+          i, i);
+    const Stage stage{sandbox::plain_settings(),
+                      {{"members.csv", plain_members(30)}, {"cards.csv", cards}},
+                      Stage::as_given};
+    const std::vector<std::string> flags{"--yes", "--set", "limits.max_in_flight=1"};
+    const auto ended = stage.run("run", flags);
+    INFO(ended.err);
+    CHECK(ended.exit_code == 76);
+    CHECK(stage.ask_results("SELECT tripped_by FROM runs")[0][0] == "already");
+    CHECK(stage.count("settled_by = 'already'") == 20);
+    check_says(ended, "where such cards are expected, go on: cardvoid run " + stage.job());
+    check_says(ended, " --set safety.expect_already=true\n");
+    auto expected = flags;
+    expected.insert(expected.end(), {"--set", "safety.expect_already=true"});
+    CHECK(stage.run("run", expected).exit_code == 0);
+    CHECK(stage.count("settled_by = 'already'") == 30);
+  }
+
   TEST_CASE("breaker: answers about another card are on record with a row of theirs") {
     const Listed stage{10, plain_members(10)};
     stage.sandbox->set_faults({{sandbox::Fault::wrong_card, 1.0}});
