@@ -202,12 +202,13 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
 
   if (!at_the_end) return;
   ++tally_.ends[row.status + (invalidated ? " by " + row.settled_by : "")];
-  if (row.status == "pending" || row.status == "in_flight") fail("never settled", &card);
   if (row.status == "unresolved" && card.nature != Nature::stubborn && card.poison == Poison::none)
     fail("unresolved for no reason", &card);
   // Without any card that has worked it could be everyone's trouble.
   const bool has_witness = std::any_of(platform_.cards().begin(), platform_.cards().end(),
                                        [](const Card& other) { return other.was_proven; });
+  const bool is_open = row.status == "pending" || row.status == "in_flight";
+  if (is_open && (has_witness || !is_strange(card.poison))) fail("never settled", &card);
   if (row.status == "unresolved" && !row.held && has_witness && is_strange(card.poison))
     fail("it cannot be settled and is not held", &card);
 }
