@@ -65,6 +65,11 @@ Action Dispatcher::next(Instant now) {
     if (stopped()) return next(now);  // both endpoints have been down for too long
   }
   if (auto action = next_fetch()) return *action;
+  if (is_done() && has_evidence_at_end()) {
+    inquiry_->clear();
+    clear_accused();
+    return next(now);
+  }
   if (is_done()) {
     auto why = why_at_end();
     if (!why) return action::Finished{};
@@ -81,6 +86,11 @@ bool Dispatcher::is_done() const {
       stopped() ? tasks_.empty() : tasks_.size() == inquiry_->accused_count() && !inquiry_->is_asking();
   return nothing_at_hand &&
          std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_fetching(); });
+}
+
+// Only cards that are known to be odd wait, and others have worked: whose fault it is is clear enough.
+bool Dispatcher::has_evidence_at_end() const {
+  return !stopped() && inquiry_->is_open() && inquiry_->is_about_odd_cards_only() && safety_.is_proven();
 }
 
 // Everything is done. nullopt: as it should be.
@@ -262,6 +272,8 @@ std::optional<RowId> Dispatcher::next_row_of_canary(const Lane& lane, Instant no
     if (other.size(Queue::read_backs) > 0) return std::nullopt;
   if (are_only_set_apart_left()) return next_set_apart(lane, now);
   // Not at first what an earlier run left in doubt and is to be sent again: it may never be answered well.
+  const auto resend = lane.first(Queue::resends);
+  if (resend && !tasks_.at(*resend).card.was_left_in_doubt()) return resend;
   const auto fresh = lane.first(Queue::fresh);
   return fresh && may_start_fresh(lane, now) ? fresh : next_begun_or_fresh(lane, now);
 }
@@ -504,7 +516,7 @@ void Dispatcher::accused(RowId row, Task& task, const Accusation& accusation, In
   const bool is_conclusive = is_untested && !task.card.is_set_apart();
   task.phase = Phase::accused;
   safety_.leave_canary(row);
-  switch (inquiry_->accused(row, why, witness_.has_value(), is_conclusive, now)) {
+  switch (inquiry_->accused(row, why, witness_.has_value(), is_conclusive, !task.card.is_set_apart(), now)) {
     case Inquiry::Course::stop: return stop(*inquiry_->why());
     case Inquiry::Course::ask_witness: return ask_witness(now);
     case Inquiry::Course::wait: return;

@@ -9,13 +9,14 @@ constexpr std::size_t k_cards_that_convict = 2;
 }  // namespace
 
 Inquiry::Course Inquiry::accused(model::RowId row, Error why, bool has_witness, bool is_conclusive,
-                                 Instant now) {
+                                 bool counts, Instant now) {
   const bool is_new = !is_open();
   if (is_new) {
     why_ = std::move(why);
     since_ = now;
   }
   accused_.insert(row);
+  if (counts) counted_.insert(row);
   conclusive_ = conclusive_ || is_conclusive;
   if (asking_) return Course::wait;
   if (is_new && has_witness) {
@@ -27,14 +28,14 @@ Inquiry::Course Inquiry::accused(model::RowId row, Error why, bool has_witness, 
 
 Inquiry::Course Inquiry::witness_failed() {
   asking_ = false;
-  return conclusive_ || accused_.size() >= k_cards_that_convict ? Course::stop : Course::wait;
+  return conclusive_ || counted_.size() >= k_cards_that_convict ? Course::stop : Course::wait;
 }
 
 bool Inquiry::heard(const model::Outcome& outcome, Instant sent) {
   using enum model::OutcomeKind;
   const bool works = outcome.kind == confirmed || outcome.kind == not_invalid || outcome.kind == refused;
   if (!is_open() || !works || sent < since_) return false;
-  *this = Inquiry{};
+  clear();
   return true;
 }
 

@@ -67,6 +67,7 @@ struct Card {
   bool was_proven = false, was_refused = false;
   bool is_doubtful = false;  // an invalidation left it open, and no read-back since then
   bool is_open = false;      // an invalidation left, in this process, and no read-back has said INVALID since
+  bool is_accused = false;   // it was refused as if our credentials were wrong
   bool was_read_first = false;  // in this process: an earlier one had left it in doubt
   // Of this process, as far as they count against limits.max_attempts:
   int posts_counted = 0, gets_counted = 0;

@@ -177,14 +177,14 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
                           (says("INVALID_REQUEST") || says("RESOURCE_NOT_EXISTS"));
   const bool is_unknown = status < 500 && status >= 300 && says("CARD_FROZEN");
   // The card waits until it is known whose fault that is, and others may go on.
-  const bool is_accused = believable && status >= 401 && status <= 405 && !is_refusal;
-  if (is_accused) card.is_open = false;
+  card.is_accused = believable && status >= 401 && status <= 405 && !is_refusal;
   if (is_state && says_invalid) card.was_proven = true;
   const bool is_free = believable && (status == 429 || status == 401);
   if (!is_free && !is_state && !(is_refusal && !invalidates))
     ++(invalidates ? card.posts_counted : card.gets_counted);
   if (!invalidates) {
     if (is_state || is_refusal) card.is_doubtful = false;
+    if (is_refusal && card.was_refused) card.is_open = false;  // rejected
     if (is_state && says_invalid) {
       watch_.is_read_back(card);
       card.is_open = false;

@@ -58,7 +58,7 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
 void Job::check_canary(const Card& card) {
   if (reads_only_ || proven_ >= job_.safety.canary) return;
   for (const auto& other : platform_.cards())
-    if (&other != &card && other.is_open && !is_settled_without_proof(other))
+    if (&other != &card && other.is_open && !other.is_accused && !is_settled_without_proof(other))
       fail(fmt::format("begun while {} of the canary is not proven", other.card.code), &card);
 }
 
@@ -204,11 +204,18 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
   ++tally_.ends[row.status + (invalidated ? " by " + row.settled_by : "")];
   if (row.status == "unresolved" && card.nature != Nature::stubborn && card.poison == Poison::none)
     fail("unresolved for no reason", &card);
-  // Without any card that has worked it could be everyone's trouble.
-  const bool has_witness = std::any_of(platform_.cards().begin(), platform_.cards().end(),
-                                       [](const Card& other) { return other.was_proven; });
+  // Without a card that works it could be everyone's trouble.
+  const auto witness =
+      std::find_if(platform_.cards().begin(), platform_.cards().end(), [&](const Card& other) {
+        const auto known = results_.find(other.card.code);
+        return known != results_.end() && known->second.status == "invalidated";
+      });
+  const bool has_witness = witness != platform_.cards().end() && witness->poison == Poison::none;
   const bool is_open = row.status == "pending" || row.status == "in_flight";
-  if (is_open && (has_witness || !is_strange(card.poison))) fail("never settled", &card);
+  // A last card that nothing but trouble answers looks like an outage, every time.
+  const bool looks_like_outage = card.poison != Poison::none && !is_strange(card.poison);
+  if (is_open && !looks_like_outage && (has_witness || !is_strange(card.poison)))
+    fail("never settled", &card);
   if (row.status == "unresolved" && !row.held && has_witness && is_strange(card.poison))
     fail("it cannot be settled and is not held", &card);
 }

@@ -168,6 +168,7 @@ class Dispatcher {
   bool may_begin_another() const;
   model::RowId row_for(const Lane& lane, model::RowId row, model::Endpoint endpoint) const;
   Queue queue_of(const Task& task) const;
+  bool has_evidence_at_end() const;
   std::optional<Error> why_at_end() const;
   void finished(model::RowId row, Task& task, model::AttemptKind kind, const model::Outcome& outcome,
                 const model::Ruling& ruling);

@@ -26,7 +26,8 @@ class Inquiry {
 
   // The platform refuses `row`. `has_witness`: there is a card that has worked. `is_conclusive`: nothing has
   // worked in this run, and there is no reason to think it this card's fault, unless a witness says so.
-  Course accused(model::RowId row, Error why, bool has_witness, bool is_conclusive, Instant now);
+  // `counts`: false for a card that is known to be odd.
+  Course accused(model::RowId row, Error why, bool has_witness, bool is_conclusive, bool counts, Instant now);
   // The witness brought no answer that tells. Now a second refused card decides.
   Course witness_failed();
   // Any outcome of a request that left at `sent`. True: our credentials work, the accused cards may go on.
@@ -35,12 +36,15 @@ class Inquiry {
   bool is_open() const { return why_.has_value(); }
   bool is_asking() const { return asking_; }  // nothing but the witness leaves
   std::size_t accused_count() const { return accused_.size(); }
+  // Every accused card is known to be odd: that says nothing about others.
+  bool is_about_odd_cards_only() const { return counted_.empty(); }
+  void clear() { *this = Inquiry{}; }
   const std::optional<Error>& why() const { return why_; }  // while it is open
   Instant since() const { return since_; }
 
  private:
   std::optional<Error> why_;
-  std::set<model::RowId> accused_;
+  std::set<model::RowId> accused_, counted_;
   Instant since_{};
   bool asking_ = false, conclusive_ = false;
 };

@@ -24,26 +24,33 @@ TEST_SUITE("unit") {
 
   TEST_CASE("inquiry: a refusal before anything has worked is everyone's") {
     Inquiry inquiry;
-    CHECK(inquiry.accused(1, k_why, false, true, k_now) == stop);
+    CHECK(inquiry.accused(1, k_why, false, true, true, k_now) == stop);
   }
 
   TEST_CASE("inquiry: a witness of an earlier run speaks before that and without its word it stays so") {
     Inquiry inquiry;
-    CHECK(inquiry.accused(1, k_why, true, true, k_now) == ask_witness);
+    CHECK(inquiry.accused(1, k_why, true, true, true, k_now) == ask_witness);
     CHECK(inquiry.witness_failed() == stop);
   }
 
   TEST_CASE("inquiry: without a witness the second refused card convicts the credentials") {
     Inquiry inquiry;
-    CHECK(inquiry.accused(1, k_why, false, false, k_now) == wait);
-    CHECK(inquiry.accused(1, k_why, false, false, k_now) == wait);
-    CHECK(inquiry.accused(2, k_why, false, false, k_now) == stop);
+    CHECK(inquiry.accused(1, k_why, false, false, true, k_now) == wait);
+    CHECK(inquiry.accused(1, k_why, false, false, true, k_now) == wait);
+    CHECK(inquiry.accused(2, k_why, false, false, true, k_now) == stop);
+  }
+
+  TEST_CASE("inquiry: cards that are known to be odd convict no credentials") {
+    Inquiry inquiry;
+    for (model::RowId row = 1; row < 10; ++row)
+      CHECK(inquiry.accused(row, k_why, false, false, false, k_now) == wait);
+    CHECK(inquiry.is_about_odd_cards_only());
   }
 
   TEST_CASE("inquiry: with a witness many refused cards wait for its word") {
     Inquiry inquiry;
-    CHECK(inquiry.accused(1, k_why, true, false, k_now) == ask_witness);
-    CHECK(inquiry.accused(2, k_why, true, false, k_now) == wait);
+    CHECK(inquiry.accused(1, k_why, true, false, true, k_now) == ask_witness);
+    CHECK(inquiry.accused(2, k_why, true, false, true, k_now) == wait);
     CHECK(inquiry.is_asking());
     CHECK(inquiry.heard(outcome_of(OutcomeKind::confirmed), k_now + 1s));
     CHECK_FALSE(inquiry.is_open());
@@ -51,17 +58,17 @@ TEST_SUITE("unit") {
 
   TEST_CASE("inquiry: a witness without a word leaves it to the second card") {
     Inquiry one, two;
-    CHECK(one.accused(1, k_why, true, false, k_now) == ask_witness);
+    CHECK(one.accused(1, k_why, true, false, true, k_now) == ask_witness);
     CHECK(one.witness_failed() == wait);
     CHECK(one.is_open());
-    CHECK(two.accused(1, k_why, true, false, k_now) == ask_witness);
-    CHECK(two.accused(2, k_why, true, false, k_now) == wait);
+    CHECK(two.accused(1, k_why, true, false, true, k_now) == ask_witness);
+    CHECK(two.accused(2, k_why, true, false, true, k_now) == wait);
     CHECK(two.witness_failed() == stop);
   }
 
   TEST_CASE("inquiry: only an answer to a request that left after the refusal clears a card") {
     Inquiry inquiry;
-    CHECK(inquiry.accused(1, k_why, false, false, k_now) == wait);
+    CHECK(inquiry.accused(1, k_why, false, false, true, k_now) == wait);
     CHECK_FALSE(inquiry.heard(outcome_of(OutcomeKind::confirmed), k_now - 1s));
     CHECK_FALSE(inquiry.heard(outcome_of(OutcomeKind::unverified), k_now + 1s));
     CHECK_FALSE(inquiry.heard(outcome_of(OutcomeKind::lost), k_now + 1s));
