@@ -512,8 +512,7 @@ void Dispatcher::seek_evidence(const Card& card, Decision& decision) {
 void Dispatcher::accused(RowId row, Task& task, const Accusation& accusation, Instant now) {
   const Error why{accusation.code, accusation.why};
   // The canary stops at a bad first card.
-  const bool is_untested = !safety_.is_proven() || safety_.canary_row() == row;
-  const bool is_conclusive = is_untested && !task.card.is_set_apart();
+  const bool is_conclusive = safety_.canary_row() == row && !task.card.is_set_apart();
   task.phase = Phase::accused;
   safety_.leave_canary(row);
   switch (inquiry_->accused(row, why, witness_.has_value(), is_conclusive, !task.card.is_set_apart(), now)) {
@@ -553,7 +552,9 @@ void Dispatcher::testified(RowId row, const Decision& decision, const model::Out
   using enum model::OutcomeKind;
   const bool is_verified = outcome.kind == wrong_card || outcome.kind == unreadable;
   const bool convicts = model::is_strange(outcome.kind) && outcome.kind != unknown_answer && !is_verified;
-  if (convicts || inquiry_->witness_failed() == Inquiry::Course::stop) stop(*inquiry_->why());
+  // A witness may have become odd itself. Where only odd cards are accused, the others go on.
+  const bool is_enough = convicts && !inquiry_->is_about_odd_cards_only();
+  if (is_enough || inquiry_->witness_failed() == Inquiry::Course::stop) stop(*inquiry_->why());
 }
 
 void Dispatcher::clear_accused() {

@@ -107,6 +107,7 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
     ++card.posts_left;
     if (!card.is_open) card.was_read_first = card.gets_left > card.gets_at_start;
     card.is_open = true;
+    card.is_accused = false;
     card.is_doubtful = true;
   } else {
     ++card.gets_left;
@@ -177,7 +178,7 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
                           (says("INVALID_REQUEST") || says("RESOURCE_NOT_EXISTS"));
   const bool is_unknown = status < 500 && status >= 300 && says("CARD_FROZEN");
   // The card waits until it is known whose fault that is, and others may go on.
-  card.is_accused = believable && status >= 401 && status <= 405 && !is_refusal;
+  if (believable && status >= 401 && status <= 405 && !is_refusal) card.is_accused = true;
   if (is_state && says_invalid) card.was_proven = true;
   const bool is_free = believable && (status == 429 || status == 401);
   if (!is_free && !is_state && !(is_refusal && !invalidates))

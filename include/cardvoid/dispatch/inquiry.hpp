@@ -24,8 +24,8 @@ class Inquiry {
     wait,         // for evidence
   };
 
-  // The platform refuses `row`. `has_witness`: there is a card that has worked. `is_conclusive`: nothing has
-  // worked in this run, and there is no reason to think it this card's fault, unless a witness says so.
+  // The platform refuses `row`. `has_witness`: there is a card that has worked. `is_conclusive`: it is the
+  // canary card, which stops the run unless a witness speaks for it.
   // `counts`: false for a card that is known to be odd.
   Course accused(model::RowId row, Error why, bool has_witness, bool is_conclusive, bool counts, Instant now);
   // The witness brought no answer that tells. Now a second refused card decides.
