@@ -233,7 +233,10 @@ class SqliteSource final : public Source {
     auto rows = RowMaker::create(names, settings, where);
     if (!rows) return rows.error();
     rows_ = std::move(*rows);
-    for (const auto& name : names) header_ += (header_.empty() ? "" : ",") + csv_field(name);
+    for (const auto& name : names) {
+      if (!header_.empty()) header_ += ',';
+      header_ += csv_field(name);
+    }
     fields_.resize(names.size());
     // SQLite's name for the second column of that name in a subquery.
     for (const auto& index : rows_.indices())
@@ -319,8 +322,10 @@ class SqliteSource final : public Source {
   // The row as a line of CSV.
   std::string_view line() {
     line_.clear();
-    for (int i = 0; i < query_->columns(); ++i)
-      line_ += (i > 0 ? "," : "") + csv_field(query_->text(i).substr(0, k_longest_record_bytes));
+    for (int i = 0; i < query_->columns(); ++i) {
+      if (i > 0) line_ += ',';
+      line_ += csv_field(query_->text(i).substr(0, k_longest_record_bytes));
+    }
     return line_;
   }
 

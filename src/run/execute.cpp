@@ -62,6 +62,13 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   return "; " + words_for(rest, window, now);
 }
 
+Result<void> name_witness(ledger::Ledger& ledger, Runner& runner) {
+  auto witness = ledger::witness(ledger);
+  if (!witness) return witness.error();
+  if (*witness) runner.know_witness(std::move(**witness));
+  return {};
+}
+
 std::string_view words_for_ending(const Report& report) {
   if (report.stopped) return report.stopped->what;
   return report.exit_code == static_cast<int>(Errc::stopped) ? "ended with rows in doubt" : "done";
@@ -98,9 +105,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
                 std::move(cursors),
                 *run,
                 static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
-  auto witness = ledger::witness(ledger);
-  if (!witness) return failed(witness.error());
-  if (*witness) runner.know_witness(std::move(**witness));
+  if (const auto known = name_witness(ledger, runner); !known) return failed(known.error());
   runner.begin(hold);
   ports.loop.run(runner);
   if (const auto closed = ports.store.close(); !closed) return failed(closed.error());

@@ -57,7 +57,7 @@ Error not_there(std::string_view pem, std::string_view expected) {
     const auto what = label.ends_with("PRIVATE KEY")   ? std::string{"a private key"}
                       : label.ends_with("PUBLIC KEY")  ? std::string{"a public key"}
                       : label.ends_with("CERTIFICATE") ? std::string{"a certificate"}
-                                                       : "\"" + printable(label) + "\"";
+                                                       : fmt::format("\"{}\"", printable(label));
     return unusable(fmt::format("it holds {} where {} is expected", what, expected));
   }
   if (pem.front() == 0x30)  // the start of every DER structure, PKCS#12 included
