@@ -80,7 +80,9 @@ bool covers(std::string_view entry, const Target& target) {
   if (const auto address = read_address(host)) return target.address == address;
   if (host.starts_with("*.")) host.remove_prefix(1);
   if (host.starts_with('.')) return target.host.ends_with(host);
-  return target.host == host || target.host.ends_with("." + std::string{host});
+  if (target.host == host) return true;
+  return target.host.size() > host.size() && target.host.ends_with(host) &&
+         target.host[target.host.size() - host.size() - 1] == '.';
 }
 
 }  // namespace
