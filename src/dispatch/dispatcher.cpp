@@ -374,8 +374,8 @@ Instant Dispatcher::wake_at(Instant now) const {
       const bool has_endpoint = health_->endpoints.choose(now, std::nullopt).has_value();
       at = std::min(at, has_endpoint ? ready_at : std::max(ready_at, health_->endpoints.wake_at()));
     } else if (lane.size(Queue::fresh) + lane.size(Queue::set_apart) > 0 && health_->budget.exhausted() &&
-               load_->total() == 0) {
-      at = std::min(at, health_->budget.next_probe());
+               load_->total() == 0 && health_->budget.next_probe() > now) {
+      at = std::min(at, health_->budget.next_probe());  // else something that is not time keeps the row
     }
   }
   return at;
@@ -591,7 +591,9 @@ void Dispatcher::forget(RowId row) {
 }
 
 HowFar Dispatcher::protect(RowId row) {
-  auto& task = tasks_.at(row);
+  const auto found = tasks_.find(row);
+  if (found == tasks_.end()) return HowFar::in_doubt;  // the witness: settled, and not under way
+  auto& task = found->second;
   task.card.protect();
   protected_.push_back(row);
   const bool is_under_way =

@@ -91,8 +91,8 @@ class Dispatcher {
   void resume(Instant now);
   // Requests/s of each lane. May be above the settings' own: a person may know of a higher limit.
   void set_rate(double requests_per_second, Steered by, Instant now);
-  // This card, which must be at hand, is not sent from here on. What is prepared for it is withdrawn by the
-  // next actions, before any other request leaves.
+  // This card, which must be at hand or the witness, is not sent from here on. What is prepared for it is
+  // withdrawn by the next actions, before any other request leaves.
   HowFar protect(model::RowId row);
   const std::optional<Steered>& paused() const { return paused_; }
   double requests_per_second() const { return requests_per_second_; }
