@@ -4,6 +4,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/plan.hpp>
+#include <cardvoid/ledger/protection.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/import.hpp>
 #include <cardvoid/sqlite/connection.hpp>
@@ -18,24 +19,6 @@ namespace {
 constexpr auto k_job_name = "simulation";
 constexpr int k_unavailable = static_cast<int>(Errc::unavailable),
               k_stopped = static_cast<int>(Errc::stopped);
-
-class ListOfCards : public input::Source {
- public:
-  ListOfCards(const std::vector<Card>& cards, std::size_t count) : cards_{cards}, count_{count} {}
-  Result<std::optional<input::Record>> next() override {
-    if (at_ == count_) return std::optional<input::Record>{};
-    const auto line = static_cast<std::int64_t>(at_) + 2;
-    return std::optional<input::Record>{model::InputRow{cards_[at_++].card, line}};
-  }
-  std::string description() const override { return "a list"; }
-  std::string raw() override { return {}; }
-  std::string line_of(const model::Card&) const override { return {}; }
-  input::Dialect dialect() const override { return {}; }
-
- private:
-  const std::vector<Card>& cards_;
-  std::size_t count_, at_ = 0;
-};
 
 }  // namespace
 
@@ -60,7 +43,12 @@ void Tally::add(const Tally& other) {
                                           &Tally::limited,
                                           &Tally::windows,
                                           &Tally::protections,
-                                          &Tally::poisoned};
+                                          &Tally::poisoned,
+                                          &Tally::changed_lists,
+                                          &Tally::left,
+                                          &Tally::plans,
+                                          &Tally::done_before,
+                                          &Tally::protected_by_command};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [poison, count] : other.poisons) poisons[poison] += count;
@@ -87,6 +75,12 @@ std::string Tally::text() const {
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += fmt::format("\n  {} jobs with cards that cannot be settled:", poisoned);
   for (const auto& [poison, count] : poisons) text += fmt::format(" {} {}", to_text(poison), count);
+  text +=
+      fmt::format("\n  {} jobs whose list changes, with {} plans; {} rows left before their first request",
+                  changed_lists, plans, left);
+  text +=
+      fmt::format("\n  {} jobs whose cards are mostly INVALID already; {} cards held by protect in mid-run",
+                  done_before, protected_by_command);
   text += "\n  processes by exit code:";
   for (const auto& [code, count] : exit_codes) text += fmt::format(" {}: {}", code, count);
   text += "\n  rows by end:";
@@ -101,7 +95,9 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
       chance_{seed ^ 0x9E3779B97F4A7C15ULL},
       limits_{seed ^ 0xC2B2AE3D27D4EB4FULL},
       steering_{seed ^ 0xD1B54A32D192ED03ULL},
-      platform_{world_, {}} {
+      protecting_{seed ^ 0x1D8E4E27C47D124FULL},
+      platform_{world_, {}},
+      lists_{platform_.cards(), seed ^ 0xE7037ED1A0B428DBULL} {
   job_.name = k_job_name;
   set_time_zone("UTC");
   disk_.reset(seed);
@@ -113,17 +109,19 @@ Job::Job(Disk& disk, std::uint64_t seed, bool traces)
     };
   draw_cards();
   draw_safety();
+  draw_already();
   draw_poison();
   draw_habits();
   draw_weather();
   draw_events();
+  draw_lists();
 }
 
 Job::~Job() { disk_.before = nullptr; }
 
 void Job::run() {
-  imported_ =
-      static_cast<std::size_t>(chance_.between(1, static_cast<std::int64_t>(platform_.cards().size())));
+  lists_.begin(
+      static_cast<std::size_t>(chance_.between(1, static_cast<std::int64_t>(platform_.cards().size()))));
   const auto processes = chance_.between(1, 6);
   for (std::int64_t i = 0; i < processes; ++i) {
     const auto luck = chance_.between(0, 99);
@@ -133,10 +131,8 @@ void Job::run() {
                                       : Command::run);
     world_.pass(chance_.happens(0.5) ? chance_.between(0ms, 2'000ms) : chance_.between(0ms, 40'000ms));
     if ((code == 0 || code == 1) && chance_.happens(0.4)) break;
-    if (chance_.happens(0.3)) {
-      if (imported_ != platform_.cards().size()) proven_ = 0;  // another plan
-      imported_ = platform_.cards().size();
-    }
+    if (chance_.happens(0.3)) lists_.complete();
+    if (list_changes_) lists_.change();
   }
 
   calm_down();
@@ -144,6 +140,7 @@ void Job::run() {
 }
 
 int Job::run_with(const std::function<void(Disk&)>& trouble) {
+  lists_.begin(platform_.cards().size());
   calm_down();
   trouble(disk_);
   fault_armed_ = true;
@@ -153,13 +150,31 @@ int Job::run_with(const std::function<void(Disk&)>& trouble) {
   return code;
 }
 
+void Job::run_with_poison(const Spoilt& spoilt, std::size_t first, std::size_t count, int canary) {
+  for (auto& card : platform_.cards())
+    card.spoilt = {}, card.nature = Nature::ordinary, card.invalid_time.clear();
+  while (platform_.cards().size() < first + count + 3) add_card(Nature::ordinary);
+  for (auto i = first; i < first + count; ++i) platform_.cards()[i].spoilt = spoilt;
+  job_.safety = {};
+  job_.safety.canary = canary;
+  tally_.poisoned = 1;
+  lists_.begin(platform_.cards().size());
+  calm_down();
+  finish();
+}
+
 void Job::calm_down() {
   is_calm_ = true;
   weather_.is_calm = true;
   platform_.calm_down();
   world_.step_clock(-world_.clock_error());
-  if (imported_ != platform_.cards().size()) proven_ = 0;
-  imported_ = platform_.cards().size();
+  lists_.complete();
+  if (!list_changes_) return;
+  lists_.settle([this](std::size_t card) -> std::optional<Lists::Named> {
+    const auto row = results_.find(platform_.cards()[card].card.code);
+    if (row == results_.end() || !row->second.was_requested()) return std::nullopt;
+    return row->second.says;
+  });
 }
 
 // All is well, but for the cards that cannot be settled, and the same command carries on.
@@ -181,11 +196,12 @@ int Job::run_until_settled() {
   int code = -1;
   auto stops = most_stops();
   // With one such card alone, and none for which it is the canary, the first run has no reason to stop.
-  const bool is_lone = tally_.poisoned > 0 && stops == 1 && job_.safety.canary == 0;
+  const bool is_lone =
+      tally_.poisoned > 0 && tally_.done_before == 0 && stops == 1 && job_.safety.canary == 0;
   for (int i = 0; i < 2 && code != 0 && code != 1; ++i) {
     code = live(Command::run);
     if (is_lone) check_nothing_is_held_up();
-    if (is_lone && code > k_stopped) fail(fmt::format("one card alone ends the run with {}", code));
+    if (is_lone && i == 0 && code > k_stopped) fail(fmt::format("one card alone ends the run with {}", code));
     if (code >= k_unavailable && code != k_stopped && stops > 0) --stops, --i;
     world_.pass(1s);
   }
@@ -193,12 +209,24 @@ int Job::run_until_settled() {
   return code;
 }
 
+// There are cards that have worked, and each can be read back to see whether our credentials still do.
+bool Job::has_witness() const {
+  bool any = false;
+  for (const auto& card : platform_.cards()) {
+    if (card.was_proven && card.spoilt.has(model::AttemptKind::read_back)) return false;
+    any = any || card.was_proven;
+  }
+  return any;
+}
+
 // Each of these cards is held, settled or put last by the run that it stops.
 std::size_t Job::most_stops() const {
   const auto& cards = platform_.cards();
-  return static_cast<std::size_t>(std::count_if(cards.begin(), cards.end(), [](const Card& card) {
-    return card.poison != Poison::none || card.nature == Nature::stubborn || card.nature == Nature::refused;
-  }));
+  const auto trips_by_already = tally_.done_before == 0 ? 0 : cards.size() / k_already_that_stop;
+  return trips_by_already +
+         static_cast<std::size_t>(std::count_if(cards.begin(), cards.end(), [](const Card& card) {
+           return card.is_poisoned() || card.nature == Nature::stubborn || card.nature == Nature::refused;
+         }));
 }
 
 // One process, from its start to its end: 0 … 78, or -1 when it died.
@@ -208,7 +236,7 @@ int Job::live(Command command) {
   reads_only_ = command != Command::run;
   for (auto& card : platform_.cards()) {
     card.posts_counted = card.gets_counted = 0;
-    card.is_open = false;
+    card.is_open = card.is_accused = card.was_odd = false;
     card.gets_at_start = card.gets_left;
   }
   if (command == Command::reconcile) ++tally_.reconciles;
@@ -236,7 +264,9 @@ int Job::live(Command command) {
   world_.tell("the process has ended: {}", code < 0 ? "it died" : fmt::format("exit code {}", code));
   ++tally_.exit_codes[code];
   world_.stamp(static_cast<std::uint64_t>(code + 2));
+  found_invalid_ = made_invalid_ = 0;
   check_results(false);
+  if (command == Command::run) check_already();
   return code;
 }
 
@@ -264,6 +294,9 @@ void Job::arm() {
                            job_.limits.requests_per_second, steering_.draw());
     ++tally_.steered;
   }
+  if (protecting_.happens(0.15))
+    world_.do_at_step(static_cast<std::uint64_t>(protecting_.between(1, 150)),
+                      [this](run::Runner& runner) { protect_one(runner); });
 }
 
 void Job::disarm() {
@@ -311,6 +344,41 @@ Result<void> Job::protect_some(ledger::Ledger& ledger) {
   return named ? Result<void>{} : named.error();
 }
 
+// The command `protect` while a run is under way.
+void Job::protect_one(run::Runner& runner) {
+  auto& cards = platform_.cards();
+  const auto index =
+      static_cast<std::size_t>(protecting_.between(0, static_cast<std::int64_t>(cards.size()) - 1));
+  const auto& card = cards[index];
+  run::Steering order{run::Steering::protect};
+  order.who.code = card.card.code;
+  order.note = "asked by its owner";
+  world_.tell("protect {}", card.card.code);
+  asked_.insert(card.card.code);
+  runner.protect(order, "somebody", [this, &card, index](const run::SteeringAnswer& answer) {
+    if (!answer.protection || answer.protection->held == 0 || !lists_.is_planned(index)) return;
+    world_.tell("{} is held", card.card.code);
+    if (card.invalidated_by_us || card.is_doubtful)
+      fail("answered held, and an invalidation has left", &card);
+    held_.insert(card.card.code);
+    ++tally_.protected_by_command;
+  });
+}
+
+// Their owners have changed their minds.
+Result<void> Job::unprotect_all(ledger::Ledger& ledger) {
+  if (asked_.empty()) return {};
+  if (const auto begun = ledger::begin_changes(ledger); !begun) return begun;
+  for (const auto& code : asked_)
+    if (const auto removed =
+            ledger::remove_protection(ledger, {code, {}}, {"somebody", world_.now().wall, {}});
+        !removed)
+      return removed.error();
+  held_.clear();
+  asked_.clear();
+  return ledger::commit_changes(ledger);
+}
+
 int Job::work(Command command) {
   // Whether an error of the ledger is ours to explain.
   const auto judge = [&](const Error& error) {
@@ -337,14 +405,24 @@ int Job::work(Command command) {
     return put_back->in_doubt > 0 ? 75 : 0;
   }
   if (command != Command::reconcile) {
+    if (is_calm_)
+      if (const auto free = unprotect_all(*ledger); !free) return judge(free.error());
     if (const auto named = protect_some(*ledger); !named) return judge(named.error());
-    ListOfCards source{platform_.cards(), imported_};
-    const auto imported = run::import_from(source, *ledger, [] { return false; });
+    const auto source = lists_.source();
+    const auto imported = run::import_from(
+        *source, *ledger, [] { return false; },
+        sends_vanished_ ? model::Vanished::send : model::Vanished::hold);
     if (!imported) return judge(imported.error());
+    note_import(lists_.number());
   }
   const auto fingerprint = ledger::fingerprint(*ledger);
   if (!fingerprint) return judge(fingerprint.error());
-  if (command == Command::plan) return 0;
+  if (disk_.crashed()) throw Crash{};
+  if (command != Command::reconcile) note_plan(*fingerprint);
+  if (command == Command::plan) {
+    observer_.reset();
+    return 0;
+  }
 
   // How long ago an earlier process sent is told from the machine's clock.
   if (has_clock_steps_ && tally_.clock_steps > 0) departures_.clear();
@@ -361,14 +439,16 @@ int Job::work(Command command) {
   draw_window();
   const run::Ports ports{world_, network, store, [this] { return world_.chance.draw(); }};
   const auto report = run::execute(job_, *ledger, order, *this, ports);
-  observer_.reset();
+  const auto trip = report ? report->trip : std::nullopt;
+  if (trip && !disk_.crashed()) check_trip(*trip);
+  observer_.reset();  // else the ledger would not be the last to close the database
   if (!report) return judge(report.error());
   if (disk_.crashed()) throw Crash{};
   if (report->stopped) world_.tell("stopped: {}", report->stopped->what);
   check_report(*report, command);
-  if (report->trip) {
+  if (trip) {
     proven_ = 0;  // the next one begins with a canary
-    ++tally_.trips[std::string{model::to_text(report->trip->cause)}];
+    ++tally_.trips[std::string{model::to_text(trip->cause)}];
   }
   return report->exit_code;
 }

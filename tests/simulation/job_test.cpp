@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <ostream>
+#include <utility>
 
 #include "job.hpp"
 
@@ -32,6 +33,26 @@ TEST_SUITE("simulation") {
       CHECK(once.fingerprint() == again.fingerprint());
       CHECK(once.tally().text() == again.tally().text());
     }
+  }
+
+  // `simulate` mixes them with bad days.
+  TEST_CASE("a card that cannot be settled keeps no other from being settled for any kind and place") {
+    Disk disk{"simulation", 1};
+    disk.become_default();
+    for (int kind = 1; kind < k_poisons; ++kind)
+      for (const auto& [posts, gets] : {std::pair{true, true}, {true, false}, {false, true}})
+        for (const std::size_t count : {1U, 2U, 3U})
+          for (const std::size_t first : {0U, 5U})
+            for (const int canary : {0, 3}) {
+              const Spoilt spoilt{static_cast<Poison>(kind), posts, gets, false};
+              CAPTURE(to_text(spoilt.by));
+              CAPTURE(posts);
+              CAPTURE(gets);
+              CAPTURE(count);
+              CAPTURE(first);
+              CAPTURE(canary);
+              CHECK_NOTHROW(Job(disk, k_seed, false).run_with_poison(spoilt, first, count, canary));
+            }
   }
 
   TEST_CASE("at whichever operation on the disk the process dies the same command carries on") {

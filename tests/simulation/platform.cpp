@@ -58,8 +58,6 @@ Card& Platform::card(const model::Card& wanted) {
            each.card.brand_id == wanted.brand_id;
   });
   if (found == cards_.end()) throw Violation{"a request for a card that is not in the plan"};
-  if (found->card.openid != wanted.openid || found->card.reason != wanted.reason)
-    throw Violation{"a request with another openid or reason than planned"};
   return *found;
 }
 
@@ -127,7 +125,7 @@ run::Reply Platform::say(Card& card, std::string_view state, Verdict verdict, mi
   return word(
       200,
       fmt::format(R"({{"user_card_code":"{}","card_id":"{}","openid":"{}","user_card_state":"{}"{}}})",
-                  card.card.code, card.card.card_id, card.card.openid, state,
+                  card.card.code, card.card.card_id, card.member, state,
                   invalid ? fmt::format(R"(,"invalid_time":"{}")", card.invalid_time) : ""),
       verdict, clock_error);
 }
@@ -162,14 +160,14 @@ run::Reply Platform::answer(AttemptKind kind, Card& card, milliseconds clock_err
 
 // Of a poisoned card.
 run::Reply Platform::spoil(AttemptKind kind, Card& card, milliseconds clock_error) {
-  ++spoilt_[card.poison];
-  const bool applies = kind == AttemptKind::invalidate && card.executes;
+  ++spoilt_[card.spoilt.by];
+  const bool applies = kind == AttemptKind::invalidate && card.spoilt.executes;
   if (applies) apply(card, true);
-  world_.tell("  {}{}", to_text(card.poison), applies ? ", applied" : "");
+  world_.tell("  {}{}", to_text(card.spoilt.by), applies ? ", applied" : "");
   const auto state = card.is_invalid() ? "INVALID" : "EFFECTIVE";
   auto other = card;
   run::Reply reply;
-  switch (card.poison) {
+  switch (card.spoilt.by) {
     case Poison::frozen: return error(400, "CARD_FROZEN", "the card is frozen", clock_error);
     case Poison::unreadable:
       return word(200, R"({"user_card_code":["not","text"]})", Verdict::verified, clock_error);
@@ -177,7 +175,7 @@ run::Reply Platform::spoil(AttemptKind kind, Card& card, milliseconds clock_erro
       other.card.code = "99999";
       return say(other, state, Verdict::verified, clock_error);
     case Poison::other_member:
-      other.card.openid = "somebody else";
+      other.member = "somebody else";
       return say(other, state, Verdict::verified, clock_error);
     case Poison::redirect: return word(302, "", Verdict::no_signature, clock_error);
     case Poison::bad_signature: return say(card, state, Verdict::bad_signature, clock_error);
@@ -204,7 +202,7 @@ std::optional<run::Reply> Platform::receive(AttemptKind kind, Card& card, WallTi
     return error(401, "SIGN_ERROR", "timestamp is too far from ours", clock_error);
   if (is_above_limit()) return error(429, "FREQUENCY_LIMITED", "too fast", clock_error);
 
-  if (card.spoils(kind)) return spoil(kind, card, clock_error);
+  if (card.spoilt.has(kind)) return spoil(kind, card, clock_error);
   const auto mishap = draw(kind, card);
   if (mishap == Mishap::none) return answer(kind, card, clock_error);
   ++mishaps_[mishap];
@@ -241,7 +239,7 @@ std::optional<run::Reply> Platform::receive(AttemptKind kind, Card& card, WallTi
     case Mishap::probe: return say(card, state, Verdict::probe, clock_error);
     case Mishap::wrong_card: {
       auto other = card;
-      (received_ % 2 == 0 ? other.card.code : other.card.openid) = "99999";
+      (received_ % 2 == 0 ? other.card.code : other.member) = "99999";
       if (other.invalid_time.empty()) other.invalid_time = format_rfc3339(clock());
       return say(other, "INVALID", Verdict::verified, clock_error);
     }

@@ -49,13 +49,25 @@ inline constexpr int k_poisons = static_cast<int>(Poison::reset) + 1;
 std::string_view to_text(Poison poison);
 // Is its answer one that says something strange about the card, and not that the platform is in trouble?
 constexpr bool is_strange(Poison poison) { return poison != Poison::none && poison < Poison::system_error; }
+// Nothing that is refused at the door is executed.
+constexpr bool may_execute(Poison poison) {
+  return poison != Poison::firewall && poison != Poison::unauthorized && poison != Poison::no_path;
+}
+
+struct Spoilt {
+  Poison by = Poison::none;
+  bool posts = true, gets = true;  // which requests
+  bool executes = false;           // a spoilt invalidation is executed all the same
+  bool has(model::AttemptKind kind) const {
+    return by != Poison::none && (kind == model::AttemptKind::invalidate ? posts : gets);
+  }
+};
 
 struct Card {
-  model::Card card;
+  model::Card card;    // as the list should name it
+  std::string member;  // as the request named it: the platform repeats that
   Nature nature = Nature::ordinary;
-  Poison poison = Poison::none;
-  // Which requests it spoils, and whether a spoilt invalidation is executed.
-  bool spoils_posts = false, spoils_gets = false, executes = false;
+  Spoilt spoilt;
   // On the platform:
   std::string invalid_time;          // as it is said; empty: not INVALID
   Instant invalid_since{};           // when the state changed
@@ -67,15 +79,14 @@ struct Card {
   bool was_proven = false, was_refused = false;
   bool is_doubtful = false;  // an invalidation left it open, and no read-back since then
   bool is_open = false;      // an invalidation left, in this process, and no read-back has said INVALID since
-  bool is_accused = false;   // it was refused as if our credentials were wrong
+  bool is_accused = false;  // refused at the door, or not verified: whose fault that is another card may tell
+  bool was_odd = false;     // in this process: an answer that no outage explains
   bool was_read_first = false;  // in this process: an earlier one had left it in doubt
   // Of this process, as far as they count against limits.max_attempts:
   int posts_counted = 0, gets_counted = 0;
 
   bool is_invalid() const { return !invalid_time.empty(); }
-  bool spoils(model::AttemptKind kind) const {
-    return kind == model::AttemptKind::invalidate ? spoils_posts : spoils_gets;
-  }
+  bool is_poisoned() const { return spoilt.by != Poison::none; }
 };
 
 // What goes wrong with one request at the platform or on its way back.
@@ -123,7 +134,9 @@ struct Habits {
 
 class Platform {
  public:
-  Platform(World& world, Habits habits) : world_{world}, habits_{std::move(habits)} {}
+  Platform(World& world, Habits habits) : world_{world}, habits_{std::move(habits)} {
+    cards_.reserve(1'000);  // they are referred to
+  }
 
   Card& add(model::Card card, Nature nature);
   std::vector<Card>& cards() { return cards_; }

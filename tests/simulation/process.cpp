@@ -66,15 +66,15 @@ void Network::send(RowId row, AttemptKind kind, const model::Card& wanted, Writt
   call.under_way = true;
   auto& card = platform_.card(wanted);
   const auto signing = nanoseconds{world_.chance.between(100'000, 3'000'000)};
-  world_.after_in_process(
-      signing, [this, row, kind, &card, left = std::move(written), done = std::move(answered)]() mutable {
-        if (closed_) return;
-        leave(row, kind, card, world_.now().wall, left, std::move(done));
-      });
+  world_.after_in_process(signing, [this, row, kind, &card, &wanted, left = std::move(written),
+                                    done = std::move(answered)]() mutable {
+    if (closed_) return;
+    leave(row, kind, card, wanted, world_.now().wall, left, std::move(done));
+  });
 }
 
-void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at, const Written& written,
-                    Answered answered) {
+void Network::leave(RowId row, AttemptKind kind, Card& card, const model::Card& as_sent, WallTime signed_at,
+                    const Written& written, Answered answered) {
   const auto call = calls_.at(row);
   // Every listener is told; the first word counts.
   const auto deliver = [this, &world = world_, process = world_.process(), row, kind, &card,
@@ -99,7 +99,8 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
     return deliver(0ms, without_answer(net::Exchange::not_sent, "found closed"), card.is_doubtful);
   }
 
-  watch_.request_leaves(row, kind, card);
+  watch_.request_leaves(row, kind, card, as_sent);
+  card.member = as_sent.openid;
   written();
   if (++in_flight_ > job_.limits.max_in_flight) throw Violation{"more requests in flight than allowed"};
   const bool began_in_doubt = card.is_doubtful;
@@ -107,7 +108,6 @@ void Network::leave(RowId row, AttemptKind kind, Card& card, WallTime signed_at,
     ++card.posts_left;
     if (!card.is_open) card.was_read_first = card.gets_left > card.gets_at_start;
     card.is_open = true;
-    card.is_accused = false;
     card.is_doubtful = true;
   } else {
     ++card.gets_left;
@@ -171,21 +171,25 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
   const auto says = [&](std::string_view word) {
     return exchange.body.find(fmt::format(R"("{}")", word)) != std::string::npos;
   };
-  const bool about_this_card = says(card.card.code) && (status != 200 || says(card.card.openid));
+  const bool about_this_card = says(card.card.code) && says(card.member);
   const bool says_invalid = says("INVALID");
   const bool is_state = status == 200 && verified && about_this_card;
   const bool is_refusal = (status == 400 || status == 404) && believable &&
                           (says("INVALID_REQUEST") || says("RESOURCE_NOT_EXISTS"));
   const bool is_unknown = status < 500 && status >= 300 && says("CARD_FROZEN");
-  // The card waits until it is known whose fault that is, and others may go on.
-  if (believable && status >= 401 && status <= 405 && !is_refusal) card.is_accused = true;
+  const bool is_trouble =
+      status == 202 || status >= 500 || (believable && (status == 429 || says("SIGN_ERROR")));
+  // A read-back of a card in doubt may well say EFFECTIVE.
+  if (!is_trouble && !(is_state && (says_invalid || (!invalidates && !card.was_proven)))) card.was_odd = true;
   if (is_state && says_invalid) card.was_proven = true;
-  const bool is_free = believable && (status == 429 || status == 401);
+  const bool at_the_door = status == 401 || status == 403 || (status == 404 && !is_refusal);
+  if (!believable || at_the_door) card.is_accused = true;
+  const bool blames_clock = status == 401 && exchange.body.find("timestamp") != std::string::npos;
+  const bool is_free = believable && (status == 429 || blames_clock);
   if (!is_free && !is_state && !(is_refusal && !invalidates))
     ++(invalidates ? card.posts_counted : card.gets_counted);
   if (!invalidates) {
     if (is_state || is_refusal) card.is_doubtful = false;
-    if (is_refusal && card.was_refused) card.is_open = false;  // rejected
     if (is_state && says_invalid) {
       watch_.is_read_back(card);
       card.is_open = false;

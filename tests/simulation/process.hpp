@@ -33,7 +33,8 @@ struct Weather {
 // What must hold whenever a request leaves (docs/guarantees.md).
 struct Watch {
   virtual ~Watch() = default;
-  virtual void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card) = 0;
+  virtual void request_leaves(model::RowId row, model::AttemptKind kind, const Card& card,
+                              const model::Card& as_sent) = 0;
   // A read-back that can be trusted says INVALID.
   virtual void is_read_back(const Card& card) = 0;
 };
@@ -54,8 +55,8 @@ class Network : public run::Transport {
     model::Endpoint endpoint = model::Endpoint::primary;
     bool kept = false, connected = false, under_way = false;
   };
-  void leave(model::RowId row, model::AttemptKind kind, Card& card, WallTime signed_at,
-             const Written& written, Answered answered);
+  void leave(model::RowId row, model::AttemptKind kind, Card& card, const model::Card& as_sent,
+             WallTime signed_at, const Written& written, Answered answered);
   void note_answer(Card& card, model::AttemptKind kind, const run::Reply& reply, bool began_in_doubt);
 
   World& world_;

@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cardvoid/run/time_left.hpp>
 #include <cmath>
@@ -11,11 +13,74 @@ namespace cardvoid::simulation {
 using model::AttemptKind;
 using model::RowId;
 
-void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
+namespace {
+
+// Codes are "100", "101", … (scenario.cpp).
+std::size_t index_of(std::string_view code) {
+  return static_cast<std::size_t>(std::stoi(std::string{code})) - 100;
+}
+
+// Of a list, by its description (lists.hpp).
+std::size_t number_of(std::string_view description) {
+  return static_cast<std::size_t>(std::stoi(std::string{description.substr(5)}));
+}
+
+}  // namespace
+
+// An import is complete, and its list counts.
+void Job::note_import(std::size_t number) {
+  if (lists_.imported(number)) proven_ = 0;  // another plan
+}
+
+// The rows that are to be sent now, by what was promised. Equal plans have equal fingerprints, and others
+// not.
+void Job::note_plan(const std::string& fingerprint) {
+  ++tally_.plans;
+  to_send_.clear();
+  std::set<std::string> left_out;
+  auto& rows = observer().left_out;
+  for (rows.bind(); rows.step();) left_out.emplace(rows.text(0));
+  rows.reset();
+  for (std::size_t i = 0; i < platform_.cards().size(); ++i) {
+    const auto& card = platform_.cards()[i];
+    const auto& code = card.card.code;
+    if (!lists_.is_planned(i) || protected_.contains(code) || left_out.contains(code)) continue;
+    const auto found = results_.find(code);
+    const auto row = found == results_.end() ? ResultRow{} : found->second;
+    if (row.status == "invalidated" || row.status == "rejected" || row.held) continue;
+    if (!row.was_requested() && !lists_.listed(i) && !sends_vanished_) continue;
+    const auto& says = row.was_requested() ? row.says : lists_.named(i);
+    to_send_.insert(fmt::format("{} {} {}", code, says.openid, says.reason));
+  }
+  const auto plan = fmt::format("{}", fmt::join(to_send_, "\n"));
+  const auto [known, is_new] = plans_.emplace(fingerprint, plan);
+  if (known->second != plan) fail("two plans have the same fingerprint");
+  for (const auto& [other, others] : plans_)
+    if (is_new && other != fingerprint && others == plan) fail("one plan has two fingerprints");
+}
+
+// What a request says of its card, beside the code.
+void Job::check_list(std::size_t index, const model::Card& as_sent) {
+  const auto& card = platform_.cards()[index];
+  const Lists::Named says{as_sent.openid, as_sent.reason};
+  const auto known = results_.find(card.card.code);
+  const bool was_requested = known != results_.end() && known->second.was_requested();
+  if (was_requested && says != known->second.says)
+    fail("sent with another openid or reason than before", &card);
+  if (!was_requested && card.posts_left == 0) {
+    if (!lists_.listed(index) && !sends_vanished_)
+      fail("sent for the first time though it has left the list", &card);
+    if (says != lists_.named(index)) fail("sent with another openid or reason than its list has", &card);
+  }
+  if (!to_send_.contains(fmt::format("{} {} {}", card.card.code, says.openid, says.reason)))
+    fail("sent, and the fingerprint does not cover it", &card);
+}
+
+void Job::request_leaves(RowId row, AttemptKind kind, const Card& card, const model::Card& as_sent) {
   const auto index = static_cast<std::size_t>(&card - platform_.cards().data());
   world_.stamp(index * 2 + (kind == AttemptKind::invalidate));
   world_.stamp(static_cast<std::uint64_t>(world_.instant().time_since_epoch().count()));
-  if (index >= imported_) fail("a request for a card that is not in the plan", &card);
+  if (!lists_.is_planned(index)) fail("a request for a card that is not in the plan", &card);
 
   // Never more than the limit in any window, over processes and crashes too.
   const auto rate = job_.limits.requests_per_second;
@@ -28,7 +93,8 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
     departures.pop_front();
   }
 
-  const bool is_witness = kind == AttemptKind::read_back && card.was_proven;
+  // Read back to see whether our credentials still work.
+  const bool is_witness = kind == AttemptKind::read_back && card.was_proven && !card.is_open;
   if (!is_witness) check_canary(card);
   if (job_.safety.window && !reads_only_ && !has_clock_steps_) {
     // Timers are late, and signing takes a moment.
@@ -36,9 +102,12 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
     if (!run::is_open(*job_.safety.window, now) && !run::is_open(*job_.safety.window, now - 20ms))
       fail("a request outside of the window", &card);
   }
+  check_intent(row, kind, card);
   if (kind == AttemptKind::read_back) return;
   if (reads_only_) fail("reconcile invalidates", &card);
   if (protected_.contains(card.card.code)) fail("sent although it is protected", &card);
+  if (held_.contains(card.card.code)) fail("sent although protect has held it", &card);
+  check_list(index, as_sent);
   if (card.was_proven) fail("sent although the platform had said INVALID", &card);
   if (card.is_doubtful) fail("sent in doubt, without a read-back", &card);
   if (const auto known = results_.find(card.card.code);
@@ -47,18 +116,25 @@ void Job::request_leaves(RowId row, AttemptKind kind, const Card& card) {
     fail("sent although it is settled", &card);
   if (const auto known = results_.find(card.card.code); known != results_.end() && known->second.held)
     fail("sent although it is held", &card);
-  if (!observer_) observer_ = std::make_unique<Observer>();
-  observer_->intent.bind(row);
-  if (!observer_->intent.step()) fail("sent before its intent was durable", &card);
-  observer_->intent.reset();
   if (card.is_invalid()) ++tally_.second_calls;
+}
+
+void Job::check_intent(RowId row, AttemptKind kind, const Card& card) {
+  auto& intent = observer().intent;
+  intent.bind(row, model::to_text(kind));
+  if (!intent.step()) fail("sent before its intent was durable", &card);
+  const bool invalidates = kind == AttemptKind::invalidate;
+  if (invalidates && intent.text(0) != "in_flight") fail("sent before its row was in flight", &card);
+  if (invalidates && intent.int64(1) != 0) fail("sent although its list contradicts what was sent", &card);
+  if (invalidates && intent.int64(2) == 1) fail("sent although it is held back", &card);
+  intent.reset();
 }
 
 // Until enough rows were read back as INVALID nothing leaves for another one beside a row that was begun.
 void Job::check_canary(const Card& card) {
   if (reads_only_ || proven_ >= job_.safety.canary) return;
   for (const auto& other : platform_.cards())
-    if (&other != &card && other.is_open && !other.is_accused && !is_settled_without_proof(other))
+    if (&other != &card && other.is_open && !is_settled_without_proof(other) && !is_left_aside(other))
       fail(fmt::format("begun while {} of the canary is not proven", other.card.code), &card);
 }
 
@@ -68,25 +144,64 @@ bool Job::is_settled_without_proof(const Card& card) {
   return (card.was_proven && !card.invalidated_by_us) || (card.was_read_first && !card.is_invalid());
 }
 
+// Another one may be the canary meanwhile: it is accused, protected, or known to be odd.
+bool Job::is_left_aside(const Card& card) const {
+  const auto known = results_.find(card.card.code);
+  const bool was_odd = known != results_.end() && (known->second.strange || known->second.held);
+  return card.is_accused || is_protected(card) || was_odd;
+}
+
 void Job::is_read_back(const Card& card) {
   if (card.is_open) ++proven_;
 }
 
+// Of a card that the database knows by its number.
+const Card& Job::card_of(RowId row) {
+  sqlite::Statement code{observer().db, "SELECT code FROM row WHERE id = ?1"};
+  code.bind(row);
+  if (!code.step()) fail("no such row");
+  return platform_.cards().at(index_of(code.text(0)));
+}
+
+void Job::check_trip(const model::Trip& trip) {
+  const bool by_canary = trip.cause == model::TripCause::canary,
+             by_already = trip.cause == model::TripCause::already;
+  if (by_already && (job_.safety.expect_already || trip.rows.size() < k_already_that_stop))
+    fail("stopped for cards that were INVALID already, and there is no reason");
+  for (const auto row : trip.rows) {
+    const auto& card = card_of(row);
+    if (by_canary && !card.was_odd) fail("the canary failed in an outage", &card);
+    if (by_already && card.invalidated_by_us)
+      fail("stopped for a card that was INVALID already, and it was us", &card);
+  }
+}
+
+// A list that is done already is the wrong list, or its results database was lost. What is under way when the
+// run stops is settled.
+void Job::check_already() const {
+  const bool any_ours = std::any_of(platform_.cards().begin(), platform_.cards().end(),
+                                    [](const Card& card) { return card.invalidated_by_us; });
+  const auto most = static_cast<int>(k_already_that_stop) + job_.limits.max_in_flight;
+  if (!job_.safety.expect_already && !any_ours && made_invalid_ == 0 && found_invalid_ > most)
+    fail(fmt::format("{} cards were INVALID already, and the run goes on", found_invalid_));
+}
+
 void Job::check_report(const run::Report& report, Command command) {
   const auto& t = report.totals;
-  const auto left = t.pending - t.protected_pending + t.in_flight + t.unresolved;
-  const auto refused = t.rejected + t.protected_pending;
+  const auto left = t.pending_to_send() + t.in_doubt();
+  const auto refused = t.rejected + t.protected_pending + t.conflicts + t.refused;
   if (report.exit_code == 0 && command == Command::run && (left > 0 || refused > 0))
     fail("exit code 0 and rows that are not INVALID");
   if (report.exit_code == 1 && (left > 0 || refused == 0)) fail("exit code 1 and rows left");
   if (report.exit_code == 75 && left == 0) fail("exit code 75 and nothing left");
-  const int standing = left > 0 ? 76 : refused > 0 ? 1 : 0;  // nothing left to stop
+  const int standing = left > 0      ? static_cast<int>(Errc::tripped)
+                       : refused > 0 ? 1
+                                     : 0;  // nothing left to stop
   if (report.trip && report.exit_code != standing) fail("it stopped itself, and the exit code hides it");
   if (report.trip && report.trip->rows.empty()) fail("it stopped itself, and no row is to blame");
   if (command == Command::reconcile && report.exit_code == 0 && t.in_doubt() > 0)
     fail("reconcile ends with 0 and rows in doubt");
-  if (t.rows() != static_cast<std::int64_t>(std::min(imported_, platform_.cards().size())) &&
-      command == Command::run)
+  if (t.rows() != static_cast<std::int64_t>(lists_.planned()) && command == Command::run)
     fail("the totals have lost rows");
 }
 
@@ -94,15 +209,16 @@ void Job::check_report(const run::Report& report, Command command) {
 // operator.
 void Job::check_nothing_is_held_up() {
   for (const auto& card : platform_.cards()) {
+    if (is_left_out(card) || !lists_.is_planned(index_of(card.card.code))) continue;
     const auto& status = results_[card.card.code].status;
-    if (card.poison == Poison::none && status != "invalidated" && status != "rejected" &&
-        status != "unresolved")
+    if (!card.is_poisoned() && status != "invalidated" && status != "rejected" && status != "unresolved")
       fail("held up by another card", &card);
   }
 }
 
 void Job::check_results(bool at_the_end) {
   if (!disk_.contents().contains(k_database)) {  // it died too early
+    lists_.forget();
     for (const auto& card : platform_.cards())
       if (card.posts_left > 0) fail("the database is gone and requests were sent", &card);
     return;
@@ -113,6 +229,7 @@ void Job::check_results(bool at_the_end) {
     sqlite::Statement tables{db, "SELECT 1 FROM sqlite_schema WHERE name = 'results'"};
     tables.bind();
     if (!tables.step()) {
+      lists_.forget();
       for (const auto& card : platform_.cards())
         if (card.posts_left > 0) fail("the database is gone and requests were sent", &card);
       return;
@@ -130,12 +247,17 @@ void Job::check_results(bool at_the_end) {
     requests.step();
     if (requests.int64(0) < told_) fail("a request was called on record and is not");
     requests.reset();
+    sqlite::Statement newest{db, "SELECT source FROM import ORDER BY id DESC LIMIT 1"};
+    newest.bind();
+    newest.step() ? note_import(number_of(newest.text(0))) : lists_.forget();
+    newest.reset();
     sqlite::Statement rows{
         db,
         "SELECT code, status, coalesce(invalid_time, ''), coalesce(settled_by, ''), held, (SELECT count(*) "
         "FROM attempt WHERE row_id = row.id AND kind = 'invalidate' AND sent), coalesce(error_code, ''), "
-        "coalesce(endpoint, '') FROM row WHERE id <= (SELECT "
-        "max(last_row) FROM import)"};
+        "coalesce(endpoint, ''), strange, openid, reason, (SELECT count(*) FROM attempt WHERE row_id = "
+        "row.id AND kind = 'read_back' AND sent), conflict FROM row WHERE id <= (SELECT max(last_row) FROM "
+        "import)"};
     rows.bind();
     std::size_t count = 0;
     std::set<std::string> seen;
@@ -143,13 +265,21 @@ void Job::check_results(bool at_the_end) {
       ++count;
       const std::string code{rows.text(0)};
       seen.insert(code);
-      const ResultRow now{std::string{rows.text(1)}, std::string{rows.text(2)}, std::string{rows.text(3)},
-                          rows.int64(4) != 0, rows.int64(5)};
+      ResultRow now;
+      now.status = rows.text(1), now.invalid_time = rows.text(2), now.settled_by = rows.text(3);
+      now.held = rows.int64(4) != 0, now.strange = rows.int64(8) != 0;
+      now.posts_on_record = rows.int64(5);
+      now.says = {std::string{rows.text(9)}, std::string{rows.text(10)}};
+      now.gets_on_record = rows.int64(11);
+      now.conflicts = rows.int64(12) != 0;
       for (const int column : {1, 2, 3, 6, 7}) world_.stamp(rows.text(column));
       world_.stamp(static_cast<std::uint64_t>(now.posts_on_record * 2 + now.held));
-      const auto& card = platform_.cards().at(static_cast<std::size_t>(std::stoi(code)) - 100);
+      const auto& card = platform_.cards().at(index_of(code));
       check_row(card, now, at_the_end);
-      if (const auto before = results_.find(code); before != results_.end()) {
+      const auto before = results_.find(code);
+      if (now.status == "invalidated" && (before == results_.end() || before->second.status != "invalidated"))
+        ++(now.settled_by == "already" ? found_invalid_ : made_invalid_);
+      if (before != results_.end()) {
         const auto& was = before->second;
         const bool changed = now.status != was.status || now.invalid_time != was.invalid_time ||
                              now.settled_by != was.settled_by;
@@ -165,7 +295,7 @@ void Job::check_results(bool at_the_end) {
     if (count < results_.size() && !were_never_durable) fail("rows are gone");
     for (const auto& card : platform_.cards())
       if (card.posts_left > 0 && !seen.contains(card.card.code)) fail("a row is gone that was sent", &card);
-    if (at_the_end && count != platform_.cards().size()) fail("rows are missing");
+    if (at_the_end && count != lists_.planned()) fail("rows are missing");
   } catch (const sqlite::Failure& failure) {
     fail(fmt::format("the database cannot be read: {}", failure.what()));
   }
@@ -174,12 +304,13 @@ void Job::check_results(bool at_the_end) {
 void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
   const bool invalidated = row.status == "invalidated", rejected = row.status == "rejected";
   const bool by_us = card.is_invalid() && card.invalidated_by_us;
-  if (row.posts_on_record < card.posts_left) fail("a request is not on record", &card);
+  if (row.posts_on_record < card.posts_left || row.gets_on_record < card.gets_left)
+    fail("a request is not on record", &card);
   if (tally_.kills + tally_.power_losses + tally_.disk_faults == 0 && row.posts_on_record != card.posts_left)
     fail("the record has requests that were never sent", &card);
 
   const auto before = results_.find(card.card.code);
-  if (row.status == "unresolved" && !row.held && !reads_only_ && !protected_.contains(card.card.code) &&
+  if (row.status == "unresolved" && !row.held && !reads_only_ && !is_protected(card) &&
       (before == results_.end() || before->second.status != "unresolved") &&
       std::max(card.posts_counted, card.gets_counted) < job_.limits.max_attempts)
     fail("given up before its attempts were used up", &card);
@@ -200,32 +331,61 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
       platform_.habits().again != Habits::new_time)
     fail(fmt::format("it was INVALID before the job, and the ledger says {}", row.settled_by), &card);
 
+  check_what_it_says(card, row);
+
   if (!at_the_end) return;
+  if (is_left_out(card)) {
+    tally_.left += card.posts_left == 0;
+    return;
+  }
   ++tally_.ends[row.status + (invalidated ? " by " + row.settled_by : "")];
-  if (row.status == "unresolved" && card.nature != Nature::stubborn && card.poison == Poison::none)
+  // In an outage of the platform every card looks like this one; and without any card that has worked, so it
+  // may be when the door is closed.
+  const bool is_odd = is_strange(card.spoilt.by);
+  const bool may_stay = card.is_poisoned() && (!is_odd || (row.strange && !has_witness()));
+  if ((row.status == "pending" || row.status == "in_flight") && !may_stay) fail("never settled", &card);
+  if (row.status == "unresolved" && card.nature != Nature::stubborn && !card.is_poisoned())
     fail("unresolved for no reason", &card);
-  // Without a card that works it could be everyone's trouble.
-  const auto witness =
-      std::find_if(platform_.cards().begin(), platform_.cards().end(), [&](const Card& other) {
-        const auto known = results_.find(other.card.code);
-        return known != results_.end() && known->second.status == "invalidated";
-      });
-  const bool has_witness = witness != platform_.cards().end() && witness->poison == Poison::none;
-  const bool is_open = row.status == "pending" || row.status == "in_flight";
-  // A last card that nothing but trouble answers looks like an outage, every time.
-  const bool looks_like_outage = card.poison != Poison::none && !is_strange(card.poison);
-  if (is_open && !looks_like_outage && (has_witness || !is_strange(card.poison)))
-    fail("never settled", &card);
-  if (row.status == "unresolved" && !row.held && has_witness && is_strange(card.poison))
+  if (row.status == "unresolved" && !row.held && is_odd && !may_stay)
     fail("it cannot be settled and is not held", &card);
 }
 
+// A row that no request was made for is what the newest complete list says; else it is what was sent.
+void Job::check_what_it_says(const Card& card, const ResultRow& row) {
+  const auto before = results_.find(card.card.code);
+  // After a failed sync the machine shows what a power loss then takes away (fsync(2)).
+  const bool is_durable = card.posts_left > 0 || tally_.disk_faults == 0;
+  if (before != results_.end() && before->second.was_requested() && is_durable &&
+      row.says != before->second.says)
+    fail("another openid or reason than was sent", &card);
+  if (!row.was_requested() && row.says != lists_.named(index_of(card.card.code)))
+    fail("another openid or reason than its list has", &card);
+}
+
+// It has left the list before its first request, or since the list contradicted what was sent.
+bool Job::is_left_out(const Card& card) const {
+  const auto row = results_.find(card.card.code);
+  const bool was_requested = row != results_.end() && row->second.was_requested();
+  if (lists_.listed(index_of(card.card.code))) return false;
+  return was_requested ? row->second.conflicts : !sends_vanished_;
+}
+
+bool Job::is_protected(const Card& card) const {
+  return protected_.contains(card.card.code) || asked_.contains(card.card.code);
+}
+
+Job::Observer& Job::observer() {
+  if (!observer_) observer_ = std::make_unique<Observer>();
+  return *observer_;
+}
+
 // What the database has on record for a card, for the reader of a trace.
-void Job::show(const Card& card) {
+void Job::show(const Card& card) const {
   sqlite::Connection db{k_database, sqlite::Mode::read_write};
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite::Statement row{db,
-                        "SELECT status, settled_by, first_sent_at, invalid_time, error_code FROM row WHERE "
+                        "SELECT status, settled_by, first_sent_at, invalid_time, error_code, held, strange, "
+                        "conflict, absent, protected FROM row WHERE "
                         "code = ?1"};
   sqlite::Statement attempts{
       db,
@@ -242,7 +402,7 @@ void Job::show(const Card& card) {
   }
 }
 
-void Job::fail(const std::string& what, const Card* card) {
+void Job::fail(const std::string& what, const Card* card) const {
   if (world_.traces() && card) show(*card);
   throw Violation{fmt::format("{}{}", what, card ? fmt::format(" (card {})", card->card.code) : "")};
 }

@@ -18,43 +18,62 @@ void Job::draw_safety() {
   const auto more = chance.between(20, 45);
   const double refused = chance.one_of(std::array{0.05, 0.3, 0.8});
   for (std::int64_t i = 0; i < more; ++i)
-    platform_.add({"1004", "pTemplate", fmt::format("{}", 100 + platform_.cards().size()),
-                   fmt::format("o{}", platform_.cards().size()), ""},
-                  chance.happens(refused) ? Nature::refused : Nature::ordinary);
-  tally_.rows = platform_.cards().size();
+    add_card(chance.happens(refused) ? Nature::refused : Nature::ordinary);
+}
+
+// A list that is done already, as a wrong one is, or one whose results database was lost.
+void Job::draw_already() {
+  Chance chance{seed_ ^ 0x589965CC75374CC3ULL};
+  job_.safety.expect_already = chance.happens(0.3);
+  if (!chance.happens(0.04)) return;
+  tally_.done_before = 1;
+  auto& cards = platform_.cards();
+  for (auto more = chance.between(20, 60); more > 0; --more) add_card(Nature::ordinary);
+  const double share = chance.one_of(std::array{1.0, 1.0, 0.9});
+  for (auto& card : cards)
+    if (chance.happens(share)) make_invalid(card);
+}
+
+Card& Job::add_card(Nature nature) {
+  const auto count = platform_.cards().size();
+  tally_.rows = count + 1;
+  return platform_.add({"1004", "pTemplate", fmt::format("{}", 100 + count), fmt::format("o{}", count), ""},
+                       nature);
+}
+
+void Job::make_invalid(Card& card) {
+  card.nature = Nature::invalid_before;
+  card.invalid_time = format_rfc3339(std::chrono::floor<std::chrono::seconds>(world_.wall()) - 30h);
+  card.invalid_since = world_.instant() - 30h;
 }
 
 // Cards that cannot be settled, by chances of their own: alone, or several of one kind or of several, at the
 // front of the list, at its end or somewhere between. Others are there for them to hold up.
 void Job::draw_poison() {
   Chance chance{seed_ ^ 0xA0761D6478BD642FULL};
-  if (!chance.happens(0.3)) return;
+  if (!chance.happens(0.15)) return;
   tally_.poisoned = 1;
   auto& cards = platform_.cards();
-  for (auto more = chance.between(2, 12); more > 0; --more)
-    platform_.add(
-        {"1004", "pTemplate", fmt::format("{}", 100 + cards.size()), fmt::format("o{}", cards.size()), ""},
-        Nature::ordinary);
-  tally_.rows = cards.size();
+  for (auto more = chance.between(2, 8); more > 0; --more) add_card(Nature::ordinary);
   const bool is_alone = chance.happens(0.4);
   const auto kinds = is_alone ? 1 : chance.one_of(std::array{1, 1, 2, 3});
   for (int i = 0; i < kinds; ++i) {
-    const auto poison = static_cast<Poison>(chance.between(1, k_poisons - 1));
-    const auto side = chance.between(0, 3);  // both, both, invalidations, read-backs
+    Spoilt spoilt{static_cast<Poison>(chance.between(1, k_poisons - 1))};
+    const auto which = chance.between(0, 3);  // both, both, invalidations, read-backs
+    spoilt.posts = which != 3, spoilt.gets = which != 2;
     const auto size = static_cast<std::int64_t>(cards.size());
-    const auto count = is_alone ? 1 : chance.between(1, std::min<std::int64_t>(size, 4));
+    // Many that look like an outage are one.
+    const auto most = is_strange(spoilt.by) ? std::min<std::int64_t>(size, 4) : 1;
+    const auto count = is_alone ? 1 : chance.between(1, most);
     const bool is_cluster = chance.happens(0.6);
     auto at = chance.one_of(std::array<std::int64_t, 4>{0, 0, size - count, chance.between(0, size - count)});
     for (std::int64_t j = 0; j < count; ++j, at = is_cluster ? at + 1 : chance.between(0, size - 1)) {
       auto& card = cards[static_cast<std::size_t>(at)];
-      if (card.nature != Nature::ordinary || card.poison != Poison::none) continue;
-      card.poison = poison;
-      card.spoils_posts = side != 3, card.spoils_gets = side != 2;
-      // What is refused at the door is not executed.
-      const bool at_the_door =
-          poison == Poison::firewall || poison == Poison::unauthorized || poison == Poison::no_path;
-      card.executes = !at_the_door && chance.happens(0.5);
-      ++tally_.poisons[poison];
+      if (card.nature == Nature::invalid_before || card.is_poisoned()) continue;
+      card.nature = Nature::ordinary;
+      card.spoilt = spoilt;
+      card.spoilt.executes = may_execute(spoilt.by) && chance.happens(0.5);
+      ++tally_.poisons[spoilt.by];
     }
   }
 }
@@ -89,10 +108,7 @@ void Job::draw_cards() {
     auto& card = platform_.add({two_brands && i % 2 ? "1005" : "1004", "pTemplate",
                                 fmt::format("{}", 100 + i), fmt::format("o{}", i), i % 3 ? "closed" : ""},
                                nature);
-    if (nature == Nature::invalid_before) {
-      card.invalid_time = format_rfc3339(std::chrono::floor<std::chrono::seconds>(world_.wall()) - 30h);
-      card.invalid_since = world_.instant() - 30h;
-    }
+    if (nature == Nature::invalid_before) make_invalid(card);
   }
   tally_.jobs = 1;
   tally_.rows = static_cast<std::uint64_t>(count);
@@ -139,6 +155,14 @@ void Job::draw_weather() {
   // Together at most the five seconds that the dispatcher allows for.
   weather_.arrives_late = chance_.happens(0.5) && platform_.habits().lag <= 900ms;
   if (chance_.happens(0.2)) weather_.one_way = {1ms, 400ms};
+}
+
+// By chances of its own: elsewhere the list only grows.
+void Job::draw_lists() {
+  Chance chance{seed_ ^ 0x8EBC6AF09C88C6E3ULL};
+  list_changes_ = chance.happens(0.25);
+  sends_vanished_ = chance.happens(0.3);
+  tally_.changed_lists = list_changes_;
 }
 
 void Job::draw_events() {

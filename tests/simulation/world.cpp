@@ -11,6 +11,7 @@ constexpr Instant k_start{std::chrono::hours{100}};
 constexpr WallTime k_wall_start{std::chrono::hours{498'000}};
 constexpr auto k_beat_interval = 5s;
 constexpr auto k_longest_process = std::chrono::hours{30};
+constexpr int k_most_alarms_in_vain = 100;
 constexpr std::uint64_t k_most_steps = 400'000;
 
 }  // namespace
@@ -37,6 +38,9 @@ void World::after_in_process(nanoseconds delay, std::function<void()> what) {
 void World::call_at(Instant when, std::function<void()> what) {
   const auto alarm = ++alarm_;
   if (when == Instant::max()) return;
+  // For what is long due there is work to do at once, and no alarm.
+  alarms_in_vain_ = when < now_ ? alarms_in_vain_ + 1 : 0;
+  if (alarms_in_vain_ > k_most_alarms_in_vain) throw Violation{"the run spins"};
   // A timer is never early and seldom exact.
   const auto late = nanoseconds{chance.between(0, 2'000'000)};
   events_.push({std::max(when, now_) + late, ++numbered_, process_, [this, alarm, call = std::move(what)] {
@@ -67,13 +71,17 @@ void World::run(run::Runner& runner) {
       steer(runner);
       continue;
     }
+    if (act_in_ > 0 && --act_in_ == 0) {
+      act_(runner);
+      continue;
+    }
     step();
   }
 }
 
 // Every pause ends, or the job would not.
 void World::steer(run::Runner& runner) {
-  steer_in_ = static_cast<std::uint64_t>(steering_.between(1, 120));
+  steer_in_ = --orders_left_ > 0 ? static_cast<std::uint64_t>(steering_.between(1, 120)) : 0;
   const auto order = [this, &runner](const run::Steering& steering) {
     const auto answer = runner.steer(steering, "somebody");
     tell("{}: {}", run::to_text(steering.command), answer.message);
@@ -104,7 +112,7 @@ void World::pass(nanoseconds duration) {
 void World::bury() {
   ++process_;
   ++alarm_;
-  crash_in_ = signal_in_ = steer_in_ = 0;
+  crash_in_ = signal_in_ = steer_in_ = act_in_ = 0;
 }
 
 void World::stamp(std::uint64_t number) { fingerprint_ = (fingerprint_ ^ number) * 1099511628211ULL; }

@@ -88,8 +88,15 @@ class World : public run::Loop {
   // to `limit` requests/s; 0: never.
   void steer_from_step(std::uint64_t step, double limit, std::uint64_t seed) {
     steer_in_ = step;
+    orders_left_ = 40;
     limit_ = limit;
     steering_ = Chance{seed};
+  }
+
+  // Somebody does this with the process's step number `step` from now; 0: never.
+  void do_at_step(std::uint64_t step, std::function<void(run::Runner&)> what) {
+    act_in_ = step;
+    act_ = std::move(what);
   }
 
   std::uint64_t steps() const { return steps_; }
@@ -97,7 +104,7 @@ class World : public run::Loop {
   // --- the trace ---
   bool traces() const { return traces_; }
   template <class... Args>
-  void tell(fmt::format_string<Args...> format, Args&&... args) {
+  void tell(fmt::format_string<Args...> format, Args&&... args) const {
     if (traces_) print(fmt::format(format, std::forward<Args>(args)...));
   }
   // Of every request and its time, every exit code and every row's result: equal behaviour, equal numbers.
@@ -125,10 +132,13 @@ class World : public run::Loop {
   milliseconds clock_error_{0};
   std::priority_queue<Event> events_;
   std::uint64_t numbered_ = 0, process_ = 1, alarm_ = 0;
-  std::uint64_t steps_ = 0, crash_in_ = 0, signal_in_ = 0, steer_in_ = 0;
+  std::uint64_t steps_ = 0, crash_in_ = 0, signal_in_ = 0, steer_in_ = 0, act_in_ = 0;
+  int alarms_in_vain_ = 0;
+  int orders_left_ = 0;  // somebody has other things to do
   double limit_ = 0;
   Chance steering_{0};  // apart, so that a seed without steering stays what it is
   std::function<void()> dies_;
+  std::function<void(run::Runner&)> act_;
   std::uint64_t fingerprint_ = 14695981039346656037ULL;
 };
 
