@@ -11,13 +11,13 @@
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/model/card_rules.hpp>
 #include <cardvoid/run/steering.hpp>
-#include <ctime>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "next_steps.hpp"
 #include "note.hpp"
 #include "results.hpp"
+#include "take_lock.hpp"
 #include "time_zone.hpp"
 
 namespace cardvoid::cli {
@@ -31,7 +31,6 @@ using Removed = ledger::RemovedProtection;
 
 // A run that begins or ends has the job's lock and does not listen; that takes a moment.
 constexpr milliseconds k_least_patience = 2s, k_patience_with_run = 60s;
-constexpr timespec k_between_looks{0, 100'000'000};
 
 struct Options {
   std::filesystem::path job_file;
@@ -123,7 +122,7 @@ Result<Done> carry_out(Console& console, const model::Job& job, const Options& o
     auto done = ask_run(job, options);
     if (done || done.error().code != Errc::stopped) return done;
     if (Interrupt::has_come() || read_clocks().steady - begun >= patience) return done;
-    ::nanosleep(&k_between_looks, nullptr);  // a signal ends it early
+    wait_between_looks();
   }
 }
 

@@ -8,8 +8,9 @@
 
 namespace cardvoid::cli {
 
-namespace {
-constexpr timespec k_between_looks{0, 100'000'000};
+void wait_between_looks() {
+  constexpr timespec k_between_looks{0, 100'000'000};
+  ::nanosleep(&k_between_looks, nullptr);
 }
 
 Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command,
@@ -27,7 +28,7 @@ Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const st
     if (!std::exchange(has_said, true))
       console.log(LogLevel::info,
                   fmt::format("{}; waiting up to {} for it to end", held, humanize_duration(patience)));
-    ::nanosleep(&k_between_looks, nullptr);  // a signal ends it early
+    wait_between_looks();
   }
 }
 

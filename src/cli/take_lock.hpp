@@ -9,6 +9,9 @@
 
 namespace cardvoid::cli {
 
+// Between two looks whether a lock is free: 100 ms, or until a signal comes.
+void wait_between_looks();
+
 // Errors: those of Lock::acquire; stopped (75) also when a signal came meanwhile. An Interrupt must be there.
 // `patience`: how long to wait for it.
 Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const std::string& command,
