@@ -20,8 +20,7 @@ std::optional<std::string_view> if_any(const std::string& text) {
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
   constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved') AND accepted_at IS NULL";
-  const std::string to_send = 
-      "NOT ?3 AND status = 'pending' AND NOT conflict AND NOT protected AND absent <> 1";
+  const auto to_send = "NOT ?3 AND status = 'pending' AND " + k_may_be_sent;
   std::string condition;
   if (part == Cursor::doubt)  // ?3 is bound for every part
     condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_in_doubt);
@@ -125,8 +124,10 @@ Result<std::optional<model::Candidate>> witness(Ledger& ledger) {
   return ledger.state().guarded([&]() -> std::optional<model::Candidate> {
     sqlite::Statement s{
         ledger.state().db,
+        // By its attempts: a first run has many rows and none of these.
         "SELECT row.id, brand_id, card_id, code, openid, reason, source_line, "
-        "(SELECT max(n) FROM attempt WHERE row_id = row.id) FROM row WHERE status = 'invalidated' LIMIT 1"};
+        "(SELECT max(n) FROM attempt WHERE row_id = row.id) FROM attempt CROSS JOIN row ON row.id = row_id "
+        "WHERE status = 'invalidated' LIMIT 1"};
     s.bind();
     if (!s.step()) return std::nullopt;
     model::Candidate row;

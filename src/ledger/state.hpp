@@ -23,10 +23,13 @@ inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_ro
 // True for a `row` of the plan. The view `results` says the same (schema/results.sql).
 inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
 
+// True for a `row` that nothing but its status keeps from being sent.
+inline const std::string k_may_be_sent = "NOT conflict AND NOT protected AND absent <> 1";
+
 // True for a `row` that is still to be sent or settled. The same as Totals::to_send().
-inline constexpr std::string_view k_to_send =
-    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND NOT conflict AND NOT protected AND "
-    "absent <> 1 AND accepted_at IS NULL";
+inline const std::string k_to_send =
+    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND accepted_at IS NULL AND " +
+    k_may_be_sent;
 
 // True for a `row` that a request was made for. One that surely did not leave is none.
 inline constexpr std::string_view k_was_requested =
