@@ -353,8 +353,8 @@ Decision Card::again_as_asked(const Attempt& attempt) {
                attempt.back_off(tries_.invalidations));
 }
 
-// An outage uses up no canary card, unless an earlier run has waited for it: the run waits, and Safety ends its
-// patience.
+// An outage uses up no canary card, unless an earlier run has waited for it: the run waits, and Safety ends
+// its patience.
 bool Card::is_out_of_tries(int tries, const CardRules& rules, const Outcome& latest) const {
   const bool is_patient = owes_proof_ && !is_set_apart();
   return tries >= rules.retry.max_attempts && !(is_patient && model::is_trouble(latest.kind));

@@ -90,7 +90,7 @@ bool Dispatcher::is_done() const {
 
 // Only cards that are known to be odd wait, and others have worked: whose fault it is is clear enough.
 bool Dispatcher::has_evidence_at_end() const {
-  return !stopped() && inquiry_->is_open() && inquiry_->is_about_odd_cards_only() && safety_.is_proven();
+  return inquiry_->is_open() && inquiry_->is_about_odd_cards_only() && safety_.is_proven();
 }
 
 // Everything is done. nullopt: as it should be.
@@ -255,8 +255,9 @@ std::optional<RowId> Dispatcher::next_row(const Lane& lane, Instant now) const {
   }
   if (!safety_.is_canary_over()) return next_row_of_canary(lane, now);
   if (const auto row = lane.first(Queue::read_backs)) return row;
-  if (const auto row = next_begun_or_fresh(lane, now)) return row;
-  return lane.has_only_set_apart() ? next_set_apart(lane, now) : std::nullopt;
+  if (const auto row = lane.first(Queue::resends)) return row;
+  if (const auto row = first_allowed(lane, Queue::fresh, now)) return row;
+  return lane.has_only_set_apart() ? first_allowed(lane, Queue::set_apart, now) : std::nullopt;
 }
 
 // What earlier runs left in doubt is read back first. Then one row at a time, over all lanes: from its
@@ -270,17 +271,17 @@ std::optional<RowId> Dispatcher::next_row_of_canary(const Lane& lane, Instant no
   if (load_->total() > 0) return std::nullopt;
   for (const auto& other : lanes_)
     if (other.size(Queue::read_backs) > 0) return std::nullopt;
-  if (are_only_set_apart_left()) return next_set_apart(lane, now);
+  if (are_only_set_apart_left()) return first_allowed(lane, Queue::set_apart, now);
   // Not at first what an earlier run left in doubt and is to be sent again: it may never be answered well.
   const auto resend = lane.first(Queue::resends);
   if (resend && !tasks_.at(*resend).card.was_left_in_doubt()) return resend;
-  const auto fresh = lane.first(Queue::fresh);
-  return fresh && may_start_fresh(lane, now) ? fresh : next_begun_or_fresh(lane, now);
+  const auto fresh = first_allowed(lane, Queue::fresh, now);
+  return fresh ? fresh : resend;
 }
 
-// What earlier runs could do nothing with. The ledger hands it over last.
-std::optional<RowId> Dispatcher::next_set_apart(const Lane& lane, Instant now) const {
-  const auto row = lane.first(Queue::set_apart);
+// The first row of this queue, unless it is fresh and none may be started now.
+std::optional<RowId> Dispatcher::first_allowed(const Lane& lane, Queue queue, Instant now) const {
+  const auto row = lane.first(queue);
   const bool is_fresh = row && tasks_.at(*row).phase == Phase::fresh;
   return !is_fresh || may_start_fresh(lane, now) ? row : std::nullopt;
 }
@@ -289,12 +290,6 @@ bool Dispatcher::are_only_set_apart_left() const {
   return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
     return lane.has_only_set_apart() && (lane.size(Queue::set_apart) > 0 || lane.is_exhausted());
   });
-}
-
-std::optional<RowId> Dispatcher::next_begun_or_fresh(const Lane& lane, Instant now) const {
-  if (const auto row = lane.first(Queue::resends)) return row;
-  const auto fresh = lane.first(Queue::fresh);
-  return fresh && may_start_fresh(lane, now) ? fresh : std::nullopt;
 }
 
 std::optional<Action> Dispatcher::next_prepare(Instant now) {
@@ -549,12 +544,7 @@ void Dispatcher::testified(RowId row, const Decision& decision, const model::Out
                                       witness_->task.card.source_line())});
   if (!inquiry_->is_asking()) return;
   if (is_old) return ask_witness(now);
-  using enum model::OutcomeKind;
-  const bool is_verified = outcome.kind == wrong_card || outcome.kind == unreadable;
-  const bool convicts = model::is_strange(outcome.kind) && outcome.kind != unknown_answer && !is_verified;
-  // A witness may have become odd itself. Where only odd cards are accused, the others go on.
-  const bool is_enough = convicts && !inquiry_->is_about_odd_cards_only();
-  if (is_enough || inquiry_->witness_failed() == Inquiry::Course::stop) stop(*inquiry_->why());
+  if (inquiry_->testified(outcome) == Inquiry::Course::stop) stop(*inquiry_->why());
 }
 
 void Dispatcher::clear_accused() {

@@ -6,6 +6,12 @@ namespace cardvoid::dispatch {
 
 namespace {
 constexpr std::size_t k_cards_that_convict = 2;
+
+// Of the strange answers, those that are not the platform's own about this card.
+bool convicts(model::OutcomeKind kind) {
+  using enum model::OutcomeKind;
+  return model::is_strange(kind) && kind != unknown_answer && kind != wrong_card && kind != unreadable;
+}
 }  // namespace
 
 Inquiry::Course Inquiry::accused(model::RowId row, Error why, bool has_witness, bool is_conclusive,
@@ -23,11 +29,17 @@ Inquiry::Course Inquiry::accused(model::RowId row, Error why, bool has_witness, 
     asking_ = true;
     return Course::ask_witness;
   }
-  return witness_failed();
+  return judge();
 }
 
-Inquiry::Course Inquiry::witness_failed() {
+Inquiry::Course Inquiry::testified(const model::Outcome& outcome) {
   asking_ = false;
+  // A witness may have become odd itself. Where only odd cards are accused, the others go on.
+  if (convicts(outcome.kind) && !is_about_odd_cards_only()) return Course::stop;
+  return judge();
+}
+
+Inquiry::Course Inquiry::judge() const {
   return conclusive_ || counted_.size() >= k_cards_that_convict ? Course::stop : Course::wait;
 }
 

@@ -37,8 +37,24 @@ std::string words_for(model::OutcomeKind kind) {
     case unverified:
     case distrusted: return "they never carry a signature that verifies";
     case probe_signature: return "they always carry a deliberate wrong signature";
-    default: return "an answer that is not in our table (docs/answers.md)";
+    case unknown_answer:
+    case confirmed:
+    case not_invalid:
+    case accepted:
+    case system_error:
+    case gateway_error:
+    case throttled:
+    case clock_refused:
+    case credentials_refused:
+    case setup_refused:
+    case refused:
+    case lost:
+    case stale_connection:
+    case connection_closed:
+    case not_sent:
+    case bad_certificate: break;
   }
+  return "an answer that is not in our table (docs/answers.md)";
 }
 
 }  // namespace

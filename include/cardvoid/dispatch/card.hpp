@@ -52,7 +52,7 @@ struct Answered {  // a canary card: a verified answer says INVALID, and a read-
   model::Endpoint by;
   Instant at;
 };
-struct Witness {  // settled in this run, and read back for another card's sake
+struct Witness {  // settled, and read back for another card's sake
   int tries = 0;
 };
 using CardState = std::variant<Untouched, Doubt, Refused, Answered, Witness>;
@@ -102,8 +102,8 @@ class Card {
   const std::string& masked_code() const { return masked_code_; }
   bool was_sent() const { return sent_.first.has_value(); }  // an invalidation, in this run
   bool was_left_in_doubt() const;                            // by an earlier run
-  // Comes after all others, and what is strange about it counts towards no stop: an earlier run could do
-  // nothing with it.
+  // Comes after all others, and what is strange about it counts towards no stop: it is held, or its latest
+  // answer in an earlier run was strange.
   bool is_set_apart() const { return is_strange_ || mandate_ == Mandate::held; }
   // Its last request met nothing but trouble on the way.
   bool is_troubled() const { return is_troubled_; }

@@ -87,7 +87,8 @@ class Dispatcher {
   // Nothing leaves until resume(): no first try, no retry, no read-back. What is in flight may end. What is
   // prepared is withdrawn, so that no intent stays open.
   void pause(Steered by, Instant now);
-  // The patience with a platform in trouble starts over.
+  // The patience with endpoints and errors starts over; that with a canary card and with 429 leaves out the
+  // time of the pause.
   void resume(Instant now);
   // Requests/s of each lane. May be above the settings' own: a person may know of a higher limit.
   void set_rate(double requests_per_second, Steered by, Instant now);
@@ -105,7 +106,7 @@ class Dispatcher {
   const std::optional<Error>& stopped() const { return safety_.stopped(); }
   // Why the run stopped itself, if it did.
   const std::optional<model::Trip>& trip() const { return safety_.trip(); }
-  // A card that has worked in this run and may be read back again: keep its data.
+  // A card that is invalidated, in this run or an earlier one, and may be read back again: keep its data.
   std::optional<model::RowId> witness() const;
   // Cards that passed the canary in this run.
   int canary_passed() const { return safety_.canary_passed() - settings_.safety.canary_passed; }
@@ -162,8 +163,7 @@ class Dispatcher {
   bool is_done() const;
   std::optional<model::RowId> next_row(const Lane& lane, Instant now) const;
   std::optional<model::RowId> next_row_of_canary(const Lane& lane, Instant now) const;
-  std::optional<model::RowId> next_begun_or_fresh(const Lane& lane, Instant now) const;
-  std::optional<model::RowId> next_set_apart(const Lane& lane, Instant now) const;
+  std::optional<model::RowId> first_allowed(const Lane& lane, Queue queue, Instant now) const;
   bool are_only_set_apart_left() const;
   bool may_begin_another() const;
   model::RowId row_for(const Lane& lane, model::RowId row, model::Endpoint endpoint) const;

@@ -2,8 +2,8 @@
 // Whose fault it is when the platform refuses our credentials or the call as such: everyone's, or one card's
 // (a firewall that dislikes it). The refused cards wait meanwhile. Pure.
 //
-// The run's own evidence decides. Where a card has worked in this run it is the witness: read back at once,
-// it tells. Otherwise the run goes on, and the next card tells.
+// Evidence decides. A card that has worked, in this run or in an earlier one, is the witness: read back at
+// once, it tells. Without one the run goes on, and the next card tells.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
@@ -20,7 +20,7 @@ class Inquiry {
  public:
   enum class Course {
     stop,         // it is everyone's: stop the run with why()
-    ask_witness,  // then call witness_failed(), or heard() with what it brought
+    ask_witness,  // then call heard() and testified() with what it brought
     wait,         // for evidence
   };
 
@@ -28,8 +28,9 @@ class Inquiry {
   // canary card, which stops the run unless a witness speaks for it.
   // `counts`: false for a card that is known to be odd.
   Course accused(model::RowId row, Error why, bool has_witness, bool is_conclusive, bool counts, Instant now);
-  // The witness brought no answer that tells. Now a second refused card decides.
-  Course witness_failed();
+  // The witness was read back, and heard() has cleared no card. It convicts our credentials, or tells
+  // nothing; then a second refused card decides.
+  Course testified(const model::Outcome& outcome);
   // Any outcome of a request that left at `sent`. True: our credentials work, the accused cards may go on.
   bool heard(const model::Outcome& outcome, Instant sent);
 
@@ -43,6 +44,8 @@ class Inquiry {
   Instant since() const { return since_; }
 
  private:
+  Course judge() const;
+
   std::optional<Error> why_;
   std::set<model::RowId> accused_, counted_;
   Instant since_{};

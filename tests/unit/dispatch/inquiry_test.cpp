@@ -30,7 +30,7 @@ TEST_SUITE("unit") {
   TEST_CASE("inquiry: a witness of an earlier run speaks before that and without its word it stays so") {
     Inquiry inquiry;
     CHECK(inquiry.accused(1, k_why, true, true, true, k_now) == ask_witness);
-    CHECK(inquiry.witness_failed() == stop);
+    CHECK(inquiry.testified(outcome_of(OutcomeKind::lost)) == stop);
   }
 
   TEST_CASE("inquiry: without a witness the second refused card convicts the credentials") {
@@ -59,11 +59,11 @@ TEST_SUITE("unit") {
   TEST_CASE("inquiry: a witness without a word leaves it to the second card") {
     Inquiry one, two;
     CHECK(one.accused(1, k_why, true, false, true, k_now) == ask_witness);
-    CHECK(one.witness_failed() == wait);
+    CHECK(one.testified(outcome_of(OutcomeKind::lost)) == wait);
     CHECK(one.is_open());
     CHECK(two.accused(1, k_why, true, false, true, k_now) == ask_witness);
     CHECK(two.accused(2, k_why, true, false, true, k_now) == wait);
-    CHECK(two.witness_failed() == stop);
+    CHECK(two.testified(outcome_of(OutcomeKind::lost)) == stop);
   }
 
   TEST_CASE("inquiry: only an answer to a request that left after the refusal clears a card") {
