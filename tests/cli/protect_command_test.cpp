@@ -137,6 +137,9 @@ TEST_SUITE("cli") {
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=30"});
     stage.wait_until("status = 'invalidated'", 3);
     std::vector<std::string> held, late;
+    const auto far = protect(stage, {"--openid", openid(k_members - 1)});
+    CHECK(far.out.starts_with("held: line 121 code ****\n"));
+    held.push_back(code(k_members - 1));
     // Close behind what is being sent, far behind it, and what was sent long ago.
     for (const int ahead : {1, 2, 4, 3, 60, 0, 5, 8, -3, 2, 1, 12, 6, 3}) {
       const auto done = static_cast<int>(stage.count("status <> 'pending'"));
@@ -148,9 +151,6 @@ TEST_SUITE("cli") {
       CHECK((answer.exit_code == 0) == answer.out.starts_with("held: "));
       if (answer.exit_code == 0) CHECK_FALSE(reached_the_platform(stage, card));
     }
-    const auto far = protect(stage, {"--openid", openid(k_members - 1)});
-    CHECK(far.out.starts_with("held: line 121 code ****\n"));
-    held.push_back(code(k_members - 1));
     const auto first = protect(stage, {"--code", code(0)});
     CHECK(has(first.out, "it is invalidated now (line 2"));
     const auto ended = program->wait();

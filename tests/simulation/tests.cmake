@@ -1,6 +1,6 @@
 cardvoid_test(simulation disk TIMEOUT 120 SOURCES disk_test.cpp durability_test.cpp migration_test.cpp
   DEPENDS cardvoid_simulation cardvoid_ledger)
-cardvoid_test(simulation job TIMEOUT 120 SOURCES job_test.cpp DEPENDS cardvoid_simulation)
+cardvoid_test(simulation job TIMEOUT 300 SOURCES job_test.cpp DEPENDS cardvoid_simulation)
 
 # Under the sanitizers only a share of the seeds; .ci/run takes 20,000 with scripts/soak.
 foreach(from RANGE 1 1501 500)
