@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cardvoid/base/ascii.hpp>
+#include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 
 #include "commands.hpp"
@@ -201,12 +203,18 @@ class Parser {
     return escape_for_terminal(what);
   }
 
+  // A word with this many digits is likely a code whose flag was forgotten, and logs keep what we print.
+  static std::string shown(const std::string& word) {
+    constexpr auto k_digits_of_code = 6;
+    return std::count_if(word.begin(), word.end(), is_digit) >= k_digits_of_code ? mask(word) : word;
+  }
+
   Error words_for(const std::vector<std::string>& extras) const {
     const auto is_flag = [](const std::string& word) { return word.size() > 1 && word.front() == '-'; };
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));
-    return usage(fmt::format("unexpected argument {}", escape_for_terminal(extras.front())), name());
+    return usage(fmt::format("unexpected argument {}", escape_for_terminal(shown(extras.front()))), name());
   }
 
   Error unknown_flag(const std::string& word) const {

@@ -62,8 +62,9 @@ Result<void> check_words(Options& options, const Globals&) {
   if (who.code.empty() == who.openid.empty())
     return Error{Errc::usage, "protect: say which card or member, with --code CODE or --openid OPENID"};
   // The rules for rows of the input: what breaks them names no row of any list.
-  const auto fault = model::find_fault(
+  auto fault = model::find_fault(
       {"x", "x", who.code.empty() ? "x" : who.code, who.openid.empty() ? "x" : who.openid, {}});
+  if (model::is_scientific(who.code)) fault = "code: a spreadsheet has made a number of it";
   if (!fault.empty()) return Error{Errc::usage, "protect: would protect nothing; --" + fault};
   if (options.remove && options.note.empty()) return {};
   return check_note("protect", options.note);

@@ -245,8 +245,9 @@ void Safety::judge_content(RowId row, const Outcome& outcome) {
   if (contents_.note(row, false, false))
     trip(model::TripCause::wrong_card, {row},
          fmt::format("the verified answers about {} of the last {} cards are about another card or cannot be "
-                     "read ({})",
-                     contents_.bad(), contents_.count(), outcome.error_message));
+                     "read ({}){}{}",
+                     contents_.bad(), contents_.count(), outcome.error_message,
+                     outcome.advice.empty() ? "" : "; ", outcome.advice));
 }
 
 void Safety::judge_throttling(const Outcome& outcome, Instant now) {

@@ -126,6 +126,8 @@ TEST_SUITE("cli") {
     refused({"--code", "", "--note", "x"}, "say which card");
     refused({"--openid", "o plain", "--note", "x"}, "would protect nothing; --openid: space inside");
     refused({"--code", "１２３", "--note", "x"}, "would protect nothing; --code: full-width");
+    refused({"--code", "4.78517E+11", "--note", "x"},
+            "would protect nothing; --code: a spreadsheet has made a number of it");
     CHECK(stage.ask_results("SELECT count(*) FROM protection")[0][0] == "0");
   }
 

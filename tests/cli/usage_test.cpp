@@ -73,6 +73,7 @@ TEST_SUITE("cli") {
     says({"run", "job.toml", "--yes=false"}, "--yes takes no value");
     says({"run", "job.toml", "--json=maybe"}, "--json takes no value");
     says({"run", "job.toml", "other.toml"}, "unexpected argument other.toml");
+    says({"protect", "job.toml", "478515832665"}, "unexpected argument ****2665");
   }
 
   TEST_CASE("usage: what is wrong with a command line is said with 64") {
