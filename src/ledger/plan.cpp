@@ -62,7 +62,10 @@ void forget_old_plans(sqlite::Connection& db) {
       "id NOT IN (SELECT id FROM shown_plan WHERE confirmed_at ORDER BY confirmed_at DESC, id DESC LIMIT 1)"}
       .bind(k_plans_kept)
       .run();
-  db.execute("DELETE FROM correction WHERE id <= (SELECT min(last_correction) FROM shown_plan)");
+  // The last one stays: its number must not be given again.
+  db.execute(
+      "DELETE FROM correction WHERE id <= (SELECT min(last_correction) FROM shown_plan) AND id < (SELECT "
+      "max(id) FROM correction)");
 }
 
 // SQL: row_digest(field, …), SHA-256 of the row.

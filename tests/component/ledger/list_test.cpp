@@ -313,4 +313,17 @@ TEST_SUITE("component") {
     CHECK(std::stoi(books.ask("SELECT count(*) FROM correction")) <= 8);
     CHECK(books.ask("SELECT count(*) FROM shown_plan") == "8");
   }
+
+  TEST_CASE("list: a correction after all earlier ones are forgotten still shows as a change of the plan") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oA")});
+    import(ledger, {card("1", "oB")});
+    const auto plan = must(ledger::fingerprint(ledger));
+    must(ledger::remember_plan(ledger, plan, k_now));  // no plan on record needs the correction before it
+    import(ledger, {card("1", "oC")});
+    const auto change = must(ledger::change_since(ledger, plan));
+    REQUIRE(change.has_value());
+    CHECK(change->corrected == 1);
+  }
 }
