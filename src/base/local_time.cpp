@@ -18,6 +18,12 @@ std::tm to_local(WallTime time) {
   return local;
 }
 
+std::string formatted(WallTime time, const char* format) {
+  const auto local = to_local(time);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, format, &local)};
+}
+
 bool is_zone_file(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored)) return false;
@@ -94,17 +100,15 @@ int local_minute(WallTime time) {
   return local.tm_hour * 60 + local.tm_min;
 }
 
-std::string format_local(WallTime time) {
-  const auto local = to_local(time);
-  char text[64];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", &local)};
-}
+std::string format_local(WallTime time) { return formatted(time, "%Y-%m-%d %H:%M %z"); }
 
-std::string format_local_second(WallTime time) {
-  const auto local = to_local(time);
-  char text[64];
-  return {text, std::strftime(text, sizeof text, "%H:%M:%S %z on %Y-%m-%d", &local)};
-}
+std::string format_local_second(WallTime time) { return formatted(time, "%H:%M:%S %z on %Y-%m-%d"); }
+
+std::string format_local_full(WallTime time) { return formatted(time, "%Y-%m-%d %H:%M:%S %z"); }
+
+std::string format_local_day(WallTime time) { return formatted(time, "%a %Y-%m-%d %z"); }
+
+std::string format_local_clock(WallTime time) { return formatted(time, "%H:%M:%S"); }
 
 bool is_time_zone(std::string_view name) {
   const auto fits = [](char c) {

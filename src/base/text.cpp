@@ -93,6 +93,52 @@ std::string fit_to_width(std::string_view text, std::size_t columns) {
   return std::string{text.substr(0, end)} + "…";
 }
 
+namespace {
+
+// What stays together on a line: a wide character, or all up to one, a blank or a line break.
+std::string_view first_piece(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size() && text[end] != ' ' && text[end] != '\n') {
+    auto next = end;
+    const bool is_wide = columns_of(next_code_point(text, next)) > 1;
+    if (is_wide && end > 0) break;
+    end = next;
+    if (is_wide) break;
+  }
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns) {
+  std::string page;
+  std::size_t used = indent, blanks = 0;
+  const auto begin_line = [&] {
+    page += "\n" + std::string(indent, ' ');
+    used = indent, blanks = 0;
+  };
+  while (!text.empty()) {
+    if (text[0] == '\n') {
+      begin_line();
+      text.remove_prefix(1);
+    } else if (text[0] == ' ') {
+      if (used == indent)
+        page += ' ';
+      else
+        ++blanks;
+      text.remove_prefix(1);
+    } else {
+      const auto piece = first_piece(text);
+      const auto width = display_width(piece);
+      if (used > indent && used + blanks + width > columns) begin_line();
+      page += std::string(blanks, ' ').append(piece);
+      used += blanks + width, blanks = 0;
+      text.remove_prefix(piece.size());
+    }
+  }
+  return page;
+}
+
 std::string escape_for_terminal(std::string_view text) {
   std::string safe;
   for (std::size_t at = 0; at < text.size();) {

@@ -14,6 +14,7 @@ Command reconcile_command();
 Command retry_command();
 Command accept_command();
 Command protect_command();
+Command show_command();
 Command status_command();
 Command pause_command();  // these four: steer.cpp
 Command resume_command();
@@ -24,9 +25,9 @@ Command sandbox_command();
 Command help_command();
 Command version_command();
 
-inline constexpr std::array k_commands{check_command,  plan_command,    run_command,     reconcile_command,
-                                       retry_command,  accept_command,  protect_command, status_command,
-                                       pause_command,  resume_command,  rate_command,    stop_command,
-                                       export_command, sandbox_command, help_command,    version_command};
+inline constexpr std::array k_commands{
+    check_command,   plan_command,   run_command,     reconcile_command, retry_command,  accept_command,
+    protect_command, show_command,   status_command,  pause_command,     resume_command, rate_command,
+    stop_command,    export_command, sandbox_command, help_command,      version_command};
 
 }  // namespace cardvoid::cli

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/version.hpp>
+#include <cardvoid/base/text.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
@@ -18,28 +19,6 @@ namespace cardvoid::cli {
 namespace {
 
 constexpr std::size_t k_columns = 100, k_widest_label = 26;
-
-// `text` in lines of at most k_columns; all but the first are indented. A line break in it stays one.
-std::string wrapped(std::string_view text, std::size_t indent) {
-  std::string page;
-  auto used = indent;
-  while (!text.empty()) {
-    for (; used == indent && text.starts_with(' '); text.remove_prefix(1)) page += ' ';
-    const auto end = std::min(text.find_first_of(" \n"), text.size());
-    const auto word = text.substr(0, end);
-    const bool is_broken = end < text.size() && text[end] == '\n';
-    if (used > indent && used + 1 + word.size() > k_columns) {
-      page += "\n" + std::string(indent, ' ');
-      used = indent;
-    } else if (used > indent) {
-      page += ' ', ++used;
-    }
-    page += word, used += word.size();
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (is_broken) page += "\n" + std::string(indent, ' '), used = indent;
-  }
-  return page;
-}
 
 struct Entry {
   std::string label, text;
@@ -70,7 +49,7 @@ std::string listed(const Grouped& groups) {
     for (const auto& [label, text] : entries) {
       page += fmt::format("  {:<{}}", label, columns);
       page += label.size() > columns ? "\n" + std::string(indent, ' ') : "  ";
-      page += wrapped(text, indent) + "\n";
+      page += wrapped(text, indent, k_columns) + "\n";
     }
   }
   return page;
@@ -156,7 +135,7 @@ std::string command_help(const Command& command) {
     add(words_listed, "Arguments", {std::string{each.name}, std::string{each.help}});
   add(words_listed, words.flags, "Flags");
   page += listed(words_listed);
-  if (!command.about.empty()) page += "\n" + wrapped(command.about, 0) + "\n";
+  if (!command.about.empty()) page += "\n" + wrapped(command.about, 0, k_columns) + "\n";
   for (const auto& each : command.exits) add_exit(exits, each.code, each.text);
   page += listed(exits);
   return page + "\nGlobal flags and all exit codes: `cardvoid --help`\n";

@@ -38,12 +38,7 @@ class Steps {
  private:
   // Another command on the same job and the same results.
   void say(std::string_view what, std::string_view name, std::string_view flags = {}) {
-    auto text = fmt::format("{}: cardvoid {} {}", what, name, quoted(job_file_.string()));
-    for (const auto& set : globals_.overrides.set) text += " --set " + quoted(set);
-    if (const auto& file = globals_.overrides.results_database; !file.empty())
-      text += " --results " + quoted(file.string());
-    if (!flags.empty()) text += fmt::format(" {}", flags);
-    lines_.push_back(std::move(text));
+    lines_.push_back(fmt::format("{}: {}", what, command_line(globals_, job_file_, name, flags)));
   }
 
   // The command itself, as it was typed.
@@ -155,6 +150,16 @@ class Steps {
 };
 
 }  // namespace
+
+std::string command_line(const Globals& globals, const std::filesystem::path& job_file, std::string_view name,
+                         std::string_view flags) {
+  auto text = fmt::format("cardvoid {} {}", name, quoted(job_file.string()));
+  for (const auto& set : globals.overrides.set) text += " --set " + quoted(set);
+  if (const auto& file = globals.overrides.results_database; !file.empty())
+    text += " --results " + quoted(file.string());
+  if (!flags.empty()) text += fmt::format(" {}", flags);
+  return text;
+}
 
 std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
                                     const Ended& ended) {

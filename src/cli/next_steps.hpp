@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "console.hpp"
@@ -36,6 +37,10 @@ struct Ended {
 // the job's path and flags as this command was given them. None for exit code 0.
 std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
                                     const Ended& ended);
+
+// Another command on the same job and the same results, to be pasted into a shell.
+std::string command_line(const Globals& globals, const std::filesystem::path& job_file, std::string_view name,
+                         std::string_view flags = {});
 
 // Prints the error and what to type next; returns the exit code.
 int fail(Console& console, const std::filesystem::path& job_file, Stage stage, const Error& error);

@@ -66,7 +66,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
                       "SELECT brand_id, card_id, code, openid, reason, source_line, status, held, conflict, "
                       "protected, absent, card_state, invalid_time, error_code, error_message, settled_by, "
                       "answer_signed, first_sent_at, finished_at, retried_at, accepted_at, accepted_by, "
-                      "accepted_note FROM row WHERE id = ?1"};
+                      "accepted_note, request_id FROM row WHERE id = ?1"};
   s.bind(id).step();
   Story story;
   story.id = id;
@@ -76,7 +76,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   story.held = s.int64(7) != 0, story.in_conflict = s.int64(8) != 0, story.is_protected = s.int64(9) != 0;
   story.has_left_list = s.int64(10) != 0, story.is_held_back_for_list = s.int64(10) == 1;
   story.card_state = s.text(11), story.invalid_time = s.text(12);
-  story.error_code = s.text(13), story.error_message = s.text(14);
+  story.error_code = s.text(13), story.error_message = s.text(14), story.request_id = s.text(23);
   for (const auto how : {model::SettledBy::answer, model::SettledBy::read_back, model::SettledBy::already})
     if (s.text(15) == model::to_text(how)) story.settled_by = how;
   if (!s.is_null(16)) story.answer_signed = s.int64(16) != 0;

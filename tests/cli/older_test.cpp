@@ -39,7 +39,8 @@ TEST_SUITE("cli") {
 
   }  // namespace
 
-  TEST_CASE("older results: status and export answer from every older database without changing it") {
+  TEST_CASE(
+      "older results: status and export and show answer from every older database without changing it") {
     for (const std::string name :
          {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed", "v2-tripped", "v2-lists"}) {
       CAPTURE(name);
@@ -50,6 +51,9 @@ TEST_SUITE("cli") {
       const auto exported = job.stage.run("export");
       CHECK(exported.exit_code == 0);
       CHECK(exported.out.size() > 4'000);
+      const auto shown = job.stage.run("show", {"--line", "2"});
+      CHECK(shown.exit_code == 0);
+      CHECK(shown.out.find("What happened\n") != std::string::npos);
       CHECK(content_of(job.stage.database()) == before);
       CHECK(job.version() == name.substr(1, 1));
     }

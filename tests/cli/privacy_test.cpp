@@ -121,6 +121,20 @@ TEST_SUITE("cli") {
       keep(stage.run("protect", verbose(format, {"--openid=" + openid(99), "--remove"})));
     };
     for (const char* format : {"text", "json"}) by_people(format);
+    std::string shown;  // with the reason that members read
+    for (const auto& which : {std::vector<std::string>{"--code", code(3)},
+                              {"--code=" + code(93)},
+                              {"--line", "5"},
+                              {"--line", "82"},
+                              {"--openid", openid(13)},
+                              {"--openid=" + openid(99)}})
+      for (const bool is_json : {false, true}) {
+        auto flags = verbose(is_json ? "json" : "text", which);
+        if (is_json) flags.emplace_back("--json");
+        const auto ended = stage.run("show", flags);
+        shown += ended.out + ended.err;
+      }
+    CHECK(shown.find("openid=****") != std::string::npos);
     stage.sandbox->set_faults({});
     {
       for (int i = 0; i < 9; ++i)  // so that there is something to send
@@ -141,6 +155,8 @@ TEST_SUITE("cli") {
     for (int i = 0; i < 100; ++i) {
       CHECK_MESSAGE(everything.find(openid(i)) == std::string::npos, openid(i));
       CHECK_MESSAGE(everything.find(code(i)) == std::string::npos, code(i));
+      CHECK_MESSAGE(shown.find(openid(i)) == std::string::npos, openid(i));
+      CHECK_MESSAGE(shown.find(code(i)) == std::string::npos, code(i));
     }
     CHECK(everything.find("oPrivate") == std::string::npos);
     CHECK(everything.find("uMuAJO_M2pxb1") == std::string::npos);

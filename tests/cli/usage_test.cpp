@@ -15,8 +15,8 @@ TEST_SUITE("cli") {
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
     for (const std::string command :
-         {"check", "plan", "run", "reconcile", "retry", "accept", "protect", "status", "pause", "resume",
-          "stop", "rate", "export", "sandbox", "help", "version"}) {
+         {"check", "plan", "run", "reconcile", "retry", "accept", "protect", "show", "status", "pause",
+          "resume", "stop", "rate", "export", "sandbox", "help", "version"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = support::run({command, "--help"});

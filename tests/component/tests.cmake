@@ -9,13 +9,13 @@ cardvoid_test(component input SOURCES input/open_test.cpp input/sqlite_file_test
 cardvoid_test(component ledger TIMEOUT 60 SOURCES ledger/accepting_test.cpp ledger/broken_import_test.cpp ledger/canary_test.cpp ledger/conflict_test.cpp ledger/list_test.cpp
   ledger/fetch_test.cpp ledger/fingerprint_test.cpp ledger/first_import_test.cpp ledger/foreign_test.cpp ledger/importing_test.cpp
   ledger/journal_test.cpp ledger/lock_test.cpp ledger/locked_test.cpp ledger/open_test.cpp ledger/protecting_test.cpp ledger/records_test.cpp
-  ledger/retrying_test.cpp ledger/schema_test.cpp DEPENDS cardvoid_ledger cardvoid_sqlite fmt::fmt)
+  ledger/retrying_test.cpp ledger/schema_test.cpp ledger/story_test.cpp DEPENDS cardvoid_ledger cardvoid_sqlite fmt::fmt)
 target_include_directories(component_ledger PRIVATE ${PROJECT_SOURCE_DIR}/src/ledger)  # the filter of a first import
 cardvoid_test(component run SOURCES run/journal_test.cpp run/limits_test.cpp run/time_left_test.cpp run/shared_pace_test.cpp run/steering_test.cpp DEPENDS cardvoid_run)
 target_include_directories(component_run PRIVATE ${PROJECT_SOURCE_DIR}/src/run)  # the socket, without a run
-cardvoid_test(component report SOURCES report/export_test.cpp report/progress_test.cpp report/standing_test.cpp
+cardvoid_test(component report SOURCES report/export_test.cpp report/progress_test.cpp report/standing_test.cpp report/story_test.cpp
   report/summary_test.cpp report/metrics_test.cpp
-  DEPENDS cardvoid_report Boost::json)
+  DEPENDS cardvoid_report Boost::json fmt::fmt)
 cardvoid_test(component cli SOURCES cli/finish_hook_test.cpp cli/next_steps_test.cpp DEPENDS cardvoid_cli fmt::fmt)
 target_include_directories(component_cli PRIVATE ${PROJECT_SOURCE_DIR}/src/cli)  # with a shorter patience
 target_compile_definitions(component_ledger PRIVATE CARDVOID_DATA="${PROJECT_SOURCE_DIR}/tests/data")

@@ -138,6 +138,7 @@ TEST_SUITE("faults") {
     CHECK(says(status.out, "invalidated              3"));
     const auto exported = run({"export", job});
     CHECK(exported.exit_code == 0);
+    CHECK(says(run({"show", job, "--line", "2"}).out, ": this job invalidated it.\n"));
     CHECK(stage.run("status").exit_code == 0);  // leaves an empty log there
     CHECK(run({"status", job}).exit_code == 0);
     CHECK(std::count(exported.out.begin(), exported.out.end(), '\n') == 4);

@@ -27,6 +27,10 @@ std::size_t display_width(std::string_view text);
 // Cuts the text to at most `columns`; ends in "…" if something was cut.
 std::string fit_to_width(std::string_view text, std::size_t columns);
 
+// Valid UTF-8 in lines of at most `columns`, unless a word is longer; all but the first are indented by so
+// many blanks. Breaks between words and beside Chinese characters; a line break in the text stays one.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns);
+
 // Makes foreign text safe for a terminal or a log line: control characters and invalid bytes become \xNN.
 std::string escape_for_terminal(std::string_view text);
 

@@ -84,7 +84,8 @@ struct Story {
   bool held = false, in_conflict = false, is_protected = false;
   bool has_left_list = false;          // the latest complete list no longer names it
   bool is_held_back_for_list = false;  // and so it is not sent
-  std::string card_state, invalid_time, error_code, error_message;  // what the platform said last
+  // What the platform said last.
+  std::string card_state, invalid_time, error_code, error_message, request_id;
   std::optional<model::SettledBy> settled_by;
   std::optional<bool> answer_signed;
   std::optional<WallTime> first_sent_at, finished_at, retried_at;

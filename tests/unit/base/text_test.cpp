@@ -27,6 +27,16 @@ TEST_SUITE("unit") {
     CHECK(fit_to_width("short", 7) == "short");
   }
 
+  TEST_CASE("wrap: lines break between words and beside Chinese characters and stay within their columns") {
+    CHECK(wrapped("one two three", 2, 9) == "one two\n  three");
+    CHECK(wrapped("one  two", 0, 80) == "one  two");
+    CHECK(wrapped("one\n  two", 1, 80) == "one\n   two");
+    CHECK(wrapped("averylongword here", 2, 8) == "averylongword\n  here");
+    CHECK(wrapped("会员计划已结束", 1, 9) == "会员计划\n 已结束");
+    CHECK(wrapped("reason 会员 ok", 0, 11) == "reason 会员\nok");
+    CHECK(wrapped("", 3, 10).empty());
+  }
+
   TEST_CASE("escape: control characters and broken bytes cannot reach a terminal") {
     CHECK(escape_for_terminal("a\x1B[31mb\n") == "a\\x1B[31mb\\x0A");
     CHECK(escape_for_terminal("会\xFF") == "会\\xFF");

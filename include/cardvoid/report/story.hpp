@@ -1,0 +1,35 @@
+#pragma once
+// The story of a card, for a person who answers a customer months later and knows no HTTP: how the card
+// stands, since when and by whom, what to tell the customer, what to do next, and all that happened to it.
+// Pure. Codes are masked, openids never shown.
+
+#include <boost/json/fwd.hpp>
+
+#include <cardvoid/ledger/story.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cardvoid::report {
+
+// What a story is told with, besides what is on record.
+struct Telling {
+  std::string job;                   // its name
+  std::string merchant;              // as WeChat Pay's support asks for it: "mchid 1900000001"
+  std::optional<int> run_under_way;  // its process
+  // A command on this job that can be pasted into a shell: ("protect", "--code CODE").
+  std::function<std::string(std::string_view name, std::string_view flags)> command;
+};
+
+// Lines of at most 79 columns. Of cards that match; there must be one.
+std::string story_text(const ledger::Stories& stories, const Telling& telling);
+
+// Why there is none, and what is known all the same: lines of a message.
+std::string words_for_no_card(const ledger::Stories& stories, const ledger::Question& question);
+
+// The same for programs, with or without a card. Times are RFC 3339, UTC; what is not on record is null.
+boost::json::object story_json(const ledger::Stories& stories, const ledger::Question& question,
+                               const Telling& telling);
+
+}  // namespace cardvoid::report

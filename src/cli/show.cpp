@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cardvoid/ledger/story.hpp>
+#include <cardvoid/report/story.hpp>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "next_steps.hpp"
+#include "results.hpp"
+#include "time_zone.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr std::size_t k_most_cards = 5, k_most_others = 20;
+
+struct Options {
+  std::filesystem::path job_file;
+  ledger::Question question;
+};
+
+Words words(Options& options) {
+  auto& question = options.question;
+  return {{job_file(options.job_file)},
+          {{.name = "--code",
+            .value = "CODE",
+            .help = "The card code, of any template",
+            .set = into(question.code)},
+           {.name = "--openid",
+            .value = "OPENID",
+            .help = "The member: all cards of this openid",
+            .set = into(question.openid)},
+           {.name = "--line",
+            .value = "N",
+            .help = "The card that was read from this line of the list",
+            .set = [&question](const std::string& text) -> Result<void> {
+              question.line = to_whole_number<std::int64_t>(text);
+              if (question.line && *question.line >= 1) return {};
+              return Error{Errc::usage, "expected a whole number, 1 or more"};
+            }}}};
+}
+
+Result<void> check_words(Options& options, const Globals&) {
+  const auto& question = options.question;
+  if (int{!question.code.empty()} + int{!question.openid.empty()} + int{question.line.has_value()} == 1)
+    return {};
+  return Error{Errc::usage, "show: say which card, with one of --code CODE, --openid OPENID and --line N"};
+}
+
+std::string merchant_of(const model::Job& job) {
+  return job.merchant.mchid.empty() ? "brand_id " + job.merchant.brand_id : "mchid " + job.merchant.mchid;
+}
+
+int show(Console& console, const Options& options) {
+  const Interrupt interrupt;
+  const auto job = load_job(console.globals(), options.job_file);
+  if (!job) return console.fail(job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
+  auto ledger = open_results(console, *job, ledger::Access::read_only);
+  if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
+  report::Telling telling;
+  telling.job = job->name;
+  telling.merchant = merchant_of(*job);
+  // Before the results are read: what a run does meanwhile is then rather under way than dead.
+  if (const auto holder = ledger::Lock::holder(job->results.database)) telling.run_under_way = holder->pid;
+  telling.command = [&](std::string_view name, std::string_view flags) {
+    return command_line(console.globals(), options.job_file, name, flags);
+  };
+  const auto stories = ledger::stories(*ledger, options.question, k_most_cards, k_most_others);
+  if (!stories) return console.fail(stories.error());
+  if (console.globals().json) {
+    if (!console.answer(to_json_line(report::story_json(*stories, options.question, telling))))
+      return static_cast<int>(Errc::io);
+  } else if (stories->matches > 0 && !console.answer(report::story_text(*stories, telling))) {
+    return static_cast<int>(Errc::io);
+  }
+  if (stories->matches > 0) return 0;
+  return console.fail({Errc::bad_input, report::words_for_no_card(*stories, options.question)});
+}
+
+}  // namespace
+
+Command show_command() {
+  return {
+      .name = "show",
+      .group = "Results",
+      .purpose = "Tells the story of one card, to answer a customer: state, who, when, every request",
+      .about =
+          "For a person who does not know HTTP: how the card stands, since when and by whom, what to tell "
+          "the customer, what to do next, every request with its Request-ID, and who authorised it. It "
+          "sends nothing and works while a run is under way.\n"
+          "Several cards may match. The one that a request was made for last comes first; five are "
+          "told in full. Codes are masked, and openids are never shown.\n"
+          "--line is the line of the list that first named the card, as other commands show it.",
+      .examples = {{"cardvoid show gold.toml --code 478515832665"}},
+      .exits = {{0, "the card is in this job, and its story was told"},
+                {65, "no card of this job matches; if a line of the list was refused, it says why"},
+                {66, "there is no results database yet, or the job file cannot be opened"},
+                {73, "the results database is damaged, or is not this job's"},
+                {74, "standard output cannot be written, or the database cannot be read"}},
+      .call = call_of(words, show, check_words)};
+}
+
+}  // namespace cardvoid::cli

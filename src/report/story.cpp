@@ -1,0 +1,391 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cardvoid/base/json.hpp>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/story.hpp>
+
+#include "story_words.hpp"
+
+namespace cardvoid::report {
+
+namespace {
+
+using ledger::Story;
+
+constexpr std::size_t k_columns = 79, k_label = 19, k_clock = 12;
+// Of very many requests, the first and the last ones.
+constexpr std::size_t k_most_requests = 40, k_first_requests = 10;
+constexpr std::size_t k_fingerprint_digits = 16;
+
+// ---- the page ----
+
+// "Label              text", in as many lines as it takes.
+std::string field(std::string_view label, std::string_view text) {
+  if (text.empty()) return {};
+  return fmt::format("{:<{}}{}\n", label, k_label, wrapped(text, k_label, k_columns));
+}
+
+std::string facts_of(const Story& story, const Telling& telling) {
+  const auto verdict = verdict_on(story, telling);
+  auto text = wrapped(verdict.headline, 0, k_columns) + "\n\n";
+  text += field("Tell the customer", verdict.to_customer);
+  for (const auto& [words, command] : verdict.next) {
+    text += field(&words == &verdict.next.front().words ? "What to do" : "", words);
+    // In one line, so that it can be pasted.
+    if (!command.empty()) text += std::string(k_label + 2, ' ').append(command) + "\n";
+  }
+  text += field("How we know", verdict.how_known);
+  if (story.accepted)
+    text += field("Settled by a word", fmt::format("of {} on {}: {}", escape_for_terminal(story.accepted->by),
+                                                   format_local(story.accepted->at),
+                                                   safe_words(story.accepted->note, story.card)));
+  if (!story.card_state.empty())
+    text +=
+        field("WeChat Pay says",
+              escape_for_terminal(story.card_state) +
+                  (story.invalid_time.empty() ? "" : ", since " + escape_for_terminal(story.invalid_time)));
+  text += field("Reason", story.card.reason.empty() ? "none is given to the member"
+                                                    : escape_for_terminal(story.card.reason));
+  text += field("On the list", words_for_list(story));
+  const auto protection = words_for_protection(story);
+  text += field("Protected", protection.empty() ? "no" : protection);
+  text += field("For the support", words_for_support(story, telling));
+  return text;
+}
+
+struct Event {
+  WallTime at{};
+  std::vector<std::string> lines;
+};
+
+void add_requests(const Story& story, const Telling& telling, std::vector<Event>& events) {
+  const auto count = story.requests.size();
+  const auto left_out = count > k_most_requests ? count - k_most_requests : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& request = story.requests[i];
+    if (left_out > 0 && i == k_first_requests) {
+      events.push_back({request.started_at,
+                        {fmt::format("… and {} from here on: cardvoid show --json has all of them",
+                                     counted(static_cast<std::int64_t>(left_out), "more request"))}});
+      i += left_out - 1;
+      continue;
+    }
+    Event event{request.started_at, {words_for_request(request)}};
+    auto answer = words_for_answer(story, request, telling);
+    if (request.latency && *request.latency > std::chrono::microseconds{0})
+      answer = fmt::format("after {}: {}",
+                           humanize_duration(std::chrono::round<milliseconds>(*request.latency)), answer);
+    event.lines.push_back(std::move(answer));
+    if (!request.request_id.empty())
+      event.lines.push_back("Request-ID " + escape_for_terminal(request.request_id));
+    events.push_back(std::move(event));
+  }
+}
+
+std::string words_for_change(const ledger::CorrectionRecord& correction) {
+  const auto reason = [](const std::string& text) {
+    return text.empty() ? "none" : fmt::format("\"{}\"", escape_for_terminal(text));
+  };
+  std::string text = "a new list";
+  if (correction.other_member) text += " names another member";
+  if (correction.reason_before != correction.reason_after)
+    text += fmt::format("{} gives the reason {} instead of {}", correction.other_member ? " and" : "",
+                        reason(correction.reason_after), reason(correction.reason_before));
+  return text;
+}
+
+void add_people(const Story& story, std::vector<Event>& events) {
+  const auto note = [&](const ledger::Word& word) {
+    return word.note.empty() ? "" : ": " + safe_words(word.note, story.card);
+  };
+  for (const auto& entry : story.protections) {
+    events.push_back(
+        {entry.added.at,
+         {fmt::format("protected by {}{}", escape_for_terminal(entry.added.by), note(entry.added))}});
+    if (entry.removed)
+      events.push_back(
+          {entry.removed->at,
+           {fmt::format("no longer protected: taken back by {}", escape_for_terminal(entry.removed->by))}});
+  }
+  if (story.retried_at)
+    events.push_back({*story.retried_at, {"put back, to be sent again: `cardvoid retry`"}});
+  if (story.accepted)
+    events.push_back({story.accepted->at,
+                      {fmt::format("settled by the word of {}{}", escape_for_terminal(story.accepted->by),
+                                   note(*story.accepted))}});
+}
+
+// All that happened, in the order of time.
+std::vector<Event> events_of(const Story& story, const Telling& telling) {
+  std::vector<Event> events;
+  if (story.list && story.is_list_certain && story.corrections.empty())
+    events.push_back({story.list->read_at, {fmt::format("read from the list, line {}", story.line)}});
+  for (const auto& correction : story.corrections)
+    events.push_back({correction.at, {words_for_change(correction)}});
+  for (const auto& run : story.runs)
+    events.push_back(
+        {run.started_at,
+         {fmt::format("run {} begins: `cardvoid {}`{} on {}", run.id, escape_for_terminal(run.command),
+                      run.user.empty() ? "" : ", by " + escape_for_terminal(run.user),
+                      escape_for_terminal(run.host))}});
+  add_requests(story, telling, events);
+  add_people(story, events);
+  std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+  return events;
+}
+
+std::string history_of(const Story& story, const Telling& telling) {
+  std::string text = "\nWhat happened\n", day;
+  for (const auto& event : events_of(story, telling)) {
+    if (const auto today = format_local_day(event.at); today != day) text += (day = today) + "\n";
+    for (std::size_t i = 0; i < event.lines.size(); ++i)
+      text += fmt::format("  {:<{}}{}\n", i == 0 ? format_local_clock(event.at) : "", k_clock - 2,
+                          wrapped(event.lines[i], k_clock, k_columns));
+  }
+  return text;
+}
+
+bool has_sent(const Story& story, const ledger::RunOfCard& run) {
+  return std::any_of(story.requests.begin(), story.requests.end(), [&](const auto& request) {
+    return request.run == run.id && request.sent && request.kind == model::AttemptKind::invalidate;
+  });
+}
+
+// Runs that asked to make it INVALID.
+std::string authority_for(const Story& story) {
+  std::string text;
+  for (const auto& run : story.runs) {
+    if (!has_sent(story, run)) continue;
+    text +=
+        field(fmt::format("Run {}", run.id),
+              fmt::format("{}, on {}, on {}",
+                          run.user.empty() ? "a user that is not on record" : escape_for_terminal(run.user),
+                          escape_for_terminal(run.host), format_local(run.started_at)));
+    text += field("Acknowledged", escape_for_terminal(run.acknowledge));
+    auto plan = run.fingerprint.substr(0, k_fingerprint_digits);
+    if (run.plan)
+      plan += fmt::format(", {}, made on {}", counted(run.plan->to_send, "card"),
+                          format_local(run.plan->made_at));
+    text += field("Plan", plan + "; " + words_for_consent(run));
+  }
+  return text.empty() ? text : "\nWho authorised it\n" + text;
+}
+
+std::string name_of(const Story& story) {
+  return fmt::format("{}, template {}, brand {}", mask(story.card.code),
+                     escape_for_terminal(story.card.card_id), escape_for_terminal(story.card.brand_id));
+}
+
+std::string words_for_others(const ledger::Stories& stories, const Telling& telling) {
+  const auto shown = static_cast<std::int64_t>(stories.cards.size());
+  if (stories.matches == shown) return {};
+  auto text =
+      fmt::format("\n{} that match; one by one with --line\n", counted(stories.matches - shown, "more card"));
+  for (const auto& other : stories.others)
+    text +=
+        fmt::format("  line {:<10} {:<10} {}\n", other.line, mask(other.code), model::to_text(other.status));
+  if (stories.matches > shown + static_cast<std::int64_t>(stories.others.size()))
+    text += "  … all of them: " + telling.command("export", "") + "\n";
+  return text;
+}
+
+std::string words_for_refused(const std::vector<ledger::RefusedRecord>& lines) {
+  std::string text;
+  for (const auto& line : lines)
+    text += fmt::format("line {} of the latest list was refused: {}\n", line.line,
+                        escape_for_terminal(line.cause));
+  return text;
+}
+
+}  // namespace
+
+std::string story_text(const ledger::Stories& stories, const Telling& telling) {
+  std::string text;
+  for (std::size_t i = 0; i < stories.cards.size(); ++i) {
+    const auto& story = stories.cards[i];
+    if (i > 0) text += "\n" + std::string(k_columns, '-') + "\n";
+    text += wrapped(fmt::format("{} {}",
+                                stories.matches == 1
+                                    ? "Card"
+                                    : fmt::format("Card {} of {}:", i + 1, grouped(stories.matches)),
+                                name_of(story)),
+                    0, k_columns) +
+            "\n\n";
+    text += facts_of(story, telling) + history_of(story, telling) + authority_for(story);
+  }
+  text += words_for_others(stories, telling);
+  if (!stories.refused.empty()) text += "\n" + words_for_refused(stories.refused);
+  return text;
+}
+
+std::string words_for_no_card(const ledger::Stories& stories, const ledger::Question& question) {
+  std::string text = question.line ? fmt::format("no card of this job was read from line {}", *question.line)
+                                   : fmt::format("no card of this job has this {}",
+                                                 question.code.empty() ? "openid" : "code");
+  text += "\n" + words_for_refused(stories.refused);
+  for (const auto& entry : stories.protections)
+    if (!entry.removed)
+      text += fmt::format("it is protected by {} since {}: a list that names it changes nothing\n",
+                          escape_for_terminal(entry.added.by), format_local(entry.added.at));
+  if (question.line)
+    text +=
+        "a card keeps the line of the list that first named it, also when later lists have it elsewhere: ask "
+        "by "
+        "its code";
+  else
+    text += "each job has results of its own, and knows only what was on its lists; leading zeros count";
+  return text;
+}
+
+// ---- as JSON ----
+
+namespace {
+
+using boost::json::value;
+
+value time_or_null(const std::optional<WallTime>& time) {
+  return time ? value(format_rfc3339(*time)) : value();
+}
+value text_or_null(const std::string& text) { return text.empty() ? value() : value(text); }
+
+value as_json(const std::optional<ledger::ListRecord>& list) {
+  if (!list) return {};
+  return boost::json::object{{"read_at", format_rfc3339(list->read_at)}, {"source", list->source}};
+}
+
+value as_json(const std::optional<ledger::Word>& word, const model::Card& card) {
+  if (!word) return {};
+  return boost::json::object{
+      {"by", word->by}, {"at", format_rfc3339(word->at)}, {"note", safe_words(word->note, card)}};
+}
+
+boost::json::object as_json(const ledger::ProtectionRecord& entry, const model::Card& card) {
+  return {{"of", entry.by_member ? "member" : "code"},
+          {"by", entry.added.by},
+          {"at", format_rfc3339(entry.added.at)},
+          {"note", safe_words(entry.added.note, card)},
+          {"removed_by", entry.removed ? value(entry.removed->by) : value()},
+          {"removed_at", entry.removed ? value(format_rfc3339(entry.removed->at)) : value()}};
+}
+
+boost::json::object as_json(const ledger::RequestRecord& request, std::string in_words) {
+  return {
+      {"n", request.n},
+      {"run_id", request.run},
+      {"kind", model::to_text(request.kind)},
+      {"endpoint", model::to_text(request.endpoint)},
+      {"sent", request.sent},
+      {"started_at", format_rfc3339(request.started_at)},
+      {"finished_at", time_or_null(request.finished_at)},
+      {"latency_ms", request.latency ? value(static_cast<double>(request.latency->count()) / 1000) : value()},
+      {"http_status", request.http_status ? value(*request.http_status) : value()},
+      {"error_code", text_or_null(request.error_code)},
+      {"request_id", text_or_null(request.request_id)},
+      {"outcome", text_or_null(request.outcome)},
+      {"in_words", std::move(in_words)}};
+}
+
+boost::json::object as_json(const ledger::RunOfCard& run, bool has_sent) {
+  return {{"run_id", run.id},
+          {"command", run.command},
+          {"asked_to_invalidate", has_sent},
+          {"user", text_or_null(run.user)},
+          {"host", run.host},
+          {"version", run.version},
+          {"started_at", format_rfc3339(run.started_at)},
+          {"ended_at", time_or_null(run.ended_at)},
+          {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
+          {"acknowledge", run.acknowledge},
+          {"fingerprint", run.fingerprint},
+          {"plan_made_at", run.plan ? value(format_rfc3339(run.plan->made_at)) : value()},
+          {"plan_confirmed_at", run.plan ? time_or_null(run.plan->confirmed_at) : value()},
+          {"plan_to_send", run.plan ? value(run.plan->to_send) : value()},
+          {"consent", words_for_consent(run)}};
+}
+
+boost::json::object as_json(const ledger::CorrectionRecord& correction) {
+  return {{"at", format_rfc3339(correction.at)},
+          {"other_member", correction.other_member},
+          {"reason_before", text_or_null(correction.reason_before)},
+          {"reason_after", text_or_null(correction.reason_after)}};
+}
+
+boost::json::object verdict_json(const Story& story, const Telling& telling) {
+  const auto verdict = verdict_on(story, telling);
+  boost::json::array steps;
+  for (const auto& [words, command] : verdict.next)
+    steps.push_back(boost::json::object{{"words", words}, {"command", text_or_null(command)}});
+  return {{"headline", verdict.headline},
+          {"how_known", verdict.how_known},
+          {"tell_customer", verdict.to_customer},
+          {"what_to_do", std::move(steps)}};
+}
+
+boost::json::object as_json(const Story& story, const Telling& telling) {
+  boost::json::array requests, runs, protections, corrections;
+  for (const auto& request : story.requests)
+    requests.push_back(as_json(request, words_for_answer(story, request, telling)));
+  for (const auto& run : story.runs) runs.push_back(as_json(run, has_sent(story, run)));
+  for (const auto& entry : story.protections) protections.push_back(as_json(entry, story.card));
+  for (const auto& correction : story.corrections) corrections.push_back(as_json(correction));
+  return {{"row_id", story.id},
+          {"code", mask(story.card.code)},
+          {"card_id", story.card.card_id},
+          {"brand_id", story.card.brand_id},
+          {"status", model::to_text(story.status)},
+          {"in_words", verdict_json(story, telling)},
+          {"card_state", text_or_null(story.card_state)},
+          {"invalid_time", text_or_null(story.invalid_time)},
+          {"settled_by", story.settled_by ? value(model::to_text(*story.settled_by)) : value()},
+          {"answer_signed", story.answer_signed ? value(*story.answer_signed) : value()},
+          {"held_back", text_or_null(std::string{held_back(story)})},
+          {"reason", text_or_null(story.card.reason)},
+          {"error_code", text_or_null(story.error_code)},
+          {"error_message", text_or_null(safe_words(story.error_message, story.card))},
+          {"request_id", text_or_null(story.request_id)},
+          {"first_sent_at", time_or_null(story.first_sent_at)},
+          {"finished_at", time_or_null(story.finished_at)},
+          {"retried_at", time_or_null(story.retried_at)},
+          {"accepted", as_json(story.accepted, story.card)},
+          {"source_line", story.line},
+          {"list", as_json(story.list)},
+          {"is_list_certain", story.is_list_certain},
+          {"has_left_list", story.has_left_list},
+          {"is_protected", story.is_protected},
+          {"protections", std::move(protections)},
+          {"corrections", std::move(corrections)},
+          {"requests", std::move(requests)},
+          {"runs", std::move(runs)}};
+}
+
+}  // namespace
+
+boost::json::object story_json(const ledger::Stories& stories, const ledger::Question& question,
+                               const Telling& telling) {
+  boost::json::array cards, others, refused, protections;
+  for (const auto& story : stories.cards) cards.push_back(as_json(story, telling));
+  for (const auto& other : stories.others)
+    others.push_back(boost::json::object{
+        {"source_line", other.line}, {"code", mask(other.code)}, {"status", model::to_text(other.status)}});
+  for (const auto& line : stories.refused)
+    refused.push_back(boost::json::object{{"source_line", line.line}, {"cause", line.cause}});
+  const model::Card named{{}, {}, question.code, question.openid, {}};
+  for (const auto& entry : stories.protections) protections.push_back(as_json(entry, named));
+  return {{"job", telling.job},
+          {"asked_by", question.line           ? "line"
+                       : question.code.empty() ? "openid"
+                                               : "code"},
+          {"merchant", telling.merchant},
+          {"latest_list", as_json(stories.latest_list)},
+          {"matches", stories.matches},
+          {"cards", std::move(cards)},
+          {"others", std::move(others)},
+          {"refused_lines", std::move(refused)},
+          {"protections", std::move(protections)}};
+}
+
+}  // namespace cardvoid::report

@@ -1,0 +1,330 @@
+#include "story_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+
+namespace cardvoid::report {
+
+namespace {
+
+using ledger::Story;
+using model::OutcomeKind;
+using model::SettledBy;
+using model::Status;
+
+bool is_in_doubt(const Story& story) {
+  return story.status == Status::in_flight || story.status == Status::unresolved;
+}
+
+bool is_open(const Story& story, const ledger::RequestRecord& request, const Telling& telling) {
+  return !request.finished_at && telling.run_under_way &&
+         std::any_of(story.runs.begin(), story.runs.end(), [&](const auto& run) {
+           return run.id == request.run && !run.ended_at && run.pid == *telling.run_under_way;
+         });
+}
+
+// When it became INVALID: by the platform's clock, else when we were told.
+std::optional<WallTime> invalid_time(const Story& story) {
+  const auto time = parse_rfc3339(story.invalid_time);
+  return time || !story.invalid_time.empty() ? time : story.finished_at;
+}
+
+std::string invalid_since(const Story& story) {
+  if (const auto time = invalid_time(story)) return format_local_full(*time);
+  return story.invalid_time.empty() ? "a time that is not on record"
+                                    : escape_for_terminal(story.invalid_time);
+}
+
+// "2026-11-27 at 01:00", as one says it.
+std::string as_one_says(const Story& story) {
+  const auto time = invalid_time(story);
+  if (!time) return invalid_since(story);
+  const auto text = format_local(*time);
+  return fmt::format("{} at {}", text.substr(0, 10), text.substr(11, 5));
+}
+
+// The platform's words, or ours.
+std::string words_for_error(const Story& story) {
+  auto text = escape_for_terminal(story.error_code);
+  if (!story.error_message.empty())
+    text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ", safe_words(story.error_message, story.card));
+  return text.empty() ? "without a word why" : text;
+}
+
+const Step k_ask_support{
+    "If that is disputed: WeChat Pay's support finds our request by what stands under \"For the "
+    "support\".",
+    {}};
+
+// ---- settled ----
+
+std::string ended_words(const Story& story) {
+  auto text = fmt::format("The card ended on {}.", as_one_says(story));
+  if (!story.card.reason.empty())
+    text += fmt::format(" The reason that was given: {}.", escape_for_terminal(story.card.reason));
+  return text + " It cannot be made valid again.";
+}
+
+Verdict on_invalidated(const Story& story) {
+  const auto since = invalid_since(story);
+  const Step nothing{"Nothing is left to do.", {}};
+  switch (story.settled_by.value_or(SettledBy::answer)) {
+    case SettledBy::answer: break;
+    case SettledBy::read_back:
+      return {fmt::format("INVALID since {}: most likely this job invalidated it.", since),
+              "The answer to our request was lost or unclear. So we asked WeChat Pay how the card stands, "
+              "and its "
+              "signed message says INVALID. Someone else may have done it in between.",
+              ended_words(story),
+              {nothing, k_ask_support}};
+    case SettledBy::already:
+      return {
+          fmt::format("INVALID since {}: before this job, which changed nothing.", since),
+          "WeChat Pay's signed message says that the card was INVALID before our first request.",
+          fmt::format("The card had ended before, on {}. We have not changed it now.", as_one_says(story)),
+          {{"Who ended it is not on record here: look into other jobs and the merchant platform.", {}},
+           k_ask_support}};
+  }
+  return {fmt::format("INVALID since {}: this job invalidated it.", since),
+          "WeChat Pay answered our request with a signed message that says INVALID.",
+          ended_words(story),
+          {nothing, k_ask_support}};
+}
+
+Step send_again(const Telling& telling, std::string words) {
+  return {std::move(words), telling.command("retry", "--code CODE")};
+}
+
+Step leave_it(const Telling& telling) {
+  return {"Or, to leave it as it is, on record:", telling.command("accept", "--code CODE --note WHY")};
+}
+
+Verdict on_rejected(const Story& story, const Telling& telling) {
+  Verdict verdict;
+  verdict.headline = fmt::format("NOT INVALIDATED: WeChat Pay refused{}.",
+                                 story.finished_at ? " on " + format_local_full(*story.finished_at) : "");
+  verdict.how_known = fmt::format(
+      "WeChat Pay refused: {}{}. Asked after that how the card stands, it did not say "
+      "INVALID.",
+      words_for_error(story), story.answer_signed == false ? " (in an answer without a signature)" : "");
+  verdict.to_customer = "We have not ended the card.";
+  if (story.accepted)
+    verdict.next = {send_again(telling,
+                               "Nothing: a person has decided that it stays so. To have it sent all the "
+                               "same:")};
+  else
+    verdict.next = {send_again(telling, "Once the cause is gone, to have it sent again by the next run:"),
+                    leave_it(telling), k_ask_support};
+  return verdict;
+}
+
+// ---- in doubt ----
+
+Verdict on_doubt(const Story& story, const Telling& telling) {
+  if (!story.requests.empty() && is_open(story, story.requests.back(), telling))
+    return {"BEING DECIDED at this moment: a request for it is under way.",
+            "The request has left or is about to, and its answer is awaited.",
+            "Please wait a minute.",
+            {{"Look again in a minute.", {}}}};
+  Verdict verdict;
+  verdict.headline = story.held ? "NOT KNOWN: WeChat Pay's answers about this card are unclear. It is held."
+                                : "NOT KNOWN YET: the card may be INVALID or not.";
+  verdict.how_known =
+      story.error_code.empty() && story.error_message.empty()
+          ? "A request may have reached WeChat Pay, and no answer is on record."
+          : fmt::format("A request may have been carried out, and the answers do not say so: {}.",
+                        words_for_error(story));
+  verdict.to_customer =
+      "We cannot say yet whether the card has ended; we ask WeChat Pay and come back to you.";
+  if (story.accepted) {
+    verdict.next = {send_again(telling,
+                               "A person has decided that it stays so, and nothing finds out any more. To "
+                               "take that back:")};
+    return verdict;
+  }
+  if (telling.run_under_way)
+    verdict.next = {{"A run is under way, which asks WeChat Pay how the card stands: look again later.", {}}};
+  else
+    verdict.next = {
+        {"Promise nothing. Have WeChat Pay asked how the card stands, which changes nothing, and look "
+         "again:",
+         telling.command("reconcile", "")}};
+  if (story.held) {
+    verdict.next.push_back(
+        {"If it is held still: ask WeChat Pay's support, with what stands under \"For the "
+         "support\".",
+         {}});
+    verdict.next.push_back(send_again(telling, "With their answer, to have it sent again:"));
+    verdict.next.push_back(leave_it(telling));
+  }
+  return verdict;
+}
+
+// ---- not sent ----
+
+bool was_tried(const Story& story) {
+  return std::any_of(story.requests.begin(), story.requests.end(), [](const auto& request) {
+    return request.sent && request.kind == model::AttemptKind::invalidate;
+  });
+}
+
+Verdict on_pending(const Story& story, const Telling& telling) {
+  Verdict verdict;
+  verdict.headline = "NOT SENT: this job has not changed the card.";
+  verdict.how_known = was_tried(story) ? "The requests that were made for it have not changed it: see below."
+                                       : "No request to make it INVALID has left.";
+  verdict.to_customer = "We have not ended the card.";
+  const auto reason = held_back(story);
+  if (reason == "protected") {
+    verdict.headline = "NOT SENT, and protected: this job does not change the card.";
+    verdict.to_customer += " It is protected, and we will not.";
+    verdict.next = {{"Nothing, unless it is to end after all: take the protection back then.", {}}};
+  } else if (reason == "conflict") {
+    verdict.next = {{"It is not sent until the list and what was sent agree again: correct the list.", {}}};
+  } else if (reason == "left_list") {
+    verdict.next = {{"It is not sent until a list names it again.", {}}};
+  } else {
+    verdict.headline +=
+        telling.run_under_way ? " The run under way is to send it." : " The next run sends it.";
+    verdict.to_customer += " It is on the list of cards that are to end.";
+    verdict.next = {
+        {"To keep it from being sent, at once:", telling.command("protect", "--code CODE --note WHY")}};
+  }
+  return verdict;
+}
+
+// ---- answers ----
+
+std::string_view words_for(OutcomeKind kind, bool is_read_back) {
+  switch (kind) {
+    case OutcomeKind::confirmed:
+      return is_read_back ? "the card is INVALID; signed by WeChat Pay"
+                          : "done: the card is INVALID; signed by WeChat Pay";
+    case OutcomeKind::not_invalid:
+      return is_read_back ? "the card is not INVALID; signed by WeChat Pay"
+                          : "a signed answer that does not say INVALID";
+    case OutcomeKind::wrong_card: return "an answer about another card: it does not count";
+    case OutcomeKind::unverified: return "an answer without a valid signature: it does not count";
+    case OutcomeKind::probe_signature:
+      return "an answer with a wrong signature, by which WeChat Pay tests us: it does not count";
+    case OutcomeKind::unreadable: return "a signed answer that cannot be read: it does not count";
+    case OutcomeKind::accepted: return "not done yet: WeChat Pay asks to be called again";
+    case OutcomeKind::system_error: return "WeChat Pay had an internal error and asks to be called again";
+    case OutcomeKind::gateway_error: return "WeChat Pay was in trouble: whether it was done is not known";
+    case OutcomeKind::throttled: return "not done: too many requests at that moment";
+    case OutcomeKind::clock_refused: return "refused, since the clocks did not agree: not about this card";
+    case OutcomeKind::credentials_refused: return "refused: our key or our rights";
+    case OutcomeKind::setup_refused: return "refused: the way we call, not this card";
+    case OutcomeKind::refused:
+      return is_read_back ? "refused by WeChat Pay, so it is not INVALID" : "refused by WeChat Pay";
+    case OutcomeKind::distrusted: return "an error with a wrong signature: it does not count";
+    case OutcomeKind::unknown_answer: return "an answer that cardvoid does not know";
+    case OutcomeKind::lost: return "no answer came: whether it was done was not known";
+    case OutcomeKind::stale_connection: return "the connection broke: whether it was done was not known";
+    case OutcomeKind::connection_closed: return "not sent: the connection was closed";
+    case OutcomeKind::not_sent: return "not sent: no connection";
+    case OutcomeKind::bad_certificate:
+      return "not sent: the other side could not prove that it is WeChat Pay";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string safe_words(std::string_view text, const model::Card& card) {
+  return escape_for_terminal(mask_in(mask_in(text, card.openid), card.code));
+}
+
+std::string_view held_back(const Story& story) {
+  if (story.status == Status::invalidated || story.status == Status::rejected) return {};
+  if (story.is_protected) return "protected";
+  if (story.held) return "held";
+  if (story.in_conflict) return "conflict";
+  return story.is_held_back_for_list ? "left_list" : "";
+}
+
+Verdict verdict_on(const Story& story, const Telling& telling) {
+  switch (story.status) {
+    case Status::invalidated: return on_invalidated(story);
+    case Status::rejected: return on_rejected(story, telling);
+    case Status::in_flight:
+    case Status::unresolved: return on_doubt(story, telling);
+    case Status::pending: break;
+  }
+  return on_pending(story, telling);
+}
+
+std::string words_for_request(const ledger::RequestRecord& request) {
+  return fmt::format(
+      "asked WeChat Pay {}{}",
+      request.kind == model::AttemptKind::invalidate ? "to make the card INVALID" : "how the card stands",
+      request.endpoint == model::Endpoint::backup ? ", over the backup domain" : "");
+}
+
+std::string words_for_answer(const Story& story, const ledger::RequestRecord& request,
+                             const Telling& telling) {
+  if (request.outcome.empty())
+    return is_open(story, request, telling) ? "no answer yet"
+                                            : "the program died before an answer was on record";
+  const auto kind = model::outcome_from_text(request.outcome);
+  if (kind == OutcomeKind::confirmed && story.settled_by == SettledBy::already)
+    return "the card is INVALID, and was so before; signed by WeChat Pay";
+  auto text = kind ? std::string{words_for(*kind, request.kind == model::AttemptKind::read_back)}
+              : request.outcome == "withdrawn" ? "taken back before it was sent"
+                                               : escape_for_terminal(request.outcome);
+  if (!request.error_code.empty() && kind != OutcomeKind::confirmed && kind != OutcomeKind::not_invalid)
+    text += fmt::format(" ({})", escape_for_terminal(request.error_code));
+  return text;
+}
+
+std::string words_for_support(const Story& story, const Telling& telling) {
+  // The one that decided; while none did, the last one that was answered.
+  const ledger::RequestRecord* meant = nullptr;
+  for (const auto& request : story.requests)
+    if (!request.request_id.empty() && (story.request_id.empty() || request.request_id == story.request_id))
+      meant = &request;
+  if (!meant) return {};
+  return fmt::format("{}\nsent on {}\nRequest-ID {}", telling.merchant, format_local_full(meant->started_at),
+                     escape_for_terminal(meant->request_id));
+}
+
+std::string words_for_protection(const Story& story) {
+  std::string text;
+  for (const auto& entry : story.protections)
+    if (!entry.removed)
+      text += fmt::format("{}yes, by {} since {} ({}): {}", text.empty() ? "" : "; and ",
+                          escape_for_terminal(entry.added.by), format_local(entry.added.at),
+                          entry.by_member ? "all cards of the member" : "this code",
+                          safe_words(entry.added.note, story.card));
+  if (text.empty() && story.is_protected) text = "yes, by the job's list safety.protect";
+  if (!text.empty() && story.status == Status::invalidated) text += "; it came too late";
+  if (!text.empty() && is_in_doubt(story)) text += "; it is only asked about, and never sent";
+  return text;
+}
+
+std::string words_for_list(const Story& story) {
+  if (!story.list) return fmt::format("line {}", story.line);
+  auto text = fmt::format("line {} of the list that was read on {} ({})", story.line,
+                          format_local(story.list->read_at), escape_for_terminal(story.list->source));
+  if (!story.is_list_certain) text += ", or of a later one that has changed it";
+  if (story.has_left_list) text += "; the latest list no longer names it";
+  if (story.in_conflict)
+    text += "; the latest list names another member or reason than was sent, or contradicts itself about it";
+  return text;
+}
+
+std::string words_for_consent(const ledger::RunOfCard& run) {
+  if (run.by_confirm)
+    return run.plan && run.plan->confirmed_at
+               ? fmt::format("confirmed on {} by its fingerprint", format_local(*run.plan->confirmed_at))
+               : "the rest of a plan that was confirmed by its fingerprint";
+  if (run.plan && run.plan->confirmed_at)
+    return fmt::format("agreed to on {}", format_local(*run.plan->confirmed_at));
+  return "agreed to when the run began";
+}
+
+}  // namespace cardvoid::report
