@@ -25,6 +25,9 @@ set_tests_properties("lint/commands" "lint/commands: the script sees what it mus
 add_test(NAME "lint/references" COMMAND ${CMAKE_CURRENT_LIST_DIR}/references.py ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/references: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/references.py --self-test)
 set_tests_properties("lint/references" "lint/references: the script sees what it must" PROPERTIES LABELS lint)
+add_test(NAME "lint/pages" COMMAND ${CMAKE_CURRENT_LIST_DIR}/pages.sh ${PROJECT_SOURCE_DIR}/src/report/pages)
+add_test(NAME "lint/pages: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/pages.sh --self-test)
+set_tests_properties("lint/pages" "lint/pages: the script sees what it must" PROPERTIES LABELS lint)
 
 set(CARDVOID_SHORT_FUNCTIONS  # folders that are held to it
   src/base src/model src/job src/input src/run src/wechatpay src/net src/sandbox src/sqlite src/dispatch src/ledger src/report src/cli include)
