@@ -56,9 +56,7 @@ std::string words_for_error(const Story& story) {
 }
 
 const Step k_ask_support{
-    "If that is disputed: WeChat Pay's support finds our request by what stands under \"For the "
-    "support\".",
-    {}};
+    "If the customer disputes that: give WeChat Pay's support what stands under \"For the support\".", {}};
 
 // ---- settled ----
 
@@ -150,7 +148,7 @@ Verdict on_doubt(const Story& story, const Telling& telling) {
     verdict.next = {{"A run is under way, which asks WeChat Pay how the card stands: look again later.", {}}};
   else
     verdict.next = {
-        {"Promise nothing. Have WeChat Pay asked how the card stands, which changes nothing, and look "
+        {"Promise nothing yet. This asks WeChat Pay how the card stands, and changes nothing; then look "
          "again:",
          telling.command("reconcile", "")}};
   if (story.held) {
@@ -199,6 +197,12 @@ Verdict on_pending(const Story& story, const Telling& telling) {
 
 // ---- answers ----
 
+// "NOT_SENT" and "not_sent".
+bool is_same_word(std::string_view code, std::string_view outcome) {
+  return std::equal(code.begin(), code.end(), outcome.begin(), outcome.end(),
+                    [](char a, char b) { return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b); });
+}
+
 std::string_view words_for(OutcomeKind kind, bool is_read_back) {
   switch (kind) {
     case OutcomeKind::confirmed:
@@ -213,8 +217,9 @@ std::string_view words_for(OutcomeKind kind, bool is_read_back) {
       return "an answer with a wrong signature, by which WeChat Pay tests us: it does not count";
     case OutcomeKind::unreadable: return "a signed answer that cannot be read: it does not count";
     case OutcomeKind::accepted: return "not done yet: WeChat Pay asks to be called again";
-    case OutcomeKind::system_error: return "WeChat Pay had an internal error and asks to be called again";
-    case OutcomeKind::gateway_error: return "WeChat Pay was in trouble: whether it was done is not known";
+    case OutcomeKind::system_error: return "WeChat Pay had an error of its own";
+    case OutcomeKind::gateway_error:
+      return is_read_back ? "WeChat Pay was in trouble" : "WeChat Pay was in trouble, and may have done it";
     case OutcomeKind::throttled: return "not done: too many requests at that moment";
     case OutcomeKind::clock_refused: return "refused, since the clocks did not agree: not about this card";
     case OutcomeKind::credentials_refused: return "refused: our key or our rights";
@@ -223,8 +228,9 @@ std::string_view words_for(OutcomeKind kind, bool is_read_back) {
       return is_read_back ? "refused by WeChat Pay, so it is not INVALID" : "refused by WeChat Pay";
     case OutcomeKind::distrusted: return "an error with a wrong signature: it does not count";
     case OutcomeKind::unknown_answer: return "an answer that cardvoid does not know";
-    case OutcomeKind::lost: return "no answer came: whether it was done was not known";
-    case OutcomeKind::stale_connection: return "the connection broke: whether it was done was not known";
+    case OutcomeKind::lost: return is_read_back ? "no answer came" : "no answer came; it may have been done";
+    case OutcomeKind::stale_connection:
+      return is_read_back ? "the connection broke" : "the connection broke; it may have been done";
     case OutcomeKind::connection_closed: return "not sent: the connection was closed";
     case OutcomeKind::not_sent: return "not sent: no connection";
     case OutcomeKind::bad_certificate:
@@ -260,7 +266,7 @@ Verdict verdict_on(const Story& story, const Telling& telling) {
 
 std::string words_for_request(const ledger::RequestRecord& request) {
   return fmt::format(
-      "asked WeChat Pay {}{}",
+      "{} WeChat Pay {}{}", request.sent ? "asked" : "tried to ask",
       request.kind == model::AttemptKind::invalidate ? "to make the card INVALID" : "how the card stands",
       request.endpoint == model::Endpoint::backup ? ", over the backup domain" : "");
 }
@@ -276,7 +282,8 @@ std::string words_for_answer(const Story& story, const ledger::RequestRecord& re
   auto text = kind ? std::string{words_for(*kind, request.kind == model::AttemptKind::read_back)}
               : request.outcome == "withdrawn" ? "taken back before it was sent"
                                                : escape_for_terminal(request.outcome);
-  if (!request.error_code.empty() && kind != OutcomeKind::confirmed && kind != OutcomeKind::not_invalid)
+  // Our own codes say the same as the words.
+  if (!request.error_code.empty() && !is_same_word(request.error_code, request.outcome))
     text += fmt::format(" ({})", escape_for_terminal(request.error_code));
   return text;
 }

@@ -150,8 +150,8 @@ TEST_SUITE("component") {
           "Tell the customer  The card ended on 2026-11-02 at 02:47. The reason that was\n"
           "                   given: 会员计划已结束. It cannot be made valid again.\n"
           "What to do         Nothing is left to do.\n"
-          "                   If that is disputed: WeChat Pay's support finds our request\n"
-          "                   by what stands under \"For the support\".\n"
+          "                   If the customer disputes that: give WeChat Pay's support\n"
+          "                   what stands under \"For the support\".\n"
           "How we know        WeChat Pay answered our request with a signed message that\n"
           "                   says INVALID.\n"
           "WeChat Pay says    INVALID, since 2026-11-02T02:47:12+08:00\n"
@@ -185,7 +185,7 @@ TEST_SUITE("component") {
         told(only(settled(SettledBy::read_back, {request(1, AttemptKind::invalidate, "lost", "LOST"),
                                                  request(2, AttemptKind::read_back, "confirmed")})));
     CHECK(has(lost, "INVALID since 2026-11-02 02:47:12 +0800: most likely this job invalidated it."));
-    CHECK(has(sentences(lost), "after 120ms: no answer came: whether it was done was not known (LOST)"));
+    CHECK(has(sentences(lost), "after 120ms: no answer came; it may have been done Request-ID"));
     CHECK(has(lost,
               "asked WeChat Pay how the card stands\n            after 120ms: the card is INVALID; signed"));
     auto story = settled(SettledBy::already, {request(1, AttemptKind::invalidate, "confirmed")});
