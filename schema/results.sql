@@ -2,7 +2,7 @@
 -- Times in tables are milliseconds since 1970 UTC; the views show them as RFC 3339.
 
 PRAGMA application_id = 0x43564F44;  -- "CVOD"
-PRAGMA user_version = 3;  -- rises with every change of this file (src/ledger/schema.cpp)
+PRAGMA user_version = 4;  -- rises with every change of this file (src/ledger/schema.cpp)
 
 -- Facts about the file itself: the job's name.
 CREATE TABLE meta (
@@ -115,6 +115,10 @@ CREATE TABLE import (
   started_at  INTEGER NOT NULL,
   finished_at INTEGER NOT NULL,
   source      TEXT NOT NULL,                -- what was read, in words
+  file        TEXT,                         -- its name; NULL: an earlier version did not note these four
+  file_time   INTEGER,                      -- when the file was changed last; NULL too for standard input
+  sha256      TEXT,                         -- of every byte that was read, hex; NULL too for a query
+  read_by     TEXT,                         -- the operating-system user
   lines       INTEGER NOT NULL,             -- rows and refused lines together
   added       INTEGER NOT NULL,
   known       INTEGER NOT NULL,             -- were here from an earlier import
@@ -133,11 +137,13 @@ CREATE TABLE shown_plan (
   id          INTEGER PRIMARY KEY,
   fingerprint TEXT NOT NULL,
   made_at     INTEGER NOT NULL,
+  made_by     TEXT,                         -- the operating-system user; NULL: of an earlier version
   last_row    INTEGER NOT NULL,             -- greatest row.id then
   to_send     INTEGER NOT NULL,             -- how many rows that were
   row_ids     TEXT NOT NULL,                -- which, as ranges: "1-12400 12403-12410"
   last_correction INTEGER NOT NULL DEFAULT 0, -- greatest correction.id then
-  confirmed_at INTEGER                      -- when somebody last agreed to it; NULL: not yet
+  confirmed_at INTEGER,                     -- when somebody last agreed to it; NULL: not yet
+  confirmed_by TEXT                         -- who that was, likewise
 ) STRICT;
 
 -- One execution of a command that sends. ended_at and exit_code are NULL when it died.
@@ -151,6 +157,7 @@ CREATE TABLE run (
   pid         INTEGER NOT NULL,
   version     TEXT NOT NULL,
   acknowledge TEXT NOT NULL,
+  requests_per_second REAL,                 -- limits.requests_per_second; NULL: of an earlier version
   fingerprint TEXT NOT NULL,                -- of the plan when the run began
   by_confirm  INTEGER NOT NULL,             -- somebody named that fingerprint, and no row came in since that
                                             -- it did not cover
@@ -186,6 +193,18 @@ CREATE TABLE pulse (
   reasons_to_wait TEXT NOT NULL             -- a JSON array of {kind, words, since, until}: why nothing leaves, or
                                             -- less than the limit allows
 ) STRICT;
+
+-- The reasons to wait of every run, while they lasted: what held it up, or made it slower than its job allows. Written with
+-- the pulse, so a run that died has those that it had.
+CREATE TABLE wait (
+  run_id       INTEGER NOT NULL,
+  kind         TEXT NOT NULL,               -- as in pulse.reasons_to_wait
+  since        INTEGER NOT NULL,
+  until        INTEGER NOT NULL,            -- the last pulse that still had it
+  words        TEXT NOT NULL,
+  allowed_rate REAL NOT NULL,               -- requests/s that were allowed then, at most
+  PRIMARY KEY (run_id, kind, since)
+) STRICT, WITHOUT ROWID;
 
 CREATE VIEW results AS
 SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, card_state, invalid_time, error_code,

@@ -33,6 +33,13 @@ std::filesystem::path real_path(const std::filesystem::path& file) {
   return error ? at : real;
 }
 
+std::optional<WallTime> changed_at(const std::filesystem::path& file) {
+  struct stat facts {};
+  if (::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+  return WallTime{
+      milliseconds{std::int64_t{facts.st_mtim.tv_sec} * 1000 + facts.st_mtim.tv_nsec / 1'000'000}};
+}
+
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return failure(code, path, "open it");

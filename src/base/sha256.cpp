@@ -59,4 +59,10 @@ Sha256::Digest Sha256::finish() {
   return digest;
 }
 
+std::string Sha256::finish_hex() {
+  std::string text;
+  for (const auto byte : finish()) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
 }  // namespace cardvoid

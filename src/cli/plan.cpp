@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/plan.hpp>
@@ -102,7 +103,8 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
     auto fingerprint = ledger::fingerprint(ledger);
     if (!fingerprint) return fingerprint.error();
     plan.fingerprint = std::move(*fingerprint);
-    if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall); !noted)
+    if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
+        !noted)
       return noted.error();
   }
   run::Remaining remaining{plan.totals.to_send()};

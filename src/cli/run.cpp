@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/plan.hpp>
@@ -84,7 +85,8 @@ Result<void> confirm_by_fingerprint(const Consent& o, const Plan& plan, ledger::
   std::string wanted = o.confirm;
   for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   // Also when it is no longer the plan: `plan --diff` then says what has changed since.
-  if (const auto noted = ledger::confirm_plan(ledger, wanted, read_clocks().wall); !noted) return noted;
+  if (const auto noted = ledger::confirm_plan(ledger, wanted, read_clocks().wall, user_name()); !noted)
+    return noted;
   if (plan.fingerprint.starts_with(wanted)) return {};
   const auto is_rest = ledger::is_rest_of_confirmed(ledger, wanted);
   if (!is_rest) return is_rest.error();
@@ -108,7 +110,7 @@ Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, 
                                               counted(plan.totals.to_send(), "row"), *job.safety.max_rows)};
   if (plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
-  if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall);
+  if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
   ask(fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
                   plan_text(plan, job), plan.totals.to_send()));
   std::string typed;
@@ -116,7 +118,7 @@ Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, 
   if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};
   std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
   if (typed == std::to_string(plan.totals.to_send()))
-    return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall);
+    return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
   return Error{Errc::usage, "not confirmed; nothing was sent"};
 }
 

@@ -93,6 +93,10 @@ class CsvSource final : public Source {
                        delimiter_->name, rows_.description());
   }
 
+  model::ListFile file() const override {
+    return decoded_.file ? decoded_.file() : model::ListFile{records_.lines().name(), {}, {}};
+  }
+
   std::vector<std::string> remarks() const override {
     std::vector<std::string> remarks;
     if (const auto marks = records_.lines().byte_order_marks(); marks > 1)

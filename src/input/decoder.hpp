@@ -13,7 +13,8 @@ struct Decoded {
   std::string_view from;  // "GB18030"; empty: nothing was decoded, the LineReader checks that it is UTF-8
   // Ask at the end. True if text read as GBK or GB18030 was also valid UTF-8 and more than ASCII.
   std::function<bool()> was_utf8_as_well;
-  bool is_assumed = false;  // from the content of the whole file
+  bool is_assumed = false;                     // from the content of the whole file
+  std::function<model::ListFile()> file = {};  // what `read` reads; empty: a stream without a name of its own
 };
 
 // A byte order mark goes first; one that contradicts the job is an error (bad_input). The other errors, with

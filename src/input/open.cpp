@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/input/code_list.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cerrno>
@@ -33,6 +34,22 @@ ReadBytes reader_of(SharedFile file, std::string name) {
   };
 }
 
+// What a list turns out to be while it is read.
+struct Reading {
+  model::ListFile file;
+  Sha256 hash = {};
+};
+
+// The same bytes; at their end the digest is in the reading.
+ReadBytes noting(ReadBytes read, std::shared_ptr<Reading> reading) {
+  return [read = std::move(read), reading = std::move(reading)](std::span<char> block) {
+    auto got = read(block);
+    if (got && *got > 0) reading->hash.add({block.data(), *got});
+    if (got && *got == 0 && reading->file.sha256.empty()) reading->file.sha256 = reading->hash.finish_hex();
+    return got;
+  };
+}
+
 std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
 
 bool is_plain_file(const FileDescriptor& file) {
@@ -50,8 +67,16 @@ FileDescriptor open_bytes(const std::string& file) {
 Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding) {
   const auto file = std::make_shared<FileDescriptor>(open_bytes(path));
   if (!*file) return cannot(name, "open it");
+  const auto reading = std::make_shared<Reading>();
+  reading->file.name = name;
+  if (path != "-") reading->file.changed_at = changed_at(path);
+  const auto decoded = [&](ReadBytes read, model::Encoding from) {
+    auto text = decode(noting(std::move(read), reading), name, from);
+    if (text) text->file = [reading] { return reading->file; };
+    return text;
+  };
   if (encoding != model::Encoding::automatic || path == "-" || !is_plain_file(*file))
-    return decode(reader_of(file, name), name, encoding);
+    return decoded(reader_of(file, name), encoding);
 
   const auto from_start = [&]() -> Result<ReadBytes> {
     if (::lseek(file->get(), 0, SEEK_SET) != 0) return cannot(name, "go back to its start");
@@ -61,7 +86,7 @@ Result<Decoded> open_text(const std::string& path, const std::string& name, mode
   if (!assumed) return assumed.error();
   auto read = from_start();
   if (!read) return read.error();
-  auto text = decode(std::move(*read), name, *assumed ? model::Encoding::gb18030 : encoding);
+  auto text = decoded(std::move(*read), *assumed ? model::Encoding::gb18030 : encoding);
   if (text) text->is_assumed = *assumed;
   return text;
 }

@@ -204,6 +204,7 @@ class SqliteSource final : public Source {
   Dialect dialect() const override { return {header_, k_delimiter, {}, false}; }
 
   std::string description() const override { return "SQLite, " + rows_.description(); }
+  model::ListFile file() const override { return {file_.string(), changed_at(file_), {}}; }
 
   std::vector<std::string> remarks() const override {
     std::vector<std::string> remarks;

@@ -66,15 +66,19 @@ struct KnownRow {
 };
 
 void record_import(const sqlite::Connection& db, WallTime started_at, const ImportSummary& summary) {
+  std::optional<std::int64_t> file_time;
+  if (summary.file.changed_at) file_time = to_ms(*summary.file.changed_at);
   sqlite::Statement{
       db,
       "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
-      "refused, conflicts, vanished, vanished_to_send, last_row, last_refused) VALUES (?1, ?2, ?3, ?4, ?5, "
-      "?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(id), 0) FROM row), (SELECT coalesce(max(id), 0) FROM "
+      "refused, conflicts, vanished, vanished_to_send, file, file_time, sha256, read_by, last_row, "
+      "last_refused) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, nullif(?12, ''), ?13, "
+      "nullif(?14, ''), nullif(?15, ''), (SELECT coalesce(max(id), 0) FROM row), (SELECT coalesce(max(id), "
+      "0) FROM "
       "refused_line))"}
       .bind(to_ms(started_at), to_ms(summary.finished_at), summary.source, summary.lines, summary.added,
             summary.known, summary.duplicates, summary.refused, summary.conflicts, summary.vanished,
-            summary.vanished_to_send)
+            summary.vanished_to_send, summary.file.name, file_time, summary.file.sha256, summary.read_by)
       .run();
 }
 
@@ -88,7 +92,8 @@ class Import::Work {
   void add(const model::InputRow& row);
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
   bool is_first() const { return is_first_; }  // also when finish() has failed
-  Result<ImportSummary> finish(std::string_view source, WallTime now);
+  Result<ImportSummary> finish(std::string_view source, WallTime now, model::ListFile file,
+                               std::string read_by);
 
   Ledger::State& state;
 
@@ -350,7 +355,8 @@ void Import::Work::finish_first() {
   summary_.lines = lines;
 }
 
-Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now) {
+Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now, model::ListFile file,
+                                           std::string read_by) {
   if (first_) finish_first();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
@@ -358,6 +364,7 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
                      --summary_.added;
                    });
   summary_.source = source;
+  summary_.file = std::move(file), summary_.read_by = std::move(read_by);
   summary_.finished_at = now;
   if (contradicts_itself_) db_.execute(fmt::format("DELETE FROM row WHERE conflict = {}", k_within_input));
   take_effect(db_, findings_, vanished_, summary_);
@@ -425,10 +432,12 @@ Result<void> Import::noted(Result<void> done) {
   return done;
 }
 
-Result<ImportSummary> Import::finish(std::string_view source, WallTime now) {
+Result<ImportSummary> Import::finish(std::string_view source, WallTime now, model::ListFile file,
+                                     std::string read_by) {
   auto& state = work_->state;
   std::optional<Result<ImportSummary>> summary;
-  auto done = noted(state.guarded([&] { summary = work_->finish(source, now); }));
+  auto done = noted(
+      state.guarded([&] { summary = work_->finish(source, now, std::move(file), std::move(read_by)); }));
   if (!done) return done.error();
   if (!*summary) return *std::move(summary);
   work_.reset();

@@ -91,7 +91,7 @@ void add_row_digest(const sqlite::Connection& db) {
 
 }  // namespace
 
-Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now) {
+Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now, std::string_view by) {
   return ledger.state().guarded([&] {
     auto& db = ledger.state().db;
     sqlite::Transaction transaction{db};
@@ -101,31 +101,37 @@ Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTim
     for (rows.bind(); rows.step();) ranges.add(rows.int64(0));
     const auto count = ranges.count();
     const auto ids = ranges.finish();
-    sqlite::Statement confirmed{db, "SELECT max(confirmed_at) FROM shown_plan WHERE fingerprint = ?1"};
+    sqlite::Statement confirmed{
+        db,
+        "SELECT confirmed_at, coalesce(confirmed_by, '') FROM shown_plan WHERE fingerprint = ?1 AND "
+        "confirmed_at IS NOT NULL ORDER BY confirmed_at DESC LIMIT 1"};
     std::optional<std::int64_t> confirmed_at;
-    if (confirmed.bind(fingerprint).step() && !confirmed.is_null(0)) confirmed_at = confirmed.int64(0);
+    std::string confirmed_by;
+    if (confirmed.bind(fingerprint).step())
+      confirmed_at = confirmed.int64(0), confirmed_by = confirmed.text(1);
     confirmed.reset();
     sqlite::Statement{db, "DELETE FROM shown_plan WHERE fingerprint = ?1"}.bind(fingerprint).run();
     sqlite::Statement{
         db,
         fmt::format("INSERT INTO shown_plan (fingerprint, made_at, last_row, to_send, row_ids, confirmed_at, "
-                    "last_correction) VALUES (?1, ?2, {}, ?3, ?4, ?5, (SELECT coalesce(max(id), 0) FROM "
-                    "correction))",
+                    "made_by, confirmed_by, last_correction) VALUES (?1, ?2, {}, ?3, ?4, ?5, nullif(?6, ''), "
+                    "nullif(?7, ''), (SELECT coalesce(max(id), 0) FROM correction))",
                     k_last_in_plan)}
-        .bind(fingerprint, to_ms(now), count, ids, confirmed_at)
+        .bind(fingerprint, to_ms(now), count, ids, confirmed_at, by, confirmed_by)
         .run();
     forget_old_plans(db);
     transaction.commit();
   });
 }
 
-Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now) {
+Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now,
+                          std::string_view by) {
   return ledger.state().guarded([&] {
-    sqlite::Statement{
-        ledger.state().db,
-        "UPDATE shown_plan SET confirmed_at = ?2 WHERE id = (SELECT max(id) FROM shown_plan WHERE "
-        "substr(fingerprint, 1, length(?1)) = ?1)"}
-        .bind(fingerprint_digits, to_ms(now))
+    sqlite::Statement{ledger.state().db,
+                      "UPDATE shown_plan SET confirmed_at = ?2, confirmed_by = nullif(?3, '') WHERE id = "
+                      "(SELECT max(id) FROM shown_plan WHERE "
+                      "substr(fingerprint, 1, length(?1)) = ?1)"}
+        .bind(fingerprint_digits, to_ms(now), by)
         .run();
   });
 }
@@ -144,9 +150,7 @@ Result<std::string> fingerprint(Ledger& ledger) {
     Sha256 hash;
     s.bind();
     while (s.step()) hash.add(s.text(0));
-    std::string text;
-    for (const auto byte : hash.finish()) text += fmt::format("{:02x}", byte);
-    return text;
+    return hash.finish_hex();
   });
 }
 

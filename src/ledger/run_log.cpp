@@ -2,11 +2,37 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "state.hpp"
 
 namespace cardvoid::ledger {
+
+namespace {
+
+// A reason that the pulses have lost for longer than this is over; the next one of its kind is another one.
+constexpr std::int64_t k_longest_gap_ms = 10'000;
+
+void note_waits(const sqlite::Connection& db, const Pulse& pulse) {
+  sqlite::Statement goes_on{
+      db,
+      "UPDATE wait SET until = ?3, words = ?4, allowed_rate = max(allowed_rate, ?5) WHERE run_id = ?1 AND "
+      "kind = ?2 AND since = (SELECT max(since) FROM wait WHERE run_id = ?1 AND kind = ?2) AND until >= ?6"};
+  sqlite::Statement begins{
+      db,
+      "INSERT OR IGNORE INTO wait (run_id, kind, since, until, words, allowed_rate) VALUES (?1, ?2, ?3, "
+      "?4, ?5, ?6)"};
+  const auto at = to_ms(pulse.at);
+  for (const auto& reason : pulse.reasons_to_wait) {
+    goes_on.bind(pulse.run, reason.kind, at, reason.words, pulse.allowed_rate, at - k_longest_gap_ms).run();
+    if (db.changes() > 0) continue;
+    const auto since = std::min(at, to_ms(reason.since.value_or(pulse.at)));
+    begins.bind(pulse.run, reason.kind, since, at, reason.words, pulse.allowed_rate).run();
+  }
+}
+
+}  // namespace
 
 Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
   return ledger.state().guarded([&] {
@@ -17,11 +43,12 @@ Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
     sqlite::Statement insert{
         ledger.state().db,
         "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint, by_confirm, "
-        "user, last_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT coalesce(max(id), 0) FROM "
+        "user, requests_per_second, last_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, (SELECT "
+        "coalesce(max(id), 0) FROM "
         "row))"};
     insert
         .bind(start.command, to_ms(start.started_at), start.host, start.pid, start.version, start.acknowledge,
-              start.fingerprint, int{start.confirmed}, start.user)
+              start.fingerprint, int{start.confirmed}, start.user, start.requests_per_second)
         .run();
     return RunId{sqlite3_last_insert_rowid(ledger.state().db.get())};
   });
@@ -72,6 +99,7 @@ Result<void> save_pulse(Ledger& ledger, const Pulse& pulse) {
               pulse.primary_state, pulse.backup_state, pulse.canary, pulse.canary_passed,
               pulse.canary_already, to_json(as_json(pulse.reasons_to_wait)))
         .run();
+    if (!pulse.reasons_to_wait.empty()) note_waits(ledger.state().db, pulse);
   });
 }
 

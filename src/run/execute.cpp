@@ -92,9 +92,10 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (!last) return failed(last.error());
   const auto hold = hold_after_earlier_run(job.limits, *last, begun);
 
-  const auto run = ledger::begin_run(
-      ledger, {order.command, begun.wall, host_name(), static_cast<int>(::getpid()), order.version,
-               job.safety.acknowledge, order.fingerprint, order.confirmed, user_name()});
+  const auto run =
+      ledger::begin_run(ledger, {order.command, begun.wall, host_name(), static_cast<int>(::getpid()),
+                                 order.version, job.safety.acknowledge, order.fingerprint, order.confirmed,
+                                 user_name(), job.limits.requests_per_second});
   if (!run) return failed(run.error());
   const auto passed = ledger::canary_passed(ledger);
   if (!passed) return failed(passed.error());

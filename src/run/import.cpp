@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/import.hpp>
@@ -55,7 +56,7 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
   auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text, vanished);
   if (!under_way) return under_way.error();
   if (const auto read = read_all(source, *under_way, interrupted); !read) return read.error();
-  auto summary = under_way->finish(source.description(), read_clocks().wall);
+  auto summary = under_way->finish(source.description(), read_clocks().wall, source.file(), user_name());
   if (!summary) return summary.error();
   return Imported{std::move(*summary), source.dialect(), source.remarks(), source.samples()};
 }

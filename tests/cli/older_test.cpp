@@ -41,8 +41,8 @@ TEST_SUITE("cli") {
 
   TEST_CASE(
       "older results: status and export and show answer from every older database without changing it") {
-    for (const std::string name :
-         {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed", "v2-tripped", "v2-lists"}) {
+    for (const std::string name : {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed",
+                                   "v2-tripped", "v2-lists", "v3-finished", "v3-killed", "v3-tripped"}) {
       CAPTURE(name);
       const OldJob job{name, plain_members(1)};
       const auto before = content_of(job.stage.database());
@@ -71,7 +71,7 @@ TEST_SUITE("cli") {
     CHECK(ended.exit_code == 0);
     CHECK(job.stage.count("status = 'invalidated'") == 400);
     CHECK(job.stage.count("settled_by = 'answer' OR settled_by = 'read_back'") == 400);
-    CHECK(job.version() == "3");
+    CHECK(job.version() == "4");
     CHECK(job.stage.run("status").exit_code == 0);
   }
 
@@ -82,7 +82,7 @@ TEST_SUITE("cli") {
     const OldJob job{name, plain_members(1)};
     CHECK(job.stage.run("retry", {"--status", "rejected"}).exit_code == 0);
     CHECK(job.stage.count("status = 'rejected'") == 0);
-    CHECK(job.version() == "3");
+    CHECK(job.version() == "4");
     CHECK(job.stage.run("plan", {"--json"}).exit_code == 0);
   }
 }

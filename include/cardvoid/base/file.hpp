@@ -2,9 +2,11 @@
 // Names of files, whole small files (keys, job files), and an owned file descriptor.
 
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/base/time.hpp>
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,9 @@ namespace cardvoid {
 
 // The file that a name leads to, with all symbolic links followed. The file need not exist.
 std::filesystem::path real_path(const std::filesystem::path& file);
+
+// When a plain file was changed last; nullopt for anything else, or when there is none.
+std::optional<WallTime> changed_at(const std::filesystem::path& file);
 
 // Reads a file of at most `limit_bytes`. Errors carry `code` and say why in words.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code);

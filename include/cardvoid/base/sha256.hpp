@@ -7,6 +7,7 @@
 #include <array>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/owned.hpp>
+#include <string>
 #include <string_view>
 
 namespace cardvoid {
@@ -21,7 +22,8 @@ class Sha256 {
   using Digest = std::array<unsigned char, 32>;
   Sha256();
   void add(std::string_view piece);
-  Digest finish();  // and begins the next text
+  Digest finish();           // and begins the next text
+  std::string finish_hex();  // the same in hexadecimal digits
 
  private:
   void start();

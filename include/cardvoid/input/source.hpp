@@ -3,6 +3,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/model/list_file.hpp>
 #include <cardvoid/model/row.hpp>
 #include <chrono>
 #include <cstddef>
@@ -57,6 +58,9 @@ class Source {
   // What the input is, for `plan` and `check`: "CSV, UTF-8 with BOM, comma, columns code, openid". At the end
   // also what was unwrapped and which damage was accepted.
   virtual std::string description() const = 0;
+
+  // What was read; at the end with its digest.
+  virtual model::ListFile file() const { return {}; }
 
   // At the end: what a person should know although it is no reason to refuse the input.
   virtual std::vector<std::string> remarks() const { return {}; }

@@ -4,6 +4,7 @@
 
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/model/list_file.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,8 @@ namespace cardvoid::ledger {
 struct ImportSummary {
   WallTime finished_at{};
   std::string source;
+  model::ListFile file;
+  std::string read_by;  // the operating system's name of the user
   std::int64_t lines = 0, added = 0, known = 0, duplicates = 0;
   std::int64_t refused = 0;  // lines, those of conflicts among them
   // Rows of earlier imports whose openid or reason the input has changed.
@@ -53,7 +56,8 @@ class Import {
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
   // `source`: what was read, in words. Called once. Error: bad_input (65) when the input names no card and
   // rows would be held back for that; then nothing has changed.
-  Result<ImportSummary> finish(std::string_view source, WallTime now);
+  Result<ImportSummary> finish(std::string_view source, WallTime now, model::ListFile file = {},
+                               std::string read_by = {});
 
  private:
   class Work;

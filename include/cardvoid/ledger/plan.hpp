@@ -17,12 +17,15 @@ namespace cardvoid::ledger {
 Result<std::string> fingerprint(Ledger& ledger);
 
 // Puts the rows to send now on record under their fingerprint, for change_since() and each_difference(). The
-// last eight plans are kept, and the one that was confirmed last. One transaction.
-Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now);
+// last eight plans are kept, and the one that was confirmed last. One transaction. `by`: the operating
+// system's name of the user.
+Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now,
+                           std::string_view by = {});
 
 // Somebody agrees to the plan whose fingerprint begins with these digits, or has agreed to it and it is no
 // longer the plan. Does nothing when no such plan is on record. Commits by itself.
-Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now);
+Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now,
+                          std::string_view by = {});
 
 // An earlier plan compared with what is to be sent now.
 struct PlanChange {

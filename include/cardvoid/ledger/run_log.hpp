@@ -21,8 +21,9 @@ struct RunStart {
   std::string host;
   int pid = 0;
   std::string version, acknowledge, fingerprint;
-  bool confirmed = false;  // by --confirm
-  std::string user = {};   // by the operating system's name
+  bool confirmed = false;          // by --confirm
+  std::string user = {};           // by the operating system's name
+  double requests_per_second = 0;  // limits.requests_per_second
 };
 
 struct RunCounts {
@@ -64,6 +65,7 @@ Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exi
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts);
 // The run has stopped itself: the next one begins with a canary again.
 Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip);
+// Its reasons to wait go on record as well, for as long as pulse after pulse has them.
 Result<void> save_pulse(Ledger& ledger, const Pulse& pulse);
 
 Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count);  // the latest first

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/input/code_list.hpp>
 #include <filesystem>
 #include <fstream>
@@ -50,6 +52,29 @@ TEST_SUITE("component") {
     const auto directory = open(csv(folder.path));
     REQUIRE(directory.has_error());
     CHECK(directory.error().code == Errc::no_input);
+  }
+
+  TEST_CASE("file: at its end there is the digest of every byte and when it was changed") {
+    const TempFolder folder;
+    for (const std::string text : {"code,openid\n1,o\n2,o",
+                                   "\xEF\xBB\xBF"
+                                   "code,openid\n1,o\n"}) {
+      const auto file = folder.write("m.csv", text);
+      for (const auto encoding : {model::Encoding::automatic, model::Encoding::utf8}) {
+        auto input = csv(file);
+        input.encoding = encoding;
+        auto source = open(input).value();
+        CHECK(source->file().sha256.empty());
+        while (source->next().value())
+          ;
+        Sha256 hash;
+        hash.add(text);
+        CHECK(source->file().sha256 == hash.finish_hex());
+        CHECK(source->file().name == file.string());
+        CHECK(source->file().changed_at == changed_at(file));
+        CHECK(source->file().changed_at);
+      }
+    }
   }
 
   TEST_CASE("file: a symbolic link and a named pipe are read like a file") {
