@@ -9,6 +9,7 @@ namespace cardvoid::ledger {
 
 extern const std::string_view k_results_sql;
 
+// Long: one entry for each version.
 const std::vector<Migration>& migrations() {
   static const std::vector<Migration> all{
       // 1 to 2: the reason `throttled` in reasons_to_wait says it.
