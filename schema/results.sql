@@ -49,6 +49,7 @@ CREATE TABLE row (
   first_sent_at INTEGER,                    -- our first invalidation request
   finished_at   INTEGER,                    -- when it was settled
   retried_at    INTEGER,                    -- when `retry` last put it back
+  retried_by    TEXT,                       -- the operating-system user; NULL: of an earlier version
   -- A person has settled it by `accept`; its status stays.
   accepted_at   INTEGER,
   accepted_by   TEXT,
@@ -158,6 +159,8 @@ CREATE TABLE run (
   version     TEXT NOT NULL,
   acknowledge TEXT NOT NULL,
   requests_per_second REAL,                 -- limits.requests_per_second; NULL: of an earlier version
+  consent     TEXT,                         -- how its user agreed to the plan: confirm (--confirm), yes (--yes), typed
+                                            -- (the number of cards); NULL: it sends nothing, or as above
   fingerprint TEXT NOT NULL,                -- of the plan when the run began
   by_confirm  INTEGER NOT NULL,             -- somebody named that fingerprint, and no row came in since that
                                             -- it did not cover

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
@@ -81,7 +82,7 @@ int retry(Console& console, const Options& options) {
   if (!lock) return fail(console, options.job_file, Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::read_write);
   if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
-  choice->at = read_clocks().wall;
+  choice->at = read_clocks().wall, choice->by = user_name();
   const auto result = ledger::put_back(*ledger, *choice);
   if (!result) return console.fail(result.error());
   (void)ledger->checkpoint();

@@ -183,6 +183,7 @@ Result<Errand> prepare(Console& console, const RunOptions& options, const model:
   order.max_duration = options.max_duration;
   order.fingerprint = plan->fingerprint;
   order.confirmed = !consent.confirm.empty();
+  order.consent = order.confirmed ? "confirm" : consent.yes ? "yes" : "typed";
   errand.to_send = plan->totals.to_send();
   return errand;
 }

@@ -28,7 +28,8 @@ std::string fates() {
 // What the platform said about the row goes, since the platform is asked again; its attempts keep the
 // history. The time of its first request stays: a later INVALID may be the effect of that request.
 constexpr const char* k_put_back =
-    "UPDATE row SET status = 'pending', held = 0, strange = 0, retried_at = ?2, settled_by = NULL, "
+    "UPDATE row SET status = 'pending', held = 0, strange = 0, retried_at = ?2, retried_by = nullif(?3, ''), "
+    "settled_by = NULL, "
     "answer_signed = NULL, "
     "finished_at = "
     "NULL, error_code = NULL, error_message = NULL, http_status = NULL, request_id = NULL, endpoint = NULL "
@@ -54,7 +55,7 @@ Result<PutBack> put_back(Ledger& ledger, const Choice& choice) {
     sqlite::Statement{db, k_withdraw_acceptance}.bind(number(Fate::taken), number(Fate::doubt)).run();
     result.acceptances_withdrawn = db.changes();
     if (result.retried > 0)
-      sqlite::Statement{db, k_put_back}.bind(number(Fate::taken), to_ms(choice.at)).run();
+      sqlite::Statement{db, k_put_back}.bind(number(Fate::taken), to_ms(choice.at), choice.by).run();
     if (result.retried + result.acceptances_withdrawn > 0)
       db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     if (result.retried > 0) db.execute(k_forget_canary);

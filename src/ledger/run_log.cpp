@@ -43,12 +43,13 @@ Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
     sqlite::Statement insert{
         ledger.state().db,
         "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint, by_confirm, "
-        "user, requests_per_second, last_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, (SELECT "
+        "user, requests_per_second, consent, last_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+        "nullif(?11, ''), (SELECT "
         "coalesce(max(id), 0) FROM "
         "row))"};
     insert
         .bind(start.command, to_ms(start.started_at), start.host, start.pid, start.version, start.acknowledge,
-              start.fingerprint, int{start.confirmed}, start.user, start.requests_per_second)
+              start.fingerprint, int{start.confirmed}, start.user, start.requests_per_second, start.consent)
         .run();
     return RunId{sqlite3_last_insert_rowid(ledger.state().db.get())};
   });

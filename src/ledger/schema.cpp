@@ -63,7 +63,8 @@ const std::vector<Migration>& migrations() {
         "run.user",
         "run.other_brand",
         "pulse.canary_already"}},
-      // 3 to 4: which file a list was, who planned and who agreed, and what held runs up.
+      // 3 to 4: which file a list was, who planned and who agreed and how, who put rows back, and what held
+      // runs up.
       {"ALTER TABLE import ADD COLUMN file TEXT; "
        "ALTER TABLE import ADD COLUMN file_time INTEGER; "
        "ALTER TABLE import ADD COLUMN sha256 TEXT; "
@@ -71,13 +72,15 @@ const std::vector<Migration>& migrations() {
        "ALTER TABLE shown_plan ADD COLUMN made_by TEXT; "
        "ALTER TABLE shown_plan ADD COLUMN confirmed_by TEXT; "
        "ALTER TABLE run ADD COLUMN requests_per_second REAL; "
+       "ALTER TABLE run ADD COLUMN consent TEXT; "
+       "ALTER TABLE row ADD COLUMN retried_by TEXT; "
        "CREATE TABLE wait (run_id INTEGER NOT NULL, kind TEXT NOT NULL, since INTEGER NOT NULL, "
        "until INTEGER NOT NULL, words TEXT NOT NULL, allowed_rate REAL NOT NULL, "
        "PRIMARY KEY (run_id, kind, since)) STRICT, WITHOUT ROWID",
        {},
        {"import.file", "import.file_time", "import.sha256", "import.read_by", "shown_plan.made_by",
-        "shown_plan.confirmed_by", "run.requests_per_second", "wait.run_id", "wait.kind", "wait.since",
-        "wait.until", "wait.words", "wait.allowed_rate"}},
+        "shown_plan.confirmed_by", "run.requests_per_second", "run.consent", "row.retried_by", "wait.run_id",
+        "wait.kind", "wait.since", "wait.until", "wait.words", "wait.allowed_rate"}},
   };
   return all;
 }

@@ -32,10 +32,16 @@ std::string text_in(const sqlite::Statement& s, int column) { return std::string
 
 std::optional<ListRecord> list_where(const sqlite::Connection& db, std::string_view condition,
                                      std::int64_t value) {
-  sqlite::Statement s{db,
-                      fmt::format("SELECT id, finished_at, source FROM import WHERE {} LIMIT 1", condition)};
+  sqlite::Statement s{
+      db, fmt::format(
+              "SELECT id, finished_at, source, read_by, file, file_time, sha256 FROM import WHERE {} LIMIT 1",
+              condition)};
   if (!s.bind(value).step()) return std::nullopt;
-  return ListRecord{s.int64(0), from_ms(s.int64(1)), text_in(s, 2)};
+  return ListRecord{s.int64(0),
+                    from_ms(s.int64(1)),
+                    text_in(s, 2),
+                    text_in(s, 3),
+                    {text_in(s, 4), time_in(s, 5), text_in(s, 6)}};
 }
 
 // ---- which rows ----
@@ -66,7 +72,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
                       "SELECT brand_id, card_id, code, openid, reason, source_line, status, held, conflict, "
                       "protected, absent, card_state, invalid_time, error_code, error_message, settled_by, "
                       "answer_signed, first_sent_at, finished_at, retried_at, accepted_at, accepted_by, "
-                      "accepted_note, request_id FROM row WHERE id = ?1"};
+                      "accepted_note, request_id, retried_by FROM row WHERE id = ?1"};
   s.bind(id).step();
   Story story;
   story.id = id;
@@ -81,6 +87,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
     if (s.text(15) == model::to_text(how)) story.settled_by = how;
   if (!s.is_null(16)) story.answer_signed = s.int64(16) != 0;
   story.first_sent_at = time_in(s, 17), story.finished_at = time_in(s, 18), story.retried_at = time_in(s, 19);
+  story.retried_by = s.text(24);
   if (!s.is_null(20)) story.accepted = Word{text_in(s, 21), from_ms(s.int64(20)), text_in(s, 22)};
   return story;
 }
@@ -147,16 +154,19 @@ void add_requests(const sqlite::Connection& db, Story& story) {
 }
 
 std::optional<PlanRecord> plan_of(const sqlite::Connection& db, const std::string& fingerprint) {
-  sqlite::Statement s{db, "SELECT made_at, to_send, confirmed_at FROM shown_plan WHERE fingerprint = ?1"};
+  sqlite::Statement s{
+      db,
+      "SELECT made_at, made_by, confirmed_by, to_send, confirmed_at FROM shown_plan WHERE fingerprint = ?1"};
   if (!s.bind(fingerprint).step()) return std::nullopt;
-  return PlanRecord{from_ms(s.int64(0)), s.int64(1), time_in(s, 2)};
+  return PlanRecord{from_ms(s.int64(0)), text_in(s, 1), text_in(s, 2), s.int64(3), time_in(s, 4)};
 }
 
 void add_runs(const sqlite::Connection& db, Story& story) {
-  sqlite::Statement s{db,
-                      "SELECT id, command, user, host, version, acknowledge, fingerprint, started_at, "
-                      "ended_at, exit_code, pid, by_confirm FROM run WHERE id IN (SELECT run_id FROM attempt "
-                      "WHERE row_id = ?1) ORDER BY id"};
+  sqlite::Statement s{
+      db,
+      "SELECT id, command, user, host, version, acknowledge, fingerprint, started_at, "
+      "ended_at, exit_code, pid, by_confirm, consent FROM run WHERE id IN (SELECT run_id FROM attempt "
+      "WHERE row_id = ?1) ORDER BY id"};
   for (s.bind(story.id); s.step();) {
     RunOfCard run;
     run.id = s.int64(0);
@@ -165,6 +175,7 @@ void add_runs(const sqlite::Connection& db, Story& story) {
     run.started_at = from_ms(s.int64(7)), run.ended_at = time_in(s, 8);
     if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
     run.pid = static_cast<int>(s.int64(10)), run.by_confirm = s.int64(11) != 0;
+    run.consent = s.text(12);
     run.plan = plan_of(db, run.fingerprint);
     story.runs.push_back(std::move(run));
   }

@@ -112,7 +112,10 @@ void add_people(const Story& story, std::vector<Event>& events) {
            {fmt::format("no longer protected: taken back by {}", escape_for_terminal(entry.removed->by))}});
   }
   if (story.retried_at)
-    events.push_back({*story.retried_at, {"put back, to be sent again: `cardvoid retry`"}});
+    events.push_back({*story.retried_at,
+                      {fmt::format("put back by {}, to be sent again",
+                                   story.retried_by.empty() ? "`cardvoid retry`"
+                                                            : escape_for_terminal(story.retried_by))}});
   if (story.accepted)
     events.push_back({story.accepted->at,
                       {fmt::format("settled by the word of {}{}", escape_for_terminal(story.accepted->by),
@@ -123,7 +126,11 @@ void add_people(const Story& story, std::vector<Event>& events) {
 std::vector<Event> events_of(const Story& story, const Telling& telling) {
   std::vector<Event> events;
   if (story.list && story.is_list_certain && story.corrections.empty())
-    events.push_back({story.list->read_at, {fmt::format("read from the list, line {}", story.line)}});
+    events.push_back(
+        {story.list->read_at,
+         {fmt::format(
+             "read from {}, line {}{}", name_of_list(*story.list), story.line,
+             story.list->read_by.empty() ? "" : ", by " + escape_for_terminal(story.list->read_by))}});
   for (const auto& correction : story.corrections)
     events.push_back({correction.at, {words_for_change(correction)}});
   for (const auto& run : story.runs)
@@ -168,8 +175,9 @@ std::string authority_for(const Story& story) {
     text += field("Acknowledged", escape_for_terminal(run.acknowledge));
     auto plan = run.fingerprint.substr(0, k_fingerprint_digits);
     if (run.plan)
-      plan += fmt::format(", {}, made on {}", counted(run.plan->to_send, "card"),
-                          format_local(run.plan->made_at));
+      plan += fmt::format(", {}, made on {}{}", counted(run.plan->to_send, "card"),
+                          format_local(run.plan->made_at),
+                          run.plan->made_by.empty() ? "" : " by " + escape_for_terminal(run.plan->made_by));
     text += field("Plan", plan + "; " + words_for_consent(run));
   }
   return text.empty() ? text : "\nWho authorised it\n" + text;
@@ -254,7 +262,10 @@ value text_or_null(const std::string& text) { return text.empty() ? value() : va
 
 value as_json(const std::optional<ledger::ListRecord>& list) {
   if (!list) return {};
-  return boost::json::object{{"read_at", format_rfc3339(list->read_at)}, {"source", list->source}};
+  return boost::json::object{
+      {"read_at", format_rfc3339(list->read_at)},  {"read_by", text_or_null(list->read_by)},
+      {"file", text_or_null(list->file.name)},     {"file_time", time_or_null(list->file.changed_at)},
+      {"sha256", text_or_null(list->file.sha256)}, {"source", list->source}};
 }
 
 value as_json(const std::optional<ledger::Word>& word, const model::Card& card) {
@@ -301,10 +312,13 @@ boost::json::object as_json(const ledger::RunOfCard& run, bool has_sent) {
           {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
           {"acknowledge", run.acknowledge},
           {"fingerprint", run.fingerprint},
+          {"plan_made_by", run.plan ? text_or_null(run.plan->made_by) : value()},
           {"plan_made_at", run.plan ? value(format_rfc3339(run.plan->made_at)) : value()},
           {"plan_confirmed_at", run.plan ? time_or_null(run.plan->confirmed_at) : value()},
           {"plan_to_send", run.plan ? value(run.plan->to_send) : value()},
-          {"consent", words_for_consent(run)}};
+          {"plan_confirmed_by", run.plan ? text_or_null(run.plan->confirmed_by) : value()},
+          {"consent", text_or_null(run.consent)},
+          {"consent_in_words", words_for_consent(run)}};
 }
 
 boost::json::object as_json(const ledger::CorrectionRecord& correction) {
@@ -350,6 +364,7 @@ boost::json::object as_json(const Story& story, const Telling& telling) {
           {"first_sent_at", time_or_null(story.first_sent_at)},
           {"finished_at", time_or_null(story.finished_at)},
           {"retried_at", time_or_null(story.retried_at)},
+          {"retried_by", text_or_null(story.retried_by)},
           {"accepted", as_json(story.accepted, story.card)},
           {"source_line", story.line},
           {"list", as_json(story.list)},

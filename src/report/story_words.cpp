@@ -6,6 +6,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <filesystem>
 
 namespace cardvoid::report {
 
@@ -313,11 +314,18 @@ std::string words_for_protection(const Story& story) {
   return text;
 }
 
+std::string name_of_list(const ledger::ListRecord& list) {
+  if (list.file.name.empty()) return "the list";
+  return escape_for_terminal(std::filesystem::path{list.file.name}.filename().string());
+}
+
 std::string words_for_list(const Story& story) {
   if (!story.list) return fmt::format("line {}", story.line);
-  auto text = fmt::format("line {} of the list that was read on {} ({})", story.line,
-                          format_local(story.list->read_at), escape_for_terminal(story.list->source));
-  if (!story.is_list_certain) text += ", or of a later one that has changed it";
+  const auto& list = *story.list;
+  auto text =
+      fmt::format("line {} of {}, read on {}", story.line, name_of_list(list), format_local(list.read_at));
+  if (!list.read_by.empty()) text += " by " + escape_for_terminal(list.read_by);
+  if (!story.is_list_certain) text += ", or of a later list that has changed it";
   if (story.has_left_list) text += "; the latest list no longer names it";
   if (story.in_conflict)
     text += "; the latest list names another member or reason than was sent, or contradicts itself about it";
@@ -325,13 +333,18 @@ std::string words_for_list(const Story& story) {
 }
 
 std::string words_for_consent(const ledger::RunOfCard& run) {
-  if (run.by_confirm)
-    return run.plan && run.plan->confirmed_at
-               ? fmt::format("confirmed on {} by its fingerprint", format_local(*run.plan->confirmed_at))
-               : "the rest of a plan that was confirmed by its fingerprint";
-  if (run.plan && run.plan->confirmed_at)
-    return fmt::format("agreed to on {}", format_local(*run.plan->confirmed_at));
-  return "agreed to when the run began";
+  const bool is_named = run.consent.empty() ? run.by_confirm : run.consent == "confirm";
+  if (is_named && run.plan && !run.plan->confirmed_at)
+    return "the rest of a plan that was agreed to by its fingerprint";
+  const std::string how = is_named                 ? ", by its fingerprint"
+                          : run.consent == "yes"   ? ", with --yes"
+                          : run.consent == "typed" ? ", by typing the number of cards"
+                                                   : "";
+  const auto& by = run.plan && !run.plan->confirmed_by.empty() ? run.plan->confirmed_by : run.user;
+  return fmt::format("agreed to {}{}{}",
+                     run.plan && run.plan->confirmed_at ? "on " + format_local(*run.plan->confirmed_at)
+                                                        : "when the run began",
+                     by.empty() ? "" : " by " + escape_for_terminal(by), how);
 }
 
 }  // namespace cardvoid::report

@@ -95,7 +95,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   const auto run =
       ledger::begin_run(ledger, {order.command, begun.wall, host_name(), static_cast<int>(::getpid()),
                                  order.version, job.safety.acknowledge, order.fingerprint, order.confirmed,
-                                 user_name(), job.limits.requests_per_second});
+                                 user_name(), job.limits.requests_per_second, order.consent});
   if (!run) return failed(run.error());
   const auto passed = ledger::canary_passed(ledger);
   if (!passed) return failed(passed.error());

@@ -126,6 +126,7 @@ TEST_SUITE("cli") {
     CHECK(stage.run("run", {"--confirm", fingerprint.substr(0, 8)}).exit_code == 0);
     const auto shown = stage.run("show", {"--line", "2"});
     CAPTURE(shown.out);
+    CHECK(has(shown.out, "On the list        line 2 of members.csv, read on 20"));
     CHECK(has(shown.out, ": most likely this job invalidated it.\n"));
     CHECK(has(shown.out, "no answer came"));
     CHECK(has(shown.out, "asked WeChat Pay how the card stands"));
@@ -136,6 +137,9 @@ TEST_SUITE("cli") {
     CHECK(card.at("requests").at(0).at("outcome") == "lost");
     CHECK(card.at("requests").as_array().back().at("kind") == "read_back");
     CHECK(card.at("runs").at(0).at("fingerprint").as_string() == fingerprint);
+    CHECK(card.at("runs").at(0).at("consent") == "confirm");
+    CHECK(card.at("list").at("file").as_string().ends_with("/members.csv"));
+    CHECK(card.at("list").at("sha256").as_string().size() == 64);
     CHECK(card.at("runs").at(0).at("user").as_string() == user_name());
     CHECK(card.at("in_words").at("headline").as_string().starts_with("INVALID since "));
   }
@@ -147,7 +151,7 @@ TEST_SUITE("cli") {
     CHECK(has(stage.show({"--code", code(4)}).out, "Settled by a word  of " + user_name() + " on 20"));
     CHECK(stage.run("retry", {"--code", code(4)}).exit_code == 0);
     auto shown = stage.show({"--code", code(4)}).out;
-    CHECK(has(shown, "put back, to be sent again: `cardvoid retry`"));
+    CHECK(has(shown, "put back by " + user_name() + ", to be sent again\n"));
     CHECK(has(shown, "The next run sends it.\n"));
     CHECK(stage.run("protect", {"--openid", openid(4), "--note", "owner has objected"}).exit_code == 0);
     shown = stage.show({"--code", code(4)}).out;
@@ -158,7 +162,7 @@ TEST_SUITE("cli") {
     shown = stage.show({"--code", code(4)}).out;
     CHECK(has(shown, "Card 1 of 2: ****2604, template " + k_card_id));  // a request was made for it
     CHECK(has(shown, "Card 2 of 2: ****2604, template " + k_other_card_id));
-    CHECK(has(shown, "the latest list no longer"));
+    CHECK(has(shown, "the latest list"));
     CHECK(json_of(stage.show({"--line", "3", "--json"})).at("cards").at(0).at("card_id").as_string() ==
           k_other_card_id);
   }

@@ -42,10 +42,11 @@ TEST_SUITE("simulation") {
         "PRAGMA user_version = 1");
     for (const auto* column :
          {"row DROP COLUMN absent", "row DROP COLUMN strange", "row DROP COLUMN answer_signed",
-          "row DROP COLUMN retried_at", "row DROP COLUMN accepted_at", "row DROP COLUMN accepted_by",
-          "row DROP COLUMN accepted_note", "run DROP COLUMN user", "run DROP COLUMN other_brand",
-          "pulse DROP COLUMN canary_already", "import DROP COLUMN file", "import DROP COLUMN file_time",
-          "import DROP COLUMN sha256", "import DROP COLUMN read_by", "run DROP COLUMN requests_per_second"})
+          "row DROP COLUMN retried_at", "row DROP COLUMN retried_by", "run DROP COLUMN consent",
+          "row DROP COLUMN accepted_at", "row DROP COLUMN accepted_by", "row DROP COLUMN accepted_note",
+          "run DROP COLUMN user", "run DROP COLUMN other_brand", "pulse DROP COLUMN canary_already",
+          "import DROP COLUMN file", "import DROP COLUMN file_time", "import DROP COLUMN sha256",
+          "import DROP COLUMN read_by", "run DROP COLUMN requests_per_second"})
       db.execute(fmt::format("ALTER TABLE {}", column));
   }
 

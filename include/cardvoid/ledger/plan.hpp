@@ -110,7 +110,9 @@ struct Choice {
     std::int64_t line = 0;
   };
   std::function<Result<std::optional<Listed>>()> list = {};
-  WallTime at{};  // now, for the record
+  // For the record: now, and the operating system's name of the user.
+  WallTime at{};
+  std::string by = {};
 };
 
 // The rows and codes of a choice that a command leaves as they are.

@@ -24,6 +24,7 @@ struct RunStart {
   bool confirmed = false;          // by --confirm
   std::string user = {};           // by the operating system's name
   double requests_per_second = 0;  // limits.requests_per_second
+  std::string consent = {};  // how the user agreed to the plan: "confirm", "yes", "typed"; empty: not asked
 };
 
 struct RunCounts {

@@ -4,6 +4,7 @@
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/protection.hpp>
 #include <cardvoid/ledger/run_log.hpp>
+#include <cardvoid/model/list_file.hpp>
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
 #include <chrono>
@@ -26,7 +27,9 @@ struct Question {
 struct ListRecord {
   std::int64_t id = 0;
   WallTime read_at{};
-  std::string source;  // what was read, in words
+  std::string source;   // what was read, in words
+  std::string read_by;  // empty: not on record, as `file`
+  model::ListFile file;
 };
 
 // A request, also one that surely never left.
@@ -47,6 +50,7 @@ struct RequestRecord {
 // A plan that somebody was shown.
 struct PlanRecord {
   WallTime made_at{};
+  std::string made_by, confirmed_by;  // empty: not on record
   std::int64_t to_send = 0;
   std::optional<WallTime> confirmed_at;  // last
 };
@@ -59,7 +63,8 @@ struct RunOfCard {
   std::optional<WallTime> ended_at;
   std::optional<int> exit_code;
   int pid = 0;
-  bool by_confirm = false;  // somebody named the fingerprint of its plan, and the plan still covers all
+  std::string consent;  // how its user agreed to the plan: "confirm", "yes", "typed"; empty: not on record
+  bool by_confirm = false;  // the same for older databases: by the fingerprint, and the plan still covers all
   std::optional<PlanRecord> plan;  // nullopt: the plan is no longer on record
 };
 
@@ -89,6 +94,7 @@ struct Story {
   std::optional<model::SettledBy> settled_by;
   std::optional<bool> answer_signed;
   std::optional<WallTime> first_sent_at, finished_at, retried_at;
+  std::string retried_by;  // empty: not on record
   std::optional<Word> accepted;
 
   std::int64_t line = 0;  // of `list`

@@ -24,7 +24,8 @@ struct Order {
   std::optional<milliseconds> max_duration;  // `--max-duration`, from the first moment of execute()
   std::string version;
   std::string fingerprint;
-  bool confirmed = false;  // by --confirm
+  bool confirmed = false;    // by --confirm
+  std::string consent = {};  // as in ledger::RunStart
   // Asked once, when sending is about to begin: did a signal come before the run's own handlers were there?
   std::function<bool()> is_stop_wanted = {};
 };

@@ -24,10 +24,11 @@ TEST_SUITE("component") {
   void run_of(Ledger& ledger) {
     ledger::RunStart start;
     start.command = "run", start.started_at = k_now, start.host = "web1", start.pid = 12;
-    start.version = "0.1.0", start.acknowledge = "OPS-1", start.user = "alice", start.confirmed = true;
+    start.version = "0.1.0", start.acknowledge = "OPS-1", start.user = "alice", start.confirmed = true,
+    start.consent = "confirm";
     start.fingerprint = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, start.fingerprint, k_now));
-    must(ledger::confirm_plan(ledger, start.fingerprint, k_now + milliseconds{7}));
+    must(ledger::remember_plan(ledger, start.fingerprint, k_now, "paula"));
+    must(ledger::confirm_plan(ledger, start.fingerprint, k_now + milliseconds{7}, "alice"));
     REQUIRE(must(ledger::begin_run(ledger, start)) == 1);
   }
 
@@ -36,7 +37,8 @@ TEST_SUITE("component") {
     auto under_way = must(Import::begin(ledger, k_now + later, as_line));
     std::int64_t line = 1;
     for (const auto& one : cards) must(under_way.add({one, ++line}));
-    must(under_way.finish("list of " + std::to_string(later.count()), k_now + later));
+    must(under_way.finish("list of " + std::to_string(later.count()), k_now + later,
+                          {"later.csv", k_now, "abc"}, "paula"));
   }
 
   }  // namespace
@@ -62,6 +64,9 @@ TEST_SUITE("component") {
     REQUIRE(story.runs.size() == 1);
     CHECK(story.runs[0].user == "alice");
     CHECK(story.runs[0].by_confirm);
+    CHECK(story.runs[0].consent == "confirm");
+    CHECK(story.runs[0].plan->made_by == "paula");
+    CHECK(story.runs[0].plan->confirmed_by == "alice");
     CHECK(story.runs[0].plan->to_send == 2);
     CHECK(story.runs[0].plan->confirmed_at == k_now + milliseconds{7});
     CHECK(ask_for_code(ledger, "2").cards.at(0).runs.empty());
@@ -96,6 +101,11 @@ TEST_SUITE("component") {
     REQUIRE(found.cards.size() == 2);
     CHECK(found.cards[0].card.card_id == "pU");  // of the later list
     CHECK(found.cards[0].list->source == "list of 1000");
+    CHECK(found.cards[0].list->file.name == "later.csv");
+    CHECK(found.cards[0].list->file.changed_at == k_now);
+    CHECK(found.cards[0].list->file.sha256 == "abc");
+    CHECK(found.cards[0].list->read_by == "paula");
+    CHECK(found.cards[1].list->read_by.empty());
     CHECK(found.cards[1].card.card_id == "pT");
     CHECK(found.cards[1].list->source == "a list");
     CHECK(found.latest_list->source == "list of 1000");
@@ -146,7 +156,7 @@ TEST_SUITE("component") {
     protect({"", "oA"}, true);
     protect({"1", ""}, false);
     ledger::Choice choice;
-    choice.codes = {"1"}, choice.at = k_now;
+    choice.codes = {"1"}, choice.at = k_now, choice.by = "erin";
     must(ledger::accept(ledger, choice, {"bob", k_now, "seen"}));
     auto found = ask_for_code(ledger, "1");
     const auto* story = &found.cards.at(0);
@@ -160,6 +170,7 @@ TEST_SUITE("component") {
     found = ask_for_code(ledger, "1");
     story = &found.cards.at(0);
     CHECK(story->retried_at == k_now);
+    CHECK(story->retried_by == "erin");
     CHECK_FALSE(story->accepted.has_value());
     CHECK(story->requests.size() == 1);
     CHECK(ask_for_code(ledger, "2").cards.at(0).protections.empty());
@@ -182,7 +193,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("story: it answers from older databases and while an import is under way") {
-    for (const std::string name : {"v1-finished", "v2-tripped", "v2-killed"}) {
+    for (const std::string name : {"v1-finished", "v2-tripped", "v2-killed", "v3-finished"}) {
       CAPTURE(name);
       const TempFolder folder;
       const auto file = folder.path / "results.db";
@@ -192,9 +203,11 @@ TEST_SUITE("component") {
       const auto found = ask_for_code(ledger, code);
       REQUIRE(found.matches == 1);
       CHECK(found.cards[0].requests.size() > 0);
-      CHECK(found.cards[0].runs.at(0).user.empty());
+      CHECK(found.cards[0].runs.at(0).user.empty() == (name != "v3-finished"));
+      CHECK(found.cards[0].runs.at(0).consent.empty());
+      CHECK(found.cards[0].list->file.name.empty());
       CHECK(found.cards[0].list.has_value());
-      CHECK_FALSE(found.cards[0].answer_signed.has_value());
+      CHECK(found.cards[0].answer_signed.has_value() == (name == "v3-finished"));
     }
     const Books books;
     auto ledger = books.open();

@@ -66,7 +66,11 @@ TEST_SUITE("component") {
     story.card = {"1004", "pbLatjvWOibDc5-TBnbUk1pD12o0", "478515832665", "oXbLatjvWOibDc5M2pxb1Q9zN01",
                   "会员计划已结束"};
     story.line = 12;
-    story.list = ledger::ListRecord{1, at("2026-11-01T14:10:03Z"), "CSV, UTF-8, comma"};
+    story.list = ledger::ListRecord{1,
+                                    at("2026-11-01T14:10:03Z"),
+                                    "CSV, UTF-8, comma",
+                                    "paula",
+                                    {"members.csv", at("2026-11-01T13:00:00Z"), "e3b0c4"}};
     return story;
   }
 
@@ -81,8 +85,9 @@ TEST_SUITE("component") {
     run.fingerprint = "3f9c2a1e0b5d77aa0000000000000000000000000000000000000000000000ff";
     run.started_at = at("2026-11-01T18:47:00Z"), run.pid = k_pid;
     run.ended_at = at("2026-11-01T19:47:00Z"), run.exit_code = 0;
-    run.by_confirm = true;
-    run.plan = ledger::PlanRecord{at("2026-11-01T14:10:04Z"), 12'400, at("2026-11-01T18:46:59Z")};
+    run.consent = "confirm";
+    run.plan =
+        ledger::PlanRecord{at("2026-11-01T14:10:04Z"), "paula", "alice", 12'400, at("2026-11-01T18:46:59Z")};
     story.runs = {run};
     return story;
   }
@@ -156,8 +161,8 @@ TEST_SUITE("component") {
           "                   says INVALID.\n"
           "WeChat Pay says    INVALID, since 2026-11-02T02:47:12+08:00\n"
           "Reason             会员计划已结束\n"
-          "On the list        line 12 of the list that was read on 2026-11-01 22:10 +0800\n"
-          "                   (CSV, UTF-8, comma)\n"
+          "On the list        line 12 of members.csv, read on 2026-11-01 22:10 +0800 by\n"
+          "                   paula\n"
           "Protected          no\n"
           "For the support    mchid 1900000001\n"
           "                   sent on 2026-11-02 02:47:12 +0800\n"
@@ -165,7 +170,7 @@ TEST_SUITE("component") {
           "\n"
           "What happened\n"
           "Sun 2026-11-01 +0800\n"
-          "  22:10:03  read from the list, line 12\n"
+          "  22:10:03  read from members.csv, line 12, by paula\n"
           "Mon 2026-11-02 +0800\n"
           "  02:47:00  run 3 begins: `cardvoid run`, by alice on web1\n"
           "  02:47:12  asked WeChat Pay to make the card INVALID\n"
@@ -176,8 +181,8 @@ TEST_SUITE("component") {
           "Run 3              alice, on web1, on 2026-11-02 02:47 +0800\n"
           "Acknowledged       OPS-1234: members told and agreed\n"
           "Plan               3f9c2a1e0b5d77aa, 12,400 cards, made on 2026-11-01 22:10\n"
-          "                   +0800; confirmed on 2026-11-02 02:46 +0800 by its\n"
-          "                   fingerprint\n");
+          "                   +0800 by paula; agreed to on 2026-11-02 02:46 +0800 by\n"
+          "                   alice, by its fingerprint\n");
   }
 
   TEST_CASE("story: a lost answer and a card that was INVALID before are told apart from our own doing") {
@@ -279,20 +284,39 @@ TEST_SUITE("component") {
   TEST_CASE("story: what later lists changed and what retry put back stand in their order") {
     auto story = rejected();
     story.status = Status::pending;
-    story.retried_at = at("2026-11-04T00:00:00Z");
+    story.retried_at = at("2026-11-04T00:00:00Z"), story.retried_by = "erin";
     story.corrections = {{at("2026-11-01T15:00:00Z"), true, "closed", ""},
                          {at("2026-11-01T16:00:00Z"), false, "", "会员计划已结束"}};
     const auto text = told(only(story));
     CHECK(has(sentences(text),
               " 23:00:00 a new list names another member and gives the reason none instead of \"closed\" "));
     CHECK(has(text, "  00:00:00  a new list gives the reason \"会员计划已结束\" instead of none\n"));
-    CHECK(has(text, "Wed 2026-11-04 +0800\n  08:00:00  put back, to be sent again: `cardvoid retry`\n"));
+    CHECK(has(text, "Wed 2026-11-04 +0800\n  08:00:00  put back by erin, to be sent again\n"));
     CHECK(has(sentences(text), "The requests that were made for it have not changed it: see below."));
     story.corrections.clear();
     story.is_list_certain = false;
     const auto uncertain = told(only(story));
-    CHECK(has(sentences(uncertain), "(CSV, UTF-8, comma), or of a later one that has changed it"));
-    CHECK_FALSE(has(uncertain, "read from the list"));
+    CHECK(has(sentences(uncertain), "+0800 by paula, or of a later list that has changed it"));
+    CHECK_FALSE(has(uncertain, "read from members.csv"));
+  }
+
+  TEST_CASE("story: how a plan was agreed to is told as far as it is on record") {
+    auto story = settled(SettledBy::answer, {request(1, AttemptKind::invalidate, "confirmed")});
+    auto& run = story.runs[0];
+    const auto plan = [&] {
+      const auto text = sentences(told(only(story)));
+      return text.substr(text.find("Plan 3f9c"));
+    };
+    run.consent = "yes";
+    CHECK(has(plan(), "; agreed to on 2026-11-02 02:46 +0800 by alice, with --yes"));
+    run.consent = "typed";
+    CHECK(has(plan(), " by alice, by typing the number of cards"));
+    run.consent.clear(), run.by_confirm = true, run.plan->confirmed_by.clear();  // of an older version
+    CHECK(has(plan(), "; agreed to on 2026-11-02 02:46 +0800 by alice, by its fingerprint"));
+    run.plan->confirmed_at.reset();
+    CHECK(has(plan(), "; the rest of a plan that was agreed to by its fingerprint"));
+    run.plan.reset(), run.by_confirm = false, run.user.clear();
+    CHECK(plan() == "Plan 3f9c2a1e0b5d77aa; agreed to when the run began ");
   }
 
   TEST_CASE("story: of very many requests the first and the last are shown and how many are not") {
