@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/story.hpp>
 #include <cardvoid/report/story.hpp>
+#include <cstdio>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
@@ -18,6 +20,7 @@ namespace cardvoid::cli {
 namespace {
 
 constexpr std::size_t k_most_cards = 5, k_most_others = 20;
+constexpr std::size_t k_narrowest = 50, k_widest = 100;  // columns; longer lines are hard to read
 
 struct Options {
   std::filesystem::path job_file;
@@ -68,6 +71,7 @@ int show(Console& console, const Options& options) {
   telling.merchant = merchant_of(*job);
   // Before the results are read: what a run does meanwhile is then rather under way than dead.
   if (const auto holder = ledger::Lock::holder(job->results.database)) telling.run_under_way = holder->pid;
+  telling.columns = std::clamp(terminal_columns(stdout) - 1, k_narrowest, k_widest);
   telling.command = [&](std::string_view name, std::string_view flags) {
     return command_line(console.globals(), options.job_file, name, flags);
   };

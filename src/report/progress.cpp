@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -14,12 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto k_plain_interval = 30s;
-
-std::size_t terminal_columns(std::FILE* stream) {
-  winsize size{};
-  if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
 
 std::int64_t settled(const ledger::RunCounts& counts) {
   return counts.confirmed + counts.rejected + counts.unresolved;

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
-#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
@@ -16,7 +14,7 @@ namespace {
 
 using ledger::Story;
 
-constexpr std::size_t k_columns = 79, k_label = 19, k_clock = 12;
+constexpr std::size_t k_label = 19, k_clock = 12;
 // Of very many requests, the first and the last ones.
 constexpr std::size_t k_most_requests = 40, k_first_requests = 10;
 constexpr std::size_t k_fingerprint_digits = 16;
@@ -24,36 +22,38 @@ constexpr std::size_t k_fingerprint_digits = 16;
 // ---- the page ----
 
 // "Label              text", in as many lines as it takes.
-std::string field(std::string_view label, std::string_view text) {
+std::string field(const Telling& telling, std::string_view label, std::string_view text) {
   if (text.empty()) return {};
-  return fmt::format("{:<{}}{}\n", label, k_label, wrapped(text, k_label, k_columns));
+  return fmt::format("{:<{}}{}\n", label, k_label, wrapped(text, k_label, telling.columns));
 }
 
 std::string facts_of(const Story& story, const Telling& telling) {
   const auto verdict = verdict_on(story, telling);
-  auto text = wrapped(verdict.headline, 0, k_columns) + "\n\n";
-  text += field("Tell the customer", verdict.to_customer);
+  auto text = wrapped(verdict.headline, 0, telling.columns) + "\n\n";
+  text += field(telling, "Tell the customer", verdict.to_customer);
   for (const auto& [words, command] : verdict.next) {
-    text += field(&words == &verdict.next.front().words ? "What to do" : "", words);
+    text += field(telling, &words == &verdict.next.front().words ? "What to do" : "", words);
     // In one line, so that it can be pasted.
     if (!command.empty()) text += std::string(k_label + 2, ' ').append(command) + "\n";
   }
-  text += field("How we know", verdict.how_known);
+  text += field(telling, "How we know", verdict.how_known);
   if (story.accepted)
-    text += field("Settled by a word", fmt::format("of {} on {}: {}", escape_for_terminal(story.accepted->by),
-                                                   format_local(story.accepted->at),
-                                                   safe_words(story.accepted->note, story.card)));
+    text +=
+        field(telling, "Settled by a word",
+              fmt::format("of {} on {}: {}", escape_for_terminal(story.accepted->by),
+                          format_local(story.accepted->at), safe_words(story.accepted->note, story.card)));
   if (!story.card_state.empty())
     text +=
-        field("WeChat Pay says",
+        field(telling, "WeChat Pay says",
               escape_for_terminal(story.card_state) +
                   (story.invalid_time.empty() ? "" : ", since " + escape_for_terminal(story.invalid_time)));
-  text += field("Reason", story.card.reason.empty() ? "none is given to the member"
-                                                    : escape_for_terminal(story.card.reason));
-  text += field("On the list", words_for_list(story));
+  text += field(
+      telling, "Reason",
+      story.card.reason.empty() ? "none is given to the member" : escape_for_terminal(story.card.reason));
+  text += field(telling, "On the list", words_for_list(story));
   const auto protection = words_for_protection(story);
-  text += field("Protected", protection.empty() ? "no" : protection);
-  text += field("For the support", words_for_support(story, telling));
+  text += field(telling, "Protected", protection.empty() ? "no" : protection);
+  text += field(telling, "For the support", words_for_support(story, telling));
   return text;
 }
 
@@ -151,34 +151,28 @@ std::string history_of(const Story& story, const Telling& telling) {
     if (const auto today = format_local_day(event.at); today != day) text += (day = today) + "\n";
     for (std::size_t i = 0; i < event.lines.size(); ++i)
       text += fmt::format("  {:<{}}{}\n", i == 0 ? format_local_clock(event.at) : "", k_clock - 2,
-                          wrapped(event.lines[i], k_clock, k_columns));
+                          wrapped(event.lines[i], k_clock, telling.columns));
   }
   return text;
 }
 
-bool has_sent(const Story& story, const ledger::RunOfCard& run) {
-  return std::any_of(story.requests.begin(), story.requests.end(), [&](const auto& request) {
-    return request.run == run.id && request.sent && request.kind == model::AttemptKind::invalidate;
-  });
-}
-
 // Runs that asked to make it INVALID.
-std::string authority_for(const Story& story) {
+std::string authority_for(const Story& story, const Telling& telling) {
   std::string text;
   for (const auto& run : story.runs) {
     if (!has_sent(story, run)) continue;
     text +=
-        field(fmt::format("Run {}", run.id),
+        field(telling, fmt::format("Run {}", run.id),
               fmt::format("{}, on {}, on {}",
                           run.user.empty() ? "a user that is not on record" : escape_for_terminal(run.user),
                           escape_for_terminal(run.host), format_local(run.started_at)));
-    text += field("Acknowledged", escape_for_terminal(run.acknowledge));
+    text += field(telling, "Acknowledged", escape_for_terminal(run.acknowledge));
     auto plan = run.fingerprint.substr(0, k_fingerprint_digits);
     if (run.plan)
       plan += fmt::format(", {}, made on {}{}", counted(run.plan->to_send, "card"),
                           format_local(run.plan->made_at),
                           run.plan->made_by.empty() ? "" : " by " + escape_for_terminal(run.plan->made_by));
-    text += field("Plan", plan + "; " + words_for_consent(run));
+    text += field(telling, "Plan", plan + "; " + words_for_consent(run));
   }
   return text.empty() ? text : "\nWho authorised it\n" + text;
 }
@@ -215,15 +209,15 @@ std::string story_text(const ledger::Stories& stories, const Telling& telling) {
   std::string text;
   for (std::size_t i = 0; i < stories.cards.size(); ++i) {
     const auto& story = stories.cards[i];
-    if (i > 0) text += "\n" + std::string(k_columns, '-') + "\n";
+    if (i > 0) text += "\n" + std::string(telling.columns, '-') + "\n";
     text += wrapped(fmt::format("{} {}",
                                 stories.matches == 1
                                     ? "Card"
                                     : fmt::format("Card {} of {}:", i + 1, grouped(stories.matches)),
                                 name_of(story)),
-                    0, k_columns) +
+                    0, telling.columns) +
             "\n\n";
-    text += facts_of(story, telling) + history_of(story, telling) + authority_for(story);
+    text += facts_of(story, telling) + history_of(story, telling) + authority_for(story, telling);
   }
   text += words_for_others(stories, telling);
   if (!stories.refused.empty()) text += "\n" + words_for_refused(stories.refused);
@@ -247,160 +241,6 @@ std::string words_for_no_card(const ledger::Stories& stories, const ledger::Ques
   else
     text += "each job has results of its own, and knows only what was on its lists; leading zeros count";
   return text;
-}
-
-// ---- as JSON ----
-
-namespace {
-
-using boost::json::value;
-
-value time_or_null(const std::optional<WallTime>& time) {
-  return time ? value(format_rfc3339(*time)) : value();
-}
-value text_or_null(const std::string& text) { return text.empty() ? value() : value(text); }
-
-value as_json(const std::optional<ledger::ListRecord>& list) {
-  if (!list) return {};
-  return boost::json::object{
-      {"read_at", format_rfc3339(list->read_at)},  {"read_by", text_or_null(list->read_by)},
-      {"file", text_or_null(list->file.name)},     {"file_time", time_or_null(list->file.changed_at)},
-      {"sha256", text_or_null(list->file.sha256)}, {"source", list->source}};
-}
-
-value as_json(const std::optional<ledger::Word>& word, const model::Card& card) {
-  if (!word) return {};
-  return boost::json::object{
-      {"by", word->by}, {"at", format_rfc3339(word->at)}, {"note", safe_words(word->note, card)}};
-}
-
-boost::json::object as_json(const ledger::ProtectionRecord& entry, const model::Card& card) {
-  return {{"of", entry.by_member ? "member" : "code"},
-          {"by", entry.added.by},
-          {"at", format_rfc3339(entry.added.at)},
-          {"note", safe_words(entry.added.note, card)},
-          {"removed_by", entry.removed ? value(entry.removed->by) : value()},
-          {"removed_at", entry.removed ? value(format_rfc3339(entry.removed->at)) : value()}};
-}
-
-boost::json::object as_json(const ledger::RequestRecord& request, std::string in_words) {
-  return {
-      {"n", request.n},
-      {"run_id", request.run},
-      {"kind", model::to_text(request.kind)},
-      {"endpoint", model::to_text(request.endpoint)},
-      {"sent", request.sent},
-      {"started_at", format_rfc3339(request.started_at)},
-      {"finished_at", time_or_null(request.finished_at)},
-      {"latency_ms", request.latency ? value(static_cast<double>(request.latency->count()) / 1000) : value()},
-      {"http_status", request.http_status ? value(*request.http_status) : value()},
-      {"error_code", text_or_null(request.error_code)},
-      {"request_id", text_or_null(request.request_id)},
-      {"outcome", text_or_null(request.outcome)},
-      {"in_words", std::move(in_words)}};
-}
-
-boost::json::object as_json(const ledger::RunOfCard& run, bool has_sent) {
-  return {{"run_id", run.id},
-          {"command", run.command},
-          {"asked_to_invalidate", has_sent},
-          {"user", text_or_null(run.user)},
-          {"host", run.host},
-          {"version", run.version},
-          {"started_at", format_rfc3339(run.started_at)},
-          {"ended_at", time_or_null(run.ended_at)},
-          {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
-          {"acknowledge", run.acknowledge},
-          {"fingerprint", run.fingerprint},
-          {"plan_made_by", run.plan ? text_or_null(run.plan->made_by) : value()},
-          {"plan_made_at", run.plan ? value(format_rfc3339(run.plan->made_at)) : value()},
-          {"plan_confirmed_at", run.plan ? time_or_null(run.plan->confirmed_at) : value()},
-          {"plan_to_send", run.plan ? value(run.plan->to_send) : value()},
-          {"plan_confirmed_by", run.plan ? text_or_null(run.plan->confirmed_by) : value()},
-          {"consent", text_or_null(run.consent)},
-          {"consent_in_words", words_for_consent(run)}};
-}
-
-boost::json::object as_json(const ledger::CorrectionRecord& correction) {
-  return {{"at", format_rfc3339(correction.at)},
-          {"other_member", correction.other_member},
-          {"reason_before", text_or_null(correction.reason_before)},
-          {"reason_after", text_or_null(correction.reason_after)}};
-}
-
-boost::json::object verdict_json(const Story& story, const Telling& telling) {
-  const auto verdict = verdict_on(story, telling);
-  boost::json::array steps;
-  for (const auto& [words, command] : verdict.next)
-    steps.push_back(boost::json::object{{"words", words}, {"command", text_or_null(command)}});
-  return {{"headline", verdict.headline},
-          {"how_known", verdict.how_known},
-          {"tell_customer", verdict.to_customer},
-          {"what_to_do", std::move(steps)}};
-}
-
-boost::json::object as_json(const Story& story, const Telling& telling) {
-  boost::json::array requests, runs, protections, corrections;
-  for (const auto& request : story.requests)
-    requests.push_back(as_json(request, words_for_answer(story, request, telling)));
-  for (const auto& run : story.runs) runs.push_back(as_json(run, has_sent(story, run)));
-  for (const auto& entry : story.protections) protections.push_back(as_json(entry, story.card));
-  for (const auto& correction : story.corrections) corrections.push_back(as_json(correction));
-  return {{"row_id", story.id},
-          {"code", mask(story.card.code)},
-          {"card_id", story.card.card_id},
-          {"brand_id", story.card.brand_id},
-          {"status", model::to_text(story.status)},
-          {"in_words", verdict_json(story, telling)},
-          {"card_state", text_or_null(story.card_state)},
-          {"invalid_time", text_or_null(story.invalid_time)},
-          {"settled_by", story.settled_by ? value(model::to_text(*story.settled_by)) : value()},
-          {"answer_signed", story.answer_signed ? value(*story.answer_signed) : value()},
-          {"held_back", text_or_null(std::string{held_back(story)})},
-          {"reason", text_or_null(story.card.reason)},
-          {"error_code", text_or_null(story.error_code)},
-          {"error_message", text_or_null(safe_words(story.error_message, story.card))},
-          {"request_id", text_or_null(story.request_id)},
-          {"first_sent_at", time_or_null(story.first_sent_at)},
-          {"finished_at", time_or_null(story.finished_at)},
-          {"retried_at", time_or_null(story.retried_at)},
-          {"retried_by", text_or_null(story.retried_by)},
-          {"accepted", as_json(story.accepted, story.card)},
-          {"source_line", story.line},
-          {"list", as_json(story.list)},
-          {"is_list_certain", story.is_list_certain},
-          {"has_left_list", story.has_left_list},
-          {"is_protected", story.is_protected},
-          {"protections", std::move(protections)},
-          {"corrections", std::move(corrections)},
-          {"requests", std::move(requests)},
-          {"runs", std::move(runs)}};
-}
-
-}  // namespace
-
-boost::json::object story_json(const ledger::Stories& stories, const ledger::Question& question,
-                               const Telling& telling) {
-  boost::json::array cards, others, refused, protections;
-  for (const auto& story : stories.cards) cards.push_back(as_json(story, telling));
-  for (const auto& other : stories.others)
-    others.push_back(boost::json::object{
-        {"source_line", other.line}, {"code", mask(other.code)}, {"status", model::to_text(other.status)}});
-  for (const auto& line : stories.refused)
-    refused.push_back(boost::json::object{{"source_line", line.line}, {"cause", line.cause}});
-  const model::Card named{{}, {}, question.code, question.openid, {}};
-  for (const auto& entry : stories.protections) protections.push_back(as_json(entry, named));
-  return {{"job", telling.job},
-          {"asked_by", question.line           ? "line"
-                       : question.code.empty() ? "openid"
-                                               : "code"},
-          {"merchant", telling.merchant},
-          {"latest_list", as_json(stories.latest_list)},
-          {"matches", stories.matches},
-          {"cards", std::move(cards)},
-          {"others", std::move(others)},
-          {"refused_lines", std::move(refused)},
-          {"protections", std::move(protections)}};
 }
 
 }  // namespace cardvoid::report

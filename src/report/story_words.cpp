@@ -218,7 +218,9 @@ std::string_view words_for(OutcomeKind kind, bool is_read_back) {
       return "an answer with a wrong signature, by which WeChat Pay tests us: it does not count";
     case OutcomeKind::unreadable: return "a signed answer that cannot be read: it does not count";
     case OutcomeKind::accepted: return "not done yet: WeChat Pay asks to be called again";
-    case OutcomeKind::system_error: return "WeChat Pay had an error of its own";
+    case OutcomeKind::system_error:
+      return is_read_back ? "WeChat Pay had an error of its own"
+                          : "WeChat Pay had an error of its own, and may have done it";
     case OutcomeKind::gateway_error:
       return is_read_back ? "WeChat Pay was in trouble" : "WeChat Pay was in trouble, and may have done it";
     case OutcomeKind::throttled: return "not done: too many requests at that moment";
@@ -330,6 +332,12 @@ std::string words_for_list(const Story& story) {
   if (story.in_conflict)
     text += "; the latest list names another member or reason than was sent, or contradicts itself about it";
   return text;
+}
+
+bool has_sent(const Story& story, const ledger::RunOfCard& run) {
+  return std::any_of(story.requests.begin(), story.requests.end(), [&](const auto& request) {
+    return request.run == run.id && request.sent && request.kind == model::AttemptKind::invalidate;
+  });
 }
 
 std::string words_for_consent(const ledger::RunOfCard& run) {

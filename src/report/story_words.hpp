@@ -37,6 +37,8 @@ std::string name_of_list(const ledger::ListRecord& list);
 // As the view `results` has it; empty: it is not held back.
 std::string_view held_back(const ledger::Story& story);
 
+// True if the run asked to make the card INVALID.
+bool has_sent(const ledger::Story& story, const ledger::RunOfCard& run);
 // How the plan of a run was agreed to.
 std::string words_for_consent(const ledger::RunOfCard& run);
 

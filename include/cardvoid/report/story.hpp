@@ -6,6 +6,7 @@
 #include <boost/json/fwd.hpp>
 
 #include <cardvoid/ledger/story.hpp>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,11 +19,12 @@ struct Telling {
   std::string job;                   // its name
   std::string merchant;              // as WeChat Pay's support asks for it: "mchid 1900000001"
   std::optional<int> run_under_way;  // its process
+  std::size_t columns = 79;          // of the page
   // A command on this job that can be pasted into a shell: ("protect", "--code CODE").
   std::function<std::string(std::string_view name, std::string_view flags)> command;
 };
 
-// Lines of at most 79 columns. Of cards that match; there must be one.
+// Of cards that match; there must be one. Only a command or a Request-ID may be wider than the page.
 std::string story_text(const ledger::Stories& stories, const Telling& telling);
 
 // Why there is none, and what is known all the same: lines of a message.

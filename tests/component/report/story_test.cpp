@@ -300,6 +300,16 @@ TEST_SUITE("component") {
     CHECK_FALSE(has(uncertain, "read from members.csv"));
   }
 
+  TEST_CASE("story: a page is as wide as it is asked to be and a command stays in one line") {
+    auto how = telling();
+    how.columns = 50;
+    const auto text = report::story_text(only(rejected()), how);
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);)
+      CHECK_MESSAGE((display_width(line) <= 50 || has(line, "cardvoid ")), line);
+    CHECK(has(text, "\n                     cardvoid accept gold.toml --code CODE --note WHY\n"));
+  }
+
   TEST_CASE("story: how a plan was agreed to is told as far as it is on record") {
     auto story = settled(SettledBy::answer, {request(1, AttemptKind::invalidate, "confirmed")});
     auto& run = story.runs[0];
