@@ -144,6 +144,23 @@ TEST_SUITE("cli") {
     CHECK(card.at("in_words").at("headline").as_string().starts_with("INVALID since "));
   }
 
+  TEST_CASE("show: a card with unclear answers is held and the support is what to ask") {
+    auto settings = sandbox::plain_settings();
+    settings.faults = {{sandbox::Fault::wrong_card, 1.0}};
+    settings.fault_read_backs = true;
+    const auto stage = stage_of(1, settings);
+    CHECK(stage.run("run", {"--yes"}).exit_code != 0);
+    REQUIRE(stage.count("held_back = 'held'") == 1);
+    const auto shown = stage.run("show", {"--line", "2"}).out;
+    CAPTURE(shown);
+    CHECK(has(shown, "NOT KNOWN: WeChat Pay's answers about this card are unclear. It is held.\n"));
+    CHECK(has(shown, "cardvoid reconcile " + stage.job()));
+    CHECK(has(shown, "If it is held still: ask WeChat Pay's support"));
+    CHECK(has(shown, "For the support    mchid 1900000001\n"));
+    CHECK_FALSE(has(shown, "The card ended"));
+    CHECK(json_of(stage.run("show", {"--line", "2", "--json"})).at("cards").at(0).at("held_back") == "held");
+  }
+
   TEST_CASE("show: people's words and lists that follow are part of the story") {
     const Told stage;
     CHECK(stage.run("run", {"--yes"}).exit_code == 1);
