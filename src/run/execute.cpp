@@ -32,7 +32,7 @@ Result<Report> failed(const Error& error) { return {boost::system::in_place_erro
 
 int exit_code_for(const ledger::Totals& totals) {
   if (totals.pending_to_send() + totals.in_doubt() > 0) return static_cast<int>(Errc::stopped);
-  return totals.rejected + totals.refused + totals.conflicts + totals.protected_pending > 0 ? 1 : 0;
+  return totals.rejected + totals.refused + totals.kept_back() > 0 ? 1 : 0;
 }
 
 namespace {

@@ -189,7 +189,7 @@ void Job::check_already() const {
 void Job::check_report(const run::Report& report, Command command) {
   const auto& t = report.totals;
   const auto left = t.pending_to_send() + t.in_doubt();
-  const auto refused = t.rejected + t.protected_pending + t.conflicts + t.refused;
+  const auto refused = t.rejected + t.kept_back() + t.refused;
   if (report.exit_code == 0 && command == Command::run && (left > 0 || refused > 0))
     fail("exit code 0 and rows that are not INVALID");
   if (report.exit_code == 1 && (left > 0 || refused == 0)) fail("exit code 1 and rows left");
