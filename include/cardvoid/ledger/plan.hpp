@@ -85,6 +85,10 @@ Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_d
 // another one; after a trip, and after a retry, none has.
 Result<std::int64_t> canary_passed(Ledger& ledger);
 
+// Cards that earlier runs found INVALID before us, since one last stopped itself, as long as they are fewer
+// than `enough` and no card of the job is of our doing. They go on counting (dispatch::Safety).
+Result<std::vector<model::RowId>> already_so_far(Ledger& ledger, int enough);
+
 // Sets which rows are never sent, from the next import on: those that one of these protections names, or one
 // that `protect` has recorded (protection.hpp). They replace the ones set before. `next` is read to its end;
 // nullptr names none. Returns how many there were.
