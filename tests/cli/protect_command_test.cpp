@@ -160,7 +160,7 @@ TEST_SUITE("cli") {
     CHECK(has(first.out, "it is invalidated now (line 2"));
     const auto ended = program->wait();
     CHECK(ended.exit_code == 1);
-    CHECK(has(ended.err, "cardvoid protect by " + user_name()));
+    CHECK(has(ended.err, "cardvoid protect by " + user_name() + ": 1 row held, too late for 0: line "));
     CHECK_FALSE(has(ended.err, openid(k_members - 1)));
     CHECK(held.size() > 5);
     for (const auto& card : held) {
