@@ -238,7 +238,10 @@ void Import::Work::compare_known(const model::InputRow& row, KnownRow known) {
   if (same_openid && same_reason) return take_as_known(row, known, again);
   if (known.is_pending && !was_requested(id)) {
     // By what it says now: somebody was told that it is held, and a correction must not take that back.
-    if (protected_before_.has(id)) return refuse_line(row, k_stays_protected);
+    if (protected_before_.has(id)) {
+      findings_.in_conflict.add(id);  // for a list that no longer names it and protects it no more
+      return refuse_line(row, k_stays_protected);
+    }
     if (!again) return correct(row, known);
     return same_openid ? refuse_line(row, k_other_reason) : contradict_known(row, known);
   }

@@ -174,10 +174,11 @@ Result<void> each_refused(Ledger& ledger, const std::function<void(const Refused
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
   return ledger.state().guarded([&] {
     // In the order of the table, which is that of the input: rows of one template mostly stand together.
-    sqlite::Statement s{ledger.state().db, fmt::format("SELECT brand_id, card_id, openid, status, conflict, "
-                                                       "{}, {} FROM row NOT INDEXED "
-                                                       "WHERE {}",
-                                                       k_to_send, k_is_accepted, k_in_plan)};
+    sqlite::Statement s{ledger.state().db,
+                        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, "
+                                    "{}, {} FROM row NOT INDEXED "
+                                    "WHERE {}",
+                                    k_to_send, k_is_accepted, k_in_plan)};
     Survey survey;
     FrequentValues openids{k_counters};
     std::map<std::pair<std::string, std::string>, TemplateTotals> templates;

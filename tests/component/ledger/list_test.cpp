@@ -259,6 +259,21 @@ TEST_SUITE("component") {
     }
   }
 
+  TEST_CASE("list: what a list has corrected in vain is never sent as it was") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oWrong"), card("2", "oB")});
+    name_protected(ledger, {{.code = "1", .card_id = "", .openid = "", .brand_id = ""}});
+    CHECK(import(ledger, {card("1", "oRight"), card("2", "oB")}).conflicts == 0);
+    CHECK(must(ledger::totals(ledger)).conflicts == 0);
+    name_protected(ledger, {});
+    import_and_send(ledger, {card("2", "oB")});  // lists that come in parts
+    CHECK(fetched(ledger) == Codes{"2/oB"});
+    CHECK(held_back(books) == "1:conflict");
+    import_and_send(ledger, {card("1", "oRight")});
+    CHECK(fetched(ledger) == Codes{"1/oRight", "2/oB"});
+  }
+
   TEST_CASE("list: what the command protects before a correction is held until it is taken back") {
     for (const bool by_member : {false, true}) {
       CAPTURE(by_member);
