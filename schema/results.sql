@@ -48,9 +48,10 @@ CREATE TABLE row (
                                             -- none; NULL: not settled
   first_sent_at INTEGER,                    -- our first invalidation request
   finished_at   INTEGER,                    -- when it was settled
-  retried_at    INTEGER,                    -- when `retry` last put it back
+  retried_at    INTEGER,                    -- when `retry` last put it back, or withdrew its acceptance
   retried_by    TEXT,                       -- the operating-system user; NULL: of an earlier version
-  -- A person has settled it by `accept`; its status stays.
+  -- A person's word by `accept`, which leaves the status as it is. It settles the row while it is later than
+  -- retried_at and the row is rejected or unresolved; then it is only on record.
   accepted_at   INTEGER,
   accepted_by   TEXT,
   accepted_note TEXT,
@@ -222,7 +223,13 @@ SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, ca
             WHEN held THEN 'held'
             WHEN conflict THEN 'conflict'
             WHEN absent = 1 THEN 'left_list' END AS held_back,
-       strftime('%Y-%m-%dT%H:%M:%fZ', accepted_at / 1000.0, 'unixepoch') AS accepted_at, accepted_by, accepted_note
+       -- A word that is not the later one, or of a row that has moved on, does not show (src/ledger/state.hpp).
+       CASE WHEN (status = 'rejected' OR status = 'unresolved') AND accepted_at > coalesce(retried_at, 0)
+            THEN strftime('%Y-%m-%dT%H:%M:%fZ', accepted_at / 1000.0, 'unixepoch') END AS accepted_at,
+       CASE WHEN (status = 'rejected' OR status = 'unresolved') AND accepted_at > coalesce(retried_at, 0)
+            THEN accepted_by END AS accepted_by,
+       CASE WHEN (status = 'rejected' OR status = 'unresolved') AND accepted_at > coalesce(retried_at, 0)
+            THEN accepted_note END AS accepted_note
 FROM row
 WHERE id <= (SELECT max(last_row) FROM import);
 

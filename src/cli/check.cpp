@@ -339,10 +339,10 @@ int check(Console& console, const Options& options) {
   if (!job->results.metrics_file.empty()) findings.push_back(metrics_line(*job));
   if (!job->results.on_finish.empty()) findings.push_back(hook_line(*job));
   show();
-  look_at_platform(
-      *job,
-      {keys ? &*keys : nullptr, results.cards.empty() ? input.cards : results.cards, results.last_sent_at},
-      findings);
+  look_at_platform(*job,
+                   {keys ? &*keys : nullptr, results.cards.empty() ? input.cards : results.cards,
+                    results.cards.empty() || results.to_send > 0, results.last_sent_at},
+                   findings);
   show();
 
   int exit_code = 0;

@@ -41,6 +41,7 @@ std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& fi
 struct ReadBackMatter {
   const run::Credentials* keys = nullptr;  // null: unusable
   std::vector<model::Card> cards;          // tried in turn until one proves what is to be proven
+  bool are_to_send = false;                // so that INVALID is not what is expected of them
   std::optional<WallTime> last_sent_at;
 };
 

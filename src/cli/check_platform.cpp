@@ -91,7 +91,7 @@ struct Asked {
 };
 
 // nullopt: it proves too little, ask again – another endpoint or card.
-std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
+std::optional<Finding> judge(const std::string& subject, const Asked& asked, bool expects_invalid) {
   using enum model::OutcomeKind;
   const auto& outcome = asked.answer.outcome;
   const auto refuse = [&](Errc code, const std::string& why) {
@@ -101,10 +101,16 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked) {
   };
   switch (outcome.kind) {
     case confirmed:
-    case not_invalid:
-      return fine(subject,
-                  fmt::format("{}: our signature is accepted and the answer's verifies; code {} is {}",
-                              model::to_text(asked.endpoint), mask(asked.card.code), outcome.card_state));
+    case not_invalid: {
+      const auto words =
+          fmt::format("{}: our signature is accepted and the answer's verifies; code {} is {}",
+                      model::to_text(asked.endpoint), mask(asked.card.code), outcome.card_state);
+      if (outcome.kind == not_invalid || expects_invalid) return fine(subject, words);
+      return warning(subject,
+                     words +
+                         " already, and it is still to be sent: is this the right list, for the right "
+                         "results database?");
+    }
     case refused:
       if (asked.answer.verdict != wechatpay::Verdict::verified) return std::nullopt;
       return fine(subject, fmt::format("{}: our signature is accepted and the answer's verifies; code {}: {}",
@@ -206,7 +212,7 @@ Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
       auto answer = run::read_back(job, *matter.keys, card, endpoint, k_version, [&pace] { pace.take(); });
       if (!answer) return fault(subject, answer.error());
       last.emplace(Asked{card, endpoint, std::move(*answer)});
-      if (auto finding = judge(subject, *last)) {
+      if (auto finding = judge(subject, *last, !matter.are_to_send || job.safety.expect_already)) {
         pace.leave();
         return *std::move(finding);
       }

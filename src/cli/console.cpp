@@ -66,6 +66,12 @@ void Console::attach(report::Progress* progress) {
 }
 
 void Console::log(LogLevel level, std::string_view text, const boost::json::object& fields) {
+  log(level, text, fields, Hold::may);
+}
+
+void Console::warn_at_once(std::string_view text) { log(LogLevel::warning, text, {}, Hold::never); }
+
+void Console::log(LogLevel level, std::string_view text, const boost::json::object& fields, Hold hold) {
   if (level > globals_.log_level ||
       (globals_.quiet && level >= LogLevel::info && globals_.log_level < LogLevel::debug))
     return;
@@ -83,7 +89,7 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
                : escape_for_terminal(text);
   }
   const std::lock_guard lock{mutex_};
-  if (level == LogLevel::warning && holds_back_) {
+  if (level == LogLevel::warning && holds_back_ && hold == Hold::may) {
     if (held_back_.size() < k_most_held_back)
       held_back_.push_back(std::move(line));
     else

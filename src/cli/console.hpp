@@ -40,6 +40,8 @@ class Console {
   // only, or before an error, since a run that ends well must be silent.
   void hold_warnings_back();
   void say_held_back();
+  // A warning that is never held back: what it says is not shown by how the run ends.
+  void warn_at_once(std::string_view text);
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
   const std::vector<std::string>& last_steps() const { return last_steps_; }  // that say_next() printed
   // The progress display that log lines must not run into; null takes it away.
@@ -47,6 +49,8 @@ class Console {
   const Globals& globals() const { return globals_; }
 
  private:
+  enum class Hold { may, never };
+  void log(LogLevel level, std::string_view text, const boost::json::object& fields, Hold hold);
   void print(const std::string& line);
   const Globals& globals_;
   std::mutex mutex_;  // guards what follows, and keeps lines whole

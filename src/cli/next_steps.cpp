@@ -116,6 +116,7 @@ class Steps {
     switch (code) {
       case Errc::usage:
         if (ended_.stage == Stage::consent) return say("see the plan and its fingerprint", "plan");
+        if (ended_.stage == Stage::proxy) return say_again("once it is right");
         return say_help();
       case Errc::bad_input: return refused_input();
       case Errc::no_input:

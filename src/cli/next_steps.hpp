@@ -16,7 +16,8 @@ namespace cardvoid::cli {
 
 // Where it ended: what tells apart endings of the same exit code.
 enum class Stage {
-  job,  // its job file and what it names for all of it: time zone, hook
+  job,    // its job file and what it names for all of it: time zone, hook
+  proxy,  // of the environment
   keys,
   lock,     // another command holds the job
   results,  // their database

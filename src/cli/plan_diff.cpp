@@ -17,7 +17,7 @@ namespace {
 using ledger::Basis;
 using ledger::Difference;
 
-constexpr std::size_t k_kinds = 4, k_most_lines_of_a_kind = 20;
+constexpr std::size_t k_kinds = 6, k_most_lines_of_a_kind = 20;
 
 const char* name_of(Difference::Kind kind) {
   switch (kind) {
@@ -25,8 +25,36 @@ const char* name_of(Difference::Kind kind) {
     case Difference::changed: return "changed";
     case Difference::left: return "left";
     case Difference::returned: return "returned";
+    case Difference::put_back: return "put_back";
+    case Difference::kept_back: return "held_back";
   }
   return "";
+}
+
+// As in the column `held_back` of the view `results`, which leaves accepted rows to columns of their own.
+const char* name_of(Difference::HeldBack why) {
+  switch (why) {
+    case Difference::sent: return "";
+    case Difference::left_list: return "left_list";
+    case Difference::is_protected: return "protected";
+    case Difference::conflict: return "conflict";
+    case Difference::held: return "held";
+    case Difference::accepted: return "accepted";
+  }
+  return "";
+}
+
+// Behind a count: "3 put back by retry (+)".
+std::string_view words_for(Difference::Kind kind) {
+  switch (kind) {
+    case Difference::added: return "added (+)";
+    case Difference::changed: return "changed (~)";
+    case Difference::left: return "left the list (-)";
+    case Difference::returned: return "returned (+)";
+    case Difference::put_back: return "put back by retry (+)";
+    case Difference::kept_back: return "held back (-)";
+  }
+  return {};
 }
 
 std::string changed_columns(const Difference& difference) {
@@ -41,7 +69,8 @@ boost::json::object as_json(const Difference& d) {
       {"card_id", d.card.card_id},         {"code", d.card.code},   {"openid", mask(d.card.openid)},
       {"status", model::to_text(d.status)}};
   if (d.kind == Difference::changed) object["what"] = changed_columns(d), object["in_place"] = d.in_place;
-  if (d.kind == Difference::left) object["held_back"] = d.held_back;
+  if (d.kind == Difference::left) object["held_back"] = d.held_back != Difference::sent;
+  if (d.kind == Difference::kept_back) object["why"] = name_of(d.held_back);
   return object;
 }
 
@@ -57,9 +86,13 @@ std::string as_text(const Difference& d) {
                                       changed_columns(d), status)
                         : fmt::format("~ {}: stays as it was sent, the input says another {} ({})\n", card,
                                       changed_columns(d), status);
-    case Difference::left: return fmt::format("- {} ({})\n", card, d.held_back ? "held back" : status);
+    case Difference::put_back: return fmt::format("+ {}: put back by retry ({})\n", card, status);
+    case Difference::kept_back: return fmt::format("- {}: {} ({})\n", card, name_of(d.held_back), status);
+    case Difference::left: break;
   }
-  return {};
+  if (d.held_back != Difference::sent) return fmt::format("- {} (held back)\n", card);
+  const bool is_settled = d.status == model::Status::invalidated || d.status == model::Status::rejected;
+  return fmt::format("- {} ({}{})\n", card, status, is_settled ? "" : ", and goes on");
 }
 
 // With what is compared, for the head.
@@ -90,21 +123,21 @@ Result<std::string> differences_text(ledger::Ledger& ledger) {
     if (of_kind.count++ < std::int64_t{k_most_lines_of_a_kind}) of_kind.lines += as_text(d);
   });
   if (!all) return all.error();
-  auto text = fmt::format("{}: {} added (+), {} changed (~), {} left the list (-){}\n", words_for(*basis),
-                          grouped(found[Difference::added].count), grouped(found[Difference::changed].count),
-                          grouped(found[Difference::left].count),
-                          found[Difference::returned].count > 0
-                              ? fmt::format(", {} returned (+)", grouped(found[Difference::returned].count))
-                              : "");
-  for (const auto kind : {Difference::added, Difference::returned, Difference::changed, Difference::left}) {
-    text += found[kind].lines;
-    const auto more = found[kind].count - std::int64_t{k_most_lines_of_a_kind};
+  auto text = words_for(*basis) + ":";
+  std::string lines;
+  for (const auto kind : {Difference::added, Difference::changed, Difference::left, Difference::returned,
+                          Difference::put_back, Difference::kept_back}) {
+    const auto& [count, shown] = found.at(kind);
+    const bool is_always_said = kind <= Difference::left;
+    if (count > 0 || is_always_said)
+      text += fmt::format("{} {} {}", kind == Difference::added ? "" : ",", grouped(count), words_for(kind));
+    lines += shown;
+    const auto more = count - std::int64_t{k_most_lines_of_a_kind};
     if (more > 0)
-      text += fmt::format("  and {} more that {}: `plan --diff FILE` writes all of them\n", grouped(more),
-                          kind == Difference::left
-                              ? "left the list"
-                              : fmt::format("{} {}", more == 1 ? "was" : "were", name_of(kind)));
+      lines += fmt::format("  and {} more {}: `plan --diff FILE` writes all of them\n", grouped(more),
+                           words_for(kind));
   }
+  text.append("\n").append(lines);
   return text;
 }
 
@@ -131,10 +164,9 @@ Result<void> write_differences(const std::filesystem::path& path, ledger::Ledger
   file->write("change,what,source_line,brand_id,card_id,code,openid,reason,status,held_back\r\n");
   const auto all = ledger::each_difference(ledger, *basis, [&](const Difference& d) {
     std::string line{name_of(d.kind)};
-    for (const auto& field :
-         {changed_columns(d), std::to_string(d.source_line), d.card.brand_id, d.card.card_id, d.card.code,
-          d.card.openid, d.card.reason, std::string{model::to_text(d.status)},
-          std::string{d.held_back ? "left_list" : ""}})
+    for (const auto& field : {changed_columns(d), std::to_string(d.source_line), d.card.brand_id,
+                              d.card.card_id, d.card.code, d.card.openid, d.card.reason,
+                              std::string{model::to_text(d.status)}, std::string{name_of(d.held_back)}})
       line += ',' + csv_field(field);
     file->write(line + "\r\n");
   });

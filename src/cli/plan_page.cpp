@@ -135,8 +135,7 @@ std::string protections_text(const ledger::ProtectionMatch& list) {
 void warn_of_protect_list(const Plan& plan, Console& console) {
   const auto& list = plan.imported.protections;
   if (!list || list->matched > 0) return;
-  console.log(
-      LogLevel::warning,
+  console.warn_at_once(
       fmt::format("safety.protect protects no card of this job: {} {}. Are its codes and openids those "
                   "of the input, and written alike?",
                   list->matched, protections_text(*list)));
@@ -166,7 +165,7 @@ std::string plan_text(const Plan& plan, const model::Job& job) {
   const auto& list = plan.imported.protections;
   if (list || t.protected_pending + t.protected_in_doubt + t.protected_invalidated > 0) {
     line("protected", t.protected_pending,
-         list ? fmt::format("safety.protect, {}: never sent", counted(list->lines, "line"))
+         list ? fmt::format("never sent; safety.protect has {}", counted(list->lines, "line"))
               : "by `cardvoid protect`: never sent");
     if (list) line("", list->matched, protections_text(*list));
     if (t.protected_in_doubt > 0)

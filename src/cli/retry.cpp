@@ -49,6 +49,8 @@ std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
   if (result.is_protected > 0) line("protected", result.is_protected, "of them: protected, and so not sent");
   if (result.acceptances_withdrawn > 0)
     line("accepted", result.acceptances_withdrawn, "of them: the acceptance is withdrawn");
+  if (result.accepted > 0)
+    line("accepted", result.accepted, "left as they are: only --code or --where-code-in takes them back");
   line("in doubt", result.in_doubt,
        result.in_doubt > 0 ? "left as they are: `cardvoid reconcile` first" : "");
   line("not eligible", result.not_eligible);
@@ -61,6 +63,7 @@ std::string as_json(const ledger::PutBack& result, const model::Job& job) {
                        {"retried", result.retried},
                        {"protected", result.is_protected},
                        {"acceptances_withdrawn", result.acceptances_withdrawn},
+                       {"accepted", result.accepted},
                        {"in_doubt", result.in_doubt},
                        {"not_eligible", result.not_eligible},
                        {"not_found", result.not_found}});
@@ -99,7 +102,10 @@ int retry(Console& console, const Options& options) {
              "cards back",
              counted(result->in_doubt, "row"), examples(result->rows_in_doubt, result->in_doubt),
              options.job_file.string())});
-  if (result->retried == 0) return console.fail({Errc::bad_input, "no row matches; nothing was put back"});
+  if (result->retried == 0)
+    return console.fail({Errc::bad_input, result->accepted > 0
+                                              ? "only accepted rows match; nothing was put back"
+                                              : "no row matches; nothing was put back"});
   return 0;
 }
 
@@ -116,7 +122,8 @@ Command retry_command() {
           "in flight, and unresolved rows unless their last request is a read-back that found the card "
           "not INVALID.\n"
           "An earlier --confirm does not cover rows that were put back. Their attempts stay on record.\n"
-          "Of rows that `cardvoid accept` has settled, the acceptance is withdrawn.",
+          "Rows that `cardvoid accept` has settled are left as they are, unless --code or --where-code-in "
+          "names them: then the acceptance is withdrawn, and stays on record.",
       .examples = {{"cardvoid retry gold.toml --status rejected --where-code-in corrected.txt"}},
       .exits = {{0, "every row that matched was put back"},
                 {65, "no row matches"},

@@ -151,9 +151,9 @@ void warn_about(const Plan& plan, Console& console) {
       "not sent: the input names another openid or reason than was sent, or contradicts itself; `cardvoid "
       "plan` "
       "shows them");
-  say(LogLevel::warning, plan.totals.protected_invalidated, "card",
-      "of safety.protect INVALID already: named too late");
-  say(LogLevel::info, plan.totals.protected_pending, "row", "protected by safety.protect: not sent");
+  say(LogLevel::warning, plan.totals.protected_invalidated, "protected card",
+      "INVALID already: named too late");
+  say(LogLevel::info, plan.totals.protected_pending, "row", "protected: not sent");
   warn_of_protect_list(plan, console);
   if (const auto& list = plan.imported.protections; list && list->matched > 0)
     console.log(LogLevel::info, fmt::format("safety.protect: {} {}", list->matched, protections_text(*list)));

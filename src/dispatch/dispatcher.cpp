@@ -342,7 +342,13 @@ std::optional<Action> Dispatcher::next_fetch() {
     if (!lanes_[i].wants_rows()) continue;
     auto count = std::int64_t{k_fetch_count};
     if (settings_.row_limit) count = std::min(count, *settings_.row_limit - taken_up_);
-    if (count <= 0) continue;
+    if (count <= 0) {
+      if (std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.may_give_back(); }))
+        continue;
+      // Else a limit at every run would leave what comes last in doubt for good.
+      lanes_[i].begin_fetch_set_apart(k_fetch_count);
+      return action::Fetch{i, k_fetch_count, true};
+    }
     lanes_[i].begin_fetch(count);
     taken_up_ += count;  // offer() gives back as far as there were fewer
     return action::Fetch{i, static_cast<int>(count)};

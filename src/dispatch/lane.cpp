@@ -46,13 +46,15 @@ void Lane::withdraw(model::RowId row) {
 }
 
 bool Lane::wants_rows() const {
-  return !is_fetching() && !exhausted_ &&
+  return !is_fetching() && (supply_ == Supply::all || supply_ == Supply::set_apart) &&
          size(Queue::fresh) + size(Queue::read_backs) + size(Queue::set_apart) < k_fetch_below;
 }
 
 std::int64_t Lane::end_fetch(std::size_t count, bool exhausted) {
-  exhausted_ = exhausted;
-  return std::exchange(fetching_, 0) - static_cast<std::int64_t>(count);
+  const auto missing = std::exchange(fetching_, 0) - static_cast<std::int64_t>(count);
+  const bool counts = supply_ == Supply::all;
+  if (exhausted) supply_ = counts ? Supply::exhausted : Supply::limited;
+  return counts ? missing : 0;
 }
 
 }  // namespace cardvoid::dispatch

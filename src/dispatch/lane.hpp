@@ -63,10 +63,13 @@ class Lane {
 
   // --- rows still in the results database ---
   bool is_fetching() const { return fetching_ > 0; }
-  bool is_exhausted() const { return exhausted_; }
+  bool is_exhausted() const { return supply_ == Supply::exhausted; }
   bool wants_rows() const;
+  // True while rows that count for the limit are on their way.
+  bool may_give_back() const { return is_fetching() && supply_ == Supply::all; }
   void begin_fetch(std::int64_t count) { fetching_ = count; }
-  // How many of the rows that were asked for did not come.
+  void begin_fetch_set_apart(std::int64_t count) { supply_ = Supply::set_apart, fetching_ = count; }
+  // How many of the rows that were asked for did not come; 0 for those that do not count.
   std::int64_t end_fetch(std::size_t count, bool exhausted);
 
   // --- requests of this run, for the snapshot ---
@@ -85,7 +88,9 @@ class Lane {
   std::deque<model::RowId> queues_[4];
   std::deque<model::RowId> prepared_;  // in the order in which they became ready
   std::int64_t fetching_ = 0;          // rows asked for and not offered yet
-  bool exhausted_ = false;
+  // set_apart: the limit is reached, and only rows in doubt that come last are read; limited: these have come
+  // too.
+  enum class Supply { all, set_apart, limited, exhausted } supply_ = Supply::all;
 };
 
 }  // namespace cardvoid::dispatch

@@ -19,7 +19,6 @@ using model::Status;
 
 constexpr std::size_t k_cards_that_stop = 2;
 constexpr std::size_t k_bad_before_any_good = 3, k_cards_kept = 20, k_bad_of_kept = 10;
-constexpr std::size_t k_already_that_stop = 20;
 // Nothing but trouble about a canary card for this long: the platform is in trouble, not the card.
 constexpr milliseconds k_patience_with_canary = 10min;
 // Nothing but 429 for this long: a quota is used up that a short wait does not refill.
@@ -165,10 +164,10 @@ void Safety::judge_already(RowId row, const Ruling& ruling) {
   if (!is_canary_over()) ++canary_already_;
   if (any_ours_ || settings_.expect_already) return;
   already_rows_.push_back(row);
-  if (already_rows_.size() == k_already_that_stop)
+  if (already_rows_.size() >= k_already_that_stop)
     trip(model::TripCause::already, already_rows_,
-         fmt::format("{} cards were INVALID before this run and none was invalidated by it; is this the "
-                     "right list, or was the results database lost? If that is normal for this list, set "
+         fmt::format("{} cards were INVALID before us and none was invalidated by us; is this the right "
+                     "list, or was the results database lost? If that is normal for this list, set "
                      "safety.expect_already = true",
                      already_rows_.size()));
 }

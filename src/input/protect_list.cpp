@@ -90,6 +90,8 @@ class ProtectList::State {
     return std::optional{std::move(protection)};
   }
 
+  std::string doubtful() const { return damage_.doubtful(); }
+
  private:
   static Result<Indices> find_columns(const std::vector<std::string_view>& names, const model::Input& input) {
     Indices indices;
@@ -168,5 +170,7 @@ Result<ProtectList> ProtectList::read(ReadBytes read, std::string name, const mo
 }
 
 Result<std::optional<model::Protection>> ProtectList::next() { return state_->next(); }
+
+std::string ProtectList::doubtful() const { return state_->doubtful(); }
 
 }  // namespace cardvoid::input

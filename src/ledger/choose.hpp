@@ -18,7 +18,7 @@ enum class Fate : std::int64_t {
   taken = 1,         // the command does its work on it
   doubt = 2,         // it must be read back first
   not_eligible = 3,  // it has another status
-  before = 4,        // `accept`: accepted already
+  before = 4,        // accepted already, and left so
 };
 
 // How the codes were named. Where both ways were used, a row must be named by both.

@@ -30,6 +30,8 @@ constexpr std::string_view k_conflicts_with_plan =
     "requests were made for this card with another openid or reason; not sent until the two agree again, or "
     "with another results database";
 constexpr std::string_view k_is_protected = "protected: never sent";
+constexpr std::string_view k_stays_protected =
+    "protected: never sent; the card stays as an earlier list named it until nothing protects it any more";
 constexpr std::string_view k_already_sent =
     "requests were already sent for this card with another openid; to send this line, name another results "
     "database";
@@ -126,6 +128,7 @@ class Import::Work {
   LineText text_;
   WallTime started_at_{};
   ImportFindings findings_;
+  RowSet protected_before_;  // named by a protection as they stand, before this input changes any
   std::int64_t last_refused_before_;
   bool contradicts_itself_ = false;
   model::Vanished vanished_;
@@ -160,7 +163,8 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
       vanished_{vanished} {
   findings_.is_first = ask(db_, "SELECT NOT EXISTS (SELECT 1 FROM import)") != 0;
   findings_.last_row_before = ask(db_, "SELECT coalesce(max(id), 0) FROM row");
-  findings_.is_protected = rows_named_by(db_, of_ledger.is_named_by_protections);
+  protected_before_ = rows_named_by(db_, of_ledger.is_named_by_protections);
+  findings_.is_protected = protected_before_;
   is_first_ = FirstImport::is_possible(db_);
   if (is_first_) first_ = std::make_unique<FirstImport>(db_);
 }
@@ -238,6 +242,11 @@ void Import::Work::compare_known(const model::InputRow& row, KnownRow known) {
   const bool same_openid = known.openid == row.card.openid, same_reason = known.reason == row.card.reason;
   if (same_openid && same_reason) return take_as_known(row, known, again);
   if (known.is_pending && !was_requested(id)) {
+    // By what it says now: somebody was told that it is held, and a correction must not take that back.
+    if (protected_before_.has(id)) {
+      findings_.in_conflict.add(id);  // for a list that no longer names it and protects it no more
+      return refuse_line(row, k_stays_protected);
+    }
     if (!again) return correct(row, known);
     return same_openid ? refuse_line(row, k_other_reason) : contradict_known(row, known);
   }
@@ -258,7 +267,7 @@ void Import::Work::take_as_known(const model::InputRow& row, const KnownRow& kno
   ++(again ? summary_.duplicates : summary_.known);
 }
 
-// No request was made for it: it will be what this input says.
+// No request was made for it, and nothing protects it as it stands: it will be what this input says.
 void Import::Work::correct(const model::InputRow& row, const KnownRow& known) {
   const auto& card = row.card;
   hear_.bind(known.id, card.openid, card.reason, row.source_line).run();

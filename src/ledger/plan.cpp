@@ -173,4 +173,25 @@ Result<std::int64_t> canary_passed(Ledger& ledger) {
   });
 }
 
+Result<std::vector<model::RowId>> already_so_far(Ledger& ledger, int enough) {
+  return ledger.state().guarded([&] {
+    auto& db = ledger.state().db;
+    constexpr std::string_view k_since =
+        "(SELECT coalesce(max(id), 0) FROM run WHERE tripped_by IS NOT NULL)";
+    std::vector<model::RowId> rows;
+    // Few jobs get further than this: what follows reads every row.
+    const auto confirmed =
+        ask(db, fmt::format("SELECT coalesce(sum(confirmed), 0) FROM run WHERE id > {}", k_since));
+    if (confirmed == 0 || confirmed >= enough) return rows;
+    sqlite::Statement s{
+        db, fmt::format("SELECT id FROM row WHERE settled_by = 'already' AND finished_at > "
+                        "(SELECT coalesce(max(ended_at), 0) FROM run WHERE id = {}) AND NOT EXISTS "
+                        "(SELECT 1 FROM row WHERE settled_by = 'answer' OR settled_by = 'read_back')",
+                        k_since)};
+    s.bind();
+    while (s.step()) rows.push_back(s.int64(0));
+    return rows;
+  });
+}
+
 }  // namespace cardvoid::ledger

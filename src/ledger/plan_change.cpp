@@ -64,6 +64,8 @@ class Corrections {
 struct ShownPlan {
   std::string fingerprint, row_ids;
   WallTime made_at{};
+  // What `retry` did later came after it: shown again, a plan that was confirmed has a new made_at.
+  WallTime since{};
   std::int64_t to_send = 0, last_row = 0, last_correction = 0;
 };
 
@@ -71,21 +73,41 @@ struct ShownPlan {
 std::optional<ShownPlan> shown_plan(const sqlite::Connection& db, std::string_view digits) {
   sqlite::Statement s{
       db,
-      "SELECT fingerprint, row_ids, made_at, to_send, last_row, last_correction FROM shown_plan "
-      "WHERE substr(fingerprint, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT 1"};
+      "SELECT fingerprint, row_ids, made_at, min(made_at, coalesce(confirmed_at, made_at)), to_send, "
+      "last_row, last_correction FROM shown_plan WHERE substr(fingerprint, 1, length(?1)) = ?1 ORDER BY id "
+      "DESC LIMIT 1"};
   if (!s.bind(digits).step()) return std::nullopt;
   return ShownPlan{std::string{s.text(0)},
                    std::string{s.text(1)},
                    from_ms(s.int64(2)),
-                   s.int64(3),
+                   from_ms(s.int64(3)),
                    s.int64(4),
-                   s.int64(5)};
+                   s.int64(5),
+                   s.int64(6)};
 }
+
+// What has become of a row since that plan.
+enum class Change {
+  none,          // to be sent then and now, as it was
+  added,         // to be sent now: a new row
+  returned,      // to be sent now: it was here, and was not to be sent
+  put_back,      // to be sent now, by `retry`
+  corrected,     // to be sent then and now, with another openid or reason
+  left_to_send,  // to be sent then and now, though the list no longer has it
+  // To be sent then and not now:
+  invalidated,
+  rejected,
+  accepted,
+  is_protected,
+  conflict,
+  left,
+  held,
+};
 
 // A row that is to be sent, or was in that plan.
 struct Compared {
   const sqlite::Statement& row;
-  bool was_to_send = false, is_new = false;
+  bool was_to_send = false, is_new = false, is_put_back = false;
   bool other_openid = false, other_reason = false;  // than it had in that plan
 
   model::RowId id() const { return row.int64(0); }
@@ -94,6 +116,7 @@ struct Compared {
   bool in_conflict() const { return row.int64(3) != 0; }
   bool is_protected() const { return row.int64(4) != 0; }
   bool is_accepted() const { return row.int64(13) != 0; }
+  bool is_absent() const { return row.int64(5) != 0; }
   bool is_left() const { return row.int64(5) == 1; }
   std::string code() const { return std::string{row.text(6)}; }
   std::int64_t source_line() const { return row.int64(7); }
@@ -104,21 +127,40 @@ struct Compared {
   }
 };
 
-constexpr std::string_view k_row =
+Change of_row_to_send(const Compared& row) {
+  if (row.is_put_back) return Change::put_back;
+  if (!row.was_to_send) return row.is_new ? Change::added : Change::returned;
+  if (row.other_openid || row.other_reason) return Change::corrected;
+  return row.is_absent() ? Change::left_to_send : Change::none;
+}
+
+Change change_of(const Compared& row) {
+  if (row.is_to_send()) return of_row_to_send(row);
+  if (row.status() == model::Status::invalidated) return Change::invalidated;
+  if (row.is_accepted()) return Change::accepted;
+  if (row.status() == model::Status::rejected) return Change::rejected;
+  if (row.is_protected()) return Change::is_protected;
+  if (row.in_conflict()) return Change::conflict;
+  return row.is_left() ? Change::left : Change::held;
+}
+
+// In the order in which Compared reads it.
+const std::string k_rows = fmt::format(
     "SELECT id, {}, status, conflict, protected, absent, code, source_line, retried_at, brand_id, card_id, "
-    "openid, "
-    "reason, accepted_at IS NOT NULL FROM row WHERE {} ORDER BY id";
+    "openid, reason, {} FROM row WHERE {} ORDER BY id",
+    k_to_send, k_is_accepted, k_in_plan);
 
 void compare(const sqlite::Connection& db, const ShownPlan& plan,
              const std::function<void(const Compared&)>& visit) {
   RangeReader planned{plan.row_ids};
   Corrections corrections{db, plan.last_correction};
-  sqlite::Statement rows{db, fmt::format(k_row, k_to_send, k_in_plan)};
+  sqlite::Statement rows{db, k_rows};
   for (rows.bind(); rows.step();) {
     Compared row{rows};
     row.was_to_send = planned.has(row.id());
     if (!row.was_to_send && !row.is_to_send()) continue;
     row.is_new = row.id() > plan.last_row;
+    row.is_put_back = row.is_retried_since(plan.since);
     if (row.was_to_send && corrections.find(row.id())) {
       row.other_openid = corrections.openid() != rows.text(11);
       row.other_reason = corrections.reason() != rows.text(12);
@@ -132,42 +174,59 @@ void count(const Compared& row, PlanChange& change) {
     ++number;
     if (examples && examples->size() < k_examples) examples->push_back({row.code(), row.source_line()});
   };
-  if (row.is_to_send() && row.is_retried_since(change.made_at)) {
-    note(change.retried, &change.rows_retried);
-    change.retried_more += !row.was_to_send;
-  } else if (row.was_to_send && row.is_to_send()) {
-    if (row.other_openid || row.other_reason) note(change.corrected, &change.rows_corrected);
-  } else if (row.is_to_send() && row.is_new) {
-    note(change.added, &change.rows_added);
-  } else if (row.is_to_send()) {
-    note(change.returned, &change.rows_returned);
-  } else if (row.is_accepted()) {
-    note(change.accepted);
-  } else if (row.is_protected()) {
-    note(change.is_protected);
-  } else if (row.in_conflict()) {
-    note(change.conflicts, &change.rows_in_conflict);
-  } else if (row.is_left()) {
-    note(change.left, &change.rows_left);
-  } else if (row.status() == model::Status::invalidated) {
-    note(change.invalidated);
-  } else if (row.status() == model::Status::rejected) {
-    note(change.rejected);
-  } else {
-    note(change.held);
+  switch (change_of(row)) {
+    case Change::none:
+    case Change::left_to_send: return;  // part of both plans
+    case Change::added: return note(change.added, &change.rows_added);
+    case Change::returned: return note(change.returned, &change.rows_returned);
+    case Change::put_back:
+      change.retried_more += !row.was_to_send;
+      return note(change.retried, &change.rows_retried);
+    case Change::corrected: return note(change.corrected, &change.rows_corrected);
+    case Change::invalidated: return note(change.invalidated);
+    case Change::rejected: return note(change.rejected);
+    case Change::accepted: return note(change.accepted);
+    case Change::is_protected: return note(change.is_protected);
+    case Change::conflict: return note(change.conflicts, &change.rows_in_conflict);
+    case Change::left: return note(change.left, &change.rows_left);
+    case Change::held: return note(change.held);
   }
 }
 
-Difference difference_of(const Compared& row, Difference::Kind kind) {
+Difference difference_of(const Compared& row, Difference::Kind kind,
+                         Difference::HeldBack held_back = Difference::sent) {
   Difference difference;
   difference.kind = kind;
   difference.card = row.card();
   difference.source_line = row.source_line();
   difference.status = row.status();
-  difference.held_back = row.is_left();
+  difference.held_back = held_back;
   difference.other_openid = row.other_openid, difference.other_reason = row.other_reason;
   difference.in_place = !row.in_conflict() && row.status() == model::Status::pending;
   return difference;
+}
+
+// nullopt: the same as in the plan, or settled by what a run has sent.
+std::optional<Difference> difference_of(Compared row, const ImportFindings& findings) {
+  switch (change_of(row)) {
+    case Change::none:
+    case Change::invalidated:
+    case Change::rejected: return std::nullopt;
+    case Change::added: return difference_of(row, Difference::added);
+    case Change::returned: return difference_of(row, Difference::returned);
+    case Change::put_back: return difference_of(row, Difference::put_back);
+    case Change::corrected: return difference_of(row, Difference::changed);
+    case Change::left_to_send: return difference_of(row, Difference::left);
+    case Change::left: return difference_of(row, Difference::left, Difference::left_list);
+    case Change::accepted: return difference_of(row, Difference::kept_back, Difference::accepted);
+    case Change::is_protected: return difference_of(row, Difference::kept_back, Difference::is_protected);
+    case Change::held: return difference_of(row, Difference::kept_back, Difference::held);
+    case Change::conflict: break;
+  }
+  row.other_openid = findings.other_openid.has(row.id());
+  row.other_reason = findings.other_reason.has(row.id());
+  const bool is_named = row.other_openid || row.other_reason;  // by the list of now
+  return difference_of(row, is_named ? Difference::changed : Difference::kept_back, Difference::conflict);
 }
 
 using Visit = std::function<void(const Difference&)>;
@@ -176,22 +235,13 @@ void each_since_plan(const sqlite::Connection& db, const ImportFindings& finding
                      const std::string& fingerprint, const Visit& visit) {
   const auto plan = shown_plan(db, fingerprint);
   if (!plan) return;
-  compare(db, *plan, [&](Compared row) {
-    if (!row.was_to_send)
-      return visit(difference_of(row, row.is_new ? Difference::added : Difference::returned));
-    if (row.is_left()) return visit(difference_of(row, Difference::left));
-    if (row.in_conflict()) {
-      row.other_openid = findings.other_openid.has(row.id()),
-      row.other_reason = findings.other_reason.has(row.id());
-      return visit(difference_of(row, Difference::changed));
-    }
-    if (row.is_to_send() && (row.other_openid || row.other_reason))
-      visit(difference_of(row, Difference::changed));
+  compare(db, *plan, [&](const Compared& row) {
+    if (const auto difference = difference_of(row, findings)) visit(*difference);
   });
 }
 
 void each_since_import(const sqlite::Connection& db, const ImportFindings& findings, const Visit& visit) {
-  sqlite::Statement rows{db, fmt::format(k_row, k_to_send, k_in_plan)};
+  sqlite::Statement rows{db, k_rows};
   for (rows.bind(); rows.step();) {
     Compared row{rows};
     const auto id = row.id();
@@ -202,7 +252,7 @@ void each_since_import(const sqlite::Connection& db, const ImportFindings& findi
     } else if (row.other_openid || row.other_reason) {
       visit(difference_of(row, Difference::changed));
     } else if (!findings.named.has(id) && !was_missing) {
-      visit(difference_of(row, Difference::left));
+      visit(difference_of(row, Difference::left, row.is_left() ? Difference::left_list : Difference::sent));
     } else if (findings.named.has(id) && was_missing) {
       visit(difference_of(row, Difference::returned));
     }

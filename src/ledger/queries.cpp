@@ -25,24 +25,25 @@ Result<Totals> totals(Ledger& ledger) {
         ledger.state().db,
         fmt::format(
             "SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = "
-            "'in_flight'), "
-            "count(*) FILTER (WHERE status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected' AND "
-            "accepted_at IS NULL), count(*) FILTER (WHERE status = 'unresolved' AND accepted_at IS NULL), "
-            "count(*) FILTER (WHERE held AND accepted_at IS NULL), "
+            "'in_flight'), count(*) FILTER (WHERE status = 'invalidated'), "
+            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted}), "
+            "count(*) FILTER (WHERE status = 'unresolved' AND NOT {accepted}), "
+            "count(*) FILTER (WHERE held AND NOT {accepted}), "
             "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), "
+            "count(*) FILTER (WHERE absent <> 0 AND conflict AND status = 'pending' AND NOT protected), "
             "count(*) FILTER (WHERE absent = 1 AND status = 'pending' AND NOT conflict AND NOT protected), "
-            "(SELECT count(*) "
-            "FROM "
-            "refused), count(*) FILTER (WHERE settled_by = 'already'), count(*) FILTER (WHERE settled_by = "
-            "'read_back'), "
-            "count(*) FILTER (WHERE protected AND status = 'pending'), count(*) FILTER (WHERE protected AND "
-            "status IN ('in_flight', 'unresolved') AND NOT held AND accepted_at IS NULL), count(*) FILTER "
-            "(WHERE protected AND status = 'invalidated'), count(*) FILTER (WHERE status = 'rejected' AND "
-            "accepted_at IS NOT NULL), count(*) FILTER (WHERE status = 'unresolved' AND accepted_at IS NOT "
-            "NULL), count(*) FILTER (WHERE status = 'rejected' AND accepted_at IS NULL AND answer_signed = "
-            "0) "
-            "FROM row WHERE {}",
-            k_in_plan)};
+            "(SELECT count(*) FROM refused), count(*) FILTER (WHERE settled_by = 'already'), "
+            "count(*) FILTER (WHERE settled_by = 'read_back'), "
+            "count(*) FILTER (WHERE protected AND status = 'pending'), "
+            "count(*) FILTER (WHERE absent <> 0 AND protected AND status = 'pending'), "
+            "count(*) FILTER (WHERE protected AND NOT held AND {in_doubt}), "
+            "count(*) FILTER (WHERE protected AND status = 'invalidated'), "
+            "count(*) FILTER (WHERE status = 'rejected' AND {accepted}), "
+            "count(*) FILTER (WHERE status = 'unresolved' AND {accepted}), "
+            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted} AND answer_signed = 0) "
+            "FROM row WHERE {in_plan}",
+            fmt::arg("accepted", k_is_accepted), fmt::arg("in_doubt", k_is_in_doubt),
+            fmt::arg("in_plan", k_in_plan))};
     s.bind();
     s.step();
     Totals totals;
@@ -53,11 +54,13 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.unresolved,
                                     &totals.held,
                                     &totals.conflicts,
+                                    &totals.conflicts_dropped,
                                     &totals.left,
                                     &totals.refused,
                                     &totals.already,
                                     &totals.read_back,
                                     &totals.protected_pending,
+                                    &totals.protected_dropped,
                                     &totals.protected_in_doubt,
                                     &totals.protected_invalidated,
                                     &totals.accepted_rejected,
@@ -78,9 +81,8 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
                     "coalesce(error_code, "
                     "upper(outcome)) FROM attempt WHERE row_id = row.id AND {} ORDER BY n DESC LIMIT 1)), "
                     "error_message "
-                    "FROM row WHERE status IN ('in_flight', 'unresolved') AND accepted_at IS NULL AND {} "
-                    "ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
-                    k_has_a_word, k_in_plan)};
+                    "FROM row WHERE {} AND {} ORDER BY held DESC, status = 'in_flight', id LIMIT ?1",
+                    k_has_a_word, k_is_in_doubt, k_in_plan)};
     s.bind(most);
     while (s.step())
       rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)},
@@ -151,8 +153,9 @@ Result<std::vector<ErrorCount>> errors(Ledger& ledger, int most) {
     std::vector<ErrorCount> errors;
     sqlite::Statement s{
         ledger.state().db,
-        "SELECT status, error_code, count(*) FROM row WHERE error_code IS NOT NULL AND status <> "
-        "'invalidated' AND accepted_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?1"};
+        fmt::format("SELECT status, error_code, count(*) FROM row WHERE error_code IS NOT NULL AND status <> "
+                    "'invalidated' AND NOT {} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?1",
+                    k_is_accepted)};
     s.bind(most);
     while (s.step()) errors.push_back({std::string{s.text(0)}, std::string{s.text(1)}, s.int64(2)});
     return errors;
@@ -171,10 +174,11 @@ Result<void> each_refused(Ledger& ledger, const std::function<void(const Refused
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
   return ledger.state().guarded([&] {
     // In the order of the table, which is that of the input: rows of one template mostly stand together.
-    sqlite::Statement s{ledger.state().db, fmt::format("SELECT brand_id, card_id, openid, status, conflict, "
-                                                       "{}, accepted_at IS NOT NULL FROM row NOT INDEXED "
-                                                       "WHERE {}",
-                                                       k_to_send, k_in_plan)};
+    sqlite::Statement s{ledger.state().db,
+                        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, "
+                                    "{}, {} FROM row NOT INDEXED "
+                                    "WHERE {}",
+                                    k_to_send, k_is_accepted, k_in_plan)};
     Survey survey;
     FrequentValues openids{k_counters};
     std::map<std::pair<std::string, std::string>, TemplateTotals> templates;

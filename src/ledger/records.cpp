@@ -19,18 +19,17 @@ std::optional<std::string_view> if_any(const std::string& text) {
 
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
-  constexpr std::string_view k_in_doubt = "status IN ('in_flight', 'unresolved') AND accepted_at IS NULL";
   const auto to_send = "NOT ?3 AND status = 'pending' AND " + k_may_be_sent;
   std::string condition;
   if (part == Cursor::doubt)  // ?3 is bound for every part
-    condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_in_doubt);
+    condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_is_in_doubt);
   if (part == Cursor::fresh) condition = to_send + " AND error_code IS NULL AND NOT strange";
   if (part == Cursor::deferred)
     // Not what this run has taken up already.
     condition = fmt::format(
         "{} AND (({} AND (strange OR held)) OR ({} AND (strange OR error_code IS NOT NULL)))",
         "NOT EXISTS (SELECT 1 FROM attempt WHERE row_id = row.id AND run_id = (SELECT max(id) FROM run))",
-        k_in_doubt, to_send);
+        k_is_in_doubt, to_send);
   return {
       db,
       fmt::format(

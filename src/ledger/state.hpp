@@ -26,10 +26,18 @@ inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
 // True for a `row` that nothing but its status keeps from being sent.
 inline const std::string k_may_be_sent = "NOT conflict AND NOT protected AND absent <> 1";
 
+// True for a `row` that a person's word settles: never NULL. The word stays on record when `retry` withdraws
+// it, and counts only while it is the later one. The view `results` says the same (schema/results.sql).
+inline const std::string k_is_accepted =
+    "(accepted_at IS NOT NULL AND (status = 'rejected' OR status = 'unresolved') AND "
+    "accepted_at > coalesce(retried_at, 0))";
+
+// True for a `row` whose request may have been executed, and that no person's word settles.
+inline const std::string k_is_in_doubt = "status IN ('in_flight', 'unresolved') AND NOT " + k_is_accepted;
+
 // True for a `row` that is still to be sent or settled. The same as Totals::to_send().
 inline const std::string k_to_send =
-    "status IN ('pending', 'in_flight', 'unresolved') AND NOT held AND accepted_at IS NULL AND " +
-    k_may_be_sent;
+    "(status = 'pending' OR " + k_is_in_doubt + ") AND NOT held AND " + k_may_be_sent;
 
 // True for a `row` that a request was made for. One that surely did not leave is none.
 inline constexpr std::string_view k_was_requested =

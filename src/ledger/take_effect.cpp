@@ -60,10 +60,8 @@ class Effect {
     const bool is_named = findings_.named.has(id);
     Flags now;
     now.absent = is_named ? named : of_absent(id, is_pending, before.absent);
-    if (is_named)
-      now.conflict = findings_.in_conflict.has(id);
-    else if (now.absent != held_back)
-      now.conflict = before.conflict;  // the input has no word on it
+    // The input may have no word on it: then what was wrong with it stays wrong.
+    now.conflict = is_named ? findings_.in_conflict.has(id) : before.conflict;
     now.is_protected = findings_.is_protected.has(id);
 
     findings_.names_nothing = findings_.names_nothing && !is_named;

@@ -11,12 +11,16 @@ namespace {
 enum class Spaces { none, inside };
 
 // SQL, spreadsheets (English ones), Python with pandas, R, JavaScript, Go, and people. In lower case.
-constexpr std::array<std::string_view, 31> k_nothing{
+constexpr std::array<std::string_view, 38> k_nothing{
     "null",      "\\n",     "(null)",  "<null>",    "[null]",    "#n/a",      "n/a",           "na",
     "<na>",      "nan",     "-nan",    "nat",       "none",      "(none)",    "nil",           "<nil>",
     "undefined", "#ref!",   "#value!", "#name?",    "#div/0!",   "#num!",     "#null!",        "#spill!",
-    "#calc!",    "#field!", "#error!", "#blocked!", "#unknown!", "#connect!", "#getting_data",
+    "#calc!",    "#field!", "#error!", "#blocked!", "#unknown!", "#connect!", "#getting_data", "#n/a n/a",
+    "-",         "--",      "1.#ind",  "-1.#ind",   "1.#qnan",   "-1.#qnan",
 };
+
+// A comma in German or French programs.
+bool is_decimal_mark(char c) { return c == '.' || c == ','; }
 
 // Full-width forms of ASCII, the ideographic space, and the punctuation that Chinese input methods put in its
 // place.
@@ -68,6 +72,7 @@ std::string_view fault_of_identifier(std::string_view text, std::size_t longest,
   if (const auto wrapper = find_wrapper(text)) return fault_of_wrapper(*wrapper);
   if (means_nothing(text)) return "a word that programs write for no value, such as NULL or #N/A";
   if (has_fraction_of_zeros(text)) return "digits with .0 at the end: a program took them for a number";
+  if (is_grouped(text)) return "digits in groups of three: a program took them for a number";
   for (const char c : text) {
     if (is_visible(c)) continue;
     if (const auto fault = fault_of_characters(text, spaces); !fault.empty()) return fault;
@@ -96,7 +101,10 @@ std::optional<Wrapper> find_wrapper(std::string_view text) {
 
 bool means_nothing(std::string_view text) {
   constexpr std::size_t k_longest = 13;
-  if (text.empty() || text.size() > k_longest || is_digit(text[0])) return false;
+  if (text.empty()) return false;
+  // A spreadsheet's number in too narrow a column.
+  if (text.size() > 2 && text.find_first_not_of('#') == std::string_view::npos) return true;
+  if (text.size() > k_longest) return false;
   std::string lower{text};
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -105,15 +113,25 @@ bool means_nothing(std::string_view text) {
 
 bool has_fraction_of_zeros(std::string_view text) {
   const auto mark = text.find_first_not_of("0123456789");
-  return mark != 0 && mark != std::string_view::npos && text[mark] == '.' && mark + 1 < text.size() &&
-         text.find_first_not_of('0', mark + 1) == std::string_view::npos;
+  return mark != 0 && mark != std::string_view::npos && is_decimal_mark(text[mark]) &&
+         mark + 1 < text.size() && text.find_first_not_of('0', mark + 1) == std::string_view::npos;
+}
+
+bool is_grouped(std::string_view text) {
+  constexpr std::size_t k_group = 3, k_least = 11;  // 123,456 may be a code
+  if (text.size() < k_least) return false;
+  const auto first = text.find(',');
+  if (first == 0 || first > k_group || (text.size() - first) % (k_group + 1) != 0) return false;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (i >= first && (i - first) % (k_group + 1) == 0 ? text[i] != ',' : !is_digit(text[i])) return false;
+  return true;
 }
 
 bool is_scientific(std::string_view text) {
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
   if (text.size() < 3 || !is_digit(text[0])) return false;
   text.remove_prefix(1);
-  const bool has_fraction = text[0] == '.' || text[0] == ',';
+  const bool has_fraction = is_decimal_mark(text[0]);
   if (has_fraction) {
     const auto fraction = std::min(text.find_first_not_of("0123456789", 1), text.size());
     if (fraction == 1) return false;

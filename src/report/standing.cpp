@@ -46,7 +46,7 @@ std::string words_for_pending(const ledger::Totals& t) {
   say(t.protected_pending, "protected: never sent");
   say(t.conflicts, "in conflict with the input: not sent");
   say(t.left, t.left == 1 ? "has left the list: held back" : "have left the list: held back");
-  return text.empty() && t.pending > 0 ? "not sent yet" : text;
+  return text.empty() && t.pending > 0 ? "still to send" : text;
 }
 
 boost::json::object as_json(const ledger::RowInDoubt& row) {
@@ -69,7 +69,7 @@ std::string standing_text(const Standing& standing) {
     text += "    all of them: cardvoid export --status unresolved, and --status in_flight\n";
   line("invalidated", t.invalidated);
   if (t.by_answer() > 0) line("", t.by_answer(), "by our answer");
-  if (t.read_back > 0) line("", t.read_back, "found INVALID after a lost answer");
+  if (t.read_back > 0) line("", t.read_back, "found INVALID after a lost or doubtful answer");
   if (t.already > 0) line("", t.already, "already INVALID before us");
   line("rejected", t.rejected, t.rejected > 0 ? "by the platform: cardvoid export --status rejected" : "");
   if (t.rejected_unsigned > 0)

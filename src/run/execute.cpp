@@ -32,7 +32,7 @@ Result<Report> failed(const Error& error) { return {boost::system::in_place_erro
 
 int exit_code_for(const ledger::Totals& totals) {
   if (totals.pending_to_send() + totals.in_doubt() > 0) return static_cast<int>(Errc::stopped);
-  return totals.rejected + totals.refused + totals.conflicts + totals.protected_pending > 0 ? 1 : 0;
+  return totals.rejected + totals.refused + totals.kept_back() > 0 ? 1 : 0;
 }
 
 namespace {
@@ -62,10 +62,14 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   return "; " + words_for(rest, window, now);
 }
 
-Result<void> name_witness(ledger::Ledger& ledger, Runner& runner) {
+// What earlier runs of the job have seen.
+Result<void> remind(ledger::Ledger& ledger, Runner& runner) {
   auto witness = ledger::witness(ledger);
   if (!witness) return witness.error();
   if (*witness) runner.know_witness(std::move(**witness));
+  auto already = ledger::already_so_far(ledger, static_cast<int>(dispatch::k_already_that_stop));
+  if (!already) return already.error();
+  runner.know_already(std::move(*already));
   return {};
 }
 
@@ -106,7 +110,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
                 std::move(cursors),
                 *run,
                 static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
-  if (const auto known = name_witness(ledger, runner); !known) return failed(known.error());
+  if (const auto known = remind(ledger, runner); !known) return failed(known.error());
   runner.begin(hold);
   ports.loop.run(runner);
   if (const auto closed = ports.store.close(); !closed) return failed(closed.error());

@@ -31,19 +31,21 @@ Result<void> read_all(input::Source& source, ledger::Import& under_way,
   }
 }
 
-Result<void> protect(const model::Job& job, ledger::Ledger& ledger) {
-  const auto done = [](const Result<std::int64_t>& lines) {
-    return lines ? Result<void>{} : Result<void>{lines.error()};
-  };
-  if (job.safety.protect.empty()) return done(ledger::protect(ledger, nullptr));
+// Returns what looks doubtful about safety.protect; empty: nothing does.
+Result<std::string> protect(const model::Job& job, ledger::Ledger& ledger) {
+  if (job.safety.protect.empty()) {
+    const auto cleared = ledger::protect(ledger, nullptr);
+    return cleared ? Result<std::string>{std::string{}} : cleared.error();
+  }
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
   auto list = input::ProtectList::open(job.safety.protect, job.input);
   if (!list) return of_key(list.error());
-  return done(ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
+  const auto lines = ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
     auto next = list->next();
     if (!next) return of_key(next.error());
     return next;
-  }));
+  });
+  return lines ? Result<std::string>{list->doubtful()} : lines.error();
 }
 
 }  // namespace
@@ -63,7 +65,8 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
                               const std::function<bool()>& interrupted) {
-  if (const auto named = protect(job, ledger); !named) return named.error();
+  const auto doubtful = protect(job, ledger);
+  if (!doubtful) return doubtful.error();
   const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
                                   {.interrupted = interrupted});
   if (!source) return source.error();
@@ -72,6 +75,9 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
   auto match = ledger::match_protections(ledger);
   if (!match) return match.error();
   imported->protections = std::move(*match);
+  if (!doubtful->empty())
+    imported->remarks.push_back(
+        fmt::format("safety.protect: such lines may protect no one, please look at these: {}", *doubtful));
   return imported;
 }
 

@@ -115,8 +115,9 @@ void Runner::pump() {
 bool Runner::carry_out(const dispatch::action::Fetch& fetch) {
   auto rows = std::make_shared<std::vector<model::Candidate>>();
   ports_.store.submit(
-      [rows, cursor = cursors_[fetch.lane], count = fetch.count](ledger::Ledger& ledger) -> Result<void> {
-        auto fetched = ledger::fetch(ledger, *cursor, count);
+      [rows, cursor = cursors_[fetch.lane], fetch](ledger::Ledger& ledger) -> Result<void> {
+        if (fetch.set_apart_only) cursor->skip_to_set_apart();
+        auto fetched = ledger::fetch(ledger, *cursor, fetch.count);
         if (!fetched) return fetched.error();
         *rows = std::move(*fetched);
         return {};

@@ -19,6 +19,15 @@ std::string words_for_flight(int in_flight) {
              : "nothing is in flight";
 }
 
+std::string words_for(const Protected& found) {
+  if (found.held + found.too_late == 0) return "no row matches";
+  auto text = fmt::format("{} held, too late for {}", counted(found.held, "row"), grouped(found.too_late));
+  for (const auto& row : found.rows)
+    text += fmt::format("{}line {} code {}", &row == found.rows.data() ? ": " : ", ", row.source_line,
+                        row.masked_code);
+  return text + (found.held + found.too_late > std::ssize(found.rows) ? ", …" : "");
+}
+
 std::string words_for_stop(int in_flight) {
   return fmt::format("stopping: {}, {}", words_for_flight(in_flight),
                      in_flight > 0 ? "then the run ends" : "the run ends now");
@@ -93,8 +102,8 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, An
 }
 
 void Runner::tell_of(const Steering& steering, const std::string& by, const SteeringAnswer& told) {
-  observer_.notice({dispatch::Notice::warning,
-                    fmt::format("cardvoid {} by {}: {}", to_text(steering.command), by, told.message)});
+  const auto name = steering.command == Steering::unprotect ? "protect --remove" : to_text(steering.command);
+  observer_.notice({dispatch::Notice::warning, fmt::format("cardvoid {} by {}: {}", name, by, told.message)});
   if (!finished_) observer_.progress(snapshot(), counts_);
 }
 
@@ -149,10 +158,9 @@ void Runner::protect(const Steering& steering, const std::string& by, Answered a
     };
   }
   ports_.store.submit(std::move(work), [this, told, steering, by, answered = std::move(answered)] {
-    auto result = answer(
-        0, told->protection ? fmt::format("{} held, too late for {}", counted(told->protection->held, "row"),
-                                          counted(told->protection->too_late, "row"))
-                            : counted(told->unprotected->entries, "protection") + " taken back");
+    auto result =
+        answer(0, told->protection ? words_for(*told->protection)
+                                   : counted(told->unprotected->entries, "protection") + " taken back");
     result.protection = std::move(told->protection);
     result.unprotected = told->unprotected;
     tell_of(steering, by, result);

@@ -137,6 +137,26 @@ TEST_SUITE("cli") {
     CHECK(stage.count("accepted_at IS NOT NULL") == 0);
   }
 
+  TEST_CASE("accept: the retry that every run advises leaves accepted cards as they are") {
+    const OneRejected stage;
+    CHECK(stage.run("accept", k_accept_rejected).exit_code == 0);
+    const auto nothing = stage.run("retry", {"--status", "rejected"});
+    CHECK(nothing.exit_code == 65);
+    CHECK(has(nothing.out, "accepted                   1  left as they are"));
+    CHECK(has(nothing.err, "only accepted rows match"));
+    stage.write("members.csv", plain_members(3) +
+                                   "unknown00017,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlainUnknown_M2pxb1Q9zN,\r\n"
+                                   "unknown00018,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlainUnknown_M2pxb1Q9zN,\r\n");
+    const auto night = stage.run("run", {"--yes"});
+    CHECK(night.exit_code == 1);
+    CHECK(has(night.err, " --status rejected\n"));
+    const auto retried = stage.run("retry", {"--status", "rejected", "--json"});
+    CHECK(retried.exit_code == 0);
+    CHECK(boost::json::parse(retried.out).at("retried") == 1);
+    CHECK(boost::json::parse(retried.out).at("accepted") == 1);
+    CHECK(stage.count("code = 'unknown00017' AND status = 'rejected' AND accepted_note NOT NULL") == 1);
+  }
+
   TEST_CASE("accept: retry withdraws it and says so") {
     const OneRejected stage;
     CHECK(stage.run("accept", k_accept_rejected).exit_code == 0);
@@ -146,6 +166,9 @@ TEST_SUITE("cli") {
     const auto retried = stage.run("retry", {"--code", "unknown00017"});
     CHECK(retried.exit_code == 0);
     CHECK(has(retried.out, "accepted                   1  of them: the acceptance is withdrawn"));
+    // On record all the same.
+    CHECK(stage.ask_results("SELECT accepted_by, accepted_note FROM row WHERE code = 'unknown00017'") ==
+          std::vector<Line>{{user_name(), "OPS-7：已核实"}});
     CHECK(stage.count("accepted_at IS NULL AND accepted_by IS NULL AND accepted_note IS NULL") == 4);
     CHECK(stage.run("run", {"--yes"}).exit_code == 1);
     CHECK(stage.count("status = 'rejected' AND attempts = 4") == 1);

@@ -387,6 +387,19 @@ TEST_SUITE("cli") {
     CHECK(stage.sandbox->counters().read_back_requests == 3);
   }
 
+  TEST_CASE("check: a card still to be sent that is INVALID already is a warning") {
+    const Stage stage{sandbox::plain_settings(),
+                      {{"members.csv", plain_members(1)},
+                       {"cards.csv",
+                        "brand_id,card_id,code,openid,state,invalid_time\n"
+                        "1004,pbLatjvWOibDc5-TBnbUk1pD12o0,card0000,oPlain0000uMuAJO_M2pxb1Q9zN,INVALID,"
+                        "2026-01-02T03:04:05+08:00\n"}},
+                      Stage::as_given};
+    says(check(stage.job()).of("read-back"), "warning", "is this the right list");
+    REQUIRE(stage.run("run", {"--yes"}).exit_code == 0);
+    says(check(stage.job()).of("read-back"), "ok", "is INVALID");
+  }
+
   TEST_CASE("check: a platform over its limit or in trouble proves nothing") {
     const auto stage = stage_of(2);
     stage.sandbox->set_rate(0.001);

@@ -95,6 +95,31 @@ TEST_SUITE("cli") {
     CHECK(std::string{answer.at("differences_since").at("plan").as_string()}.starts_with(digits));
   }
 
+  TEST_CASE("plan: --diff lists what retry put back and what is held back since the confirmed plan") {
+    const auto stage = stage_of(3);
+    const auto unknown = [](const std::string& code) {
+      return code + ",pbLatjvWOibDc5-TBnbUk1pD12o0,oPlainUnknown_M2pxb1Q9zN,\r\n";
+    };
+    stage.write("members.csv", plain_members(3) + unknown("unknown00017") + unknown("unknown00018"));
+    CHECK(stage.run("run", {"--yes"}).exit_code == 1);
+    CHECK(stage.run("accept", {"--code", "unknown00017", "--note", "seen"}).exit_code == 0);
+    CHECK(stage.run("retry", {"--code", "unknown00018"}).exit_code == 0);
+    const auto plan = stage.run("plan", {"--diff", (stage.dir / "diff.csv").string()});
+    CHECK(
+        has(plan.out,
+            ": 0 added (+), 0 changed (~), 0 left the list (-), 1 put back by retry (+), 1 held back (-)\n"));
+    const std::string card = " card_id pbLatjvWOibDc5-TBnbUk1pD12o0 brand_id 1004 openid ****Q9zN";
+    CHECK(has(plan.out, "\n+ code unknown00018" + card + ": put back by retry (pending)\n"));
+    CHECK(has(plan.out, "\n- code unknown00017" + card + ": accepted (rejected)\n"));
+    const auto file = stage.read("diff.csv");
+    CHECK(has(file, "\r\nput_back,,6,1004,"));
+    CHECK(has(file, ",rejected,accepted\r\n"));
+    CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
+          std::vector<std::string>{"held_back unknown00017", "put_back unknown00018"});
+    const auto answer = boost::json::parse(stage.run("plan", {"--diff", "--json"}).out);
+    CHECK(answer.at("differences").at(0).at("why") == "accepted");
+  }
+
   TEST_CASE("plan: --diff shows twenty lines of a kind and writes all of them to a file") {
     const auto stage = stage_of(30);
     stage.write("few.csv", plain_members(1));
@@ -103,7 +128,7 @@ TEST_SUITE("cli") {
     // Behind a flag whose value may be left out stands the job.
     const auto ended = support::run({"plan", "--diff", stage.job()});
     CHECK(ended.exit_code == 0);
-    CHECK(has(ended.out, "  and 9 more that were added: `plan --diff FILE` writes all of them\n"));
+    CHECK(has(ended.out, "  and 9 more added (+): `plan --diff FILE` writes all of them\n"));
     CHECK(support::run({"plan", "--diff", file, stage.job(), "--set", "input.csv=few.csv"}).exit_code == 0);
     struct stat facts {};
     REQUIRE(::stat(file.c_str(), &facts) == 0);

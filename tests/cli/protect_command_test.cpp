@@ -58,6 +58,9 @@ TEST_SUITE("cli") {
 
     CHECK(fingerprint() != before);
     CHECK(has(stage.run("plan").out, "protected                  2  by `cardvoid protect`: never sent"));
+    const auto sent = stage.run("run", {"--yes", "--limit", "1"});
+    CHECK(has(sent.err, "2 rows protected: not sent\n"));
+    CHECK_FALSE(has(sent.err, "safety.protect"));
     CHECK(stage.run("run", {"--yes"}).exit_code == 1);
     CHECK(stage.count("status = 'invalidated'") == 2);
     CHECK_FALSE(reached_the_platform(stage, code(2)));
@@ -157,7 +160,7 @@ TEST_SUITE("cli") {
     CHECK(has(first.out, "it is invalidated now (line 2"));
     const auto ended = program->wait();
     CHECK(ended.exit_code == 1);
-    CHECK(has(ended.err, "cardvoid protect by " + user_name()));
+    CHECK(has(ended.err, "cardvoid protect by " + user_name() + ": 1 row held, too late for 0: line "));
     CHECK_FALSE(has(ended.err, openid(k_members - 1)));
     CHECK(held.size() > 5);
     for (const auto& card : held) {

@@ -47,7 +47,7 @@ TEST_SUITE("cli") {
                       ",\xD5\xC5\xC8\xFD\r\n"};  // GBK, as a Chinese Excel saves it
     const auto plan = stage.with_list("plan");
     CHECK(plan.exit_code == 0);
-    CHECK(has(plan.out, "protected                  1  safety.protect, 1 line: never sent"));
+    CHECK(has(plan.out, "protected                  1  never sent; safety.protect has 1 line"));
     CHECK(has(plan.out, "1  protected: never sent (line 4)"));
     CHECK(has(plan.out, "to send 5 at"));
     const auto answer = boost::json::parse(stage.with_list("plan", {"--json"}).out);
@@ -140,7 +140,39 @@ TEST_SUITE("cli") {
         "(line 2 "
         "code ****991x, line 3 code ****992x, line 4 code ****993x, …)";
     CHECK(has(stage.with_list("plan").err, none));
-    CHECK(has(stage.with_list("run", {"--yes"}).err, none));
+    CHECK(has(stage.with_list("run", {"--yes", "--limit", "1"}).err, none));
+    // A run that is told to be quiet and ends well says it too.
+    const auto quiet = stage.with_list("run", {"--yes", "-q"});
+    CHECK(quiet.exit_code == 0);
+    CHECK(quiet.err.starts_with("cardvoid: warning: " + none));
+    CHECK(quiet.err.find('\n') == quiet.err.size() - 1);
+  }
+
+  TEST_CASE("protect: a protected card counts for the exit code while the list names it and not afterwards") {
+    const Staff stage{"openid\n" + k_staff_openid + "\n"};
+    CHECK(stage.with_list("run", {"--yes"}).exit_code == 1);
+    CHECK(stage.with_list("run", {"--yes"}).exit_code == 1);
+    auto list = plain_members(6);
+    list.erase(list.find("card0002"), list.find("card0003") - list.find("card0002"));
+    stage.write("members.csv", list);
+    CHECK(stage.with_list("run", {"--yes"}).exit_code == 0);
+    CHECK(stage.count("code = 'card0002' AND held_back = 'protected'") == 1);
+    stage.write("members.csv", plain_members(6));
+    CHECK(stage.with_list("run", {"--yes"}).exit_code == 1);
+  }
+
+  TEST_CASE("protect: a row in conflict that the list no longer names leaves the run with 0") {
+    auto settings = sandbox::plain_settings();
+    const Stage stage{settings, {{"members.csv", plain_members(2)}}};
+    const std::string unknown = "unknown00017,pbLatjvWOibDc5-TBnbUk1pD12o0,";
+    stage.write("members.csv", plain_members(2) + unknown + "oPlainUnknown_M2pxb1Q9zN,\r\n");
+    CHECK(stage.run("run", {"--yes"}).exit_code == 1);
+    CHECK(stage.run("retry", {"--status", "rejected"}).exit_code == 0);
+    stage.write("members.csv", plain_members(2) + unknown + "oPlainAnother_M2pxb1Q9zN,\r\n");
+    CHECK(stage.run("run", {"--yes"}).exit_code == 1);
+    stage.write("members.csv", plain_members(2));
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    CHECK(stage.count("code = 'unknown00017' AND held_back = 'conflict'") == 1);
   }
 
   TEST_CASE("protect: a line that can match no card refuses the list and nothing is sent") {

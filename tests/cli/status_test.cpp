@@ -126,7 +126,7 @@ TEST_SUITE("cli") {
       CAPTURE(text);
       CHECK(text.find("invalidated              4\n"
                       "                           2  by our answer\n"
-                      "                           1  found INVALID after a lost answer\n"
+                      "                           1  found INVALID after a lost or doubtful answer\n"
                       "                           1  already INVALID before us\n") != std::string::npos);
     }
     const auto answer = boost::json::parse(stage.run("status", {"--json"}).out).as_object();

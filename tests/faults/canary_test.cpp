@@ -206,16 +206,21 @@ TEST_SUITE("faults") {
     }
   }
 
-  TEST_CASE("already: a list that is done stops with 76 after twenty cards") {
+  // A list of 30 cards, all INVALID for long.
+  Stage done_list() {
     std::string cards = "brand_id,card_id,code,openid,state,invalid_time\n";
     for (int i = 0; i < 30; ++i)
       cards += fmt::format(
           "1004,pbLatjvWOibDc5-TBnbUk1pD12o0,card{:04},oPlain{:04}uMuAJO_M2pxb1Q9zN,INVALID,"
           "2026-01-02T03:04:05+08:00\n",
           i, i);
-    const Stage stage{sandbox::plain_settings(),
-                      {{"members.csv", plain_members(30)}, {"cards.csv", cards}},
-                      Stage::as_given};
+    return Stage{sandbox::plain_settings(),
+                 {{"members.csv", plain_members(30)}, {"cards.csv", cards}},
+                 Stage::as_given};
+  }
+
+  TEST_CASE("already: a list that is done stops with 76 after twenty cards") {
+    const auto stage = done_list();
     const std::vector<std::string> flags{"--yes", "--set", "limits.max_in_flight=1"};
     const auto ended = stage.run("run", flags);
     INFO(ended.err);
@@ -228,6 +233,14 @@ TEST_SUITE("faults") {
     expected.insert(expected.end(), {"--set", "safety.expect_already=true"});
     CHECK(stage.run("run", expected).exit_code == 0);
     CHECK(stage.count("settled_by = 'already'") == 30);
+  }
+
+  TEST_CASE("already: twenty cards over several short runs stop the last one") {
+    const auto stage = done_list();
+    CHECK(stage.run("run", {"--yes", "--limit", "8"}).exit_code == 75);
+    CHECK(stage.run("run", {"--yes", "--limit", "8"}).exit_code == 75);
+    CHECK(stage.run("run", {"--yes", "--limit", "8"}).exit_code == 76);
+    CHECK(stage.run("run", {"--yes", "--limit", "1"}).exit_code == 75);  // somebody has looked
   }
 
   TEST_CASE("breaker: answers about another card are on record with a row of theirs") {

@@ -42,17 +42,16 @@ TEST_SUITE("simulation") {
     for (int kind = 1; kind < k_poisons; ++kind)
       for (const auto& [posts, gets] : {std::pair{true, true}, {true, false}, {false, true}})
         for (const std::size_t count : {1U, 2U, 3U})
-          for (const std::size_t first : {0U, 5U})
-            for (const int canary : {0, 3}) {
-              const Spoilt spoilt{static_cast<Poison>(kind), posts, gets, false};
-              CAPTURE(to_text(spoilt.by));
-              CAPTURE(posts);
-              CAPTURE(gets);
-              CAPTURE(count);
-              CAPTURE(first);
-              CAPTURE(canary);
-              CHECK_NOTHROW(Job(disk, k_seed, false).run_with_poison(spoilt, first, count, canary));
-            }
+          for (const auto& [first, canary] : {std::pair{0U, 3}, {5U, 3}, {5U, 0}}) {
+            const Spoilt spoilt{static_cast<Poison>(kind), posts, gets, false};
+            CAPTURE(to_text(spoilt.by));
+            CAPTURE(posts);
+            CAPTURE(gets);
+            CAPTURE(count);
+            CAPTURE(first);
+            CAPTURE(canary);
+            CHECK_NOTHROW(Job(disk, k_seed, false).run_with_poison(spoilt, first, count, canary));
+          }
   }
 
   TEST_CASE("at whichever operation on the disk the process dies the same command carries on") {

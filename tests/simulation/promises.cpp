@@ -189,7 +189,7 @@ void Job::check_already() const {
 void Job::check_report(const run::Report& report, Command command) {
   const auto& t = report.totals;
   const auto left = t.pending_to_send() + t.in_doubt();
-  const auto refused = t.rejected + t.protected_pending + t.conflicts + t.refused;
+  const auto refused = t.rejected + t.kept_back() + t.refused;
   if (report.exit_code == 0 && command == Command::run && (left > 0 || refused > 0))
     fail("exit code 0 and rows that are not INVALID");
   if (report.exit_code == 1 && (left > 0 || refused == 0)) fail("exit code 1 and rows left");
@@ -350,7 +350,8 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
     fail("it cannot be settled and is not held", &card);
 }
 
-// A row that no request was made for is what the newest complete list says; else it is what was sent.
+// A row that no request was made for is what the newest complete list says, but for one that is protected,
+// which stays as it was; else it is what was sent.
 void Job::check_what_it_says(const Card& card, const ResultRow& row) {
   const auto before = results_.find(card.card.code);
   // After a failed sync the machine shows what a power loss then takes away (fsync(2)).
@@ -358,7 +359,11 @@ void Job::check_what_it_says(const Card& card, const ResultRow& row) {
   if (before != results_.end() && before->second.was_requested() && is_durable &&
       row.says != before->second.says)
     fail("another openid or reason than was sent", &card);
-  if (!row.was_requested() && row.says != lists_.named(index_of(card.card.code)))
+  if (row.was_requested()) return;
+  const bool stayed = before != results_.end() && row.says == before->second.says;
+  if (before != results_.end() && !stayed && protected_.contains(card.card.code) && is_durable)
+    fail("changed in place although it is protected", &card);
+  if (row.says != lists_.named(index_of(card.card.code)) && !(stayed && row.conflicts))
     fail("another openid or reason than its list has", &card);
 }
 
@@ -367,7 +372,8 @@ bool Job::is_left_out(const Card& card) const {
   const auto row = results_.find(card.card.code);
   const bool was_requested = row != results_.end() && row->second.was_requested();
   if (lists_.listed(index_of(card.card.code))) return false;
-  return was_requested ? row->second.conflicts : !sends_vanished_;
+  const bool conflicts = row != results_.end() && row->second.conflicts;
+  return conflicts || (!was_requested && !sends_vanished_);
 }
 
 bool Job::is_protected(const Card& card) const {

@@ -20,6 +20,8 @@ namespace action {
 struct Fetch {
   LaneId lane;
   int count;
+  // The limit of rows is reached: from now on only rows in doubt that come last, which are read back.
+  bool set_apart_only = false;
 };
 
 // Make the intent durable (invalidations only) and have a connection ready. Answer with prepared() or

@@ -71,6 +71,9 @@ class Dispatcher {
   // A card that an earlier run invalidated. It is read back when our credentials are in question. Call before
   // the first next().
   void know_witness(LaneId lane, const model::Candidate& candidate, Now now);
+  // Cards that earlier runs found INVALID before us, when they found nothing else. Call before the first
+  // next().
+  void know_already(std::vector<model::RowId> rows) { safety_.know_already(std::move(rows)); }
   void prepared(model::RowId row, Instant now);
   // The first byte was handed to the connection.
   void written(model::RowId row, Now now);

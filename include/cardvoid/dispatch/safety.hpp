@@ -30,6 +30,9 @@
 
 namespace cardvoid::dispatch {
 
+// So many cards that were INVALID before us, and none of ours, stop a run.
+inline constexpr std::size_t k_already_that_stop = 20;
+
 class Safety {
  public:
   struct Settings {
@@ -63,6 +66,9 @@ class Safety {
   std::optional<Error> doubts_at_end() const { return proven_ ? std::nullopt : doubts_; }
   // What speaks against our keys: no answer has verified so far.
   const std::optional<Error>& doubts() const { return doubts_; }
+
+  // Cards that earlier runs found INVALID before us go on counting.
+  void know_already(std::vector<model::RowId> rows) { already_rows_ = std::move(rows); }
 
   // --- the canary ---
   bool is_canary_over() const { return settings_.read_back_only || canary_passed_ >= settings_.canary; }
@@ -130,7 +136,7 @@ class Safety {
   LatestAnswers contents_;    // of the verified answers: are they about the card that was asked for?
   std::optional<Instant> throttled_since_;                     // nothing but 429 since then
   std::map<std::string, std::vector<model::RowId>> suspects_;  // different cards, by their oddity
-  std::vector<model::RowId> already_rows_;                     // that many, as long as none was ours
+  std::vector<model::RowId> already_rows_;  // that many, as long as none was ours; of earlier runs, too
   bool any_ours_ = false;
 };
 

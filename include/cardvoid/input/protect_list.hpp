@@ -31,6 +31,9 @@ class ProtectList {
   // nullopt at the end. Error: bad_input (65) with file and line.
   Result<std::optional<model::Protection>> next();
 
+  // At the end: what looks like damage, but is not certain; empty: nothing does.
+  std::string doubtful() const;
+
  private:
   class State;
   explicit ProtectList(std::unique_ptr<State> state);

@@ -55,11 +55,13 @@ Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view 
 
 // A row in which the list of now differs from an earlier one.
 struct Difference {
-  enum Kind { added, changed, left, returned } kind = added;
+  // left: the list no longer has it. put_back: by `retry`. kept_back: since then something else keeps it.
+  enum Kind { added, changed, left, returned, put_back, kept_back } kind = added;
   model::Card card;
   std::int64_t source_line = 0;  // of the import that brought it, or changed it in place
   model::Status status = model::Status::pending;
-  bool held_back = false;                           // of one that left the list
+  // Why it is not sent. sent: it is still to be sent or settled, or it is settled.
+  enum HeldBack { sent, left_list, is_protected, conflict, held, accepted } held_back = sent;
   bool other_openid = false, other_reason = false;  // of a changed one
   bool in_place = false;  // of a changed one: it is what the list says. False: it stays as it was sent
 };
@@ -73,7 +75,8 @@ struct Basis {
 // The plan that was confirmed last; else the import before the one that was finished last through this
 // ledger.
 Result<Basis> basis_of_differences(Ledger& ledger);
-// In the order of the rows; for a plan: rows that are, or were then, to be sent. A bug before an import is
+// In the order of the rows; for a plan: rows that are, or were then, to be sent, but for those that a run has
+// settled. A bug before an import is
 // finished through this ledger.
 Result<void> each_difference(Ledger& ledger, const Basis& basis,
                              const std::function<void(const Difference&)>& visit);
@@ -84,6 +87,10 @@ Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_d
 // How many rows of this very plan have passed the canary, over all runs. A plan that rows were added to is
 // another one; after a trip, and after a retry, none has.
 Result<std::int64_t> canary_passed(Ledger& ledger);
+
+// Cards that earlier runs found INVALID before us, since one last stopped itself, as long as they are fewer
+// than `enough` and no card of the job is of our doing. They go on counting (dispatch::Safety).
+Result<std::vector<model::RowId>> already_so_far(Ledger& ledger, int enough);
 
 // Sets which rows are never sent, from the next import on: those that one of these protections names, or one
 // that `protect` has recorded (protection.hpp). They replace the ones set before. `next` is read to its end;
@@ -137,11 +144,13 @@ struct PutBack : Selection {
   std::int64_t retried = 0;                // pending again
   std::int64_t is_protected = 0;           // of these, and so not sent
   std::int64_t acceptances_withdrawn = 0;  // of these, and of the rows in doubt: accepted before
+  std::int64_t accepted = 0;               // not named by their codes, and left as they are
 };
 
 // Makes pending again: rejected rows, and unresolved ones whose last request is a read-back that found them
-// not INVALID. What a person has accepted is accepted no more, also of rows in doubt. No confirmation given
-// earlier covers the rows. One transaction. After an error of `list` nothing has changed.
+// not INVALID. What a person has accepted is left, unless the choice names codes: then it is accepted no
+// more, also of rows in doubt, and the word stays on record. No confirmation given earlier covers the rows.
+// One transaction. After an error of `list` nothing has changed.
 Result<PutBack> put_back(Ledger& ledger, const Choice& choice);
 
 // A person's word.

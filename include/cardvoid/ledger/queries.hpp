@@ -23,8 +23,10 @@ struct Totals {
   std::int64_t rejected_unsigned = 0;                           // by an answer without a verified signature
   std::int64_t held = 0;                                        // of the unresolved
   std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
+  std::int64_t conflicts_dropped = 0;       // of these: the list no longer names the card
   std::int64_t left = 0;                    // of the pending: the list no longer has them; no conflicts
   std::int64_t protected_pending = 0;       // safety.protect names them: never sent; no conflicts
+  std::int64_t protected_dropped = 0;       // of these: the list no longer names the card
   std::int64_t protected_in_doubt = 0;      // of those in doubt and not held: only read back
   std::int64_t protected_invalidated = 0;   // named too late
   std::int64_t refused = 0;                 // input lines that never became rows
@@ -33,6 +35,10 @@ struct Totals {
   std::int64_t accepted() const { return accepted_rejected + accepted_unresolved; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved + accepted(); }
   std::int64_t in_doubt() const { return in_flight + unresolved; }
+  // Cards that the newest list names, and that are not sent for it.
+  std::int64_t kept_back() const {
+    return conflicts - conflicts_dropped + protected_pending - protected_dropped;
+  }
   std::int64_t pending_to_send() const { return pending - conflicts - left - protected_pending; }
   std::int64_t to_send() const {
     return pending_to_send() + in_flight + unresolved - held - protected_in_doubt;

@@ -20,6 +20,12 @@ struct Cursor {
   bool doubt_only = false;              // `reconcile`
   enum Part { doubt, fresh, deferred, end } part = doubt;
   model::RowId after = 0;  // of the part that is being read
+
+  // From now on only rows in doubt among those that come last.
+  void skip_to_set_apart() {
+    if (part == doubt || part == fresh) part = deferred, after = 0;
+    doubt_only = true;
+  }
 };
 
 // The next rows; fewer than `count`: there are no more.

@@ -17,12 +17,15 @@ constexpr std::size_t k_wrappers = 3;
 // other.
 std::optional<Wrapper> find_wrapper(std::string_view text);
 
-// What programs write where there is no value: NULL, \N, #N/A, nan, undefined and the like, in any case. No
-// identifier of anybody: such a line would send nothing and protect no one.
+// What programs write where there is no value: NULL, \N, #N/A, nan, undefined, -, ##### and the like, in any
+// case. No identifier of anybody: such a line would send nothing and protect no one.
 bool means_nothing(std::string_view text);
 
-// 478516783262.0: digits that a program took for a number.
+// 478516783262.0 or 478516783262,0: digits that a program took for a number.
 bool has_fraction_of_zeros(std::string_view text);
+
+// 478,516,783,262: likewise. From 9 digits on. Points may belong to a code: 478.516.783.262.
+bool is_grouped(std::string_view text);
 
 // True for 4.78516E+23; also with a comma (German or French spreadsheets) and without the plus (Java).
 bool is_scientific(std::string_view text);

@@ -41,6 +41,8 @@ class Runner {
   // A card that an earlier run invalidated, if there is one: read back when our credentials are in question.
   // Call before begin().
   void know_witness(model::Candidate witness);
+  // Cards that earlier runs found INVALID before us, when they found nothing else. Call before begin().
+  void know_already(std::vector<model::RowId> rows) { dispatcher_.know_already(std::move(rows)); }
   // Starts nothing new; what is in flight may end. The first reason counts.
   void stop(Error why);
   // Carries out a command of `by` from another process, before it returns; not protect and unprotect.

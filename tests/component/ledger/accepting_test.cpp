@@ -13,6 +13,8 @@ TEST_SUITE("component") {
   Choice of_status(Status status) { return {status, {}, {}}; }
   Choice of_codes(std::vector<std::string> codes) { return {std::nullopt, std::move(codes), {}}; }
 
+  std::int64_t to_ms(WallTime time) { return time.time_since_epoch().count(); }
+
   const ledger::Acceptance k_word{"alice", k_now, "已核实"};
 
   std::string counts(const ledger::Accepted& a) {
@@ -91,6 +93,56 @@ TEST_SUITE("component") {
               "SELECT code || status || coalesce(accepted_by, '-') || coalesce(accepted_note, '-') FROM "
               "results WHERE code < '4' ORDER BY code") == "1pending-- 2unresolved-- 3unresolvedalice已核实");
     CHECK(fetched(ledger, true) == std::vector<std::string>{"2", "4"});
+  }
+
+  TEST_CASE("accept: retry by status alone leaves what a person has accepted and counts it") {
+    Kinds kinds;
+    auto& ledger = kinds.ledger;
+    (void)must(ledger::accept(ledger, of_codes({"1", "2"}), k_word));
+    for (const auto status : {Status::rejected, Status::unresolved}) {
+      const auto back = must(ledger::put_back(ledger, of_status(status)));
+      CHECK(back.retried == 0);
+      CHECK(back.accepted == 1);
+      CHECK(back.acceptances_withdrawn == 0);
+    }
+    CHECK(kinds.ask("SELECT code || status || accepted_by FROM results WHERE accepted_at NOT NULL ORDER BY "
+                    "code") == "1rejectedalice 2unresolvedalice");
+    // A status and a code name the row.
+    CHECK(must(ledger::put_back(ledger, {Status::rejected, {"1"}, {}})).acceptances_withdrawn == 1);
+    CHECK(kinds.ask("SELECT status FROM results WHERE code = '1'") == "pending");
+  }
+
+  TEST_CASE("accept: a word that retry withdraws stays on record and counts no more") {
+    for (const auto retried_at : {k_now + milliseconds{1}, k_now, k_now - std::chrono::hours{1}}) {
+      CAPTURE(to_ms(retried_at));
+      Kinds kinds;
+      auto& ledger = kinds.ledger;
+      (void)must(ledger::accept(ledger, of_codes({"1", "2"}), k_word));
+      auto choice = of_codes({"1", "2"});
+      choice.at = retried_at;  // the clock may have been set back since
+      CHECK(must(ledger::put_back(ledger, choice)).acceptances_withdrawn == 2);
+      CHECK(
+          kinds.ask("SELECT accepted_by || accepted_note || accepted_at FROM row WHERE code IN ('1', '2')") ==
+          fmt::format("alice已核实{0} alice已核实{0}", to_ms(k_now)));
+      CHECK(must(ledger::totals(ledger)).accepted() == 0);
+      CHECK(fetched(ledger, true) == std::vector<std::string>{"2", "4", "3"});
+      CHECK(must(ledger::put_back(ledger, choice)).acceptances_withdrawn == 0);
+
+      // Rejected once more, it needs another word.
+      const auto again = attempt(1, 2, OutcomeKind::refused, 400, "INVALID_REQUEST");
+      send(ledger, intent(1, 2));
+      must(ledger::begin_changes(ledger));
+      must(ledger::close_attempt(ledger, again, ruling(Status::rejected, again.outcome)));
+      must(ledger::commit_changes(ledger));
+      CHECK(must(ledger::totals(ledger)).rejected == 1);
+      CHECK(kinds.ask("SELECT count(*) FROM results WHERE coalesce(accepted_at, accepted_by, accepted_note) "
+                      "NOT NULL") == "0");
+      const ledger::Acceptance earlier{"bob", retried_at - std::chrono::hours{2}, "seen"};
+      CHECK(must(ledger::accept(ledger, of_codes({"1"}), earlier)).rejected == 1);
+      CHECK(must(ledger::totals(ledger)).accepted_rejected == 1);
+      CHECK(kinds.ask("SELECT accepted_by FROM results WHERE code = '1'") == "bob");
+      CHECK(kinds.ask("SELECT count(*) FROM results WHERE accepted_at NOT NULL") == "1");
+    }
   }
 
   TEST_CASE("accept: the plan that was confirmed says that rows have gone by a person's word") {

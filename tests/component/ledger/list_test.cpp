@@ -1,4 +1,6 @@
 // What a list means: a row that no request was made for is what the newest complete import says.
+#include <cardvoid/ledger/protection.hpp>
+
 #include "component/ledger/rig.hpp"
 
 TEST_SUITE("component") {
@@ -42,6 +44,15 @@ TEST_SUITE("component") {
   std::string held_back(const Books& books) {
     return books.ask(
         "SELECT code || ':' || held_back FROM results WHERE held_back IS NOT NULL ORDER BY code");
+  }
+
+  using Protections = std::vector<model::Protection>;
+
+  void name_protected(Ledger& ledger, const Protections& lines) {
+    std::size_t read = 0;
+    (void)must(ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
+      return read < lines.size() ? std::optional{lines[read++]} : std::nullopt;
+    }));
   }
 
   constexpr int k_more_than_one_transaction = 100'500;
@@ -214,19 +225,102 @@ TEST_SUITE("component") {
     CHECK(books.refused_lines() == "3");
   }
 
-  TEST_CASE("list: a member that a correction names is protected and one that it takes away is not") {
+  TEST_CASE("list: a row that a protection names stays as it was whichever member a later list gives it") {
+    const model::Protection by_member{.code = "", .card_id = "", .openid = "oWrong", .brand_id = ""},
+        by_card{.code = "1", .card_id = "", .openid = "", .brand_id = ""};
+    for (const auto& protection : {by_member, by_card}) {
+      CAPTURE(protection.code);
+      const Books books;
+      auto ledger = books.open();
+      import(ledger, {card("1", "oWrong", "old"), card("2", "oB")});
+      name_protected(ledger, {protection});
+      const std::vector<model::Card> right{card("1", "oRight", "new"), card("2", "oB")};
+      for (int night = 0; night < 2; ++night) {
+        const auto summary = import(ledger, right);
+        CHECK(summary.corrected == 0);
+        CHECK(summary.changed == 0);
+        CHECK(summary.refused == 1);
+        CHECK(fetched(ledger) == Codes{"2/oB"});
+        CHECK(held_back(books) == "1:protected");
+        CHECK(books.ask("SELECT openid || reason FROM results WHERE code = '1'") == "oWrongold");
+        CHECK(books.ask("SELECT source_line || substr(cause, 1, 23) FROM refused") ==
+              "2protected: never sent; ");
+      }
+      // Also when it comes twice, or with the openid that it has.
+      for (const auto& openids : {Codes{"oRight", "oRight"}, Codes{"oWrong", "oRight"}, Codes{"oX", "oY"}}) {
+        const auto twice = import(ledger, {card("1", openids[0]), card("1", openids[1]), card("2", "oB")});
+        CHECK(twice.refused == 2);
+        CHECK(held_back(books) == "1:protected");
+      }
+      name_protected(ledger, {});
+      CHECK(import(ledger, right).corrected == 1);
+      CHECK(fetched(ledger) == Codes{"1/oRightnew", "2/oB"});
+      CHECK(books.refused_lines().empty());
+    }
+  }
+
+  TEST_CASE("list: what a list has corrected in vain is never sent as it was") {
     const Books books;
     auto ledger = books.open();
+    import(ledger, {card("1", "oWrong"), card("2", "oB")});
+    name_protected(ledger, {{.code = "1", .card_id = "", .openid = "", .brand_id = ""}});
+    CHECK(import(ledger, {card("1", "oRight"), card("2", "oB")}).conflicts == 0);
+    CHECK(must(ledger::totals(ledger)).conflicts == 0);
+    name_protected(ledger, {});
+    import_and_send(ledger, {card("2", "oB")});  // lists that come in parts
+    CHECK(fetched(ledger) == Codes{"2/oB"});
+    CHECK(held_back(books) == "1:conflict");
+    import_and_send(ledger, {card("1", "oRight")});
+    CHECK(fetched(ledger) == Codes{"1/oRight", "2/oB"});
+  }
+
+  TEST_CASE("list: what the command protects before a correction is held until it is taken back") {
+    for (const bool by_member : {false, true}) {
+      CAPTURE(by_member);
+      const Books books;
+      auto ledger = books.open();
+      const ledger::Protectee who = by_member ? ledger::Protectee{"", "oWrong"} : ledger::Protectee{"1", ""};
+      import(ledger, {card("1", "oWrong"), card("2", "oB")});
+      std::int64_t held = 0;
+      must(ledger::begin_changes(ledger));
+      (void)must(ledger::add_protection(ledger, who, {"alice", k_now, "objects"}, std::nullopt,
+                                        [&](const ledger::NamedRow&) { ++held; }));
+      must(ledger::commit_changes(ledger));
+      CHECK(held == 1);
+      const std::vector<model::Card> right{card("1", "oRight"), card("2", "oB")};
+      name_protected(ledger, {});
+      import(ledger, right);
+      CHECK(fetched(ledger) == Codes{"2/oB"});
+      must(ledger::begin_changes(ledger));
+      CHECK(must(ledger::remove_protection(ledger, who, {"alice", k_now, ""})).rows == 1);
+      must(ledger::commit_changes(ledger));
+      name_protected(ledger, {});
+      import(ledger, right);
+      CHECK(fetched(ledger) == Codes{"1/oRight", "2/oB"});
+    }
+  }
+
+  TEST_CASE("list: a row that came in protected is no freer than one that was protected later") {
+    const Books books;
+    auto ledger = books.open();
+    const Protections staff{{.code = "", .card_id = "", .openid = "oStaff", .brand_id = ""}};
+    name_protected(ledger, staff);
     import(ledger, {card("1", "oStaff"), card("2", "oB")});
-    const std::vector<model::Protection> staff{
-        {.code = "", .card_id = "", .openid = "oStaff", .brand_id = ""}};
-    std::size_t read = 0;
-    (void)must(ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
-      return read < staff.size() ? std::optional{staff[read++]} : std::nullopt;
-    }));
+    name_protected(ledger, staff);
+    import(ledger, {card("1", "oA"), card("2", "oB")});
+    CHECK(fetched(ledger) == Codes{"2/oB"});
+    CHECK(held_back(books) == "1:protected");
+  }
+
+  TEST_CASE("list: a member that a correction names is protected") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oA"), card("2", "oB")});
+    name_protected(ledger, {{.code = "", .card_id = "", .openid = "oStaff", .brand_id = ""}});
     const auto summary = import(ledger, {card("1", "oA"), card("2", "oStaff")});
     CHECK(fetched(ledger) == Codes{"1/oA"});
     CHECK(held_back(books) == "2:protected");
+    CHECK(summary.corrected == 1);
     CHECK(summary.refused == 1);
     CHECK(books.refused_lines() == "3");
   }
@@ -301,6 +395,87 @@ TEST_SUITE("component") {
     CHECK(differences() == expected);
     import(ledger, {card("2"), card("3"), card("4")});  // as it was confirmed, and one more leaves
     CHECK(differences().empty());
+  }
+
+  TEST_CASE("list: since the confirmed plan it is said what was put back and kept back and goes on unnamed") {
+    const Books books;
+    auto ledger = books.open();
+    std::vector<model::Card> cards;
+    for (const auto* code : {"1", "2", "3", "4", "5", "6", "7", "8"}) cards.push_back(card(code));
+    import(ledger, cards);
+    const auto plan = must(ledger::fingerprint(ledger));
+    must(ledger::remember_plan(ledger, plan, k_now));
+    must(ledger::confirm_plan(ledger, plan, k_now));
+    settle(ledger, "1", Status::rejected);
+    settle(ledger, "2", Status::rejected);
+    settle(ledger, "3", Status::unresolved, true);
+    settle(ledger, "4", Status::unresolved);
+    settle(ledger, "6", Status::invalidated);
+    settle(ledger, "7", Status::rejected);
+    ledger::Choice one{std::nullopt, {"1"}, {}};
+    one.at = k_now + milliseconds{1};
+    CHECK(must(ledger::put_back(ledger, one)).retried == 1);
+    CHECK(must(ledger::accept(ledger, {std::nullopt, {"2"}, {}}, {"alice", k_now, "seen"})).rows() == 1);
+    name_protected(ledger, {{.code = "5", .card_id = "", .openid = "", .brand_id = ""}});
+    cards.erase(cards.begin() + 3);  // 4 is in doubt, and settled all the same
+    cards.pop_back();                // 8 is held back
+    import(ledger, cards);
+    std::string found;
+    const auto basis = must(ledger::basis_of_differences(ledger));
+    must(ledger::each_difference(ledger, basis, [&](const ledger::Difference& d) {
+      found += fmt::format("{}{}{} ", d.card.code, "+~-*rh"[d.kind], "-lpcha"[d.held_back]);
+    }));
+    CHECK(found == "1r- 2ha 3hh 4-- 5hp 8-l ");
+    // The words for a plan that is not the confirmed one count alike.
+    const auto change = must(ledger::change_since(ledger, plan));
+    REQUIRE(change.has_value());
+    CHECK(change->retried == 1);
+    CHECK(change->accepted == 1);
+    CHECK(change->held == 1);
+    CHECK(change->is_protected == 1);
+    CHECK(change->left == 1);
+    CHECK(change->invalidated == 1);
+    CHECK(change->rejected == 1);
+    CHECK(change->added + change->returned + change->corrected + change->conflicts == 0);
+  }
+
+  TEST_CASE("list: rows that retry put back are told also where the plan is the confirmed one again") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    const auto plan = must(ledger::fingerprint(ledger));
+    must(ledger::remember_plan(ledger, plan, k_now));
+    must(ledger::confirm_plan(ledger, plan, k_now));
+    settle(ledger, "1", Status::rejected);
+    ledger::Choice all{Status::rejected, {}, {}};
+    all.at = k_now + milliseconds{1};
+    CHECK(must(ledger::put_back(ledger, all)).retried == 1);
+    import(ledger, {card("1")});
+    REQUIRE(must(ledger::fingerprint(ledger)) == plan);
+    must(ledger::remember_plan(ledger, plan, k_now + milliseconds{2}));
+    int put_back = 0;
+    must(ledger::each_difference(
+        ledger, must(ledger::basis_of_differences(ledger)),
+        [&](const ledger::Difference& d) { put_back += d.kind == ledger::Difference::put_back; }));
+    CHECK(put_back == 1);
+  }
+
+  TEST_CASE("list: a conflict that the newest list no longer names is told apart from one that it names") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3")});
+    send_in_vain(ledger, "1");
+    name_protected(ledger, {{.code = "2", .card_id = "", .openid = "", .brand_id = ""}});
+    import(ledger, {card("1", "oB"), card("2"), card("3")});
+    CHECK(must(ledger::totals(ledger)).kept_back() == 2);
+    import(ledger, {card("3")});
+    const auto totals = must(ledger::totals(ledger));
+    CHECK(totals.conflicts == 1);
+    CHECK(totals.conflicts_dropped == 1);
+    CHECK(totals.protected_pending == 1);
+    CHECK(totals.protected_dropped == 1);
+    CHECK(totals.kept_back() == 0);
+    CHECK(totals.to_send() == 1);
   }
 
   TEST_CASE("list: what rows said is forgotten with the last plan that may need it") {

@@ -47,10 +47,10 @@ TEST_SUITE("component") {
           "    all of them: cardvoid export --status unresolved, and --status in_flight\n"
           "  invalidated         30,000\n"
           "                      28,810  by our answer\n"
-          "                       1,100  found INVALID after a lost answer\n"
+          "                       1,100  found INVALID after a lost or doubtful answer\n"
           "                          90  already INVALID before us\n"
           "  rejected             4,000  by the platform: cardvoid export --status rejected\n"
-          "  pending              1,000  not sent yet\n");
+          "  pending              1,000  still to send\n");
   }
 
   TEST_CASE("standing: what is in flight while a run goes on is no worry") {

@@ -93,7 +93,7 @@ TEST_SUITE("component") {
     const auto text = summary_text(ending);
     CHECK(text.starts_with("2 rows in the job\n"));
     for (const auto* word :
-         {"INVALID", "cardvoid export", "refused", "stopped", "not sent yet", "read back first"}) {
+         {"INVALID", "cardvoid export", "refused", "stopped", "still to send", "read back first"}) {
       CAPTURE(word);
       CHECK(text.find(word) == std::string::npos);
     }

@@ -239,6 +239,21 @@ TEST_SUITE("unit") {
       run.given_rows(10);
       CHECK_FALSE(run.run().stopped);
     }
+    SUBCASE("and reads back what comes last in doubt all the same") {
+      VirtualRun run{settings};
+      run.given_rows(400);
+      run.given_rows(1, Status::in_flight, 1);
+      run.given_rows(1, Status::unresolved, 1);
+      run.given_rows(1);
+      run.rows.at(401).candidate.strange = run.rows.at(402).candidate.held = true;
+      run.rows.at(403).candidate.strange = true;
+      run.cards.invalid_at[401] = run.cards.invalid_at[402] = run.start.wall - 1h;
+      const auto finished = run.run();
+      REQUIRE(finished.stopped);
+      CHECK(finished.stopped->what == "the limit of 10 rows for this run is reached");
+      CHECK(run.count(Status::invalidated) == 12);
+      CHECK(run.rows.at(403).candidate.attempts == 0);
+    }
     SUBCASE("beyond one fetch") {
       settings.row_limit = 700;
       settings.requests_per_second = 200;

@@ -66,6 +66,20 @@ TEST_SUITE("unit") {
     CHECK(two.testified(outcome_of(OutcomeKind::lost)) == stop);
   }
 
+  TEST_CASE("inquiry: a refused witness convicts the credentials at once") {
+    Inquiry inquiry;
+    CHECK(inquiry.accused(1, k_why, true, false, true, k_now) == ask_witness);
+    CHECK(inquiry.testified(outcome_of(OutcomeKind::credentials_refused)) == stop);
+  }
+
+  TEST_CASE("inquiry: a refused witness convicts nothing where only odd cards are accused") {
+    Inquiry inquiry;
+    CHECK(inquiry.accused(1, k_why, true, false, false, k_now) == ask_witness);
+    CHECK(inquiry.testified(outcome_of(OutcomeKind::credentials_refused)) == wait);
+    CHECK(inquiry.accused(2, k_why, true, false, true, k_now) == wait);
+    CHECK_FALSE(inquiry.is_about_odd_cards_only());
+  }
+
   TEST_CASE("inquiry: only an answer to a request that left after the refusal clears a card") {
     Inquiry inquiry;
     CHECK(inquiry.accused(1, k_why, false, false, true, k_now) == wait);

@@ -151,6 +151,16 @@ TEST_SUITE("unit") {
     CHECK(watch.safety.trip()->rows.size() == 20);
   }
 
+  TEST_CASE("safety: cards that earlier runs found INVALID before us count too") {
+    Watch watch;
+    watch.safety.know_already(std::vector<RowId>(15, 7));
+    for (int i = 0; i < 4; ++i) watch.settles(model::SettledBy::already);
+    CHECK_FALSE(watch.safety.stopped());
+    watch.settles(model::SettledBy::already);
+    REQUIRE(watch.safety.trip());
+    CHECK(watch.safety.trip()->cause == model::TripCause::already);
+  }
+
   TEST_CASE("safety: one card of ours or safety.expect_already lets a run go on over cards that are done") {
     Watch ours, expecting{Safety{{0, 0, 1, false, true}}};
     ours.settles(model::SettledBy::answer);

@@ -147,16 +147,21 @@ void VirtualRun::operator()(const action::Fetch& fetch) {
       const auto& candidate = rows.at(id).candidate;
       return candidate.held || candidate.strange ? 2 : candidate.status == Status::pending ? 1 : 0;
     };
+    const auto is_wanted = [&](RowId id) {
+      return !fetch.set_apart_only || (place(id) == 2 && rows.at(id).candidate.status != Status::pending);
+    };
     for (const int wanted : {0, 1, 2})
       for (const auto id : left)
-        if (place(id) == wanted && std::ssize(found) < fetch.count) found.push_back(rows.at(id).candidate);
+        if (place(id) == wanted && is_wanted(id) && std::ssize(found) < fetch.count)
+          found.push_back(rows.at(id).candidate);
     for (const auto& candidate : found) {
       left.erase(candidate.id);
       rows.at(candidate.id).phase = Row::idle;
     }
-    taken_up_ += static_cast<int>(found.size());
+    if (!fetch.set_apart_only) taken_up_ += static_cast<int>(found.size());
     must(!settings_.row_limit || taken_up_ <= *settings_.row_limit, "more rows than the limit of this run");
-    dispatcher.offer(fetch.lane, found, left.empty(), now);
+    dispatcher.offer(fetch.lane, found, fetch.set_apart_only ? std::ssize(found) < fetch.count : left.empty(),
+                     now);
   });
 }
 

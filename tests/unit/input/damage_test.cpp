@@ -286,7 +286,7 @@ TEST_SUITE("unit") {
   TEST_CASE("damage: longer codes and codes with letters and serial numbers are no lost zeros") {
     CHECK(error_of(sound(95, 12) + sound(5, 13)).empty());
     CHECK(error_of(sound(95, 12) + Codes(5, "A12345")).empty());
-    for (const int most : {12'000, 999'999}) {
+    for (const int most : {12'000, 199'999}) {
       Codes serials;
       for (int i = 1; i <= most; ++i) serials.push_back(std::to_string(i));
       CHECK(error_of(serials).empty());

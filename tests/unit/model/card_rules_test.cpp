@@ -55,9 +55,11 @@ TEST_SUITE("unit") {
 
   TEST_CASE("identifiers: words that programs write for no value are none in any column") {
     const std::string fault = "a word that programs write for no value, such as NULL or #N/A";
-    for (const auto* word : {"NULL",   "null",  "\\N",     "#N/A",   "N/A",     "NA",           "nan",
-                             "NaN",    "<NA>",  "NaT",     "None",   "nil",     "undefined",    "Undefined",
-                             "(null)", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#GETTING_DATA"}) {
+    for (const auto* word :
+         {"NULL",     "null",   "\\N",     "#N/A",          "N/A",       "NA",        "nan",    "NaN",
+          "<NA>",     "NaT",    "None",    "nil",           "undefined", "Undefined", "(null)", "#REF!",
+          "#VALUE!",  "#NAME?", "#DIV/0!", "#GETTING_DATA", "#N/A N/A",  "-",         "--",     "1.#IND",
+          "-1.#QNAN", "#####"}) {
       CAPTURE(word);
       CHECK(model::means_nothing(word));
       CHECK(fault_of_code(word) == "code: " + fault);
@@ -69,16 +71,25 @@ TEST_SUITE("unit") {
       CHECK(find_fault(card) == "card_id: " + fault);
       CHECK(fault_of_reason(word) == "");  // a remark of the input
     }
-    for (const auto* word : {"", "N", "NULLA", "XNULL", "nano", "-", "0", "none1", "#N/A#", "anonymous"}) {
+    for (const auto* word :
+         {"", "N", "NULLA", "XNULL", "nano", "0", "1.IND", "#1", "A-1", "none1", "#N/A#", "anonymous"}) {
       CAPTURE(word);
       CHECK_FALSE(model::means_nothing(word));
     }
   }
 
   TEST_CASE("identifiers: digits with a fraction of zeros come from a number") {
-    for (const auto* text : {"478516783262.0", "1.0", "1.00", "0.0"})
+    for (const auto* text : {"478516783262.0", "478516783262,0", "1.0", "1.00", "0.0"})
       CHECK(fault_of_code(text) == "code: digits with .0 at the end: a program took them for a number");
     for (const auto* text : {"1.5", "1.05", "A1.0", "1.0A", ".0", "1.", "1..0", "v1.0.0"})
+      CHECK(fault_of_code(text) == "");
+  }
+
+  TEST_CASE("identifiers: digits in groups of three come from a number") {
+    for (const auto* text : {"478,516,783,262", "123,456,789", "1,000,000,000"})
+      CHECK(fault_of_code(text) == "code: digits in groups of three: a program took them for a number");
+    for (const auto* text : {"478,516", "478.516.783.262", ",478,516,783", "4785,516,783", "478,516,78",
+                             "478,516.783", "478,516,", "478,516,783,"})
       CHECK(fault_of_code(text) == "");
   }
 
