@@ -8,9 +8,9 @@
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/limits.hpp>
 #include <cardvoid/run/observer.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
-#include <cardvoid/run/time_left.hpp>
 #include <random>
 
 #include "asio_loop.hpp"
@@ -52,14 +52,12 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   Remaining remaining{left};
   if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
     if (const auto most = ledger::most_to_send_of_a_brand(ledger)) remaining.rows_of_one_brand = *most;
-  std::optional<double> measured;
+  std::optional<Course> course;
   const auto settled = counts.confirmed + counts.rejected;
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
-    measured = static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count());
-  const TimeLeft rest{left, expected_rate(job.limits, remaining, measured),
-                      time_needed(job.limits, remaining, measured)};
+    course.emplace(Course{.measured = report.last.measured});
   const auto window = order.read_back_only ? std::nullopt : job.safety.window;
-  return "; " + words_for(rest, window, now);
+  return "; " + to_text(outlook(job.limits, window, remaining, course, now));
 }
 
 Result<void> name_witness(ledger::Ledger& ledger, Runner& runner) {
