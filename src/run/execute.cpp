@@ -135,17 +135,35 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   return report;
 }
 
+namespace {
+
+std::function<std::uint32_t()> make_dice() {
+  return [random = std::mt19937{std::random_device{}()}]() mutable {
+    return static_cast<std::uint32_t>(random());
+  };
+}
+
+}  // namespace
+
+Result<Report> rehearse(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
+                        const Order& order, Observer& observer, const Clock& clock) {
+  AsioLoop loop{observer, clock, order.is_stop_wanted};
+  const auto platform = HttpsTransport::create_for_rehearsal(loop.context(), job, keys, order.version, clock);
+  if (!platform) return failed(platform.error());
+  Journal journal{ledger, loop.context().get_executor()};
+  return execute(job, ledger, order, observer, Ports{loop, **platform, journal, make_dice()});
+}
+
 Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
                        const Order& order, Observer& observer) {
   AsioLoop loop{observer, job.results.database, order.is_stop_wanted};
   const auto platform = HttpsTransport::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};
-  std::mt19937 random{std::random_device{}()};
   const auto warn = [&](const std::string& why) { observer.notice({dispatch::Notice::warning, why}); };
-  const Ports ports{
-      loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); },
-      [&](const Ports::Brands& brands) { return shared_paces(job, brands, loop.now().steady, warn); }};
+  const Ports ports{loop, **platform, journal, make_dice(), [&](const Ports::Brands& brands) {
+                      return shared_paces(job, brands, loop.now().steady, warn);
+                    }};
   auto report = execute(job, ledger, order, observer, ports);
   if (report) report->commits = journal.commits();
   return report;
