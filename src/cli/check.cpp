@@ -16,7 +16,7 @@
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/time_left.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>

@@ -9,6 +9,7 @@ namespace cardvoid::cli {
 
 Command check_command();
 Command plan_command();
+Command rehearse_command();
 Command run_command();
 Command reconcile_command();
 Command retry_command();
@@ -26,8 +27,8 @@ Command help_command();
 Command version_command();
 
 inline constexpr std::array k_commands{
-    check_command,   plan_command,   run_command,     reconcile_command, retry_command,  accept_command,
-    protect_command, show_command,   status_command,  pause_command,     resume_command, rate_command,
-    stop_command,    export_command, sandbox_command, help_command,      version_command};
+    check_command,  plan_command,    rehearse_command, run_command,     reconcile_command, retry_command,
+    accept_command, protect_command, show_command,     status_command,  pause_command,     resume_command,
+    rate_command,   stop_command,    export_command,   sandbox_command, help_command,      version_command};
 
 }  // namespace cardvoid::cli

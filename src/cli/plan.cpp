@@ -7,7 +7,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/plan.hpp>
-#include <cardvoid/run/limits.hpp>
+#include <cardvoid/run/outlook.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
@@ -107,13 +107,14 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
         !noted)
       return noted.error();
   }
-  run::Remaining remaining{plan.totals.to_send()};
+  plan.remaining.rows = plan.totals.to_send();
   if (job.limits.per == model::QuotaPer::brand) {
     const auto most = ledger::most_to_send_of_a_brand(ledger);
     if (!most) return most.error();
-    remaining.rows_of_one_brand = *most;
+    plan.remaining.rows_of_one_brand = *most;
   }
-  plan.needed = run::time_needed(job.limits, remaining);
+  plan.needed =
+      *run::outlook(job.limits, std::nullopt, plan.remaining, std::nullopt, read_clocks().wall).needed;
   check_space(job.results.database, plan);
   return plan;
 }

@@ -7,6 +7,7 @@
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/import.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct Plan {
   std::vector<ledger::RefusedCause> causes;
   ledger::Survey survey;
   std::string fingerprint;  // empty: nothing to send
-  milliseconds needed{0};   // at the limit; retries and read-backs come on top
+  run::Remaining remaining = {};
+  milliseconds needed{0};  // at the limit; retries and read-backs come on top
 };
 
 // Of the command `plan`.

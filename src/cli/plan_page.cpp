@@ -20,9 +20,8 @@ constexpr std::size_t k_most_templates_in_text = 20;
 
 // If it began as soon as the window lets it; nullopt: not within a year.
 std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
-  const auto now = plan.imported.finished_at;
-  if (!job.safety.window) return now + plan.needed;
-  return dispatch::Window{*job.safety.window, local_minute}.end_of(now, plan.needed);
+  return run::outlook(job.limits, job.safety.window, plan.remaining, std::nullopt, plan.imported.finished_at)
+      .done_at;
 }
 
 std::string words_for_end(const Plan& plan, const model::Job& job) {

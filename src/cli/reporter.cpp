@@ -61,7 +61,7 @@ void Reporter::progress(const dispatch::Snapshot& snapshot, const ledger::RunCou
   metrics_->note(snapshot);
   if (now < next_metrics_) return;
   next_metrics_ = now + k_metrics_interval;
-  write_metrics(metrics_->while_running(snapshot, now));
+  write_metrics(metrics_->while_running(snapshot));
 }
 
 void Reporter::recorded(const ledger::Attempt& attempt) {

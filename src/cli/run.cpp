@@ -6,7 +6,7 @@
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/time_left.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <iostream>
 #include <string>
 
@@ -127,12 +127,9 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
   const auto now = read_clocks().wall;
   if (!job.safety.window || run::is_open(*job.safety.window, now)) return {};
   if (plan.totals.to_send() + plan.totals.in_doubt() == 0) return {};  // the run says so itself
-  return Error{
-      Errc::stopped,
-      fmt::format(
-          "the window {} is closed: nothing was sent; {}", dispatch::to_text(*job.safety.window),
-          run::words_for(run::TimeLeft{plan.totals.to_send(), job.limits.requests_per_second, plan.needed},
-                         job.safety.window, now))};
+  const auto view = run::outlook(job.limits, job.safety.window, plan.remaining, std::nullopt, now);
+  return Error{Errc::stopped, fmt::format("the window {} is closed: nothing was sent; {}",
+                                          dispatch::to_text(*job.safety.window), run::to_text(view))};
 }
 
 // What somebody who does not look at the plan must know.

@@ -86,8 +86,8 @@ class Log final : public run::Observer {
   report::Progress& display_;
 };
 
-// No one watches if no stream is a terminal, under cron or a service manager: then there is no progress
-// unless it was asked for.
+}  // namespace
+
 report::ProgressMode progress_mode(const Globals& options) {
   if (options.quiet) return report::ProgressMode::none;
   const bool is_followed = ::isatty(STDIN_FILENO) || ::isatty(STDOUT_FILENO) || ::isatty(STDERR_FILENO);
@@ -97,6 +97,8 @@ report::ProgressMode progress_mode(const Globals& options) {
   if (options.log_json && !::isatty(STDERR_FILENO)) return report::ProgressMode::json;
   return options.progress;
 }
+
+namespace {
 
 // On a terminal the whole summary. Elsewhere a success is one line, and trouble is told in full; with -q a
 // success is silent and trouble one line, behind which a failure says why in lines of its own.

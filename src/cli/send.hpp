@@ -30,6 +30,10 @@ struct Sending {
   std::function<Result<Errand>(const model::Job&, ledger::Ledger&, Stage& stage)> prepare;
 };
 
+// No one watches if no stream is a terminal, under cron or a service manager: then there is no progress
+// unless it was asked for.
+report::ProgressMode progress_mode(const Globals& options);
+
 // Returns the exit code.
 int send(Console& console, const Sending& sending);
 

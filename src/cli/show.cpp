@@ -70,7 +70,12 @@ int show(Console& console, const Options& options) {
   telling.job = job->name;
   telling.merchant = merchant_of(*job);
   // Before the results are read: what a run does meanwhile is then rather under way than dead.
-  if (const auto holder = ledger::Lock::holder(job->results.database)) telling.run_under_way = holder->pid;
+  if (const auto holder = ledger::Lock::holder(job->results.database)) {
+    telling.is_sending = holder->command.starts_with("run");
+    const bool is_unknown = holder->command.empty();  // its lock file was deleted
+    if (telling.is_sending || is_unknown || holder->command == "reconcile")
+      telling.run_under_way = holder->pid;
+  }
   telling.columns = std::clamp(terminal_columns(stdout) - 1, k_narrowest, k_widest);
   telling.command = [&](std::string_view name, std::string_view flags) {
     return command_line(console.globals(), options.job_file, name, flags);

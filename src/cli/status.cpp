@@ -10,7 +10,7 @@
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/limits.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <ctime>
 
 #include "commands.hpp"
@@ -33,14 +33,29 @@ struct View {
   std::vector<ledger::ErrorCount> errors;
   std::optional<ledger::LockHolder> holder;
   std::optional<ledger::Pulse> pulse;  // of the run under way, when it is fresh
-  // Until everything is sent: at the rate of the last minute while a run is under way, else at the limit.
-  std::optional<milliseconds> time_left;
+  // Until everything is sent, or read back by a reconcile.
+  run::Outlook outlook;
   std::int64_t log_bytes = 0;  // of a write-ahead log that no run under way needs
 
   bool is_under_way(const ledger::RunRecord& run) const {
     return holder && !run.exit_code && run.id == runs.front().id && run.pid == holder->pid;
   }
 };
+
+Result<run::Outlook> look_ahead(const View& view, const model::Job& job, ledger::Ledger& ledger) {
+  const bool only_reads_back = view.pulse && view.runs.front().command == "reconcile";
+  const auto& totals = view.rows.totals;
+  run::Remaining remaining{only_reads_back ? totals.in_doubt() : totals.to_send()};
+  if (job.limits.per == model::QuotaPer::brand && !only_reads_back) {
+    const auto most = ledger::most_to_send_of_a_brand(ledger);
+    if (!most) return most.error();
+    remaining.rows_of_one_brand = *most;
+  }
+  std::optional<run::Course> course;
+  if (view.pulse) course = run::course_of(*view.pulse, job.limits);
+  return run::outlook(job.limits, only_reads_back ? std::nullopt : job.safety.window, remaining, course,
+                      read_clocks().wall);
+}
 
 Result<View> look(Console& console, const model::Job& job) {
   auto ledger = open_results(console, job, ledger::Access::read_only);
@@ -66,25 +81,9 @@ Result<View> look(Console& console, const model::Job& job) {
   if (view.rows.is_under_way && *pulse && (*pulse)->run == view.runs.front().id &&
       read_clocks().wall - (*pulse)->at < k_pulse_is_old)
     view.pulse = *pulse;
-  const bool is_paused =
-      view.pulse && std::any_of(view.pulse->reasons_to_wait.begin(), view.pulse->reasons_to_wait.end(),
-                                [](const auto& reason) { return reason.kind == "paused"; });
-  if (is_paused || totals->to_send() == 0 || (view.pulse && view.pulse->rate <= 0)) return view;
-  run::Remaining remaining{totals->to_send()};
-  if (job.limits.per == model::QuotaPer::brand) {
-    const auto most = ledger::most_to_send_of_a_brand(*ledger);
-    if (!most) return most.error();
-    remaining.rows_of_one_brand = *most;
-  }
-  auto limits = job.limits;
-  std::optional<double> measured;
-  if (view.pulse) {
-    measured = view.pulse->rate;
-    // `rate` may have raised the limit of the run under way.
-    if (limits.per == model::QuotaPer::merchant)
-      limits.requests_per_second = std::max(limits.requests_per_second, *measured);
-  }
-  view.time_left = run::time_needed(limits, remaining, measured);
+  const auto ahead = look_ahead(view, job, *ledger);
+  if (!ahead) return ahead.error();
+  view.outlook = *ahead;
   return view;
 }
 
@@ -147,7 +146,10 @@ std::string json_line(const View& view, const model::Job& job) {
   boost::json::object answer{{"job", job.name}};
   report::add_standing(answer, view.rows);
   answer["log_bytes"] = view.log_bytes;
-  answer["seconds_left"] = view.time_left ? value(view.time_left->count() / 1000) : value();
+  const auto& ahead = view.outlook;
+  const bool is_told = ahead.rows > 0 && ahead.left && ahead.done_at;
+  answer["seconds_left"] = is_told ? value(ahead.left->count() / 1000) : value();
+  answer["done_at"] = is_told ? value(format_rfc3339(*ahead.done_at)) : value();
   answer["running"] = view.holder ? value(as_json(*view.holder)) : value();
   answer["now"] = view.pulse ? value(as_json(*view.pulse)) : value();
   answer["errors"] = std::move(errors);
@@ -168,6 +170,7 @@ std::string words_for_ending(const View& view, const ledger::RunRecord& run) {
 
 std::string page(const View& view, const model::Job& job) {
   const auto& t = view.rows.totals;
+  const auto now = read_clocks().wall;
   auto text =
       fmt::format("job {}: {}\n", job.name, counted(t.rows(), "row")) + report::standing_text(view.rows);
   if (t.refused > 0) text += counted(t.refused, "input line") + " refused\n";
@@ -179,8 +182,8 @@ std::string page(const View& view, const model::Job& job) {
     text += holder ? ledger::to_text(*holder) + " is under way\n" : "no run is under way\n";
   if (view.log_bytes > 0) text += words_for_log(job) + "\n";
   if (const auto& pulse = view.pulse) {
-    text += fmt::format("  {:.1f} requests/s (allowed {:g}{}), {} in flight, {} waiting to be tried again\n",
-                        pulse->rate, pulse->allowed_rate, is_throttled(*pulse) ? ", paused by 429" : "",
+    text += fmt::format("  {}\n  {} in flight, {} waiting to be tried again\n",
+                        run::words_for_pace(view.outlook, job.limits, pulse->reasons_to_wait, now),
                         pulse->in_flight, pulse->waiting);
     if (pulse->canary > 0)
       text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens{}\n",
@@ -188,16 +191,12 @@ std::string page(const View& view, const model::Job& job) {
                           pulse->canary_already > 0
                               ? fmt::format(" ({} more were INVALID already)", grouped(pulse->canary_already))
                               : "");
-    for (const auto& reason : pulse->reasons_to_wait)
-      text += fmt::format("  {}: {}\n", reason.is_pace() ? "pace" : "held up",
-                          escape_for_terminal(model::to_text(reason)));
     text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
                         words_for_endpoint(pulse->backup_state));
   }
-  if (view.time_left)
-    text += view.pulse ? fmt::format("  left {} at this rate\n", humanize_duration(*view.time_left))
-                       : fmt::format("left at {:g} requests/s: {}\n", job.limits.requests_per_second,
-                                     humanize_duration(*view.time_left));
+  if (view.outlook.rows > 0)
+    text +=
+        view.pulse ? "  " + run::words_for_end(view.outlook, now) + "\n" : run::to_text(view.outlook) + "\n";
   for (const auto& error : view.errors)
     text += fmt::format("  {:>14}  {} ({})\n", grouped(error.count), escape_for_terminal(error.code),
                         error.status);

@@ -23,6 +23,7 @@ using model::RowId;
 // commit and its connection are done in time, and a crash leaves few rows in doubt.
 constexpr milliseconds k_least_lead = 100ms, k_most_lead = 2s;
 constexpr int k_most_prepared = 256;
+constexpr auto k_recent = 10min;  // answers 429 that people are told the number of
 // Until an answer has proved keys and endpoint, only so many requests are out: wrong keys cost a handful.
 constexpr int k_unproven_in_flight = 3;
 constexpr int k_fetch_count = 256;
@@ -461,6 +462,8 @@ model::Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now no
     if (outcome.kind == model::OutcomeKind::throttled) {
       lane.pace().throttled(now.steady, task.permit, outcome.retry_after);
       ++lane.requests.throttled;
+      throttled_at_.push_back(now.steady);
+      while (now.steady - throttled_at_.front() > k_recent) throttled_at_.pop_front();
     }
   }
   if (auto why = health_->heard(task.endpoint, task.started, outcome, now.steady, notices_))
@@ -618,19 +621,30 @@ void Dispatcher::set_rate(double requests_per_second, Steered by, Instant now) {
   if (requests_per_second != settings_.requests_per_second) rate_set_ = std::move(by);
 }
 
+// None of them is ours when another run of the same quota was told so.
+std::string Dispatcher::words_for_slowness(Instant now) const {
+  const auto count = std::count_if(throttled_at_.begin(), throttled_at_.end(),
+                                   [&](Instant at) { return now - at <= k_recent; });
+  return count > 0 ? fmt::format("slowed by 429 ({} in 10m)", count) : std::string{"slowed by 429"};
+}
+
 std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
   std::vector<model::ReasonToWait> reasons;
   if (stopped()) reasons.push_back({"stopping", "stopping: " + stopped()->what});
   if (paused_) reasons.push_back({"paused", "paused by " + paused_->by, paused_->at});
   auto throttled_until = now.steady;
   std::size_t others = 0;
+  bool is_slowed = false;
   for (const auto& lane : lanes_) {
     throttled_until = std::max(throttled_until, lane.pace().paused_until());
     others = std::max(others, lane.pace().shared_with());
+    is_slowed |= lane.pace().rate(now.steady) < requests_per_second_;
   }
   if (throttled_until > now.steady)
     reasons.push_back({"throttled", "paused by 429", std::nullopt,
                        now.wall + std::chrono::duration_cast<milliseconds>(throttled_until - now.steady)});
+  else if (is_slowed)
+    reasons.push_back({"slowed", words_for_slowness(now.steady)});
   health_->explain(reasons, now);
   if (inquiry_->is_asking())
     reasons.push_back({"credentials",
@@ -643,7 +657,7 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
         {"shared", fmt::format("shares the limit with {} other run{}", others, others == 1 ? "" : "s")});
   if (rate_set_)
     reasons.push_back({"rate_set",
-                       fmt::format("{:g} requests/s, set by {}", requests_per_second_, rate_set_->by),
+                       fmt::format("rate set to {:g}/s by {}", requests_per_second_, rate_set_->by),
                        rate_set_->at});
   return reasons;
 }
@@ -655,6 +669,7 @@ Snapshot Dispatcher::snapshot(Instant now) const {
   s.in_flight = load_->in_flight;
   s.preparing = load_->preparing;
   s.waiting = load_->waiting;
+  s.limit = requests_per_second_;
   for (const auto& lane : lanes_) {
     s.rate += lane.pace().rate(now);
     s.retries += lane.requests.retries;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/job/load.hpp>
@@ -60,6 +61,24 @@ class Faults {
   std::string file_;
   std::vector<Fault> faults_;
 };
+
+// What a rehearsal has of its own.
+constexpr std::array<std::string_view, 4> k_own_keys{"merchant.mchid", "merchant.serial_no",
+                                                     "merchant.private_key_file", "merchant.passphrase_file"};
+constexpr std::array<std::string_view, 3> k_own_tables{"platform", "endpoints", "results"};
+
+bool is_of_rehearsal(std::string_view path) {
+  const auto is_below = [&](std::string_view table) {
+    return path == table || (path.starts_with(table) && path.substr(table.size()).starts_with('.'));
+  };
+  return std::any_of(k_own_keys.begin(), k_own_keys.end(), is_below) ||
+         std::any_of(k_own_tables.begin(), k_own_tables.end(), is_below);
+}
+
+void forget_what_a_rehearsal_has(Document& document) {
+  std::erase_if(document.leaves, [](const Leaf& leaf) { return is_of_rehearsal(leaf.path); });
+  std::erase_if(document.tables, [](const Table& table) { return is_of_rehearsal(table.path); });
+}
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -213,8 +232,12 @@ void read_leaves(const Document& document, const std::filesystem::path& folder, 
 // What a key alone cannot show: missing keys, and keys that need or exclude each other.
 class CrossCheck {
  public:
-  CrossCheck(const Document& document, const model::Job& job, bool results_by_flag, Faults& faults)
-      : document_{document}, job_{job}, results_by_flag_{results_by_flag}, faults_{faults} {
+  CrossCheck(const Document& document, const model::Job& job, const Overrides& overrides, Faults& faults)
+      : document_{document},
+        job_{job},
+        results_by_flag_{!overrides.results_database.empty()},
+        is_rehearsal_{overrides.is_rehearsal},
+        faults_{faults} {
     for (const auto& leaf : document.leaves) given_.insert(leaf.path);
     for (const auto& table : document.tables) given_.insert(table.path);
   }
@@ -223,7 +246,7 @@ class CrossCheck {
     for (const auto& key : keys())
       if (key.required) need(key.path);
     check_merchant();
-    check_platform();
+    if (!is_rehearsal_) check_platform();
     check_input();
     check_files();
     if (job_.limits.backoff_base > job_.limits.backoff_cap)
@@ -236,7 +259,7 @@ class CrossCheck {
   bool has(std::string_view path) const { return given_.contains(path); }
 
   void need(std::string_view path, std::string_view why = "") {
-    if (has(path)) return;
+    if (has(path) || (is_rehearsal_ && is_of_rehearsal(path))) return;
     Position at;
     for (const auto& table : document_.tables)
       if (table.path == table_of(path)) at = {table.at.line, 0};
@@ -333,7 +356,7 @@ class CrossCheck {
 
   const Document& document_;
   const model::Job& job_;
-  bool results_by_flag_;
+  bool results_by_flag_, is_rehearsal_;
   Faults& faults_;
   std::set<std::string, std::less<>> given_;
 };
@@ -372,13 +395,16 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
   model::Job job;
   job.file = file;
   const auto folder = file.parent_path();
+  if (overrides.is_rehearsal) {
+    forget_what_a_rehearsal_has(document);
+    job.endpoints.primary = job.endpoints.backup = {"127.0.0.1", 9, std::nullopt};  // the discard service
+  }
   read_leaves(document, folder, job, faults);
-  const bool results_by_flag = !overrides.results_database.empty();
-  if (results_by_flag) job.results.database = overrides.results_database;
+  if (!overrides.results_database.empty()) job.results.database = overrides.results_database;
   if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
-  CrossCheck{document, job, results_by_flag, faults}.run();
+  CrossCheck{document, job, overrides, faults}.run();
   if (!faults.none()) return Error{Errc::bad_job, faults.text()};
-  apply_environment(overrides, job);
+  if (!overrides.is_rehearsal) apply_environment(overrides, job);
   job.input.accept_damage = overrides.accept_damage;
   return job;
 }

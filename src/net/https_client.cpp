@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/system/system_error.hpp>
 #include <cardvoid/net/https_client.hpp>
 #include <stdexcept>
@@ -11,6 +12,28 @@
 namespace cardvoid::net {
 
 namespace asio = boost::asio;
+
+namespace {
+
+bool is_loopback(const std::string& host) {
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
+// A name is refused too: looking it up would ask a server.
+Result<void> check_loopback(const HttpsSettings& settings) {
+  for (const auto& endpoint : settings.endpoints)
+    if (!is_loopback(endpoint.host))
+      return Error{
+          Errc::internal,
+          fmt::format("{}: is not a loopback address, and nothing else may be reached", endpoint.host)};
+  for (const auto& proxy : settings.proxies)
+    if (proxy) return Error{Errc::internal, "a proxy is named, and nothing but loopback may be reached"};
+  return {};
+}
+
+}  // namespace
 
 Connection::Connection() = default;
 Connection::Connection(Connection&&) noexcept = default;
@@ -32,6 +55,8 @@ void HttpsClient::close() { pool_->close(); }
 
 Result<std::unique_ptr<HttpsClient>> HttpsClient::create(asio::any_io_executor executor,
                                                          HttpsSettings settings) {
+  if (settings.loopback_only)
+    if (const auto checked = check_loopback(settings); !checked) return checked.error();
   std::shared_ptr<Pool> pool;
   try {
     pool = std::make_shared<Pool>(std::move(executor), std::move(settings));

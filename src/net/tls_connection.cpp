@@ -139,6 +139,8 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
   auto& tcp = stream_.next_layer();
   for (std::size_t left = addresses.size(); left > 0; --left) {
     const auto& address = addresses[addresses.size() - left];
+    if (pool.settings.loopback_only && !address.address().is_loopback())
+      co_return failure(connect, name, "is not a loopback address, and nothing else may be reached");
     const auto now = std::chrono::steady_clock::now();
     // A share of the time for each, so that one dead address does not use up the time of the next.
     tcp.expires_at(now + (deadline - now) / static_cast<int>(left));

@@ -155,7 +155,6 @@ void Metrics::count(const ledger::EndedRequest& request) {
 void Metrics::count(const ledger::Attempt& attempt) {
   const auto& outcome = attempt.outcome;
   count({attempt.kind, attempt.endpoint, attempt.sent, outcome.http_status, outcome.kind, attempt.latency});
-  if (attempt.sent) ++requests_;
 }
 
 void Metrics::move(model::RowState before, model::RowState after) {
@@ -178,16 +177,16 @@ void Metrics::note(const dispatch::Snapshot& snapshot) {
   paced_now_ = std::chrono::duration<double>{snapshot.held_by_pace}.count();
 }
 
-std::string Metrics::while_running(const dispatch::Snapshot& snapshot, Instant now) {
+std::string Metrics::while_running(const dispatch::Snapshot& snapshot) {
   note(snapshot);
-  return text(&snapshot, rate_.note(now, requests_));
+  return text(&snapshot);
 }
 
 std::string Metrics::at_end(std::string_view command, int exit_code, WallTime now) {
   last_run_ = now;
   last_exit_code_ = exit_code;
   if (exit_code == 0 && command == "run") last_success_ = now;  // a reconcile that found no doubt is none
-  return text(nullptr, 0);
+  return text(nullptr);
 }
 
 // The file while it is written.
@@ -204,12 +203,12 @@ class Metrics::Page {
   std::string job_;
 };
 
-std::string Metrics::text(const dispatch::Snapshot* running, double rate) const {
+std::string Metrics::text(const dispatch::Snapshot* running) const {
   Page page{job_};
   write_runs(page, running != nullptr);
   write_rows(page);
   write_attempts(page);
-  write_pace(page, running, rate);
+  write_pace(page, running);
   return page.take();
 }
 
@@ -275,12 +274,12 @@ void Metrics::write_attempts(Page& page) const {
   }
 }
 
-void Metrics::write_pace(Page& page, const dispatch::Snapshot* running, double rate) const {
+void Metrics::write_pace(Page& page, const dispatch::Snapshot* running) const {
   page.family("rate_limit_wait_seconds_total", "counter",
               "Time in which a card was at hand and only the limit kept it, over all runs.")
       .add(fmt::format("{:.3f}", paced_before_ + paced_now_));
   page.family("rate_requests_per_second", "gauge", "Requests of the last minute; 0 when no run is under way.")
-      .add(fmt::format("{:.3f}", rate));
+      .add(fmt::format("{:.3f}", running ? running->measured : 0));
   page.family("limit_requests_per_second", "gauge",
               "Allowed at present: other than the job's limit after a 429 or `cardvoid rate`.")
       .add(running ? running->rate : limit_);

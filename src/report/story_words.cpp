@@ -187,8 +187,7 @@ Verdict on_pending(const Story& story, const Telling& telling) {
   } else if (reason == "left_list") {
     verdict.next = {{"It is not sent until a list names it again.", {}}};
   } else {
-    verdict.headline +=
-        telling.run_under_way ? " The run under way is to send it." : " The next run sends it.";
+    verdict.headline += telling.is_sending ? " The run under way may send it." : " The next run sends it.";
     verdict.to_customer += " It is on the list of cards that are to end.";
     verdict.next = {
         {"To keep it from being sent, at once:", telling.command("protect", "--code CODE --note WHY")}};

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cardvoid/run/runner.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -11,7 +13,7 @@ namespace cardvoid::run {
 
 namespace {
 using namespace std::chrono_literals;
-constexpr auto k_tick_interval = 250ms;
+constexpr milliseconds k_tick_interval = 250ms, k_least_tick_interval = 25ms;
 
 // A flag that each tick looks at: Asio's signal set would leave the default action behind, which is to die.
 volatile std::sig_atomic_t is_asked = 0;
@@ -19,7 +21,7 @@ void note_question(int) { is_asked = 1; }
 }  // namespace
 
 void AsioLoop::call_at(Instant when, std::function<void()> what) {
-  alarm_.expires_at(when);
+  alarm_.expires_at(clock_.real(when));
   if (when == Instant::max()) return;
   alarm_.async_wait([call = std::move(what)](const boost::system::error_code& error) {
     if (!error) call();
@@ -35,11 +37,7 @@ void AsioLoop::run(Runner& runner) {
                             runner.protect(order, by, std::move(answered));
                             return std::nullopt;
                           }};
-  if (const auto open = steering.open(database_); !open)
-    observer_.notice(
-        {dispatch::Notice::warning,
-         "this run cannot be steered by pause, resume, stop, rate and protect, only stopped by a signal: " +
-             open.error().what});
+  if (!is_rehearsal_) open_steering(steering);
   catch_signals();
   struct sigaction noting {};
   noting.sa_handler = note_question;
@@ -56,7 +54,15 @@ void AsioLoop::run(Runner& runner) {
   steering.close();
   io_.run();  // runs the handlers of what was cancelled
   std::signal(SIGUSR1, SIG_IGN);
-  leave_at_next_signal();
+  is_rehearsal_ ? ignore_signals() : leave_at_next_signal();
+}
+
+void AsioLoop::open_steering(SteeringServer& steering) {
+  if (const auto open = steering.open(database_); !open)
+    observer_.notice(
+        {dispatch::Notice::warning,
+         "this run cannot be steered by pause, resume, stop, rate and protect, only stopped by a signal: " +
+             open.error().what});
 }
 
 // A hang-up, as when a terminal is closed, counts as a stop unless nohup or a service manager ignores it.
@@ -73,10 +79,22 @@ void AsioLoop::leave_at_next_signal() {
     std::signal(signal, [](int) { std::_Exit(static_cast<int>(Errc::stopped)); });
 }
 
+// One that comes between the two lines waits until it is ignored: the default action would be to die.
+void AsioLoop::ignore_signals() {
+  sigset_t ours, before;
+  sigemptyset(&ours);
+  for (const int signal : caught_) sigaddset(&ours, signal);
+  ::pthread_sigmask(SIG_BLOCK, &ours, &before);
+  signals_.clear();
+  for (const int signal : caught_) std::signal(signal, SIG_IGN);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
   signals_.async_wait([this, &runner, &steering](const boost::system::error_code& error, int signal) {
     if (error || runner.is_finished()) return;
     if (std::exchange(was_interrupted_, true)) {
+      if (is_rehearsal_) return wait_for_signal(runner, steering);
       steering.close();
       std::_Exit(static_cast<int>(Errc::stopped));
     }
@@ -87,7 +105,7 @@ void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
 }
 
 void AsioLoop::schedule_tick(Runner& runner) {
-  ticks_.expires_after(k_tick_interval);
+  ticks_.expires_after(std::max(clock_.real(k_tick_interval), k_least_tick_interval));
   ticks_.async_wait([this, &runner](const boost::system::error_code& error) {
     if (error || runner.is_finished()) return;  // a queued handler cannot be cancelled
     runner.tick();

@@ -8,9 +8,9 @@
 #include <cardvoid/run/journal.hpp>
 #include <cardvoid/run/limits.hpp>
 #include <cardvoid/run/observer.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
-#include <cardvoid/run/time_left.hpp>
 #include <random>
 
 #include "asio_loop.hpp"
@@ -52,14 +52,12 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   Remaining remaining{left};
   if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
     if (const auto most = ledger::most_to_send_of_a_brand(ledger)) remaining.rows_of_one_brand = *most;
-  std::optional<double> measured;
+  std::optional<Course> course;
   const auto settled = counts.confirmed + counts.rejected;
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
-    measured = static_cast<double>(settled) * 1000 / static_cast<double>(report.elapsed.count());
-  const TimeLeft rest{left, expected_rate(job.limits, remaining, measured),
-                      time_needed(job.limits, remaining, measured)};
+    course.emplace(Course{.measured = report.last.measured});
   const auto window = order.read_back_only ? std::nullopt : job.safety.window;
-  return "; " + words_for(rest, window, now);
+  return "; " + to_text(outlook(job.limits, window, remaining, course, now));
 }
 
 // What earlier runs of the job have seen.
@@ -141,17 +139,35 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   return report;
 }
 
+namespace {
+
+std::function<std::uint32_t()> make_dice() {
+  return [random = std::mt19937{std::random_device{}()}]() mutable {
+    return static_cast<std::uint32_t>(random());
+  };
+}
+
+}  // namespace
+
+Result<Report> rehearse(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
+                        const Order& order, Observer& observer, const Clock& clock) {
+  AsioLoop loop{observer, clock, order.is_stop_wanted};
+  const auto platform = HttpsTransport::create_for_rehearsal(loop.context(), job, keys, order.version, clock);
+  if (!platform) return failed(platform.error());
+  Journal journal{ledger, loop.context().get_executor()};
+  return execute(job, ledger, order, observer, Ports{loop, **platform, journal, make_dice()});
+}
+
 Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
                        const Order& order, Observer& observer) {
   AsioLoop loop{observer, job.results.database, order.is_stop_wanted};
   const auto platform = HttpsTransport::create(loop.context(), job, keys, order.version);
   if (!platform) return failed(platform.error());
   Journal journal{ledger, loop.context().get_executor()};
-  std::mt19937 random{std::random_device{}()};
   const auto warn = [&](const std::string& why) { observer.notice({dispatch::Notice::warning, why}); };
-  const Ports ports{
-      loop, **platform, journal, [&] { return static_cast<std::uint32_t>(random()); },
-      [&](const Ports::Brands& brands) { return shared_paces(job, brands, loop.now().steady, warn); }};
+  const Ports ports{loop, **platform, journal, make_dice(), [&](const Ports::Brands& brands) {
+                      return shared_paces(job, brands, loop.now().steady, warn);
+                    }};
   auto report = execute(job, ledger, order, observer, ports);
   if (report) report->commits = journal.commits();
   return report;

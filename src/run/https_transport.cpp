@@ -22,6 +22,12 @@ void rethrow(const std::exception_ptr& error) {
   if (error) std::rethrow_exception(error);
 }
 
+// However fast the clock is, this machine takes its time to sign, to answer and to verify.
+constexpr std::chrono::seconds k_least_timeout{1};
+milliseconds rehearsed(milliseconds timeout, const Clock& clock) {
+  return std::min(timeout, std::max<milliseconds>(clock.real(timeout), k_least_timeout));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(asio::io_context& io, const model::Job& job,
@@ -29,18 +35,39 @@ Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(asio::io_context&
                                                                const std::string& version) {
   auto settings = https_settings(job);
   if (!settings) return settings.error();
-  std::unique_ptr<HttpsTransport> platform{new HttpsTransport{io, job, keys, version}};
-  auto client = net::HttpsClient::create(io.get_executor(), std::move(*settings));
+  return create(std::unique_ptr<HttpsTransport>{new HttpsTransport{io, job, keys, version, {}}},
+                std::move(*settings));
+}
+
+Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create_for_rehearsal(asio::io_context& io,
+                                                                             const model::Job& job,
+                                                                             const Credentials& keys,
+                                                                             const std::string& version,
+                                                                             const Clock& clock) {
+  auto settings = https_settings(job);
+  if (!settings) return settings.error();
+  settings->loopback_only = true;
+  settings->connect_timeout = rehearsed(job.limits.connect_timeout, clock);
+  std::unique_ptr<HttpsTransport> platform{new HttpsTransport{io, job, keys, version, clock}};
+  platform->request_timeout_ = rehearsed(job.limits.request_timeout, clock);
+  return create(std::move(platform), std::move(*settings));
+}
+
+Result<std::unique_ptr<HttpsTransport>> HttpsTransport::create(std::unique_ptr<HttpsTransport> transport,
+                                                               net::HttpsSettings settings) {
+  auto client = net::HttpsClient::create(transport->io_.get_executor(), std::move(settings));
   if (!client) return client.error();
-  platform->client_ = std::move(*client);
-  return platform;
+  transport->client_ = std::move(*client);
+  return transport;
 }
 
 HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, const Credentials& keys,
-                               const std::string& version)
+                               const std::string& version, const Clock& clock)
     : io_{io},
       job_{job},
       keys_{keys},
+      clock_{clock},
+      request_timeout_{job.limits.request_timeout},
       verifier_{keys.platform.keys},
       signers_{std::max(1u, std::thread::hardware_concurrency())} {
   identity_.api = job.merchant.api;
@@ -105,7 +132,7 @@ void HttpsTransport::sign(Call& call) {
   thread_local std::unique_ptr<wechatpay::Signer> signer;
   if (!signer) signer = std::make_unique<wechatpay::Signer>(keys_.merchant.get());
   const auto request = wechatpay::build_request(job_.merchant.api, call.kind, *call.card);
-  const auto timestamp = read_clocks().wall.time_since_epoch().count() / 1000;
+  const auto timestamp = clock_.now().wall.time_since_epoch().count() / 1000;
   const auto nonce = wechatpay::make_nonce();
   const auto signature = signer->sign(wechatpay::canonical_message(request, timestamp, nonce));
   const auto& address =
@@ -117,12 +144,12 @@ void HttpsTransport::sign(Call& call) {
 asio::awaitable<void> HttpsTransport::exchange(model::RowId row, Call& call) {
   if (closed_) co_return;
   call.written();
-  const auto deadline = read_clocks().steady + job_.limits.request_timeout;
+  const auto deadline = read_clocks().steady + request_timeout_;
   Reply reply;
   reply.exchange = co_await call.connection.exchange(call.request, deadline);
   if (closed_) co_return;
   if (reply.exchange.reach == net::Exchange::answered)
-    reply.verdict = verifier_.verify(answer_headers(reply.exchange), reply.exchange.body, read_clocks().wall);
+    reply.verdict = verifier_.verify(answer_headers(reply.exchange), reply.exchange.body, clock_.now().wall);
   const auto answered = std::move(call.answered);
   calls_.erase(row);
   answered(std::move(reply));

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <cardvoid/base/clock.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/net/https_client.hpp>
 #include <cardvoid/run/ports.hpp>
@@ -21,6 +22,12 @@ class HttpsTransport : public Transport {
   // the trust roots cannot be loaded.
   static Result<std::unique_ptr<HttpsTransport>> create(boost::asio::io_context& io, const model::Job& job,
                                                         const Credentials& keys, const std::string& version);
+  // For a rehearsal: by its clock, and to loopback only.
+  static Result<std::unique_ptr<HttpsTransport>> create_for_rehearsal(boost::asio::io_context& io,
+                                                                      const model::Job& job,
+                                                                      const Credentials& keys,
+                                                                      const std::string& version,
+                                                                      const Clock& clock);
   ~HttpsTransport() override;
 
   void connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) override;
@@ -42,7 +49,9 @@ class HttpsTransport : public Transport {
   };
 
   HttpsTransport(boost::asio::io_context& io, const model::Job& job, const Credentials& keys,
-                 const std::string& version);
+                 const std::string& version, const Clock& clock);
+  static Result<std::unique_ptr<HttpsTransport>> create(std::unique_ptr<HttpsTransport> transport,
+                                                        net::HttpsSettings settings);
   boost::asio::awaitable<void> open(model::RowId row, Call& call, bool fresh, Connected connected);
   void sign(Call& call);
   boost::asio::awaitable<void> exchange(model::RowId row, Call& call);
@@ -50,6 +59,8 @@ class HttpsTransport : public Transport {
   boost::asio::io_context& io_;
   const model::Job& job_;
   const Credentials& keys_;
+  const Clock clock_;
+  milliseconds request_timeout_;  // in real time
   wechatpay::Identity identity_;
   wechatpay::Verifier verifier_;
   std::unordered_map<model::RowId, Call> calls_;

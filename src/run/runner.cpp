@@ -327,15 +327,27 @@ void Runner::tick() {
     if (dispatcher_.stopped()) pump();
     if (finished_) return;
   }
+  measure(now.steady);
   observer_.progress(snapshot(), counts_);
   if (now.steady < next_pulse_) return;
   save_pulse(now);
+}
+
+// Neither an outage nor the canary says anything about the pace after it.
+void Runner::measure(Instant now) {
+  const auto state = snapshot();
+  const bool is_apart =
+      state.canary > 0 || std::any_of(state.reasons_to_wait.begin(), state.reasons_to_wait.end(),
+                                      [](const auto& reason) { return reason.holds_up(); });
+  if (std::exchange(was_apart_, is_apart) && !is_apart) rate_.begin_again();
+  measured_ = rate_.note(now, requests_);
 }
 
 dispatch::Snapshot Runner::snapshot() const {
   const auto now = ports_.loop.now();
   auto state = dispatcher_.snapshot(now.steady);
   state.reasons_to_wait = dispatcher_.reasons_to_wait(now);
+  state.measured = measured_;
   return state;
 }
 
@@ -346,7 +358,7 @@ void Runner::save_pulse(Now now, std::function<void()> saved) {
   ledger::Pulse pulse;
   pulse.run = run_;
   pulse.at = now.wall;
-  pulse.rate = rate_.note(now.steady, requests_);
+  pulse.rate = state.measured;
   pulse.allowed_rate = state.rate;
   pulse.in_flight = state.in_flight, pulse.waiting = state.waiting;
   pulse.canary = state.canary, pulse.canary_passed = state.canary_passed;

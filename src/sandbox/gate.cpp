@@ -94,8 +94,11 @@ std::optional<Authorization> parse_authorization(std::string_view header) {
   return rest.empty() ? std::optional{found} : std::nullopt;
 }
 
-Gate::Gate(std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no)
-    : key_{std::move(merchant_key)}, serial_no_{std::move(serial_no)}, context_{EVP_MD_CTX_new()} {}
+Gate::Gate(std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no, std::string brand_id)
+    : key_{std::move(merchant_key)},
+      serial_no_{std::move(serial_no)},
+      brand_id_{std::move(brand_id)},
+      context_{EVP_MD_CTX_new()} {}
 
 Gate::Admission Gate::admit(const Incoming& in, model::Api api, const Now& now) {
   if (in.authorization.empty())
@@ -118,7 +121,7 @@ Gate::Admission Gate::admit(const Incoming& in, model::Api api, const Now& now) 
                        "out of range"),
             false};
 
-  if (header->signer_id != (partner ? k_mchid : k_brand_id))
+  if (header->signer_id != (partner ? k_mchid : std::string_view{brand_id_}))
     return {sign_error("商户不存在", partner ? "mchid" : "brand_id", "unknown"), false};
   if (header->serial_no != serial_no_)
     return {sign_error("商户证书序列号有误，请使用签名私钥匹配的证书序列号", "serial_no", "unknown"), false};

@@ -28,8 +28,9 @@ std::optional<Authorization> parse_authorization(std::string_view header);
 
 class Gate {
  public:
-  // `merchant_key` is the public half of the merchant's key; both APIs sign with it.
-  Gate(std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no);
+  // `merchant_key` is the public half of the merchant's key; both APIs sign with it. `brand_id`: who signs
+  // for the brand API.
+  Gate(std::shared_ptr<EVP_PKEY> merchant_key, std::string serial_no, std::string brand_id);
 
   struct Admission {
     std::optional<Refusal> refusal;  // none: the request is the merchant's
@@ -43,7 +44,7 @@ class Gate {
   bool is_fresh(std::string_view signer_id, std::string_view nonce, Instant now);
 
   std::shared_ptr<EVP_PKEY> key_;
-  std::string serial_no_;
+  std::string serial_no_, brand_id_;
   Owned<EVP_MD_CTX, EVP_MD_CTX_free> context_;
   boost::unordered_flat_set<std::uint64_t> nonces_;              // as hashes: millions fit
   std::deque<std::pair<Instant, std::uint64_t>> nonces_by_age_;  // the same, oldest first

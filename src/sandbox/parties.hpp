@@ -10,7 +10,7 @@ namespace cardvoid::sandbox {
 inline constexpr std::string_view k_mchid = "1900000001";
 // Serial of every merchant certificate that the sandbox makes, so that jobs/demo.toml can name it.
 inline constexpr const char* k_merchant_serial = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1";
-inline constexpr std::string_view k_brand_id = "1004";
+inline constexpr std::string_view k_brand_id = "1004";  // Settings::brand_id, where nothing else is set
 inline constexpr std::string_view k_public_key_id = "PUB_KEY_ID_0119000000012026110200000000000001";
 inline constexpr std::string_view k_card_id = "pbLatjvWOibDc5-TBnbUk1pD12o0";
 inline constexpr std::string_view k_second_card_id = "pbLatjkS2mZq7_vN0RfW8tYcUe4x";

@@ -49,9 +49,9 @@ Result<std::unique_ptr<Sandbox>> Sandbox::start(Settings settings) {
   auto prepared = prepare(settings);
   if (!prepared) return prepared.error();
   auto state = std::make_unique<State>(settings, *prepared);
-  const ServerSettings server_settings{settings.primary_port,    settings.backup_port,
-                                       settings.idle_limit,      prepared->server_certificate_pem,
-                                       prepared->server_key_pem, settings.clock_offset};
+  const ServerSettings server_settings{
+      settings.primary_port,    settings.backup_port,  settings.idle_limit, prepared->server_certificate_pem,
+      prepared->server_key_pem, settings.clock_offset, settings.clock};
   auto server = Server::open(server_settings, state->simulator, state->answerer);
   if (!server) return server.error();
   state->server = std::move(*server);

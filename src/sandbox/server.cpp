@@ -23,7 +23,8 @@ struct Server::State {
         Answerer& answerer)
       : tls{std::move(context)},
         signing{std::max(1U, std::thread::hardware_concurrency())},
-        service{simulator, answerer, signing, *tls, settings.idle_limit, settings.clock_offset},
+        service{simulator,     answerer, signing, *tls, settings.idle_limit, settings.clock_offset,
+                settings.clock},
         primary{io, service},
         backup{io, service} {}
 

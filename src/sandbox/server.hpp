@@ -1,6 +1,7 @@
 #pragma once
 // Both endpoints, their thread, the signing threads and the schedule of outages.
 
+#include <cardvoid/base/clock.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/sandbox/sandbox.hpp>
 #include <memory>
@@ -18,6 +19,7 @@ struct ServerSettings {
   milliseconds idle_limit{8'000};
   std::string certificate_pem, key_pem;
   milliseconds clock_offset{0};
+  Clock clock;
 };
 
 // Thread-safe once started.

@@ -34,9 +34,9 @@ using Request = http::request<http::string_body>;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);  // errors as values, never thrown
 constexpr auto k_handshake_limit = 10s, k_write_limit = 30s;
 
-Now read_platform_clocks(milliseconds offset) {
-  auto now = read_clocks();
-  now.wall += offset;
+Now read_platform_clocks(const Service& service) {
+  auto now = service.clock.now();
+  now.wall += service.clock_offset;
   return now;
 }
 
@@ -65,15 +65,14 @@ Incoming view_of(const Request& request) {
 asio::awaitable<std::string> render_on(const Service& service, const Reaction& reaction, bool keep_alive) {
   return asio::async_initiate<const asio::use_awaitable_t<>, void(std::string)>(
       [&service, &reaction, keep_alive](auto handler) {
-        asio::post(service.signing,
-                   [handler = std::move(handler), &service, &reaction, keep_alive]() mutable {
-                     auto bytes = service.answerer.render(
-                         reaction, read_platform_clocks(service.clock_offset).wall, keep_alive);
-                     const auto home = asio::get_associated_executor(handler);
-                     asio::post(home, [handler = std::move(handler), bytes = std::move(bytes)]() mutable {
-                       std::move(handler)(std::move(bytes));
-                     });
-                   });
+        asio::post(
+            service.signing, [handler = std::move(handler), &service, &reaction, keep_alive]() mutable {
+              auto bytes = service.answerer.render(reaction, read_platform_clocks(service).wall, keep_alive);
+              const auto home = asio::get_associated_executor(handler);
+              asio::post(home, [handler = std::move(handler), bytes = std::move(bytes)]() mutable {
+                std::move(handler)(std::move(bytes));
+              });
+            });
       },
       asio::use_awaitable);
 }
@@ -117,7 +116,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     parser.body_limit(std::size_t{64} * 1024);
     if (!frozen_) tcp().expires_after(service_.idle_limit);
     auto [read_error, size] = co_await http::async_read(stream_, buffer_, parser, as_result);
-    const auto now = read_platform_clocks(service_.clock_offset);
+    const auto now = read_platform_clocks(service_);
     if (ended_) co_return false;
     if (frozen_) co_return true;
     if (read_error) {
@@ -149,7 +148,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
       bytes = service_.answerer.render(reaction, arrival.wall, keep_alive);
     else
       bytes = co_await render_on(service_, reaction, keep_alive);
-    const auto due = arrival.steady + reaction.delay;
+    const auto due = service_.clock.real(arrival.steady) + reaction.delay;
     if (!ended_ && due > std::chrono::steady_clock::now()) {
       delay_.expires_at(due);
       co_await delay_.async_wait(as_result);

@@ -3,6 +3,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <cardvoid/base/clock.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <functional>
@@ -28,7 +29,8 @@ struct Service {
   boost::asio::thread_pool& signing;  // RSA takes longer than all the rest
   boost::asio::ssl::context& tls;
   milliseconds idle_limit;
-  milliseconds clock_offset;  // of the platform's clock to this machine's
+  milliseconds clock_offset;  // of the platform's clock to `clock`
+  Clock clock;
 };
 
 // Everything here runs on the thread of the socket's executor.

@@ -126,8 +126,9 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
       fault_read_backs_{settings.fault_read_backs},
       read_back_lag_{settings.read_back_lag},
       repeats_requests_{settings.repeats_requests},
+      brand_id_{settings.brand_id},
       on_request_{settings.on_request},
-      gate_{std::move(merchant_key), std::move(serial_no)},
+      gate_{std::move(merchant_key), std::move(serial_no), settings.brand_id},
       world_{std::move(world)},
       draw_{settings.seed},
       latency_draws_{mix(settings.seed)} {
@@ -162,7 +163,7 @@ Reaction Simulator::decide(const Incoming& in, const Now& now) {
   ++(invalidates ? counters_.invalidate_requests : counters_.read_back_requests);
   auto& quota = quotas_[static_cast<std::size_t>(route.api)];
   quota.meter.count(now.steady);
-  const auto call = read_call(route, in.body, route.api == Api::brand ? k_brand_id : std::string_view{});
+  const auto call = read_call(route, in.body, route.api == Api::brand ? brand_id_ : std::string_view{});
   if (call) {
     const auto found = world_->find(call->brand_id, call->card_id, call->code, call->openid);
     const bool was_invalid =

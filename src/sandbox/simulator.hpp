@@ -69,6 +69,7 @@ class Simulator {
   const bool fault_read_backs_;
   const milliseconds read_back_lag_;
   const bool repeats_requests_;
+  const std::string brand_id_;
   const std::function<void(const VerifiedRequest&)> on_request_;
   mutable std::mutex mutex_;  // guards everything below
   Gate gate_;

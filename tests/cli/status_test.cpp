@@ -22,9 +22,9 @@ TEST_SUITE("cli") {
     stage.wait_until("status = 'invalidated'", 70);  // the second pulse has been written by then
     const auto page = stage.run("status");
     CHECK(page.out.find("run is under way: pid " + std::to_string(program->pid())) != std::string::npos);
-    CHECK(page.out.find("requests/s (allowed 20)") != std::string::npos);
+    CHECK(page.out.find("/s of 20") != std::string::npos);
     CHECK(page.out.find("primary does not serve, backup serves") != std::string::npos);
-    CHECK(page.out.find("at this rate") != std::string::npos);
+    CHECK(page.out.find("  done at ") != std::string::npos);
     const auto answer = boost::json::parse(stage.run("status", {"--json"}).out).as_object();
     CHECK(answer.at("now").at("rate").to_number<double>() > 5);
     CHECK(answer.at("seconds_left").as_int64() > 0);

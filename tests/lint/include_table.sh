@@ -15,7 +15,7 @@ allowed() {
     input)     echo "base model sqlite" ;;
     ledger)    echo "base model sqlite" ;;
     run)       echo "base model dispatch wechatpay net input ledger" ;;
-    report)    echo "base model dispatch ledger" ;;
+    report)    echo "base model dispatch ledger run" ;;
     sandbox)   echo "base model wechatpay" ;;
     cli)       echo "base model dispatch wechatpay sqlite net job input ledger run report sandbox" ;;
     *)         echo "none" ;;

@@ -1,7 +1,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cardvoid/run/time_left.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <cmath>
 #include <set>
 

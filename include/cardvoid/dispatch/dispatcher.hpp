@@ -23,6 +23,7 @@
 #include <cardvoid/model/ruling.hpp>
 #include <cardvoid/model/trip.hpp>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -154,6 +155,7 @@ class Dispatcher {
     std::chrono::nanoseconds total_{0};
   };
 
+  std::string words_for_slowness(Instant now) const;
   std::optional<Action> next_stopping();
   std::optional<Action> next_put_back(Instant now);
   std::optional<Action> next_protected();
@@ -213,6 +215,7 @@ class Dispatcher {
   std::int64_t taken_up_ = 0;  // rows, against row_limit
   std::chrono::nanoseconds prepare_takes_ = std::chrono::milliseconds{150};
   HeldByPace held_by_pace_;
+  std::deque<Instant> throttled_at_;  // answers 429 of the last minutes, oldest first
   std::vector<Notice> notices_;
 };
 

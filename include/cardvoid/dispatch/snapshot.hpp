@@ -29,6 +29,8 @@ struct Snapshot {
   int preparing = 0;       // being prepared, or ready to send
   int waiting = 0;         // until their back-off ends
   double rate = 0;         // allowed at present, requests/s, over all lanes
+  double limit = 0;        // of one lane, requests/s: the job's, or set by `cardvoid rate`
+  double measured = 0;     // requests/s of the last minute, over all lanes; 0 at the start. By run::Runner
   int canary = 0;          // cards that go one by one first; 0: the canary is over
   int canary_passed = 0;   // of these, done
   int canary_already = 0;  // cards met in this run that were INVALID before; they are no canaries

@@ -19,6 +19,10 @@ struct Overrides {
       false;  // --accept-damage: no key of the job file, so that it holds for one command only
   // HTTPS_PROXY and NO_PROXY of the environment, for a job without endpoints.proxy.
   std::string https_proxy = {}, no_proxy = {};
+  // For a rehearsal: what the file says of keys, accounts, endpoints and results is not read, right, wrong or
+  // missing. The job then has none of them: `results_database` is its only file of results, no proxy is used,
+  // and both endpoints are a place on loopback where nothing listens. The brand of the brand API counts.
+  bool is_rehearsal = false;
 };
 
 // Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened,

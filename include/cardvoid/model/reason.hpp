@@ -14,10 +14,12 @@ struct ReasonToWait {
   bool operator==(const ReasonToWait&) const = default;
 
   // It only sets the pace, and nothing is held up.
-  bool is_pace() const { return kind == "rate_set" || kind == "shared"; }
+  bool is_pace() const { return kind == "rate_set" || kind == "shared" || kind == "slowed"; }
+  // Nothing is sent, and no one can tell for how long.
+  bool holds_up() const { return !is_pace() && kind != "throttled" && kind != "canary"; }
 };
 
-// "paused by alice since 2026-11-02T03:04:05.678Z"
+// "paused by alice since 2026-11-02 11:04:05 +0800", by the zone in force
 std::string to_text(const ReasonToWait& reason);
 
 }  // namespace cardvoid::model

@@ -44,6 +44,9 @@ struct HttpsSettings {
   milliseconds connect_timeout{5'000};              // resolving, TCP, the proxy's answer and TLS together
   milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (docs/platform.md 7)
   std::size_t body_limit_bytes = 1 << 20;
+  // For a rehearsal: no proxy, no name is looked up, and a connection to any address but a loopback one is
+  // refused before its first packet.
+  bool loopback_only = false;
 };
 
 // What the other end of a connection has shown. For `check`.
@@ -92,7 +95,7 @@ class HttpsClient {
   using Connected = boost::system::result<Connection, ConnectFailure>;
 
   // Loads the trust roots: the system's and ca_file's. Error: no_input when ca_file cannot be read, bad_job
-  // when it holds no certificate.
+  // when it holds no certificate; internal when an endpoint is not a loopback address and has to be.
   static Result<std::unique_ptr<HttpsClient>> create(boost::asio::any_io_executor executor,
                                                      HttpsSettings settings);
   ~HttpsClient();

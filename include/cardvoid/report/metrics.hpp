@@ -13,7 +13,6 @@
 #include <array>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
-#include <cardvoid/dispatch/rate_meter.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/records.hpp>
@@ -43,7 +42,7 @@ class Metrics {
   void count(const ledger::Attempt& attempt);  // that is on record: a counter never takes back
   void move(model::RowState before, model::RowState after);
   void note(const dispatch::Snapshot& snapshot);  // now and then, and at its end
-  std::string while_running(const dispatch::Snapshot& snapshot, Instant now);
+  std::string while_running(const dispatch::Snapshot& snapshot);
 
   // --- it has ended, or could not begin ---
   void set_totals(const ledger::Totals& totals) { totals_ = totals; }
@@ -60,11 +59,11 @@ class Metrics {
 
   void count(const ledger::EndedRequest& request);
   class Page;
-  std::string text(const dispatch::Snapshot* running, double rate) const;
+  std::string text(const dispatch::Snapshot* running) const;
   void write_runs(Page& page, bool is_running) const;
   void write_rows(Page& page) const;
   void write_attempts(Page& page) const;
-  void write_pace(Page& page, const dispatch::Snapshot* running, double rate) const;
+  void write_pace(Page& page, const dispatch::Snapshot* running) const;
 
   std::string job_;
   double limit_;
@@ -76,8 +75,6 @@ class Metrics {
   std::map<Where, Durations> durations_;
   double paced_before_ = 0;  // seconds, in earlier runs
   double paced_now_ = 0;
-  std::uint64_t requests_ = 0;  // of this run
-  dispatch::RateMeter rate_;
 };
 
 }  // namespace cardvoid::report

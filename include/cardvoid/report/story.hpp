@@ -18,7 +18,8 @@ namespace cardvoid::report {
 struct Telling {
   std::string job;                   // its name
   std::string merchant;              // as WeChat Pay's support asks for it: "mchid 1900000001"
-  std::optional<int> run_under_way;  // its process
+  std::optional<int> run_under_way;  // its process; of `run` or `reconcile`
+  bool is_sending = false;           // it is `run`
   std::size_t columns = 79;          // of the page
   // A command on this job that can be pasted into a shell: ("protect", "--code CODE").
   std::function<std::string(std::string_view name, std::string_view flags)> command;

@@ -1,6 +1,7 @@
 #pragma once
 // A whole run: sends what the ledger holds and records the run itself.
 
+#include <cardvoid/base/clock.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/database.hpp>
@@ -52,6 +53,12 @@ struct Report {
 // results cannot be written.
 Result<Report> execute(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
                        const Order& order, Observer& observer);
+
+// A rehearsal: the same by a clock that may be faster. Only loopback can be reached; an endpoint elsewhere is
+// an error (internal) before anything is sent. It shares no pace with other processes and cannot be steered.
+// After it SIGINT, SIGTERM and SIGHUP are ignored.
+Result<Report> rehearse(const model::Job& job, const Credentials& keys, ledger::Ledger& ledger,
+                        const Order& order, Observer& observer, const Clock& clock);
 
 // The same through other ports (ports.hpp).
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order, Observer& observer,

@@ -77,6 +77,7 @@ class Runner {
   };
 
   void pump();
+  void measure(Instant now);
   bool carry_out(const dispatch::action::Fetch& fetch);
   bool carry_out(const dispatch::action::Prepare& prepare);
   bool carry_out(const dispatch::action::Send& send);
@@ -115,6 +116,8 @@ class Runner {
   ledger::RunCounts counts_;
   std::uint64_t requests_ = 0;  // of both kinds
   dispatch::RateMeter rate_;
+  double measured_ = 0;     // requests/s of the last minute
+  bool was_apart_ = false;  // held up, or in its canary
   Instant next_pulse_{};
   std::optional<Error> ending_;
   bool pumping_ = false, finished_ = false, abandoned_ = false;

@@ -2,6 +2,7 @@
 // The platform simulator: two HTTPS endpoints on loopback that verify, limit, answer and sign, and fail on
 // command. Written from docs/platform.md; used by `cardvoid sandbox`, the demo, the tests and the benchmark.
 
+#include <cardvoid/base/clock.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/model/outcome.hpp>
@@ -81,6 +82,8 @@ struct Settings {
   bool repeats_requests = false;   // errors and Request-ID repeat openid and code
   milliseconds idle_limit{8'000};  // an idle connection is closed after this (docs/platform.md section 7)
   milliseconds clock_offset{0};    // the platform's clock is ahead of this machine's by this
+  Clock clock;  // limits count by it and times are told by it; all else here is in real time
+  std::string brand_id = "1004";                           // of the merchant who uses the brand API
   std::function<void(const VerifiedRequest&)> on_request;  // one call at a time; must not call the sandbox
 };
 

@@ -39,7 +39,7 @@ TEST_SUITE("component") {
     report::Telling telling;
     telling.job = "gold";
     telling.merchant = "mchid 1900000001";
-    if (is_under_way) telling.run_under_way = k_pid;
+    if (is_under_way) telling.run_under_way = k_pid, telling.is_sending = true;
     telling.command = [](std::string_view name, std::string_view flags) {
       return fmt::format("cardvoid {} gold.toml{}{}", name, flags.empty() ? "" : " ", flags);
     };
@@ -257,7 +257,7 @@ TEST_SUITE("component") {
     CHECK(has(text, "NOT SENT: this job has not changed the card. The next run sends it.\n"));
     CHECK(has(text, "cardvoid protect gold.toml --code CODE --note WHY\n"));
     CHECK_FALSE(has(text, "Who authorised it"));
-    CHECK(has(told(only(story), true), "The run under way is to send it.\n"));
+    CHECK(has(told(only(story), true), "The run under way may send it.\n"));
 
     story.has_left_list = story.is_held_back_for_list = true;
     text = told(only(story));

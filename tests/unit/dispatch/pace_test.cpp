@@ -182,7 +182,12 @@ TEST_SUITE("unit") {
       if (request.row != 50 || ++refusals > 5) return std::nullopt;
       return Fault{.kind = throttled, .retry_after = 3s};
     };
+    std::vector<std::string> reasons;
+    run.at(30s, [&] {
+      for (const auto& reason : run.dispatcher.reasons_to_wait(run.now)) reasons.push_back(reason.words);
+    });
     CHECK_FALSE(run.run().stopped);
+    CHECK(reasons == std::vector<std::string>{"slowed by 429 (5 in 10m)"});
     CHECK(run.count(Status::invalidated) == 100);
     CHECK(run.sends_of(50).size() == 6);
     for (std::size_t i = 0; i + 1 < run.sends.size(); ++i) {

@@ -191,7 +191,7 @@ TEST_SUITE("unit") {
       CHECK(run.dispatcher.snapshot(run.now.steady).preparing == 0);
       CHECK(run.dispatcher.snapshot(run.now.steady).rate == doctest::Approx(0.1));
       CHECK(kinds(run) == Kinds{"rate_set"});
-      CHECK(run.dispatcher.reasons_to_wait(run.now).front().words == "0.1 requests/s, set by alice");
+      CHECK(run.dispatcher.reasons_to_wait(run.now).front().words == "rate set to 0.1/s by alice");
     });
     run.at(65s, [&] {
       run.dispatcher.set_rate(5, alice(run), run.now.steady);

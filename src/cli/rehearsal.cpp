@@ -1,0 +1,246 @@
+#include "rehearsal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/dispatch/window.hpp>
+#include <cmath>
+
+#include "exit_codes.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr double k_most_requests_per_second = 120;  // of this machine, both ends of every connection
+constexpr double k_usual_seconds = 15, k_most_seconds = 45;
+constexpr std::size_t k_columns = 79;
+
+std::int64_t scaled(std::int64_t count, const Rehearsal& r) {
+  if (r.cards == 0 || r.cards == r.to_send) return count;
+  return std::llround(static_cast<double>(count) * static_cast<double>(r.to_send) /
+                      static_cast<double>(r.cards));
+}
+
+// Windows that the work takes from now on; 0: more than a year.
+std::int64_t count_windows(const dispatch::Window& window, WallTime now, WallTime done) {
+  std::int64_t windows = 0;
+  for (auto at = now; at < done;) {
+    if (window.is_open(at)) ++windows;
+    const auto change = window.next_change(at);
+    if (!change) break;
+    at = *change;
+  }
+  return windows;
+}
+
+std::vector<std::string> alerts_of(const Rehearsal& r) {
+  std::vector<std::string> alerts;
+  const auto stopped = static_cast<int>(Errc::stopped), away = static_cast<int>(Errc::unavailable);
+  if (r.exit_code == away) alerts.emplace_back("CardvoidPlatformAway, if it lasts for 26 hours");
+  if (r.exit_code > away && r.exit_code != stopped) alerts.emplace_back("CardvoidStopped");
+  if (r.totals.held > 0) alerts.emplace_back("CardvoidHeld");
+  if (r.had_many_errors) alerts.emplace_back("CardvoidErrors");
+  return alerts;
+}
+
+std::string meaning(int exit_code) {
+  for (const auto& each : exit_codes())
+    if (each.code == exit_code) return fmt::format("{}, {}", exit_code, each.name);
+  return std::to_string(exit_code);
+}
+
+std::string line(std::string_view label, std::string_view text) {
+  constexpr std::size_t k_indent = 17;
+  return fmt::format("  {:<{}}{}\n", label, k_indent - 2, wrapped(text, k_indent, k_columns));
+}
+
+std::string count(std::string_view label, std::int64_t number, std::string_view remark = "") {
+  return line(label, fmt::format("{}{}{}", grouped(number), remark.empty() ? "" : "  ", remark));
+}
+
+std::string paragraph(std::string_view text) { return wrapped(text, 0, k_columns) + "\n"; }
+
+// What went wrong in it, and what came of it.
+std::string events_text(const Rehearsal& r) {
+  const auto& q = r.requests;
+  std::string text;
+  const auto add = [&](std::int64_t number, std::string_view what) {
+    if (number > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", grouped(number), what);
+  };
+  add(q.throttled, "429");
+  add(q.lost, "without an answer");
+  add(q.errors, "errors");
+  add(q.unsent, "without a connection");
+  add(q.by_backup, "served by the backup");
+  return text.empty() ? "nothing" : text;
+}
+
+std::string rehearsal_part(const Rehearsal& r) {
+  auto text = fmt::format("\nIn the rehearsal ({} here, {} at the real pace)\n", humanize_duration(r.took),
+                          humanize_duration(r.elapsed));
+  text += count(
+      "cards", r.cards,
+      r.cards < r.to_send
+          ? fmt::format("the first of {}: what follows for all of them is scaled up", grouped(r.to_send))
+          : "all that are to be sent");
+  text += line("went wrong", events_text(r));
+  text += line("ended", r.stopped.empty() ? "as a run that is done" : escape_for_terminal(r.stopped));
+  return text;
+}
+
+std::string window_words(const model::Job& job, const Forecast& f, WallTime now) {
+  const auto window = dispatch::to_text(*job.safety.window);
+  const auto opens = f.begins > now ? "opens next at " + format_local(f.begins) : std::string{"is open now"};
+  if (f.windows <= 1) return fmt::format("{} {}; one is enough", window, opens);
+  return fmt::format(
+      "{} {}; it takes {} of them: all but the last run end with 75, work left, and the next "
+      "one carries on",
+      window, opens, grouped(f.windows));
+}
+
+std::string forecast_part(const Rehearsal& r, const Forecast& f, const model::Job& job, WallTime now) {
+  auto text = fmt::format("\nA real run{}\n", r.scenario == Scenario::calm
+                                                  ? ""
+                                                  : fmt::format(" on such a day ({})", to_text(r.scenario)));
+  text += line("takes", fmt::format("{} of sending, at most {:.6g} requests/s", humanize_duration(f.takes),
+                                    job.limits.requests_per_second));
+  if (job.safety.window) text += line("window", window_words(job, f, now));
+  text += line("done", !f.done ? "not within a year"
+                               : format_local(*f.done) +
+                                     (f.begins > now ? ", if it begins then" : ", if it began now"));
+  text += count(
+      "requests", f.invalidations + f.read_backs,
+      fmt::format("{} invalidations, {}", grouped(f.invalidations), counted(f.read_backs, "read-back")));
+  text += count("invalidated", f.confirmed + f.already,
+                f.already > 0 ? fmt::format("{} of them before us", grouped(f.already)) : "");
+  if (f.rejected > 0) text += count("rejected", f.rejected, "the platform refuses them; they stay valid");
+  if (f.in_doubt > 0) text += count("in doubt", f.in_doubt, "`cardvoid reconcile` reads them back");
+  return text;
+}
+
+std::string ending_part(const Rehearsal& r, const std::vector<std::string>& alerts) {
+  const auto& t = r.totals;
+  auto text = r.stopped.empty() ? std::string{} : std::string{"\nA real run on such a day\n"};
+  text += line("exit code", meaning(r.exit_code));
+  if (t.refused > 0) text += count("refused lines", t.refused, "never sent; `cardvoid plan` shows why");
+  if (t.conflicts > 0) text += count("conflicts", t.conflicts, "never sent; `cardvoid plan` shows them");
+  if (t.protected_pending > 0) text += count("protected", t.protected_pending, "never sent");
+  std::string names;
+  for (const auto& alert : alerts) names += (names.empty() ? "" : "; ") + alert;
+  text += line("alerts", names.empty() ? "none of those in docs/operating/monitoring.md" : names);
+  return text;
+}
+
+}  // namespace
+
+Scale choose_scale(std::int64_t to_send, double rate, std::optional<double> speed,
+                   std::optional<std::int64_t> limit) {
+  Scale scale;
+  const auto most_speed = std::clamp(k_most_requests_per_second / rate, 1.0, k_greatest_speed);
+  const auto reach = speed.value_or(most_speed) * rate * k_most_seconds;  // cards within the longest time
+  scale.cards =
+      limit ? std::min(*limit, to_send) : std::min(to_send, std::max<std::int64_t>(std::llround(reach), 1));
+  const auto seconds = static_cast<double>(scale.cards) / rate;  // at the real pace
+  scale.speed = speed.value_or(std::clamp(std::round(seconds / k_usual_seconds), 1.0, most_speed));
+  return scale;
+}
+
+std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, WallTime now) {
+  if (!r.stopped.empty()) return std::nullopt;
+  Forecast f;
+  f.takes = milliseconds{scaled(r.elapsed.count(), r)};
+  f.begins = now;
+  f.done = now + f.takes;
+  if (job.safety.window) {
+    const dispatch::Window window{*job.safety.window, local_minute};
+    if (!window.is_open(now)) f.begins = window.next_change(now).value_or(now);
+    f.done = window.end_of(now, f.takes);
+    if (f.done) f.windows = count_windows(window, now, *f.done);
+  }
+  f.invalidations = scaled(r.requests.invalidations, r);
+  f.read_backs = scaled(r.requests.read_backs, r);
+  f.already = scaled(r.totals.already, r);
+  f.rejected = scaled(r.totals.rejected, r);
+  f.in_doubt = scaled(r.totals.in_doubt(), r);
+  f.confirmed = r.to_send - f.already - f.rejected - f.in_doubt;
+  return f;
+}
+
+std::string rehearsal_text(const Rehearsal& r, const std::optional<Forecast>& f, const model::Job& job,
+                           WallTime now, const std::vector<std::string>& missing,
+                           const std::vector<std::string>& next) {
+  auto text = paragraph(fmt::format("Rehearsal of {}, {:.4g} times as fast as a real run. {}: {}.",
+                                    escape_for_terminal(r.job_file), r.speed, to_text(r.scenario),
+                                    describe(r.scenario)));
+  text += paragraph(
+      "Nothing has left this machine. Keys, account, platform and results were the rehearsal's own; the "
+      "results database of the job was neither read nor written, so cards that are done count as new.");
+  text += rehearsal_part(r);
+  if (f) text += forecast_part(r, *f, job, now);
+  text += ending_part(r, alerts_of(r));
+  if (!missing.empty()) {
+    text += "\nStill missing for a real run\n";
+    for (const auto& each : missing) text += "  " + wrapped(escape_for_terminal(each), 4, k_columns) + "\n";
+  }
+  text += "\nNext\n";
+  for (const auto& each : next) text += fmt::format("  {}\n", each);
+  return text;
+}
+
+boost::json::object rehearsal_json(const Rehearsal& r, const std::optional<Forecast>& f,
+                                   const std::vector<std::string>& missing,
+                                   const std::vector<std::string>& next) {
+  using boost::json::value;
+  const auto seconds = [](milliseconds span) { return static_cast<double>(span.count()) / 1000; };
+  const auto& q = r.requests;
+  const auto& t = r.totals;
+  boost::json::object object{{"job", r.job},
+                             {"scenario", to_text(r.scenario)},
+                             {"speed", r.speed},
+                             {"cards_to_send", r.to_send},
+                             {"cards_rehearsed", r.cards},
+                             {"took_seconds", seconds(r.took)},
+                             {"seconds_at_real_pace", seconds(r.elapsed)},
+                             {"requests", boost::json::object{{"invalidations", q.invalidations},
+                                                              {"read_backs", q.read_backs},
+                                                              {"by_backup", q.by_backup},
+                                                              {"throttled", q.throttled},
+                                                              {"lost", q.lost},
+                                                              {"errors", q.errors},
+                                                              {"unsent", q.unsent}}},
+                             {"outcome", boost::json::object{{"invalidated", t.invalidated},
+                                                             {"already", t.already},
+                                                             {"read_back", t.read_back},
+                                                             {"rejected", t.rejected},
+                                                             {"in_doubt", t.in_doubt()},
+                                                             {"refused", t.refused},
+                                                             {"conflicts", t.conflicts},
+                                                             {"protected", t.protected_pending}}},
+                             {"stopped", r.stopped.empty() ? value() : value(r.stopped)},
+                             {"exit_code", r.exit_code}};
+  const auto alerts = alerts_of(r);
+  object["alerts"] = boost::json::array(alerts.begin(), alerts.end());
+  if (f)
+    object["real_run"] = boost::json::object{{"seconds", seconds(f->takes)},
+                                             {"begins", format_rfc3339(f->begins)},
+                                             {"done", f->done ? value(format_rfc3339(*f->done)) : value()},
+                                             {"windows", f->windows},
+                                             {"invalidations", f->invalidations},
+                                             {"read_backs", f->read_backs},
+                                             {"invalidated", f->confirmed + f->already},
+                                             {"already", f->already},
+                                             {"rejected", f->rejected},
+                                             {"in_doubt", f->in_doubt}};
+  else
+    object["real_run"] = nullptr;
+  object["missing"] = boost::json::array(missing.begin(), missing.end());
+  object["next"] = boost::json::array(next.begin(), next.end());
+  return object;
+}
+
+}  // namespace cardvoid::cli
