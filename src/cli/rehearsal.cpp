@@ -93,9 +93,10 @@ std::string rehearsal_part(const Rehearsal& r) {
   return text;
 }
 
-std::string window_words(const model::Job& job, const Forecast& f, WallTime now) {
+std::string window_words(const model::Job& job, const Forecast& f) {
   const auto window = dispatch::to_text(*job.safety.window);
-  const auto opens = f.begins > now ? "opens next at " + format_local(f.begins) : std::string{"is open now"};
+  const auto opens =
+      f.outlook.opens_at ? "opens next at " + format_local(*f.outlook.opens_at) : std::string{"is open now"};
   if (f.windows <= 1) return fmt::format("{} {}; one is enough", window, opens);
   return fmt::format(
       "{} {}; it takes {} of them: all but the last run end with 75, work left, and the next "
@@ -103,16 +104,16 @@ std::string window_words(const model::Job& job, const Forecast& f, WallTime now)
       window, opens, grouped(f.windows));
 }
 
-std::string forecast_part(const Rehearsal& r, const Forecast& f, const model::Job& job, WallTime now) {
+std::string forecast_part(const Rehearsal& r, const Forecast& f, const model::Job& job) {
   auto text = fmt::format("\nA real run{}\n", r.scenario == Scenario::calm
                                                   ? ""
                                                   : fmt::format(" on such a day ({})", to_text(r.scenario)));
-  text += line("takes", fmt::format("{} of sending, at most {:.6g} requests/s", humanize_duration(f.takes),
-                                    job.limits.requests_per_second));
-  if (job.safety.window) text += line("window", window_words(job, f, now));
-  text += line("done", !f.done ? "not within a year"
-                               : format_local(*f.done) +
-                                     (f.begins > now ? ", if it begins then" : ", if it began now"));
+  text += line("takes", fmt::format("{} of sending, at most {:.6g} requests/s",
+                                    humanize_duration(*f.outlook.needed), job.limits.requests_per_second));
+  if (job.safety.window) text += line("window", window_words(job, f));
+  text += line("done", f.outlook.done_at ? fmt::format("{}, if it {}", format_local(*f.outlook.done_at),
+                                                       f.outlook.opens_at ? "began then" : "began now")
+                                         : "not within a year");
   text += count(
       "requests", f.invalidations + f.read_backs,
       fmt::format("{} invalidations, {}", grouped(f.invalidations), counted(f.read_backs, "read-back")));
@@ -150,18 +151,16 @@ Scale choose_scale(std::int64_t to_send, double rate, std::optional<double> spee
   return scale;
 }
 
-std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, WallTime now) {
+std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, const run::Remaining& remaining,
+                                 WallTime now) {
   if (!r.stopped.empty()) return std::nullopt;
   Forecast f;
-  f.takes = milliseconds{scaled(r.elapsed.count(), r)};
-  f.begins = now;
-  f.done = now + f.takes;
-  if (job.safety.window) {
-    const dispatch::Window window{*job.safety.window, local_minute};
-    if (!window.is_open(now)) f.begins = window.next_change(now).value_or(now);
-    f.done = window.end_of(now, f.takes);
-    if (f.done) f.windows = count_windows(window, now, *f.done);
-  }
+  run::Course course;
+  if (const auto takes = scaled(r.elapsed.count(), r); takes > 0)
+    course.measured = static_cast<double>(r.to_send) * 1000 / static_cast<double>(takes);
+  f.outlook = run::outlook(job.limits, job.safety.window, remaining, course, now);
+  if (const auto& done = f.outlook.done_at; done && job.safety.window)
+    f.windows = count_windows(dispatch::Window{*job.safety.window, local_minute}, now, *done);
   f.invalidations = scaled(r.requests.invalidations, r);
   f.read_backs = scaled(r.requests.read_backs, r);
   f.already = scaled(r.totals.already, r);
@@ -172,8 +171,7 @@ std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, Wall
 }
 
 std::string rehearsal_text(const Rehearsal& r, const std::optional<Forecast>& f, const model::Job& job,
-                           WallTime now, const std::vector<std::string>& missing,
-                           const std::vector<std::string>& next) {
+                           const std::vector<std::string>& missing, const std::vector<std::string>& next) {
   auto text = paragraph(fmt::format("Rehearsal of {}, {:.4g} times as fast as a real run. {}: {}.",
                                     escape_for_terminal(r.job_file), r.speed, to_text(r.scenario),
                                     describe(r.scenario)));
@@ -181,7 +179,7 @@ std::string rehearsal_text(const Rehearsal& r, const std::optional<Forecast>& f,
       "Nothing has left this machine. Keys, account, platform and results were the rehearsal's own; the "
       "results database of the job was neither read nor written, so cards that are done count as new.");
   text += rehearsal_part(r);
-  if (f) text += forecast_part(r, *f, job, now);
+  if (f) text += forecast_part(r, *f, job);
   text += ending_part(r, alerts_of(r));
   if (!missing.empty()) {
     text += "\nStill missing for a real run\n";
@@ -197,6 +195,9 @@ boost::json::object rehearsal_json(const Rehearsal& r, const std::optional<Forec
                                    const std::vector<std::string>& next) {
   using boost::json::value;
   const auto seconds = [](milliseconds span) { return static_cast<double>(span.count()) / 1000; };
+  const auto time = [](const std::optional<WallTime>& at) {
+    return at ? value(format_rfc3339(*at)) : value();
+  };
   const auto& q = r.requests;
   const auto& t = r.totals;
   boost::json::object object{{"job", r.job},
@@ -226,9 +227,9 @@ boost::json::object rehearsal_json(const Rehearsal& r, const std::optional<Forec
   const auto alerts = alerts_of(r);
   object["alerts"] = boost::json::array(alerts.begin(), alerts.end());
   if (f)
-    object["real_run"] = boost::json::object{{"seconds", seconds(f->takes)},
-                                             {"begins", format_rfc3339(f->begins)},
-                                             {"done", f->done ? value(format_rfc3339(*f->done)) : value()},
+    object["real_run"] = boost::json::object{{"seconds", seconds(*f->outlook.needed)},
+                                             {"opens_at", time(f->outlook.opens_at)},
+                                             {"done_at", time(f->outlook.done_at)},
                                              {"windows", f->windows},
                                              {"invalidations", f->invalidations},
                                              {"read_backs", f->read_backs},

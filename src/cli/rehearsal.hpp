@@ -5,6 +5,7 @@
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,19 +53,18 @@ struct Rehearsal {
 };
 
 struct Forecast {
-  milliseconds takes{0};         // of sending; windows come on top
-  WallTime begins{};             // now, or when the window opens
-  std::optional<WallTime> done;  // nullopt: not within a year
-  std::int64_t windows = 0;      // that it takes; 0: the job has none
+  run::Outlook outlook;      // were it to begin now, at the pace of the rehearsal
+  std::int64_t windows = 0;  // that it takes; 0: the job has none
   std::int64_t invalidations = 0, read_backs = 0;
   std::int64_t confirmed = 0, already = 0, rejected = 0, in_doubt = 0;
 };
 // Nullopt when the rehearsal did not reach its end: then it says nothing about how long a run takes.
-std::optional<Forecast> forecast(const Rehearsal& rehearsal, const model::Job& job, WallTime now);
+std::optional<Forecast> forecast(const Rehearsal& rehearsal, const model::Job& job,
+                                 const run::Remaining& remaining, WallTime now);
 
 // `missing`: what a real run would not begin without. `next`: commands.
 std::string rehearsal_text(const Rehearsal& rehearsal, const std::optional<Forecast>& forecast,
-                           const model::Job& job, WallTime now, const std::vector<std::string>& missing,
+                           const model::Job& job, const std::vector<std::string>& missing,
                            const std::vector<std::string>& next);
 boost::json::object rehearsal_json(const Rehearsal& rehearsal, const std::optional<Forecast>& forecast,
                                    const std::vector<std::string>& missing,

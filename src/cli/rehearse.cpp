@@ -7,7 +7,6 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/limits.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <csignal>
 #include <map>
@@ -317,14 +316,10 @@ class Rehearsing {
 
   Result<void> rehearse() {
     stage_ = Stage::sending;
-    run::Remaining remaining{plan_.totals.to_send()};
-    if (job_.limits.per == model::QuotaPer::brand) {
-      const auto most = ledger::most_to_send_of_a_brand(*ledger_);
-      if (!most) return most.error();
-      remaining.rows_of_one_brand = *most;
-    }
-    const auto rate = run::expected_rate(job_.limits, remaining);
-    const auto scale = choose_scale(remaining.rows, rate, options_.speed, options_.limit);
+    const auto to_send = plan_.totals.to_send();
+    const auto rate =
+        run::outlook(job_.limits, std::nullopt, plan_.remaining, std::nullopt, read_clocks().wall).per_second;
+    const auto scale = choose_scale(to_send, rate, options_.speed, options_.limit);
     result_.speed = scale.speed, result_.cards = scale.cards;
     const auto begun = read_clocks().steady;
     const Clock clock{scale.speed};
@@ -351,7 +346,7 @@ class Rehearsing {
     order.command = "rehearse";
     order.version = k_version;
     order.fingerprint = plan_.fingerprint;
-    if (scale.cards < remaining.rows) order.row_limit = scale.cards;
+    if (scale.cards < to_send) order.row_limit = scale.cards;
     order.is_stop_wanted = Interrupt::has_come;
     const auto report = run::rehearse(job, keys, *ledger_, order, observers, clock);
     progress.finish();
@@ -382,12 +377,12 @@ class Rehearsing {
     }
     const auto& globals = console_.globals();
     const auto now = read_clocks().wall;
-    const auto expected = forecast(result_, job_, now);
+    const auto expected = forecast(result_, job_, plan_.remaining, now);
     const auto missing = find_missing(globals, options_.job_file);
     const std::vector<std::string> next{command_line(globals, options_.job_file, "check"),
                                         command_line(globals, options_.job_file, "plan")};
     const auto text = globals.json ? to_json_line(rehearsal_json(result_, expected, missing, next))
-                                   : rehearsal_text(result_, expected, job_, now, missing, next);
+                                   : rehearsal_text(result_, expected, job_, missing, next);
     return console_.answer(text) ? result_.exit_code : static_cast<int>(Errc::io);
   }
 
