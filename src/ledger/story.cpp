@@ -72,7 +72,8 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
                       "SELECT brand_id, card_id, code, openid, reason, source_line, status, held, conflict, "
                       "protected, absent, card_state, invalid_time, error_code, error_message, settled_by, "
                       "answer_signed, first_sent_at, finished_at, retried_at, accepted_at, accepted_by, "
-                      "accepted_note, request_id, retried_by FROM row WHERE id = ?1"};
+                      "accepted_note, request_id, retried_by, " +
+                          k_is_accepted + " FROM row WHERE id = ?1"};
   s.bind(id).step();
   Story story;
   story.id = id;
@@ -88,7 +89,9 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   if (!s.is_null(16)) story.answer_signed = s.int64(16) != 0;
   story.first_sent_at = time_in(s, 17), story.finished_at = time_in(s, 18), story.retried_at = time_in(s, 19);
   story.retried_by = s.text(24);
-  if (!s.is_null(20)) story.accepted = Word{text_in(s, 21), from_ms(s.int64(20)), text_in(s, 22)};
+  if (!s.is_null(20))
+    (s.int64(25) != 0 ? story.accepted : story.withdrawn_acceptance) =
+        Word{text_in(s, 21), from_ms(s.int64(20)), text_in(s, 22)};
   return story;
 }
 

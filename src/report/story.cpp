@@ -116,10 +116,11 @@ void add_people(const Story& story, std::vector<Event>& events) {
                       {fmt::format("put back by {}, to be sent again",
                                    story.retried_by.empty() ? "`cardvoid retry`"
                                                             : escape_for_terminal(story.retried_by))}});
-  if (story.accepted)
-    events.push_back({story.accepted->at,
-                      {fmt::format("settled by the word of {}{}", escape_for_terminal(story.accepted->by),
-                                   note(*story.accepted))}});
+  const auto& word = story.accepted ? story.accepted : story.withdrawn_acceptance;
+  if (word)
+    events.push_back({word->at,
+                      {fmt::format("settled by the word of {}{}{}", escape_for_terminal(word->by),
+                                   note(*word), story.accepted ? "" : "; withdrawn since")}});
 }
 
 // All that happened, in the order of time.

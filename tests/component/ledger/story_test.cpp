@@ -172,6 +172,7 @@ TEST_SUITE("component") {
     CHECK(story->retried_at == k_now);
     CHECK(story->retried_by == "erin");
     CHECK_FALSE(story->accepted.has_value());
+    CHECK(story->withdrawn_acceptance->by == "bob");
     CHECK(story->requests.size() == 1);
     CHECK(ask_for_code(ledger, "2").cards.at(0).protections.empty());
   }
