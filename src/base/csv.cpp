@@ -2,17 +2,35 @@
 
 namespace cardvoid {
 
-std::string csv_field(std::string_view text, char delimiter) {
-  const char special[]{delimiter, '"', '\r', '\n', '\0'};
-  if (text.empty() ||
-      (text.find_first_of(special) == std::string_view::npos && text.front() != ' ' && text.back() != ' '))
-    return std::string{text};
-  std::string field{'"'};
-  for (const char c : text) {
-    if (c == '"') field += '"';
-    field += c;
+namespace {
+
+bool needs_marks(std::string_view text, char delimiter) {
+  if (text.empty()) return false;
+  if (text.front() == ' ' || text.back() == ' ') return true;
+  for (const char c : text)
+    if (c == delimiter || c == '"' || c == '\r' || c == '\n' || c == '\0') return true;
+  return false;
+}
+
+}  // namespace
+
+void append_csv_field(std::string& line, std::string_view text, char delimiter) {
+  if (!needs_marks(text, delimiter)) {
+    line += text;
+    return;
   }
-  return field + '"';
+  line += '"';
+  for (const char c : text) {
+    if (c == '"') line += '"';
+    line += c;
+  }
+  line += '"';
+}
+
+std::string csv_field(std::string_view text, char delimiter) {
+  std::string field;
+  append_csv_field(field, text, delimiter);
+  return field;
 }
 
 }  // namespace cardvoid

@@ -256,9 +256,8 @@ Finding hook_line(const model::Job& job) {
   return fine(subject, program.string());
 }
 
-Finding metrics_line(const model::Job& job) {
-  const std::string subject = "metrics_file";
-  const auto& file = job.results.metrics_file;
+// Of a file that is replaced while a run is under way.
+Finding rewritten_line(const std::string& subject, const std::filesystem::path& file) {
   const auto folder = std::filesystem::absolute(file).parent_path();
   if (::access(folder.c_str(), W_OK | X_OK) == 0) return fine(subject, file.string());
   return warning(subject, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
@@ -336,7 +335,10 @@ int check(Console& console, const Options& options) {
   const auto results = look_at_results(console, *job, findings);
   if (job->safety.max_rows) findings.push_back(cap_line(*job, input, results));
   findings.push_back(space_line(*job, input, results));
-  if (!job->results.metrics_file.empty()) findings.push_back(metrics_line(*job));
+  if (!job->results.metrics_file.empty())
+    findings.push_back(rewritten_line("metrics_file", job->results.metrics_file));
+  if (!job->results.report_file.empty())
+    findings.push_back(rewritten_line("report_file", job->results.report_file));
   if (!job->results.on_finish.empty()) findings.push_back(hook_line(*job));
   show();
   look_at_platform(*job,

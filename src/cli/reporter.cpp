@@ -2,19 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <utility>
 
 #include "finish_hook.hpp"
+#include "report.hpp"
 #include "service_manager.hpp"
 
 namespace cardvoid::cli {
 
 namespace {
 using namespace std::chrono_literals;
-constexpr auto k_metrics_interval = 15s, k_status_interval = 5s;
+constexpr auto k_metrics_interval = 15s, k_status_interval = 5s, k_report_interval = 60s;
+constexpr int k_report_share = 20;  // at most one part in so many of the time goes into the page
 constexpr std::size_t k_largest_metrics = 1 << 20;
 }  // namespace
 
@@ -42,6 +46,7 @@ void Reporter::load(ledger::Ledger& ledger) {
 
 void Reporter::begin(ledger::Ledger& ledger, const report::Progress& display) {
   display_ = &display;
+  has_begun_ = true;
   if (!job_.results.metrics_file.empty()) {
     carry_over();
     load(ledger);
@@ -57,6 +62,7 @@ void Reporter::progress(const dispatch::Snapshot& snapshot, const ledger::RunCou
     next_status_ = now + k_status_interval;
     manager.status(display_->line(snapshot, counts, now));
   }
+  if (!job_.results.report_file.empty()) refresh_report(now);
   if (!metrics_) return;
   metrics_->note(snapshot);
   if (now < next_metrics_) return;
@@ -89,7 +95,40 @@ void Reporter::write_metrics(const std::string& text) {
                fmt::format("results.metrics_file: {}; the run goes on without", written.error().what));
 }
 
+// Opens its own connection: in a thread while the run goes on, and at the end.
+Result<void> Reporter::write_report() const {
+  auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
+  if (!ledger) return ledger.error();
+  const auto page = make_report(console_.globals(), job_file_, job_, *ledger, language_of_environment());
+  if (!page) return page.error();
+  return write_private_file(job_.results.report_file, *page);
+}
+
+void Reporter::refresh_report(Instant now) {
+  if (report_.valid()) {
+    if (report_.wait_for(0s) != std::future_status::ready) return;
+    warn_of_report(report_.get());
+    next_report_ =
+        now + std::max<Instant::duration>(k_report_interval, (now - report_begun_) * k_report_share);
+  }
+  if (now < next_report_) return;
+  report_begun_ = now;
+  report_ = std::async(std::launch::async, [this] { return write_report(); });
+}
+
+void Reporter::end_report() {
+  if (report_.valid()) warn_of_report(report_.get());
+  if (has_begun_ && !job_.results.report_file.empty()) warn_of_report(write_report());
+}
+
+void Reporter::warn_of_report(const Result<void>& written) {
+  if (written || std::exchange(has_warned_of_report_, true)) return;
+  console_.log(LogLevel::warning,
+               fmt::format("results.report_file: {}; the run goes on without", written.error().what));
+}
+
 int Reporter::finish(int exit_code) {
+  end_report();
   auto& manager = ServiceManager::get();
   if (exit_code != static_cast<int>(Errc::usage) && !stands_aside_) {
     // A run that has the job writes its own: one that could not even begin leaves that alone.

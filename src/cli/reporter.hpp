@@ -1,11 +1,14 @@
 #pragma once
-// Who is told about a run beside the one who started it: the metrics file, the service manager, and at the
-// end the program of results.on_finish. None of them can make a run fail.
+// Who is told about a run beside the one who started it: the metrics file, the report, the service manager,
+// and at the end the program of results.on_finish. None of them can make a run fail.
 
+#include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/report/metrics.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/observer.hpp>
+#include <filesystem>
+#include <future>
 #include <optional>
 #include <string>
 
@@ -16,7 +19,9 @@ namespace cardvoid::cli {
 // One run or reconcile, from the job file's having been read to its end. Console and job must outlive it.
 class Reporter final : public run::Observer {
  public:
-  Reporter(Console& console, const model::Job& job) : console_{console}, job_{job} {}
+  // `job_file` as it was named on the command line.
+  Reporter(Console& console, const std::filesystem::path& job_file, const model::Job& job)
+      : console_{console}, job_file_{job_file}, job_{job} {}
 
   // Can they be told at all? Errors: no_input (66), bad_job (78).
   Result<void> check() const;
@@ -39,15 +44,24 @@ class Reporter final : public run::Observer {
   void carry_over();
   void load(ledger::Ledger& ledger);
   void write_metrics(const std::string& text);
+  void refresh_report(Instant now);
+  void end_report();
+  Result<void> write_report() const;
+  void warn_of_report(const Result<void>& written);
   std::string summary(int exit_code) const;
 
   Console& console_;
+  const std::filesystem::path& job_file_;
   const model::Job& job_;
   const report::Progress* display_ = nullptr;
   bool stands_aside_ = false, has_warned_ = false;
   std::optional<report::Metrics> metrics_;
   std::optional<report::Ending> ending_;
   Instant next_metrics_{}, next_status_{};
+  // The page is made by a thread and a connection of its own: the ledger is the journal's while a run lasts.
+  std::future<Result<void>> report_;
+  Instant report_begun_{}, next_report_{};
+  bool has_begun_ = false, has_warned_of_report_ = false;
 };
 
 }  // namespace cardvoid::cli

@@ -225,7 +225,7 @@ int send(Console& console, const Sending& sending) {
   const auto give_up = [&](const Error& why) { return fail(console, sending.job_file, Stage::job, why); };
   const auto job = load_job(console.globals(), sending.job_file, sending.accept_damage);
   if (!job) return give_up(job.error());
-  Reporter reporter{console, *job};
+  Reporter reporter{console, sending.job_file, *job};
   if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(give_up(zone.error()));
   if (const auto ready = reporter.check(); !ready) return reporter.finish(give_up(ready.error()));
   if (const auto& why = job->endpoints.unusable_proxy; !why.empty())  // before anything is imported or asked

@@ -115,8 +115,6 @@ KeyResult store_window(model::Safety& safety, std::string_view text) {
   return stored_if(window.opens < k_midnight && window.opens != window.closes);
 }
 
-KeyResult not_yet(const Typed&, Job&) { return unsupported; }
-
 constexpr std::string_view k_connect_range{"a duration such as \"5s\", above 0 and at most \"10m\""};
 constexpr std::string_view k_pause_range{"a duration such as \"30s\", above 0 and at most \"1h\""};
 constexpr std::string_view k_a_file{"the path of a file"};
@@ -124,7 +122,6 @@ constexpr std::string_view k_an_endpoint{
     "a URL such as \"https://api.mch.weixin.qq.com\": https, a host and perhaps a port"};
 constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters without spaces"};
 constexpr std::string_view k_a_column{"the name of a column in the file"};
-constexpr std::string_view k_leave_out{"leave it out"};
 const std::string k_a_rate{"a number from " + model::allowed_rates()};  // above k_keys: made first
 constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};
 
@@ -286,7 +283,8 @@ const auto k_keys = std::to_array<Key>({
        job.results.metrics_file = v.path;
        return stored_if(v.path.extension() == ".prom");
      }},
-    {"results.report_file", Type::path, k_a_file, not_yet, false, k_leave_out},
+    {"results.report_file", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.results.report_file, v); }},
     {"results.on_finish", Type::path, "the path of a program, without arguments",
      [](const Typed& v, Job& job) { return store_path(job.results.on_finish, v); }},
 });

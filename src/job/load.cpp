@@ -321,18 +321,19 @@ class CrossCheck {
                              earlier->first));
   }
 
-  // The results database must not overwrite another file of the job, nor must the metrics file, which is
-  // replaced every few seconds.
+  // The results database must not overwrite another file of the job, nor must the metrics file and the
+  // report, which are replaced again and again.
   void check_files() {
-    constexpr std::string_view k_results = "results.database", k_metrics = "results.metrics_file";
+    constexpr std::string_view k_results = "results.database", k_metrics = "results.metrics_file",
+                               k_report = "results.report_file";
     const auto own = model::own_files(job_);
     for (const auto& written : own)
       for (const auto& other : own) {
         if (other.key == written.key || !other.is_at(written.real)) continue;
         if (written.key == k_results) return refuse_results_at(other, written);
-        if (written.key == k_metrics && other.key != k_results)
-          return refuse(k_metrics, fmt::format("\"{}\" is the job's {}; name another file",
-                                               written.path.string(), other.what));
+        if ((written.key == k_metrics || written.key == k_report) && other.key != k_results)
+          return refuse(written.key, fmt::format("\"{}\" is the job's {}; name another file",
+                                                 written.path.string(), other.what));
       }
   }
 

@@ -53,6 +53,7 @@ std::vector<OwnFile> own_files(const Job& job) {
   list.add_database("results.database", "results database", job.results.database,
                     {"-wal", "-shm", "-journal", k_lock_suffix, k_socket_suffix});
   list.add("results.metrics_file", "metrics file", job.results.metrics_file);
+  list.add("results.report_file", "report", job.results.report_file);
   list.add("results.on_finish", "program of results.on_finish", job.results.on_finish);
   return list.take();
 }

@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/report/export.hpp>
 #include <charconv>
 #include <set>
@@ -31,15 +32,43 @@ std::string csv_header(bool excel) {
   return line + "\r\n";
 }
 
-std::string csv_line(const ledger::ResultRow& row, bool excel) {
+namespace {
+
+void append_csv_line(std::string& line, const ledger::ResultRow& row, bool excel) {
   const auto& columns = ledger::result_columns();
-  std::string line;
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (i > 0) line += ',';
     if (!row[i]) continue;
-    line += csv_field(excel && !k_numbers.contains(columns[i]) ? for_excel(*row[i]) : *row[i]);
+    if (excel && !k_numbers.contains(columns[i]))
+      append_csv_field(line, for_excel(*row[i]));
+    else
+      append_csv_field(line, *row[i]);
   }
-  return line + "\r\n";
+  line += "\r\n";
+}
+
+}  // namespace
+
+std::string csv_line(const ledger::ResultRow& row, bool excel) {
+  std::string line;
+  append_csv_line(line, row, excel);
+  return line;
+}
+
+Result<ExportDigest> export_digest(ledger::Ledger& ledger) {
+  ExportDigest digest;
+  Sha256 hash;
+  const auto add = [&](const std::string& line) {
+    hash.add(line);
+    digest.bytes += static_cast<std::int64_t>(line.size());
+  };
+  add(csv_header(false));
+  const auto rows =
+      ledger::each_result(ledger, {}, [&](const ledger::ResultRow& row) { add(csv_line(row, false)); });
+  if (!rows) return rows.error();
+  digest.rows = *rows;
+  digest.sha256 = hash.finish_hex();
+  return digest;
 }
 
 std::string json_line(const ledger::ResultRow& row) {

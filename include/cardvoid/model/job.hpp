@@ -120,6 +120,7 @@ struct Safety {
 struct Results {
   std::filesystem::path database;
   std::filesystem::path metrics_file;  // empty: none
+  std::filesystem::path report_file;   // the page of `report`; empty: none
   std::filesystem::path on_finish;     // a program; empty: none
 };
 

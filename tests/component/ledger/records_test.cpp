@@ -301,6 +301,34 @@ TEST_SUITE("component") {
     CHECK(must(ledger::totals(ledger)).already == 1);
   }
 
+  TEST_CASE("results: export says of every row what the view says") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1", "oA", "closed"), card("2"), card("3"), card("4"), card("5"), card("6"),
+                    card("7"), card("8"), card("9")});
+    settle(ledger, "1", Status::invalidated);
+    settle(ledger, "2", Status::rejected);
+    settle(ledger, "3", Status::unresolved, true);
+    send(ledger, intent(id_of(ledger, "4")));
+    sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
+        "UPDATE row SET protected = 1 WHERE code = '5'; UPDATE row SET conflict = 1 WHERE code = '6'; "
+        "UPDATE row SET absent = 1 WHERE code = '7'; UPDATE row SET error_message = '\"a, b\"', "
+        "first_sent_at = 5, "
+        "finished_at = 1764043315999, accepted_at = -1, accepted_by = 'alice', accepted_note = 'x' WHERE "
+        "code = '2'; "
+        "INSERT INTO attempt SELECT id, 9, 1, 'read_back', 'backup', 0, 1, 2, 3, 4, '', '', 'not_sent' FROM "
+        "row");
+    std::string columns;
+    for (const auto& column : ledger::result_columns())
+      columns += (columns.empty() ? "" : " || '|' || ") + fmt::format("coalesce({}, '-')", column);
+    std::string said;
+    must(ledger::each_result(ledger, {}, [&](const ledger::ResultRow& row) {
+      said += said.empty() ? "" : " ";
+      for (const auto& value : row) said += (&value == row.data() ? "" : "|") + value.value_or("-");
+    }));
+    CHECK(said == books.ask("SELECT " + columns + " FROM results"));
+  }
+
   TEST_CASE("results: the view has the columns that export names") {
     const Books books;
     auto ledger = books.open();

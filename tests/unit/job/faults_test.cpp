@@ -217,7 +217,6 @@ TEST_SUITE("unit") {
              {"results", "store_response = \"full\"",
               "whole answers would put personal data into the results; leave it out or set "
               "\"none\""},
-             {"results", "report_file = \"r\"", "leave it out"},
          })) {
       const std::string line = later.line;
       CAPTURE(line);
@@ -253,6 +252,17 @@ TEST_SUITE("unit") {
       const auto found = message(k_right, {std::string{key} + "=a.prom", "results.metrics_file=a.prom"});
       CHECK(found.find("results.metrics_file: \"jobs/a.prom\" is the job's ") != std::string::npos);
     }
+  }
+
+  TEST_CASE("fault: a report that is a file of the job is refused") {
+    CHECK(message(with("[results]\nreport_file = \"r.html\"\n")) == "");
+    for (const auto* key : {"input.csv", "safety.protect", "merchant.private_key_file"}) {
+      CAPTURE(key);
+      CHECK(message(k_right, {std::string{key} + "=a.html", "results.report_file=a.html"})
+                .find("results.report_file: \"jobs/a.html\" is the job's ") != std::string::npos);
+    }
+    CHECK(message(with("[results]\ndatabase = \"a.html\"\nreport_file = \"../jobs/a.html\"\n"))
+              .find("is the results database") != std::string::npos);
   }
 
   TEST_CASE("fault: all of them are named in the order of their lines") {

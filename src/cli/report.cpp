@@ -1,0 +1,125 @@
+#include "report.hpp"
+
+#include <fmt/format.h>
+
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <cstdlib>
+#include <future>
+
+#include "commands.hpp"
+#include "next_steps.hpp"
+#include "own_output.hpp"
+#include "results.hpp"
+#include "time_zone.hpp"
+#include "version.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+struct Options {
+  std::filesystem::path job_file, output;
+  std::optional<report::Language> language;
+};
+
+Words words(Options& options) {
+  return {{job_file(options.job_file)},
+          {{.name = "--output",
+            .letter = 'o',
+            .value = "FILE",
+            .help = "Write the page to FILE (mode 0600); - is standard output",
+            .kind = ValueKind::file,
+            .required = true,
+            .set = into(options.output)},
+           choice<std::optional<report::Language>>(
+               "--lang", "LANGUAGE", "Of the page (default: that of LC_ALL, LC_MESSAGES or LANG)",
+               options.language, {{"zh", report::Language::chinese}, {"en", report::Language::english}})}};
+}
+
+using Digest = Result<std::optional<report::ExportDigest>>;
+
+// What `read` returns, from a thread and a connection of its own. `job` must live until then.
+template <class Read>
+auto beside(const model::Job& job, Read read) {
+  return std::async(std::launch::async, [&job, read]() -> decltype(read(std::declval<ledger::Ledger&>())) {
+    auto same = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+    if (!same) return same.error();
+    return read(*same);
+  });
+}
+
+int write_report(Console& console, const Options& options) {
+  const auto job = load_job(console.globals(), options.job_file);
+  if (!job) return console.fail(job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
+  const bool to_file = options.output != "-";
+  if (to_file)
+    if (const auto allowed = refuse_own_file("-o", options.output, *job); !allowed)
+      return console.fail(allowed.error());
+  auto ledger = open_results(console, *job, ledger::Access::read_only);
+  if (!ledger) return console.fail(ledger.error());
+  const auto page = make_report(console.globals(), options.job_file, *job, *ledger,
+                                options.language.value_or(language_of_environment()));
+  if (!page) return console.fail(page.error());
+  auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();
+  if (!out) return console.fail(out.error());
+  out->write(*page);
+  if (const auto done = out->finish(); !done) return console.fail(done.error());
+  return 0;
+}
+
+}  // namespace
+
+report::Language language_of_environment() {
+  for (const auto* name : {"LC_ALL", "LC_MESSAGES", "LANG"})
+    if (const auto* value = std::getenv(name); value != nullptr && *value != '\0')
+      return std::string_view{value}.starts_with("zh") ? report::Language::chinese
+                                                       : report::Language::english;
+  return report::Language::english;
+}
+
+Result<std::string> make_report(const Globals& globals, const std::filesystem::path& job_file,
+                                const model::Job& job, ledger::Ledger& ledger, report::Language language) {
+  report::ReportOrder order;
+  order.language = language;
+  order.now = read_clocks().wall;
+  order.version = k_version;
+  order.command = [&](std::string_view name, std::string_view flags) {
+    return command_line(globals, job_file, name, flags);
+  };
+  order.is_held = ledger::Lock::holder(job.results.database).has_value();
+  if (order.is_held) return report::job_report(job, ledger, order, [] { return Digest{std::nullopt}; });
+  // Three readers at the same time: each takes about a second for a million rows.
+  auto digest = beside(job, [](ledger::Ledger& same) { return report::export_digest(same); });
+  // A damaged page can hide rows without an error: results that lack some must not look whole.
+  auto sound = beside(job, [](ledger::Ledger& same) { return same.verify(); });
+  auto page = report::job_report(job, ledger, order, [&digest]() -> Digest {
+    const auto made = digest.get();
+    if (!made) return made.error();
+    return std::optional{*made};
+  });
+  if (const auto checked = sound.get(); !checked) return checked.error();
+  return page;
+}
+
+Command report_command() {
+  return {
+      .name = "report",
+      .group = "Results",
+      .purpose = "Writes one HTML page with all that happened, with charts",
+      .about =
+          "The page needs no network and no script: it can be sent by e-mail, printed and kept. What was\n"
+          "asked and by whom, the outcome, progress and rate over time, latency, answers, causes of\n"
+          "rejection with what to do, runs, and the SHA-256 of what `cardvoid export` writes. Card codes\n"
+          "are masked, openids left out. `results.report_file` has it rewritten while a run is under way.",
+      .examples = {{"cardvoid report gold.toml -o gold.html --lang zh"}},
+      .exits = {{0, "the page is written"},
+                {66, "there is no results database yet, or the job file cannot be opened"},
+                {73, "the results database is damaged, or is not this job's"},
+                {74, "the page cannot be written, or the database cannot be read"},
+                {78, "the job file is wrong"}},
+      .call = call_of(words, write_report)};
+}
+
+}  // namespace cardvoid::cli

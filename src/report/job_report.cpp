@@ -1,0 +1,661 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/job_report.hpp>
+#include <cardvoid/report/page.hpp>
+#include <set>
+
+#include "chart.hpp"
+#include "figures.hpp"
+#include "report_words.hpp"
+
+namespace cardvoid::report {
+
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+
+constexpr std::size_t k_templates_shown = 5, k_reasons_shown = 5, k_answers_shown = 25, k_causes_shown = 15,
+                      k_runs_shown = 50, k_refused_shown = 30;
+constexpr std::size_t k_most_columns_of_words = 300;
+
+// A line of a fact.
+object line(std::string text, bool is_code = false) {
+  return {{"text", std::move(text)}, {"is_code", is_code}};
+}
+// What begins with the string views of a page must be text of its own.
+value text_or_null(std::string text) { return text.empty() ? value() : value(std::move(text)); }
+
+// "4.9", "5".
+std::string plain(double number) {
+  auto text = fmt::format("{:.1f}", number);
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
+}
+
+class Writer {
+ public:
+  Writer(const model::Job& job, const Figures& figures, const ReportOrder& order,
+         const std::optional<ExportDigest>& digest)
+      : job_{job}, f_{figures}, order_{order}, digest_{digest}, say_{order.language} {}
+  object values() const;
+
+ private:
+  // head
+  std::pair<std::string, std::string> verdict() const;  // look and words
+  array tiles() const;
+  // asked
+  array asked() const;
+  array merchant() const;
+  array templates() const;
+  array reasons() const;
+  array list() const;
+  array plan() const;
+  array senders() const;
+  array limits() const;
+  // outcome
+  array outcome() const;
+  object outcome_line(std::string_view id, std::string label, std::int64_t count, std::string meaning,
+                      std::string_view look = "", bool is_part = false) const;
+  array outcome_notes() const;
+  // charts
+  void name_times(Chart& chart) const;
+  void add_shades(Chart& chart) const;
+  Chart progress() const;
+  Chart rate() const;
+  Chart latency() const;
+  std::string word_for(Shade::Kind kind) const;
+  // tables
+  array waits() const;
+  array latencies() const;
+  array answers() const;
+  object answer(const AnswerKind& kind) const;
+  array endpoints() const;
+  array causes() const;
+  std::string advice(const Cause& cause) const;
+  array refused() const;
+  array runs() const;
+  std::string end_of(const ledger::PastRun& run) const;
+
+  std::string time_of(std::chrono::microseconds took) const;
+  std::int64_t lost() const {  // of the plan's rows, those that are not invalidated
+    return f_.totals.rows() - f_.totals.invalidated;
+  }
+
+  const model::Job& job_;
+  const Figures& f_;
+  const ReportOrder& order_;
+  const std::optional<ExportDigest>& digest_;
+  Tongue say_;
+};
+
+// ---- head ----
+
+std::pair<std::string, std::string> Writer::verdict() const {
+  const auto& t = f_.totals;
+  const auto all = grouped(t.rows()), left = grouped(t.pending_to_send() + t.in_doubt() - t.held);
+  if (t.rows() == 0) return {"warn", say_("verdict_none")};
+  if (f_.is_under_way) return {"", say_("verdict_running", left, all)};
+  if (f_.runs.empty()) return {"", say_("verdict_untouched", all)};
+  if (t.to_send() > 0) return {"warn", say_("verdict_left", left, all)};
+  if (t.in_doubt() + t.pending > 0) return {"warn", say_("verdict_held", grouped(lost()), all)};
+  if (lost() > 0) return {"warn", say_("verdict_losses", grouped(lost()), all)};
+  return {"good", say_("verdict_done")};
+}
+
+array Writer::tiles() const {
+  const auto& t = f_.totals;
+  array tiles;
+  const auto add = [&](const char* id, const char* look, std::string label, std::int64_t count) {
+    tiles.push_back(object{{"id", id},
+                           {"look", count > 0 ? look : "quiet"},
+                           {"label", std::move(label)},
+                           {"count", grouped(count)},
+                           {"share", say_.percent(count, t.rows())}});
+  };
+  add("invalidated", "good", say_("tile_invalidated"), t.invalidated);
+  add("rejected", "bad", say_("tile_rejected"), t.rejected + t.accepted_rejected);
+  add("doubt", "doubt", say_("tile_doubt"), t.in_doubt() + t.accepted_unresolved);
+  add("pending", "warn", say_("tile_pending"), t.pending);
+  return tiles;
+}
+
+// ---- asked ----
+
+array Writer::merchant() const {
+  const bool is_brand = job_.merchant.api == model::Api::brand;
+  return {
+      line(is_brand ? say_("api_brand", job_.merchant.brand_id) : say_("api_partner", job_.merchant.mchid))};
+}
+
+array Writer::templates() const {
+  array lines;
+  std::int64_t others = 0, other_rows = 0;
+  for (const auto& each : f_.templates) {
+    if (lines.size() < k_templates_shown)
+      lines.push_back(line(say_("template", each.name, each.second, grouped(each.rows))));
+    else
+      ++others, other_rows += each.rows;
+  }
+  if (others > 0) lines.push_back(line(say_("template_more", grouped(others), grouped(other_rows))));
+  return lines;
+}
+
+array Writer::reasons() const {
+  array lines;
+  std::int64_t others = 0, other_rows = 0;
+  for (const auto& each : f_.reasons) {
+    if (lines.size() >= k_reasons_shown)
+      ++others, other_rows += each.rows;
+    else
+      lines.push_back(line(each.name.empty() ? say_("reason_none", grouped(each.rows))
+                                             : say_("reason", each.name, grouped(each.rows))));
+  }
+  if (others > 0) lines.push_back(line(say_("reason_more", grouped(others), grouped(other_rows))));
+  return lines;
+}
+
+array Writer::list() const {
+  array lines;
+  if (f_.imports.empty()) return lines;
+  const auto& last = f_.imports.front();
+  auto file = last.file.name.empty() ? last.source : last.file.name;
+  if (last.file.changed_at)
+    file += fmt::format(" ({})", say_("list_changed", format_local(*last.file.changed_at)));
+  lines.push_back(line(std::move(file)));
+  if (!last.file.sha256.empty()) lines.push_back(line("SHA-256 " + last.file.sha256, true));
+  lines.push_back(line(last.read_by.empty()
+                           ? say_("list_read", format_local(last.read_at))
+                           : say_("list_read_by", format_local(last.read_at), last.read_by)));
+  lines.push_back(
+      line(say_("list_lines", grouped(last.lines), grouped(last.duplicates), grouped(last.refused))));
+  if (f_.import_count > 1) lines.push_back(line(say_("list_more", grouped(f_.import_count - 1))));
+  return lines;
+}
+
+array Writer::plan() const {
+  array lines;
+  const auto fingerprint = [&](const std::string& digits) {
+    lines.push_back(line(say_("fingerprint") + " " + digits, true));
+  };
+  if (const auto& plan = f_.plan) {
+    fingerprint(plan->fingerprint);
+    const auto made = format_local(plan->made_at), agreed = format_local(plan->confirmed_at);
+    lines.push_back(line(plan->made_by.empty()
+                             ? say_("plan_made", made, grouped(plan->to_send))
+                             : say_("plan_made_by", made, plan->made_by, grouped(plan->to_send))));
+    lines.push_back(line(plan->confirmed_by.empty() ? say_("plan_confirmed", agreed)
+                                                    : say_("plan_confirmed_by", agreed, plan->confirmed_by)));
+  } else if (!f_.runs.empty() && !f_.runs.back().fingerprint.empty()) {
+    fingerprint(f_.runs.back().fingerprint);
+  }
+  return lines;
+}
+
+array Writer::senders() const {
+  std::set<std::string> names;
+  for (const auto& run : f_.runs)
+    names.insert(run.user.empty() ? run.host : say_("sent_by_one", run.user, run.host));
+  array lines;
+  for (const auto& name : names) {
+    if (lines.size() == k_templates_shown) break;
+    lines.push_back(line(name));
+  }
+  return lines;
+}
+
+array Writer::limits() const {
+  const auto rate = fmt::format("{:g}", job_.limits.requests_per_second);
+  array lines{line(job_.limits.per == model::QuotaPer::brand ? say_("limit_brand", rate)
+                                                             : say_("limit_merchant", rate))};
+  const auto& safety = job_.safety;
+  lines.push_back(line(say_("limit_canary", grouped(safety.canary))));
+  if (safety.max_failure_rate < 1)
+    lines.push_back(line(say_("limit_failures", fmt::format("{:g}%", safety.max_failure_rate * 100))));
+  if (safety.window) {
+    const auto clock = [](int minute) { return fmt::format("{:02}:{:02}", minute / 60, minute % 60); };
+    lines.push_back(line(say_("limit_window", fmt::format("{}-{} {}", clock(safety.window->opens),
+                                                          clock(safety.window->closes), safety.timezone))));
+  }
+  if (!safety.protect.empty())
+    lines.push_back(line(say_("limit_protect", safety.protect.filename().string())));
+  return lines;
+}
+
+array Writer::asked() const {
+  array facts;
+  const auto add = [&](std::string name, array lines) {
+    if (lines.empty()) lines.push_back(line(say_("not_noted")));
+    facts.push_back(object{{"name", std::move(name)}, {"lines", std::move(lines)}});
+  };
+  add(say_("job"), {line(job_.name)});
+  add(say_("merchant"), merchant());
+  add(say_("platform"), {line(say_("hosts", job_.endpoints.primary.text(), job_.endpoints.backup.text()))});
+  add(say_("templates"), templates());
+  add(say_("reasons"), reasons());
+  const auto& authority = f_.runs.empty() ? job_.safety.acknowledge : f_.runs.back().acknowledge;
+  add(say_("acknowledge"), authority.empty() ? array{} : array{line(authority)});
+  add(say_("list"), list());
+  add(say_("plan"), plan());
+  if (!f_.runs.empty()) add(say_("sent_by"), senders());
+  add(say_("limits"), limits());
+  return facts;
+}
+
+// ---- outcome ----
+
+object Writer::outcome_line(std::string_view id, std::string label, std::int64_t count, std::string meaning,
+                            std::string_view look, bool is_part) const {
+  return {{"id", id},
+          {"label", std::move(label)},
+          {"count", grouped(count)},
+          {"share", say_.percent(count, f_.totals.rows())},
+          {"meaning", std::move(meaning)},
+          {"look", look},
+          {"is_part", is_part},
+          {"is_sum", false}};
+}
+
+// The lines that are no part of another one add up to the last one.
+array Writer::outcome() const {
+  const auto& t = f_.totals;
+  array lines;
+  const auto part = [&](std::string_view id, std::int64_t count, std::string label, std::string meaning) {
+    if (count > 0) lines.push_back(outcome_line(id, std::move(label), count, std::move(meaning), "", true));
+  };
+  lines.push_back(outcome_line("invalidated", say_("invalidated"), t.invalidated, "", "good"));
+  part("answer", t.by_answer(), say_("by_answer"), say_("by_answer_means"));
+  part("read_back", t.read_back, say_("by_read_back"), say_("by_read_back_means"));
+  part("already", t.already, say_("by_already"), say_("by_already_means"));
+  lines.push_back(outcome_line("rejected", say_("rejected"), t.rejected, say_("rejected_means"), "bad"));
+  lines.push_back(outcome_line("doubt", say_("doubt"), t.in_doubt(), say_("doubt_means"), "doubt"));
+  part("held", t.held, say_("held"), say_("held_means"));
+  if (t.accepted() > 0)
+    lines.push_back(
+        outcome_line("accepted", say_("accepted"), t.accepted(),
+                     say_("accepted_means", grouped(t.accepted_rejected), grouped(t.accepted_unresolved))));
+  lines.push_back(outcome_line("pending", say_("pending"), t.pending, "", "warn"));
+  part("to_send", t.pending_to_send(), say_("to_send"), say_("to_send_means"));
+  part("left", t.left, say_("left_list"), say_("left_list_means"));
+  part("conflicts", t.conflicts, say_("conflicts"), say_("conflicts_means"));
+  part("protected", t.protected_pending, say_("protected"), say_("protected_means"));
+  auto sum = outcome_line("rows", say_("total"), t.rows(), "");
+  sum["is_sum"] = true;
+  lines.push_back(std::move(sum));
+  return lines;
+}
+
+array Writer::outcome_notes() const {
+  array notes;
+  if (f_.totals.refused > 0) notes.emplace_back(say_("refused_beside", grouped(f_.totals.refused)));
+  if (f_.totals.protected_invalidated > 0)
+    notes.emplace_back(say_("protected_late", grouped(f_.totals.protected_invalidated)));
+  return notes;
+}
+
+// ---- charts ----
+
+void Writer::name_times(Chart& chart) const {
+  const auto& timeline = f_.timeline;
+  for (const auto at : ticks(timeline.from, timeline.to))
+    chart.label_x(timeline.at(at), tick_text(at, timeline.from, timeline.to));
+}
+
+std::string Writer::word_for(Shade::Kind kind) const {
+  switch (kind) {
+    case Shade::outage: return say_("shade_outage");
+    case Shade::paused: return say_("shade_paused");
+    case Shade::slowed: return say_("shade_slowed");
+    case Shade::closed: return say_("shade_closed");
+    case Shade::idle: return say_("shade_idle");
+  }
+  return {};
+}
+
+void Writer::add_shades(Chart& chart) const {
+  static constexpr std::array<std::string_view, 5> k_looks{"outage", "paused", "slowed", "closed", "idle"};
+  std::set<Shade::Kind> kinds;
+  for (const auto& shade : f_.shades) {
+    const auto look = k_looks[static_cast<std::size_t>(shade.kind)];
+    if (kinds.insert(shade.kind).second) chart.explain(look, word_for(shade.kind));
+    chart.shade(
+        f_.timeline.at(shade.from), f_.timeline.at(shade.to), look,
+        fmt::format("{}: {} – {}", word_for(shade.kind), format_local(shade.from), format_local(shade.to)));
+  }
+}
+
+Chart Writer::progress() const {
+  const auto& t = f_.totals;
+  const auto& timeline = f_.timeline;
+  const auto top = nice_ceiling(static_cast<double>(t.rows()));
+  Chart chart{say_("progress"),
+              say_("progress_alt", format_local(timeline.from), format_local(timeline.to),
+                   grouped(t.invalidated), grouped(t.rejected + t.accepted_rejected), grouped(t.rows())),
+              top};
+  chart.explain("good", say_("tile_invalidated"));
+  if (t.rejected + t.accepted_rejected > 0) chart.explain("bad", say_("tile_rejected"));
+  chart.explain("limit", say_("all_cards"));
+  add_shades(chart);
+  const auto running_total = [](std::vector<double> values) {
+    for (std::size_t i = 1; i < values.size(); ++i) values[i] += values[i - 1];
+    return values;
+  };
+  const auto invalidated = running_total(f_.invalidated);
+  chart.area(invalidated, "good");
+  chart.area(running_total(f_.rejected), "bad", invalidated);
+  chart.line(std::vector<double>(timeline.parts, static_cast<double>(t.rows())), "limit");
+  for (const double part : {0.0, 0.5, 1.0})
+    chart.label_y(top * part, grouped(static_cast<std::int64_t>(top * part)));
+  name_times(chart);
+  return chart;
+}
+
+Chart Writer::rate() const {
+  const auto seconds = f_.timeline.seconds_of_part();
+  auto rates = f_.requests;
+  double most = 0;
+  for (auto& rate : rates) most = std::max(most, rate /= seconds);
+  for (const auto limit : f_.limits) most = std::max(most, limit);
+  const auto running = std::max<std::int64_t>(f_.running.count(), 1);
+  const auto top = nice_ceiling(most * 1.02);
+  Chart chart{say_("rate"),
+              say_("rate_alt", grouped(f_.request_count), say_.duration(f_.running),
+                   plain(static_cast<double>(f_.request_count) * 1000 / static_cast<double>(running)),
+                   plain(f_.busiest_minute), fmt::format("{:g}", job_.limits.requests_per_second)),
+              top};
+  chart.explain("same", say_("requests_per_second"));
+  chart.explain("limit", say_("rate_limit"));
+  add_shades(chart);
+  chart.area(rates, "same");
+  chart.line(f_.limits, "limit");
+  for (const double part : {0.0, 0.5, 1.0}) chart.label_y(top * part, fmt::format("{:g}", top * part));
+  name_times(chart);
+  return chart;
+}
+
+std::string Writer::time_of(std::chrono::microseconds took) const {
+  const auto ms = static_cast<double>(took.count()) / 1000;
+  if (ms < 10) return fmt::format("{:.1f} ms", ms);
+  return ms < 10'000 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.1f} s", ms / 1000);
+}
+
+// Bars of a fixed scale, from the first one that is not empty to the last.
+Chart Writer::latency() const {
+  using std::chrono::microseconds;
+  static constexpr std::array k_bounds{1,    2,    3,    5,    7,    10,     15,     20,    30,
+                                       50,   70,   100,  150,  200,  300,    500,    700,   1000,
+                                       1500, 2000, 3000, 5000, 7000, 10'000, 15'000, 30'000};
+  std::array<std::int64_t, k_bounds.size() + 1> counts{};
+  const auto& sorted = f_.latencies.microseconds;
+  auto from = sorted.begin();
+  for (std::size_t i = 0; i < k_bounds.size(); ++i) {
+    const auto to = std::upper_bound(from, sorted.end(), static_cast<std::uint32_t>(k_bounds[i] * 1000));
+    counts[i] = to - from, from = to;
+  }
+  counts.back() = sorted.end() - from;
+  std::size_t first = 0, last = counts.size() - 1;
+  while (first < last && counts[first] == 0) ++first;
+  while (last > first && counts[last] == 0) --last;
+  const auto bound = [&](std::size_t i) {
+    return time_of(microseconds{i == 0 ? 0 : k_bounds[i - 1] * 1000});
+  };
+  std::vector<double> values;
+  std::vector<std::string> titles;
+  for (auto i = first; i <= last; ++i) {
+    values.push_back(static_cast<double>(counts[i]));
+    titles.push_back(i == k_bounds.size() ? say_("bar_above", grouped(counts[i]), bound(i))
+                                          : say_("bar_up_to", grouped(counts[i]), bound(i), bound(i + 1)));
+  }
+  const auto top = nice_ceiling(*std::max_element(values.begin(), values.end()));
+  const auto percentile = [&](double percent) { return time_of(f_.latencies.percentile(percent)); };
+  Chart chart{say_("latency"),
+              say_("latency_alt", percentile(50), percentile(95), percentile(99), percentile(100)), top};
+  chart.bars(values, "same", titles);
+  for (const double part : {0.0, 0.5, 1.0})
+    chart.label_y(top * part, top < 2 && part == 0.5 ? "" : grouped(static_cast<std::int64_t>(top * part)));
+  const auto every = values.size() / 8 + 1;
+  for (std::size_t i = 0; i <= values.size(); i += every)
+    if (first + i <= k_bounds.size())
+      chart.label_x(static_cast<double>(i) / static_cast<double>(values.size()), bound(first + i));
+  return chart;
+}
+
+// ---- tables ----
+
+array Writer::waits() const {
+  array rows;
+  for (const auto& wait : f_.waits)
+    rows.push_back(object{
+        {"why", say_.of("wait", wait.kind, wait.words)},
+        {"words", wait.kind == "paused" || wait.kind == "rate_set" ? value(wait.words) : value()},
+        {"times", grouped(wait.times)},
+        {"in_all", say_.duration(wait.in_all)},
+        {"longest", say_("longest_since", say_.duration(wait.longest), format_local(wait.longest_since))}});
+  return rows;
+}
+
+array Writer::latencies() const {
+  array rows;
+  const auto add = [&](const char* id, std::string name, const Latencies& latencies) {
+    const auto percentile = [&](double percent) {
+      return latencies.microseconds.empty() ? std::string{"–"} : time_of(latencies.percentile(percent));
+    };
+    rows.push_back(object{{"id", id},
+                          {"name", std::move(name)},
+                          {"count", grouped(static_cast<std::int64_t>(latencies.microseconds.size()))},
+                          {"p50", percentile(50)},
+                          {"p90", percentile(90)},
+                          {"p95", percentile(95)},
+                          {"p99", percentile(99)},
+                          {"slowest", percentile(100)}});
+  };
+  add("primary", say_("primary"), f_.endpoints[0].latencies);
+  add("backup", say_("backup"), f_.endpoints[1].latencies);
+  add("both", say_("both"), f_.latencies);
+  return rows;
+}
+
+object Writer::answer(const AnswerKind& kind) const {
+  std::int64_t all = 0;
+  for (const auto& each : f_.answers) all += each.count;
+  return {
+      {"id", fmt::format("{}-{}-{}", kind.outcome, kind.http_status, kind.error_code)},
+      {"what", kind.outcome.empty() ? say_("answer_open") : say_.of("answer", kind.outcome, kind.outcome)},
+      {"http", kind.http_status > 0 ? std::to_string(kind.http_status) : "–"},
+      {"code", kind.error_code.empty() ? "–" : kind.error_code},
+      {"count", grouped(kind.count)},
+      {"share", say_.percent(kind.count, all)},
+      {"part",
+       plain(100 * static_cast<double>(kind.count) / static_cast<double>(std::max<std::int64_t>(all, 1)))}};
+}
+
+array Writer::answers() const {
+  array rows;
+  AnswerKind others;
+  std::int64_t kinds = 0;
+  for (const auto& kind : f_.answers) {
+    if (rows.size() < k_answers_shown)
+      rows.push_back(answer(kind));
+    else
+      others.count += kind.count, ++kinds;
+  }
+  if (kinds > 0) {
+    auto row = answer(others);
+    row["what"] = say_("others", grouped(kinds));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+array Writer::endpoints() const {
+  array rows;
+  const auto add = [&](const char* id, std::string name, const model::EndpointAddress& address,
+                       const EndpointFigures& figures) {
+    const auto all = std::max<std::int64_t>(f_.request_count, 1);
+    rows.push_back(
+        object{{"id", id},
+               {"name", std::move(name)},
+               {"host", address.text()},
+               {"count", grouped(figures.requests)},
+               {"share", say_.percent(figures.requests, f_.request_count)},
+               {"part", plain(100 * static_cast<double>(figures.requests) / static_cast<double>(all))},
+               {"trouble", grouped(figures.trouble)}});
+  };
+  add("primary", say_("primary"), job_.endpoints.primary, f_.endpoints[0]);
+  add("backup", say_("backup"), job_.endpoints.backup, f_.endpoints[1]);
+  return rows;
+}
+
+// ---- what was not invalidated ----
+
+std::string Writer::advice(const Cause& cause) const {
+  const auto& code = cause.error_code;
+  if (code == "WRONG_CARD") return say_("do_wrong_card");
+  if (cause.status == "doubt") return say_("do_doubt");
+  if (code.find("NOT_EXIST") != std::string::npos || code.find("NOT_FOUND") != std::string::npos)
+    return say_("do_not_exists");
+  if (code == "PARAM_ERROR" || code == "INVALID_REQUEST") return say_("do_param");
+  if (code == "APPID_MCHID_NOT_MATCH" || code == "RULE_LIMIT") return say_("do_rights");
+  return say_("do_other");
+}
+
+array Writer::causes() const {
+  array all;
+  for (const auto& cause : f_.causes) {
+    if (all.size() == k_causes_shown) break;
+    const bool is_rejected = cause.status == "rejected";
+    value example, says;
+    if (cause.example) {
+      example = say_("example_row", cause.example->source_line, mask(cause.example->code));
+      auto words = mask_in(mask_in(cause.example->error_message, cause.example->openid), cause.example->code);
+      if (!words.empty())
+        says = say_("platform_says", fit_to_width(escape_for_terminal(words), k_most_columns_of_words));
+    }
+    all.push_back(object{{"id", fmt::format("{}-{}", cause.status, cause.error_code)},
+                         {"status", is_rejected ? say_("rejected") : say_("doubt")},
+                         {"look", is_rejected ? "bad" : "doubt"},
+                         {"code", cause.error_code.empty() ? say_("cause_no_answer") : cause.error_code},
+                         {"http", cause.http_status > 0 ? value(std::to_string(cause.http_status)) : value()},
+                         {"count", grouped(cause.count)},
+                         {"example", std::move(example)},
+                         {"says", std::move(says)},
+                         {"advice", advice(cause)}});
+  }
+  return all;
+}
+
+array Writer::refused() const {
+  array rows;
+  for (const auto& cause : f_.refused) {
+    if (rows.size() == k_refused_shown) break;
+    rows.push_back(
+        object{{"cause", cause.cause},
+               {"count", grouped(cause.count)},
+               {"example", cause.example_lines.empty()
+                               ? std::string{}
+                               : say_("line_numbers", fmt::format("{}", cause.example_lines.front()))}});
+  }
+  return rows;
+}
+
+// ---- runs ----
+
+std::string Writer::end_of(const ledger::PastRun& run) const {
+  if (!run.exit_code)
+    return f_.is_under_way && &run == &f_.runs.back() ? say_("run_under_way") : say_("run_died");
+  const auto code = std::to_string(*run.exit_code);
+  return say_("exit", code, say_.of("exit", code, say_("exit_other")));
+}
+
+array Writer::runs() const {
+  array rows;
+  for (std::size_t i = f_.runs.size() - std::min(f_.runs.size(), k_runs_shown); i < f_.runs.size(); ++i) {
+    const auto& run = f_.runs[i];
+    const bool is_running = f_.is_under_way && i + 1 == f_.runs.size();
+    std::string lasted = "–";
+    if (run.ended_at || is_running)
+      lasted = say_.duration(std::max(milliseconds{0}, run.ended_at.value_or(order_.now) - run.started_at));
+    rows.push_back(object{{"id", std::to_string(run.id)},
+                          {"started", format_local(run.started_at)},
+                          {"command", run.command},
+                          {"by", run.user.empty() ? run.host : say_("sent_by_one", run.user, run.host)},
+                          {"lasted", std::move(lasted)},
+                          {"sent", grouped(run.counts.sent)},
+                          {"confirmed", grouped(run.counts.confirmed)},
+                          {"rejected", grouped(run.counts.rejected)},
+                          {"unresolved", grouped(run.counts.unresolved)},
+                          {"end", end_of(run)},
+                          {"ending", run.ending == "done" ? value() : text_or_null(run.ending)}});
+  }
+  return rows;
+}
+
+object Writer::values() const {
+  const auto& t = f_.totals;
+  const bool has_run = f_.timeline.parts > 0, has_latency = !f_.latencies.microseconds.empty();
+  auto [look, verdict_words] = verdict();
+  array commands;
+  if (t.rejected > 0) commands.emplace_back(order_.command("export", "--status rejected -o rejected.csv"));
+  if (t.unresolved > 0)
+    commands.emplace_back(order_.command("export", "--status unresolved -o unresolved.csv"));
+  object values{{"lang", say_.is_chinese() ? "zh-CN" : "en"},
+                {"title", say_("title", job_.name)},
+                {"subtitle", merchant().front().at("text")},
+                {"written", say_("written", order_.version, format_local_second(order_.now))},
+                {"w", say_.all()},
+                {"verdict_look", look},
+                {"verdict", verdict_words},
+                {"tiles", tiles()},
+                {"asked", asked()},
+                {"outcome", outcome()},
+                {"outcome_notes", outcome_notes()},
+                {"has_run", has_run},
+                {"has_waits", !f_.waits.empty()},
+                {"waits", waits()},
+                {"has_latency", has_latency},
+                {"latency_note",
+                 say_("latency_note", grouped(static_cast<std::int64_t>(f_.latencies.microseconds.size())))},
+                {"latencies", latencies()},
+                {"answers", answers()},
+                {"endpoints", endpoints()},
+                {"has_causes", !f_.causes.empty() || !f_.refused.empty()},
+                {"causes", causes()},
+                {"has_refused", !f_.refused.empty()},
+                {"refused", refused()},
+                {"refused_command", order_.command("plan", "--refused refused.csv")},
+                {"runs", runs()}};
+  values["exports"] = commands.empty() ? value() : value(object{{"commands", std::move(commands)}});
+  if (has_run) values["progress"] = progress().values(), values["rate"] = rate().values();
+  if (has_latency) values["latency"] = latency().values();
+  std::int64_t more = 0, more_rows = 0;
+  for (std::size_t i = k_causes_shown; i < f_.causes.size(); ++i) ++more, more_rows += f_.causes[i].count;
+  values["causes_more"] = more > 0 ? value(say_("causes_more", grouped(more), grouped(more_rows))) : value();
+  values["runs_more"] = f_.runs.size() > k_runs_shown
+                            ? value(say_("runs_more", grouped(k_runs_shown),
+                                         grouped(static_cast<std::int64_t>(f_.runs.size()))))
+                            : value();
+  values["digest"] = digest_ ? value(digest_->sha256) : value();
+  values["digest_note"] =
+      digest_ ? value(say_("proof_note", grouped(digest_->rows), grouped(digest_->bytes))) : value();
+  values["digest_command"] = order_.command("export", "-o results.csv") + " && sha256sum results.csv";
+  return values;
+}
+
+}  // namespace
+
+Result<std::string> job_report(const model::Job& job, ledger::Ledger& ledger, const ReportOrder& order,
+                               const AskDigest& digest) {
+  auto figures = read_figures(job, ledger, order.now, order.is_held);
+  if (!figures) return figures.error();
+  const auto found = digest();
+  if (!found) return found.error();
+  return render_page("report", Writer{job, *figures, order, *found}.values());
+}
+
+}  // namespace cardvoid::report
