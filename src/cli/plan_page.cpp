@@ -101,13 +101,18 @@ boost::json::array as_array(const std::vector<ledger::TemplateTotals>& templates
 
 boost::json::value as_json(const std::optional<ledger::ProtectionMatch>& list) {
   if (!list) return nullptr;
+  using boost::json::value;
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? value() : value(text); };
+  const auto masked_or_null = [](const std::string& text) {
+    return text.empty() ? value() : value(mask(text));
+  };
   boost::json::array examples;
   for (const auto& p : list->unmatched)
     examples.push_back(boost::json::object{{"line", p.source_line},
-                                           {"code", p.code.empty() ? "" : mask(p.code)},
-                                           {"openid", p.openid.empty() ? "" : mask(p.openid)},
-                                           {"card_id", p.card_id},
-                                           {"brand_id", p.brand_id}});
+                                           {"code", masked_or_null(p.code)},
+                                           {"openid", masked_or_null(p.openid)},
+                                           {"card_id", text_or_null(p.card_id)},
+                                           {"brand_id", text_or_null(p.brand_id)}});
   return boost::json::object{{"lines", list->lines},
                              {"matched", list->matched},
                              {"unmatched", list->lines - list->matched},

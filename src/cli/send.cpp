@@ -37,7 +37,7 @@ boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::
   const auto& o = attempt.outcome;
   const auto text_or_null = [](const std::string& text) { return text.empty() ? value() : value(text); };
   return {{"row_id", attempt.row},
-          {"line", row.source_line},
+          {"source_line", row.source_line},
           {"code", mask(row.card.code)},
           {"attempt", attempt.n},
           {"run_id", attempt.run},

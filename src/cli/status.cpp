@@ -97,7 +97,7 @@ boost::json::object as_json(const ledger::RunRecord& run) {
           {"started_at", format_rfc3339(run.started_at)},
           {"ended_at", run.ended_at ? value(format_rfc3339(*run.ended_at)) : value()},
           {"exit_code", run.exit_code ? value(*run.exit_code) : value()},
-          {"ending", run.ending},
+          {"ending", run.ending.empty() ? value() : value(run.ending)},
           {"tripped_by", run.tripped_by.empty() ? value() : value(run.tripped_by)},
           {"culprits", run.culprits.empty() ? value(boost::json::array()) : boost::json::parse(run.culprits)},
           {"sent", run.counts.sent},

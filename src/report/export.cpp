@@ -11,6 +11,7 @@ namespace cardvoid::report {
 namespace {
 
 const std::set<std::string, std::less<>> k_numbers{"http_status", "attempts", "source_line", "answer_signed"};
+constexpr std::string_view k_truth = "answer_signed";  // 1 or 0, and in JSON true or false
 
 // A spreadsheet cuts digits after the 15th and runs what begins with = + - @.
 std::string for_excel(std::string_view text) {
@@ -83,7 +84,10 @@ std::string json_line(const ledger::ResultRow& row) {
     }
     std::int64_t number = 0;
     std::from_chars(row[i]->data(), row[i]->data() + row[i]->size(), number);
-    value = number;
+    if (columns[i] == k_truth)
+      value = number != 0;
+    else
+      value = number;
   }
   return to_json_line(object);
 }

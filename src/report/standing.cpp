@@ -50,8 +50,15 @@ std::string words_for_pending(const ledger::Totals& t) {
 }
 
 boost::json::object as_json(const ledger::RowInDoubt& row) {
-  return {{"row_id", row.id}, {"code", mask(row.code)},       {"status", model::to_text(row.status)},
-          {"held", row.held}, {"error_code", row.error_code}, {"error_message", words_of(row)}};
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? boost::json::value() : boost::json::value(text);
+  };
+  return {{"row_id", row.id},
+          {"code", mask(row.code)},
+          {"status", model::to_text(row.status)},
+          {"held", row.held},
+          {"error_code", text_or_null(row.error_code)},
+          {"error_message", text_or_null(words_of(row))}};
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ void Protected::note(const ledger::NamedRow& row) {
 boost::json::object as_json(const Protected& answer) {
   boost::json::array rows;
   for (const auto& row : answer.rows)
-    rows.push_back(boost::json::object{{"line", row.source_line},
+    rows.push_back(boost::json::object{{"source_line", row.source_line},
                                        {"code", row.masked_code},
                                        {"answer", row.is_too_late ? "too late" : "held"},
                                        {"status", model::to_text(row.status)},
@@ -54,7 +54,7 @@ std::optional<Protected> protected_from_json(const boost::json::object& object) 
     const auto& row = each.get_object();
     const auto status = model::status_from_text(text_in(row, "status").value_or(""));
     if (!status) return std::nullopt;
-    answer.rows.push_back({static_cast<std::int64_t>(number_in(row, "line").value_or(0)),
+    answer.rows.push_back({static_cast<std::int64_t>(number_in(row, "source_line").value_or(0)),
                            text_in(row, "code").value_or(""), text_in(row, "answer") == "too late", *status,
                            parse_rfc3339(text_in(row, "sent_at").value_or(""))});
   }

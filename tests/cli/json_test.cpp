@@ -139,6 +139,9 @@ TEST_SUITE("cli") {
       const auto& type = member.type;
       const bool is_integer = value.is_int64() || value.is_uint64();
       if (type == "string") return value.is_string() ? void() : fault(where, "no string");
+      if (type == "masked")
+        return value.is_string() && value.get_string().starts_with("****") ? void()
+                                                                           : fault(where, "not masked");
       if (type == "boolean") return value.is_bool() ? void() : fault(where, "no boolean");
       if (type == "number") return value.is_number() ? void() : fault(where, "no number");
       if (type == "integer") return is_integer ? void() : fault(where, "no integer");
@@ -222,10 +225,17 @@ TEST_SUITE("cli") {
     return members;
   }
 
+  sandbox::Settings with_faulty_read_backs() {
+    auto settings = sandbox::plain_settings();
+    settings.fault_read_backs = true;
+    return settings;
+  }
+
   struct Told : Stage {
     Told()
-        : Stage{sandbox::plain_settings(), {{"members.csv", first_list()}, {"cards.csv", platform_cards()}}} {
-      write("protect.csv", "code,openid,card_id,brand_id\r\n" + code(7) + ",,,\r\n999999,,,\r\n");
+        : Stage{with_faulty_read_backs(), {{"members.csv", first_list()}, {"cards.csv", platform_cards()}}} {
+      write("protect.csv",
+            "code,openid,card_id,brand_id\r\n" + code(7) + ",,,\r\n999999999,,,\r\n,oNobodyAtAll,,\r\n");
       write("notify.sh", "#!/bin/sh\ncat >got.json\n");
       REQUIRE(::chmod((dir / "notify.sh").c_str(), 0700) == 0);
       job_with("[safety]\n", "[safety]\nprotect = \"protect.csv\"\n", "sandbox.toml");
@@ -245,6 +255,7 @@ TEST_SUITE("cli") {
     // Card 2 is held: an answer and a read-back that speak of other cards.
     stage.sandbox->set_faults({{sandbox::Fault::wrong_card, 1.0}});
     commands.ask(stage, "summary", "run", {"--yes", "--limit", "1"});
+    commands.ask(stage, "show", "show", {"--code", code(2)});
     stage.sandbox->set_faults({});
     const auto ended = stage.run("run", with(k_told, {"--yes", "--json"}));
     commands.check_text("summary", ended.out);

@@ -126,6 +126,8 @@ TEST_SUITE("component") {
     CHECK(object.at("attempts") == 0);
     CHECK(object.at("source_line") == 12);
     CHECK(object.at("reason").is_null());
+    row[18] = "0";
+    CHECK(boost::json::parse(report::json_line(row)).at("answer_signed") == false);
     CHECK(object.at("settled_by").is_null());
     CHECK(object.begin()->key() == "brand_id");  // in the order of the columns
   }
