@@ -117,7 +117,7 @@ TEST_SUITE("cli") {
     CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
           std::vector<std::string>{"held_back unknown00017", "put_back unknown00018"});
     const auto answer = boost::json::parse(stage.run("plan", {"--diff", "--json"}).out);
-    CHECK(answer.at("differences").at(0).at("why") == "accepted");
+    CHECK(answer.at("differences").at(0).at("held_back") == "accepted");
   }
 
   TEST_CASE("plan: --diff shows twenty lines of a kind and writes all of them to a file") {
