@@ -20,10 +20,11 @@ constexpr double k_most_requests_per_second = 120;  // of this machine, both end
 constexpr double k_usual_seconds = 15, k_most_seconds = 45;
 constexpr std::size_t k_columns = 79;
 
-std::int64_t scaled(std::int64_t count, const Rehearsal& r) {
-  if (r.cards == 0 || r.cards == r.to_send) return count;
-  return std::llround(static_cast<double>(count) * static_cast<double>(r.to_send) /
-                      static_cast<double>(r.cards));
+// `once`: the part that does not grow with the list.
+std::int64_t scaled(std::int64_t count, const Rehearsal& r, std::int64_t once = 0) {
+  if (r.cards == r.to_send || r.cards <= r.canaries) return count;
+  const auto factor = static_cast<double>(r.to_send - r.canaries) / static_cast<double>(r.cards - r.canaries);
+  return once + std::llround(static_cast<double>(count - once) * factor);
 }
 
 // Windows that the work takes from now on; 0: more than a year.
@@ -63,8 +64,6 @@ std::string count(std::string_view label, std::int64_t number, std::string_view 
   return line(label, fmt::format("{}{}{}", grouped(number), remark.empty() ? "" : "  ", remark));
 }
 
-std::string paragraph(std::string_view text) { return wrapped(text, 0, k_columns) + "\n"; }
-
 // What went wrong in it, and what came of it.
 std::string events_text(const Rehearsal& r) {
   const auto& q = r.requests;
@@ -81,14 +80,21 @@ std::string events_text(const Rehearsal& r) {
 }
 
 std::string rehearsal_part(const Rehearsal& r) {
-  auto text = fmt::format("\nIn the rehearsal ({} here, {} at the real pace)\n", humanize_duration(r.took),
-                          humanize_duration(r.elapsed));
+  std::string text = "\nIn the rehearsal\n";
+  if (r.cards > 0)
+    text += line("took", fmt::format("{} here, {:.4g} times as fast as a real run: {} at its pace",
+                                     humanize_duration(r.took), r.speed, humanize_duration(r.elapsed)));
   text += count(
       "cards", r.cards,
       r.cards < r.to_send
           ? fmt::format("the first of {}: what follows for all of them is scaled up", grouped(r.to_send))
           : "all that are to be sent");
   text += line("went wrong", events_text(r));
+  if (!r.stopped.empty()) {
+    text += count("invalidated", r.totals.invalidated);
+    if (r.totals.rejected > 0) text += count("rejected", r.totals.rejected);
+    if (r.totals.in_doubt() > 0) text += count("in doubt", r.totals.in_doubt());
+  }
   text += line("ended", r.stopped.empty() ? "as a run that is done" : escape_for_terminal(r.stopped));
   return text;
 }
@@ -156,13 +162,13 @@ std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, cons
   if (!r.stopped.empty()) return std::nullopt;
   Forecast f;
   run::Course course;
-  if (const auto takes = scaled(r.elapsed.count(), r); takes > 0)
+  if (const auto takes = scaled(r.elapsed.count(), r, r.canary.count()); takes > 0)
     course.measured = static_cast<double>(r.to_send) * 1000 / static_cast<double>(takes);
   f.outlook = run::outlook(job.limits, job.safety.window, remaining, course, now);
   if (const auto& done = f.outlook.done_at; done && job.safety.window)
     f.windows = count_windows(dispatch::Window{*job.safety.window, local_minute}, now, *done);
-  f.invalidations = scaled(r.requests.invalidations, r);
-  f.read_backs = scaled(r.requests.read_backs, r);
+  f.invalidations = scaled(r.requests.invalidations, r, r.canaries);
+  f.read_backs = scaled(r.requests.read_backs, r, std::min(r.canaries, r.requests.read_backs));
   f.already = scaled(r.totals.already, r);
   f.rejected = scaled(r.totals.rejected, r);
   f.in_doubt = scaled(r.totals.in_doubt(), r);
@@ -172,12 +178,11 @@ std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, cons
 
 std::string rehearsal_text(const Rehearsal& r, const std::optional<Forecast>& f, const model::Job& job,
                            const std::vector<std::string>& missing, const std::vector<std::string>& next) {
-  auto text = paragraph(fmt::format("Rehearsal of {}, {:.4g} times as fast as a real run. {}: {}.",
-                                    escape_for_terminal(r.job_file), r.speed, to_text(r.scenario),
-                                    describe(r.scenario)));
-  text += paragraph(
-      "Nothing has left this machine. Keys, account, platform and results were the rehearsal's own; the "
-      "results database of the job was neither read nor written, so cards that are done count as new.");
+  auto text = fmt::format("Rehearsal of {}\n", escape_for_terminal(r.job_file));
+  text += line("scenario", fmt::format("{}: {}", to_text(r.scenario), describe(r.scenario)));
+  text += line("reached",
+               "nothing but this machine: keys, account, platform and results were the rehearsal's own");
+  text += line("not looked at", "the results database of the job: cards that are done count as new");
   text += rehearsal_part(r);
   if (f) text += forecast_part(r, *f, job);
   text += ending_part(r, alerts_of(r));

@@ -41,11 +41,13 @@ struct Rehearsal {
   std::string job_file, job;
   Scenario scenario = Scenario::calm;
   double speed = 1;
-  std::int64_t to_send = 0;  // of the whole list
-  std::int64_t cards = 0;    // that were rehearsed
-  milliseconds took{0};      // in real time
-  milliseconds elapsed{0};   // by the rehearsal's clock
-  ledger::Totals totals;     // at its end; of the whole list
+  std::int64_t to_send = 0;   // of the whole list
+  std::int64_t cards = 0;     // that were rehearsed
+  std::int64_t canaries = 0;  // of these
+  milliseconds took{0};       // in real time
+  milliseconds elapsed{0};    // at the real pace
+  milliseconds canary{0};     // of this, until the canary was over
+  ledger::Totals totals;      // at its end; of the whole list
   Requests requests;
   int exit_code = 0;             // of the run, had the list ended where the rehearsal did
   std::string stopped;           // why it did not reach its end; empty: it did

@@ -140,13 +140,14 @@ class RealPace {
 class Watch final : public run::Observer {
  public:
   Watch(Console& console, report::Progress& display, const Clock& clock)
-      : console_{console}, display_{display}, clock_{clock}, pace_{clock.now().steady} {}
+      : console_{console}, display_{display}, clock_{clock}, begun_{clock.now().steady}, pace_{begun_} {}
 
   void notice(const dispatch::Notice& notice) override {
     console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
   }
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
     const auto now = clock_.now().steady;
+    if (snapshot.canary > 0) canary_ = std::chrono::duration_cast<milliseconds>(now - begun_);
     pace_.progress(snapshot, counts.sent + static_cast<std::int64_t>(snapshot.read_backs), now);
     display_.update(snapshot, counts, now);
   }
@@ -168,6 +169,7 @@ class Watch final : public run::Observer {
                clock_.now().steady);
     return pace_.elapsed();
   }
+  milliseconds canary() const { return canary_; }
   bool had_many_errors() const {
     return std::any_of(spans_.begin(), spans_.end(),
                        [](const auto& span) { return 5 * span.second.failed > span.second.all; });
@@ -180,6 +182,8 @@ class Watch final : public run::Observer {
   Console& console_;
   report::Progress& display_;
   const Clock clock_;
+  const Instant begun_;
+  milliseconds canary_{0};
   RealPace pace_;
   bool was_interrupted_ = false;
   std::map<std::int64_t, Span> spans_;
@@ -256,7 +260,10 @@ class Rehearsing {
   }
 
  private:
-  int give_up(const Error& why) const { return fail(console_, options_.job_file, stage_, why); }
+  int give_up(const Error& why) const {
+    if (why.code == Errc::stopped) return console_.fail(why);  // there is nothing to carry on with
+    return fail(console_, options_.job_file, stage_, why);
+  }
 
   // Reads the job and its list.
   Result<void> prepare() {
@@ -354,6 +361,8 @@ class Rehearsing {
     if (!report) return report.error();
     if (watch.was_interrupted())
       return Error{Errc::stopped, "interrupted: the rehearsal has ended and left nothing behind"};
+    result_.canary = watch.canary();
+    result_.canaries = std::min<std::int64_t>(job_.safety.canary, scale.cards);
     result_.elapsed = watch.elapsed(*report);
     result_.had_many_errors = watch.had_many_errors();
     result_.took = std::chrono::duration_cast<milliseconds>(read_clocks().steady - begun);
@@ -379,8 +388,11 @@ class Rehearsing {
     const auto now = read_clocks().wall;
     const auto expected = forecast(result_, job_, plan_.remaining, now);
     const auto missing = find_missing(globals, options_.job_file);
-    const std::vector<std::string> next{command_line(globals, options_.job_file, "check"),
-                                        command_line(globals, options_.job_file, "plan")};
+    std::vector<std::string> next;
+    if (options_.scenario == Scenario::calm)
+      next.push_back(command_line(globals, options_.job_file, "rehearse", "--faults bad-day"));
+    for (const auto* command : {"check", "plan"})
+      next.push_back(command_line(globals, options_.job_file, command));
     const auto text = globals.json ? to_json_line(rehearsal_json(result_, expected, missing, next))
                                    : rehearsal_text(result_, expected, job_, missing, next);
     return console_.answer(text) ? result_.exit_code : static_cast<int>(Errc::io);

@@ -214,4 +214,61 @@ store_response = "none"
     CHECK(message(with("[limits]\nmax_attempts = 0\n"), {"limits.max_attempts=4"}) == "");
     CHECK(message(replaced("serial_no = \"1dde55ad98e0\"\n", ""), {"merchant.serial_no=1dde55ad98e0"}) == "");
   }
+
+  TEST_CASE("job: a rehearsal reads nothing about keys and endpoints and results") {
+    const auto text = R"(name = "gold"
+[merchant]
+api = "partner"
+mchid = 5
+serial_no = "TODO"
+[endpoints]
+primary = "https://api.mch.weixin.qq.com"
+backup = "nowhere"
+proxy = "http://user:secret@192.0.2.1:3128"
+[endpoints.more]
+key = 1
+[input]
+csv = "members.csv"
+[safety]
+acknowledge = "OPS-1"
+[results]
+database = "real.db"
+metrics_file = "gold.toml"
+on_finish = ["a", "b"]
+)";
+    Overrides overrides;
+    overrides.set = {"endpoints.primary=https://192.0.2.2", "merchant.private_key_file=/etc/shadow"};
+    overrides.results_database = "/tmp/scratch.db";
+    overrides.https_proxy = "http://192.0.2.3:3128";
+    CHECK_FALSE(parse(text, "jobs/gold.toml", overrides));
+    overrides.is_rehearsal = true;
+    const auto job = parse(text, "jobs/gold.toml", overrides);
+    REQUIRE(job.has_value());
+    for (const auto& address : {job->endpoints.primary, job->endpoints.backup}) {
+      CHECK(address.text() == "127.0.0.1:9");
+      CHECK_FALSE(address.proxy.has_value());
+    }
+    CHECK(job->merchant.mchid.empty());
+    CHECK(job->merchant.private_key_file.empty());
+    CHECK(job->platform.public_key_file.empty());
+    CHECK(job->endpoints.ca_file.empty());
+    CHECK(job->results.database == "/tmp/scratch.db");
+    CHECK(job->results.metrics_file.empty());
+    CHECK(job->results.on_finish.empty());
+    CHECK(job->input.csv == "jobs/members.csv");
+  }
+
+  TEST_CASE("job: a rehearsal finds all other faults") {
+    Overrides overrides;
+    overrides.is_rehearsal = true;
+    overrides.results_database = "/tmp/scratch.db";
+    const auto wrong = parse("name = \"gold\"\n[inputs]\n", "gold.toml", overrides);
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().code == Errc::bad_job);
+    CHECK(wrong.error().what.find("[input]") == std::string::npos);
+    for (const auto* part :
+         {"inputs: unknown table", "safety.acknowledge: missing", "input: expected either csv"})
+      CHECK_MESSAGE(wrong.error().what.find(part) != std::string::npos, wrong.error().what);
+    CHECK(wrong.error().what.find("mchid") == std::string::npos);
+  }
 }
