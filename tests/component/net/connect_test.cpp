@@ -9,7 +9,6 @@
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace cardvoid::net_test;
-  using namespace cardvoid::net;
 
   namespace {
 
@@ -210,7 +209,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("connect: a client for loopback only refuses names and other addresses and proxies") {
-    const auto create = [](const std::string& host, std::optional<ProxyServer> proxy) {
+    const auto create = [](const std::string& host, std::optional<net::ProxyServer> proxy) {
       boost::asio::io_context io;
       HttpsSettings settings;
       settings.endpoints = {{"127.0.0.1", 1}, {host, 443}};
@@ -218,17 +217,17 @@ TEST_SUITE("component") {
       settings.loopback_only = true;
       return HttpsClient::create(io.get_executor(), settings);
     };
-    CHECK(create("127.1.2.3", std::nullopt));
-    CHECK(create("::1", std::nullopt));
+    CHECK(create("127.1.2.3", std::nullopt).has_value());
+    CHECK(create("::1", std::nullopt).has_value());
     for (const auto* host :
          {"localhost", "api.mch.weixin.qq.com", "192.0.2.1", "0.0.0.0", "::ffff:192.0.2.1", "::", ""}) {
       CAPTURE(host);
       const auto refused = create(host, std::nullopt);
-      REQUIRE_FALSE(refused);
+      REQUIRE_FALSE(refused.has_value());
       CHECK(refused.error().code == Errc::internal);
       CHECK(contains(refused.error().what, "is not a loopback address"));
     }
-    CHECK_FALSE(create("127.0.0.1", ProxyServer{{"127.0.0.1", 3128}, ""}));
+    CHECK_FALSE(create("127.0.0.1", net::ProxyServer{{"127.0.0.1", 3128}, ""}).has_value());
   }
 
   TEST_CASE("connect: for loopback only a connection to another address ends before its first packet") {
@@ -236,9 +235,9 @@ TEST_SUITE("component") {
     HttpsSettings settings;
     settings.endpoints = {{"127.0.0.1", 443}};
     settings.loopback_only = true;
-    Pool pool{io.get_executor(), settings};
-    TlsConnection connection{pool, 0};
-    const Addresses elsewhere{{boost::asio::ip::make_address("192.0.2.1"), 443}};
+    net::Pool pool{io.get_executor(), settings};
+    net::TlsConnection connection{pool, 0};
+    const net::Addresses elsewhere{{boost::asio::ip::make_address("192.0.2.1"), 443}};
     const auto failure = await(io, connection.open(pool, elsewhere, in(10s)));
     REQUIRE(failure.has_value());
     CHECK(failure->kind == ConnectFailure::connect);
