@@ -24,8 +24,6 @@ Instant Clock::real(Instant when) const {
   return begun_.steady + times(when - begun_.steady, 1 / speed_);
 }
 
-milliseconds Clock::real(milliseconds span) const {
-  return speed_ == 1 ? span : times(span, 1 / speed_);
-}
+milliseconds Clock::real(milliseconds span) const { return speed_ == 1 ? span : times(span, 1 / speed_); }
 
 }  // namespace cardvoid
