@@ -22,7 +22,7 @@ struct Scale {
   double speed = 1;
   std::int64_t cards = 0;
 };
-// A rehearsal is to take a quarter of a minute, long lists up to a minute, and this machine must keep up: it
+// A rehearsal is to take a quarter of a minute, long lists about a minute, and this machine must keep up: it
 // has to answer every request, too. `rate`: what the job's limit comes to, requests/s. What is asked for
 // counts; a `limit` may then take as long as it takes.
 Scale choose_scale(std::int64_t to_send, double rate, std::optional<double> speed,

@@ -9,6 +9,7 @@
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <csignal>
+#include <fstream>
 #include <map>
 
 #include "check.hpp"
@@ -18,6 +19,7 @@
 #include "next_steps.hpp"
 #include "plan.hpp"
 #include "rehearsal.hpp"
+#include "report.hpp"
 #include "results.hpp"
 #include "scratch_folder.hpp"
 #include "send.hpp"
@@ -36,6 +38,7 @@ struct Options {
   Scenario scenario = Scenario::calm;
   std::optional<double> speed;
   std::optional<std::int64_t> limit;
+  std::filesystem::path page;
   bool accept_damage = false;
 };
 
@@ -64,7 +67,19 @@ Words words(Options& options) {
               if (options.limit && *options.limit >= 1) return {};
               return Error{Errc::usage, "expected a whole number of cards, 1 or more"};
             }},
+           {.name = "--output",
+            .letter = 'o',
+            .value = "FILE",
+            .help = "Write the report of the rehearsal to FILE as an HTML page (mode 0600)",
+            .kind = ValueKind::file,
+            .set = into(options.page)},
            accept_damage(options.accept_damage)}};
+}
+
+Result<void> check_words(Options& options, const Globals&) {
+  if (options.page == "-")
+    return Error{Errc::usage, "-o -: name a file; standard output is for what the rehearsal says"};
+  return {};
 }
 
 // ---- the cards that the simulated platform knows ----
@@ -256,6 +271,7 @@ class Rehearsing {
     result_.job = job_.name;
     result_.scenario = options_.scenario;
     result_.to_send = plan_.totals.to_send();
+    if (const auto written = write_page(); !written) return give_up(written.error());
     return answer();
   }
 
@@ -277,6 +293,7 @@ class Rehearsing {
     auto job = job::load(options_.job_file, overrides);
     if (!job) return job.error();
     job_ = std::move(*job);
+    if (auto allowed = check_page(); !allowed) return allowed;
     if (auto zone = use_time_zone(job_); !zone) return zone;
     stage_ = Stage::results;
     auto ledger = open_results(console_, job_, ledger::Access::create);
@@ -292,6 +309,36 @@ class Rehearsing {
                    fmt::format("{} to send, safety.max_rows allows {}: a real run would send nothing",
                                counted(plan_.totals.to_send(), "row"), *most)};
     return {};
+  }
+
+  // Nothing is overwritten but an earlier page: not all files of the real job are known here.
+  Result<void> check_page() const {
+    constexpr std::string_view k_begin = "<!DOCTYPE html>";
+    const auto& file = options_.page;
+    std::error_code error;
+    if (file.empty() || !std::filesystem::is_regular_file(file, error)) return {};
+    std::string begin(k_begin.size(), '\0');
+    std::ifstream{file}.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    if (begin == k_begin) return {};
+    return Error{Errc::usage,
+                 fmt::format("-o {}: there is a file that is no page; name another one", file.string())};
+  }
+
+  Result<void> write_page() {
+    if (options_.page.empty()) return {};
+    report::ReportOrder order;
+    order.language = language_of_environment();
+    order.now = ended_;
+    order.version = k_version;
+    order.rehearsal = to_text(options_.scenario);
+    order.command = [this](std::string_view name, std::string_view flags) {
+      return command_line(console_.globals(), options_.job_file, name, flags);
+    };
+    const auto page = report::job_report(job_, *ledger_, order, [] {
+      return Result<std::optional<report::ExportDigest>>{std::nullopt};  // of what is removed at the end
+    });
+    if (!page) return page.error();
+    return write_private_file(options_.page, *page);
   }
 
   // The platform of the rehearsal. From here on the job knows no other.
@@ -343,9 +390,7 @@ class Rehearsing {
     report::Progress progress{progress_mode(console_.globals()), stderr, scale.cards};
     console_.attach(&progress);
     Watch watch{console_, progress, clock};
-    // Of requests that are not too many some arrive close together.
-    constexpr double k_slack = 1.5;
-    Weather weather{options_.scenario, **platform, k_slack * rate, scale.cards, clock};
+    Weather weather{options_.scenario, **platform, rate, scale.cards, clock};
     run::Observers observers{{&watch, &weather}};
     auto job = job_;
     job.safety.window.reset();  // a rehearsal waits for none
@@ -356,6 +401,7 @@ class Rehearsing {
     if (scale.cards < to_send) order.row_limit = scale.cards;
     order.is_stop_wanted = Interrupt::has_come;
     const auto report = run::rehearse(job, keys, *ledger_, order, observers, clock);
+    ended_ = clock.now().wall;
     progress.finish();
     console_.attach(nullptr);
     if (!report) return report.error();
@@ -406,6 +452,7 @@ class Rehearsing {
   std::optional<ledger::Ledger> ledger_;
   Plan plan_;
   Rehearsal result_;
+  WallTime ended_ = read_clocks().wall;  // by the rehearsal's clock
 };
 
 int rehearse(Console& console, const Options& options) {
@@ -431,8 +478,9 @@ Command rehearse_command() {
       .exits = {{0, "a real run would end with 0; so do the other codes: as a run's"},
                 {65, "the list is not what it claims to be, or has more rows than safety.max_rows allows"},
                 {73, "no temporary folder can be made"},
+                {74, "the page cannot be written"},
                 {75, "a signal came, or rows would be left in doubt"}},
-      .call = call_of(words, rehearse)};
+      .call = call_of(words, rehearse, check_words)};
 }
 
 }  // namespace cardvoid::cli

@@ -52,10 +52,10 @@ std::vector<Stretch> stretches(Scenario scenario) {
   return {{}};
 }
 
-Weather::Weather(Scenario scenario, sandbox::Sandbox& sandbox, double allowed_rate, std::int64_t cards,
+Weather::Weather(Scenario scenario, sandbox::Sandbox& sandbox, double rate, std::int64_t cards,
                  const Clock& clock)
     : sandbox_{sandbox},
-      allowed_rate_{allowed_rate},
+      rate_{rate},
       cards_{std::max<std::int64_t>(cards, 1)},
       clock_{clock},
       stretches_{stretches(scenario)},
@@ -76,7 +76,9 @@ void Weather::progress(const dispatch::Snapshot&, const ledger::RunCounts& count
 
 void Weather::apply(const Stretch& stretch) {
   sandbox_.set_faults(stretch.faults);
-  sandbox_.set_rate(allowed_rate_ * stretch.allowed);
+  // Of requests that are not too many some arrive close together.
+  constexpr double k_slack = 1.5;
+  sandbox_.set_rate(rate_ * (stretch.allowed == 1 ? k_slack : stretch.allowed));
   sandbox_.set_outage(model::Endpoint::primary, stretch.primary);
   sandbox_.set_outage(model::Endpoint::backup, stretch.backup);
 }

@@ -31,16 +31,15 @@ std::vector<Stretch> stretches(Scenario scenario);
 // Changes the sandbox as the rehearsal goes on.
 class Weather final : public run::Observer {
  public:
-  // `allowed_rate`: requests/s that the platform takes on a good day. The sandbox must outlive it.
-  Weather(Scenario scenario, sandbox::Sandbox& sandbox, double allowed_rate, std::int64_t cards,
-          const Clock& clock);
+  // `rate`: requests/s that the job's limits come to. The sandbox must outlive it.
+  Weather(Scenario scenario, sandbox::Sandbox& sandbox, double rate, std::int64_t cards, const Clock& clock);
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override;
 
  private:
   void apply(const Stretch& stretch);
 
   sandbox::Sandbox& sandbox_;
-  const double allowed_rate_;
+  const double rate_;
   const std::int64_t cards_;
   const Clock clock_;
   const std::vector<Stretch> stretches_;

@@ -599,13 +599,15 @@ array Writer::runs() const {
 object Writer::values() const {
   const auto& t = f_.totals;
   const bool has_run = f_.timeline.parts > 0, has_latency = !f_.latencies.microseconds.empty();
+  const bool is_rehearsal = !order_.rehearsal.empty();
   auto [look, verdict_words] = verdict();
   array commands;
   if (t.rejected > 0) commands.emplace_back(order_.command("export", "--status rejected -o rejected.csv"));
   if (t.unresolved > 0)
     commands.emplace_back(order_.command("export", "--status unresolved -o unresolved.csv"));
   object values{{"lang", say_.is_chinese() ? "zh-CN" : "en"},
-                {"title", say_("title", job_.name)},
+                {"title", is_rehearsal ? say_("rehearsal_title", job_.name) : say_("title", job_.name)},
+                {"rehearsal", is_rehearsal ? value(say_("rehearsal_note", order_.rehearsal)) : value()},
                 {"subtitle", merchant().front().at("text")},
                 {"written", say_("written", order_.version, format_local_second(order_.now))},
                 {"w", say_.all()},

@@ -32,6 +32,12 @@ struct Word {
 inline constexpr Word k_report_words[]{
     // ---- head ----
     {"title", "Report: {}", "作废报告：{}"},
+    {"rehearsal_title", "Rehearsal: {}", "演练报告：{}"},
+    {"rehearsal_note",
+     "A rehearsal ({}): no card was touched. The cards went to a simulated platform on one machine. Times "
+     "are "
+     "those of a real run; latencies are that machine's.",
+     "演练（{}）：未作废任何卡。请求只发往本机的模拟平台。时间按真实运行的节奏计，延迟为本机数值。"},
     {"written", "Written by cardvoid {} on {}. Card codes are masked; openids are left out.",
      "由 cardvoid {} 于 {} 生成。卡号已脱敏，不含 openid。"},
     {"verdict_done", "Every card is confirmed invalid.", "所有卡均已确认作废。"},

@@ -161,7 +161,7 @@ on_finish = "./hook.sh"
     const Draft draft{60};
     const auto of = [&](const std::string& scenario) {
       CAPTURE(scenario);
-      const auto answer = draft.answer({"--faults", scenario, "--speed", "6"});
+      const auto answer = draft.answer({"--faults", scenario, "--speed", "8"});
       CHECK(answer.at("scenario") == scenario.c_str());
       CHECK(answer.at("stopped").is_null());
       CHECK(answer.at("outcome").at("invalidated") == 60);
@@ -258,6 +258,27 @@ timezone = "Asia/Shanghai"
             fs::perms::none);
     CHECK(draft.rehearse({"--speed", "20", "--limit", "5"}).exit_code == 0);
     draft.check_nothing_left();
+  }
+
+  TEST_CASE("rehearse: the page is marked as a rehearsal and overwrites nothing but an earlier page") {
+    Draft draft{10};
+    draft.circumstances.environment["LC_ALL"] = "C";
+    const auto page = draft.folder.path / "page.html";
+    for (int i = 0; i < 2; ++i) CHECK(draft.rehearse({"--speed", "20", "-o", page.string()}).exit_code == 0);
+    const auto text = read_file(page, 1 << 20, Errc::no_input).value();
+    CHECK(text.starts_with("<!DOCTYPE html>"));
+    CHECK(has(text, "<title>Rehearsal: gold</title>"));
+    CHECK(has(text, "A rehearsal (calm): no card was touched."));
+    CHECK((fs::status(page).permissions() & (fs::perms::group_all | fs::perms::others_all)) ==
+          fs::perms::none);
+    const auto precious = draft.folder.write("precious.db", "SQLite format 3");
+    for (const auto& file :
+         {precious, draft.folder.path / "members.csv", fs::path{draft.job}, fs::path{"-"}}) {
+      CAPTURE(file.string());
+      CHECK(draft.rehearse({"-o", file.string()}).exit_code == 64);
+    }
+    CHECK(read_file(precious, 100, Errc::no_input).value() == "SQLite format 3");
+    CHECK(fs::is_empty(draft.tmp));
   }
 
   TEST_CASE("rehearse: wrong words and wrong files are refused") {
