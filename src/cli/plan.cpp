@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/json.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/lock.hpp>
@@ -22,6 +24,8 @@
 namespace cardvoid::cli {
 
 namespace {
+
+constexpr std::size_t k_digits_to_confirm = 12;
 
 // The disk may fill up in the days that a run takes, and then it stops: better to know before.
 void check_space(const std::filesystem::path& database, Plan& plan) {
@@ -47,16 +51,44 @@ Words words(PlanOptions& options) {
         .help = "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause",
         .kind = ValueKind::file,
         .set = into(options.refused_file)},
+       {.name = "--page",
+        .value = "FILE.html",
+        .help =
+            "Write the page to approve as HTML to FILE.html (mode 0600), with room for a name, a date and "
+            "a signature",
+        .kind = ValueKind::file,
+        .set = into(options.page_file)},
        accept_damage(options.accept_damage),
        wait_lock(options.wait_lock)}};
 }
 
+std::array<std::pair<const char*, const std::filesystem::path*>, 3> files_to_write(
+    const PlanOptions& options) {
+  return {
+      {{"--refused", &options.refused_file}, {"--diff", &options.diff_file}, {"--page", &options.page_file}}};
+}
+
 Result<void> check_words(PlanOptions& options, const Globals&) {
-  for (const auto& [flag, file] :
-       {std::pair{"--refused", &options.refused_file}, std::pair{"--diff", &options.diff_file}})
+  for (const auto& [flag, file] : files_to_write(options))
     if (*file == "-")
       return Error{Errc::usage, fmt::format("{} -: name a file; standard output is for the plan", flag)};
   return {};
+}
+
+// As this command was given. Empty: a run would refuse the plan.
+std::string run_command(const Globals& globals, const PlanOptions& options, const Plan& plan,
+                        const model::Job& job) {
+  if (plan.fingerprint.empty() || is_too_large(plan, job)) return {};
+  return command_line(globals, options.job_file, "run",
+                      fmt::format("--confirm {}{}", plan.fingerprint.substr(0, k_digits_to_confirm),
+                                  options.accept_damage ? " --accept-damage" : ""));
+}
+
+Result<void> write_page(const std::filesystem::path& file, const Plan& plan, const model::Job& job,
+                        ledger::Ledger& ledger) {
+  const auto page = plan_html(plan, job, ledger);
+  if (!page) return page.error();
+  return write_private_file(file, *page);
 }
 
 Result<void> write_answer(Console& console, const PlanOptions& options, const Plan& plan,
@@ -73,12 +105,13 @@ Result<void> write_answer(Console& console, const PlanOptions& options, const Pl
     if (options.diff) all = write_differences(json, ledger);
     json.end_object();
   } else {
-    write(plan_text(plan, job));
+    std::string differences;
     if (options.diff) {
-      const auto text = differences_text(ledger);
-      if (!text) return text.error();
-      write(*text);
+      const auto found = find_differences(ledger);
+      if (!found) return found.error();
+      differences = differences_text(*found, options.diff_file);
     }
+    write(plan_text(plan, job, differences));
   }
   return all;
 }
@@ -96,6 +129,9 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   auto causes = ledger::refused_causes(ledger);
   if (!causes) return causes.error();
   plan.causes = std::move(*causes);
+  const auto protected_rows = ledger::protected_rows(ledger);
+  if (!protected_rows) return protected_rows.error();
+  plan.protected_rows = *protected_rows;
   auto survey = ledger::survey(ledger, k_most_templates);
   if (!survey) return survey.error();
   plan.survey = std::move(*survey);
@@ -127,8 +163,7 @@ int plan(Console& console, const PlanOptions& options) {
   const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
   if (!job) return give_up(Stage::job, job.error());
   if (const auto zone = use_time_zone(*job); !zone) return give_up(Stage::job, zone.error());
-  for (const auto& [flag, file] :
-       {std::pair{"--refused", &options.refused_file}, std::pair{"--diff", &options.diff_file}})
+  for (const auto& [flag, file] : files_to_write(options))
     if (!file->empty())
       if (const auto allowed = refuse_own_file(flag, *file, *job); !allowed)
         return give_up(Stage::job, allowed.error());
@@ -136,14 +171,18 @@ int plan(Console& console, const PlanOptions& options) {
   if (!lock) return give_up(Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::create);
   if (!ledger) return give_up(Stage::results, ledger.error());
-  const auto made = make_plan(*job, *ledger);
+  auto made = make_plan(*job, *ledger);
   if (!made) return give_up(Stage::input, made.error());
+  made->run_command = run_command(console.globals(), options, *made, *job);
   warn_of_protect_list(*made, console);
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return give_up(Stage::sending, written.error());
   if (!options.diff_file.empty())
     if (const auto written = write_differences(options.diff_file, *ledger); !written)
+      return give_up(Stage::sending, written.error());
+  if (!options.page_file.empty())
+    if (const auto written = write_page(options.page_file, *made, *job, *ledger); !written)
       return give_up(Stage::sending, written.error());
   if (const auto written = write_answer(console, options, *made, *job, *ledger); !written)
     return give_up(Stage::sending, written.error());

@@ -4,11 +4,13 @@
 #include <boost/json/fwd.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/ledger/import.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/import.hpp>
 #include <cardvoid/run/outlook.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "console.hpp"
@@ -25,13 +27,15 @@ struct Plan {
   std::string fingerprint;  // empty: nothing to send
   run::Remaining remaining = {};
   milliseconds needed{0};  // at the limit; retries and read-backs come on top
+  ledger::ProtectedRows protected_rows;
+  std::string run_command;  // that sends exactly this plan; empty: there is none, or it is not to be said
 };
 
 // Of the command `plan`.
 struct PlanOptions {
   std::filesystem::path job_file;
   bool diff = false, accept_damage = false;
-  std::filesystem::path refused_file = {}, diff_file = {};
+  std::filesystem::path refused_file = {}, diff_file = {}, page_file = {};
   milliseconds wait_lock{0};
 };
 int plan(Console& console, const PlanOptions& options);
@@ -40,16 +44,35 @@ int plan(Console& console, const PlanOptions& options);
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger);
 
 // The page to approve, for people and for programs.
-std::string plan_text(const Plan& plan, const model::Job& job);
+// `differences`: what --diff adds, in front of the fingerprint.
+std::string plan_text(const Plan& plan, const model::Job& job, std::string_view differences = {});
 boost::json::object plan_json(const Plan& plan, const model::Job& job);
+// The same for a person without a terminal: an HTML page of its own (report/page.hpp), to be printed and
+// signed.
+Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::Ledger& ledger);
+
+// True if `run` refuses it for safety.max_rows.
+bool is_too_large(const Plan& plan, const model::Job& job);
 
 // Behind the number of lines of safety.protect that name a row: "of its lines name a row of this job, …".
 std::string protections_text(const ledger::ProtectionMatch& list);
 // Says so when no line does: the list would protect no card.
 void warn_of_protect_list(const Plan& plan, Console& console);
 
-// What `plan --diff` adds: a head, and at most 20 lines of each kind.
-Result<std::string> differences_text(ledger::Ledger& ledger);
+// What has changed since the plan that was confirmed last, else since the last import: at most 20 of a kind.
+struct Differences {
+  ledger::Basis basis;
+  struct OfKind {
+    ledger::Difference::Kind kind = ledger::Difference::added;
+    std::int64_t count = 0;
+    std::vector<ledger::Difference> shown;
+  };
+  std::vector<OfKind> kinds;  // each, in the order in which they are told
+};
+Result<Differences> find_differences(ledger::Ledger& ledger);
+
+// What `plan --diff` adds. `file` has all of them; empty: none has.
+std::string differences_text(const Differences& differences, const std::filesystem::path& file);
 // The same for programs, all of it, as members of the object under way.
 Result<void> write_differences(JsonStream& json, ledger::Ledger& ledger);
 // `plan --diff FILE`: all of it as CSV, mode 0600.

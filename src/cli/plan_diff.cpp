@@ -1,14 +1,16 @@
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/plan.hpp>
+#include <utility>
 
-#include "plan.hpp"
+#include "plan_words.hpp"
 
 namespace cardvoid::cli {
 
@@ -17,7 +19,10 @@ namespace {
 using ledger::Basis;
 using ledger::Difference;
 
-constexpr std::size_t k_kinds = 6, k_most_lines_of_a_kind = 20;
+constexpr std::int64_t k_most_of_a_kind = 20;
+constexpr std::size_t k_columns = 80;
+constexpr Difference::Kind k_order[] = {Difference::added, Difference::returned, Difference::changed,
+                                        Difference::left,  Difference::put_back, Difference::kept_back};
 
 const char* name_of(Difference::Kind kind) {
   switch (kind) {
@@ -44,19 +49,6 @@ const char* name_of(Difference::HeldBack why) {
   return "";
 }
 
-// Behind a count: "3 put back by retry (+)".
-std::string_view words_for(Difference::Kind kind) {
-  switch (kind) {
-    case Difference::added: return "added (+)";
-    case Difference::changed: return "changed (~)";
-    case Difference::left: return "left the list (-)";
-    case Difference::returned: return "returned (+)";
-    case Difference::put_back: return "put back by retry (+)";
-    case Difference::kept_back: return "held back (-)";
-  }
-  return {};
-}
-
 std::string changed_columns(const Difference& difference) {
   return fmt::format("{}{}{}", difference.other_openid ? "openid" : "",
                      difference.other_openid && difference.other_reason ? " and " : "",
@@ -75,70 +67,96 @@ boost::json::object as_json(const Difference& d) {
   return object;
 }
 
+// A card and what is said of it, in a line for a terminal. The template is on the page and in FILE.
 std::string as_text(const Difference& d) {
-  const auto card = fmt::format("code {} card_id {} brand_id {} openid {}", d.card.code, d.card.card_id,
-                                d.card.brand_id, mask(d.card.openid));
-  const auto status = model::to_text(d.status);
-  switch (d.kind) {
-    case Difference::added: return fmt::format("+ line {} {}\n", d.source_line, card);
-    case Difference::returned: return fmt::format("+ {}: to send again ({})\n", card, status);
-    case Difference::changed:
-      return d.in_place ? fmt::format("~ line {} {}: another {} than before ({})\n", d.source_line, card,
-                                      changed_columns(d), status)
-                        : fmt::format("~ {}: stays as it was sent, the input says another {} ({})\n", card,
-                                      changed_columns(d), status);
-    case Difference::put_back: return fmt::format("+ {}: put back by retry ({})\n", card, status);
-    case Difference::kept_back: return fmt::format("- {}: {} ({})\n", card, name_of(d.held_back), status);
-    case Difference::left: break;
-  }
-  if (d.held_back != Difference::sent) return fmt::format("- {} (held back)\n", card);
-  const bool is_settled = d.status == model::Status::invalidated || d.status == model::Status::rejected;
-  return fmt::format("- {} ({}{})\n", card, status, is_settled ? "" : ", and goes on");
-}
-
-// With what is compared, for the head.
-std::string words_for(const Basis& basis) {
-  switch (basis.kind) {
-    case Basis::nothing: return "this is the first list: there is nothing to compare it with\n";
-    case Basis::import: return "since the last import";
-    case Basis::plan:
-      return fmt::format("since the plan {} of {}, which was confirmed last", basis.fingerprint.substr(0, 12),
-                         format_rfc3339(basis.at));
-  }
-  return {};
+  const char mark = d.kind == Difference::changed                                   ? '~'
+                    : d.kind == Difference::left || d.kind == Difference::kept_back ? '-'
+                                                                                    : '+';
+  const auto said = words_for(d);
+  return fmt::format("{} {} code {} brand_id {}{}{}\n", mark, line_of(d), mask(d.card.code), d.card.brand_id,
+                     said.empty() ? "" : ": ", said);
 }
 
 }  // namespace
 
-Result<std::string> differences_text(ledger::Ledger& ledger) {
+// Behind a count: "3 put back by retry (+)".
+std::string_view words_for(Difference::Kind kind) {
+  switch (kind) {
+    case Difference::added: return "added (+)";
+    case Difference::changed: return "changed (~)";
+    case Difference::left: return "left the list (-)";
+    case Difference::returned: return "returned (+)";
+    case Difference::put_back: return "put back by retry (+)";
+    case Difference::kept_back: return "held back (-)";
+  }
+  return {};
+}
+
+std::string line_of(const Difference& d) {
+  const bool is_of_this_list = d.kind == Difference::added || (d.kind == Difference::changed && d.in_place);
+  return fmt::format("{}line {}", is_of_this_list ? "" : "once ", d.source_line);
+}
+
+std::string words_for(const Difference& d) {
+  const auto status =
+      d.status == model::Status::pending ? std::string{} : fmt::format(" ({})", model::to_text(d.status));
+  switch (d.kind) {
+    case Difference::added: return {};
+    case Difference::returned: return "to send again" + status;
+    case Difference::changed:
+      return (d.in_place
+                  ? fmt::format("another {} than before", changed_columns(d))
+                  : fmt::format("stays as it was sent, the list says another {}", changed_columns(d))) +
+             status;
+    case Difference::put_back: return "put back by retry" + status;
+    case Difference::kept_back: return name_of(d.held_back) + status;
+    case Difference::left: break;
+  }
+  if (d.held_back != Difference::sent) return "held back";
+  const bool is_settled = d.status == model::Status::invalidated || d.status == model::Status::rejected;
+  return fmt::format("{}{}", model::to_text(d.status), is_settled ? "" : ", and goes on");
+}
+
+std::string words_for_changes(const Differences& differences) {
+  const auto& basis = differences.basis;
+  if (basis.kind == Basis::nothing) return "nothing to compare: this is the first list";
+  auto text =
+      (basis.kind == Basis::import ? std::string{"since the last import"}
+                                   : fmt::format("since the plan {} of {}, which was confirmed last",
+                                                 basis.fingerprint.substr(0, 12), format_local(basis.at))) +
+      ":";
+  const char* separator = " ";
+  for (const auto& [kind, count, shown] : differences.kinds) {
+    const bool is_always_said = kind <= Difference::left;
+    if (count == 0 && !is_always_said) continue;
+    text += fmt::format("{}{} {}", std::exchange(separator, ", "), grouped(count), words_for(kind));
+  }
+  return text;
+}
+
+Result<Differences> find_differences(ledger::Ledger& ledger) {
   const auto basis = ledger::basis_of_differences(ledger);
   if (!basis) return basis.error();
-  if (basis->kind == Basis::nothing) return words_for(*basis);
-  struct OfKind {
-    std::int64_t count = 0;
-    std::string lines;
-  };
-  std::array<OfKind, k_kinds> found;
+  Differences differences{*basis, {}};
+  for (const auto kind : k_order) differences.kinds.push_back({kind, 0, {}});
   const auto all = ledger::each_difference(ledger, *basis, [&](const Difference& d) {
-    auto& of_kind = found.at(d.kind);
-    if (of_kind.count++ < std::int64_t{k_most_lines_of_a_kind}) of_kind.lines += as_text(d);
+    const auto found = std::find_if(differences.kinds.begin(), differences.kinds.end(),
+                                    [&](const auto& of_kind) { return of_kind.kind == d.kind; });
+    if (found->count++ < k_most_of_a_kind) found->shown.push_back(d);
   });
   if (!all) return all.error();
-  auto text = words_for(*basis) + ":";
-  std::string lines;
-  for (const auto kind : {Difference::added, Difference::changed, Difference::left, Difference::returned,
-                          Difference::put_back, Difference::kept_back}) {
-    const auto& [count, shown] = found.at(kind);
-    const bool is_always_said = kind <= Difference::left;
-    if (count > 0 || is_always_said)
-      text += fmt::format("{} {} {}", kind == Difference::added ? "" : ",", grouped(count), words_for(kind));
-    lines += shown;
-    const auto more = count - std::int64_t{k_most_lines_of_a_kind};
-    if (more > 0)
-      lines += fmt::format("  and {} more {}: `plan --diff FILE` writes all of them\n", grouped(more),
-                           words_for(kind));
+  return differences;
+}
+
+std::string differences_text(const Differences& differences, const std::filesystem::path& file) {
+  auto text = wrapped(words_for_changes(differences), 2, k_columns) + "\n";
+  for (const auto& [kind, count, shown] : differences.kinds) {
+    for (const auto& one : shown) text += as_text(one);
+    if (count > k_most_of_a_kind)
+      text += fmt::format("  and {} more {}: {}\n", grouped(count - k_most_of_a_kind), words_for(kind),
+                          file.empty() ? "`plan --diff FILE` writes all of them"
+                                       : fmt::format("all of them are in {}", file.string()));
   }
-  text.append("\n").append(lines);
   return text;
 }
 

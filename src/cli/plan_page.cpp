@@ -9,14 +9,15 @@
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <optional>
+#include <utility>
 
-#include "plan.hpp"
+#include "plan_words.hpp"
 
 namespace cardvoid::cli {
 
 namespace {
 
-constexpr std::size_t k_most_templates_in_text = 20;
+constexpr std::size_t k_most_templates_in_text = 20, k_columns = 80;
 
 // If it began as soon as the window lets it; nullopt: not within a year.
 std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
@@ -24,21 +25,23 @@ std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
       .done_at;
 }
 
-std::string words_for_end(const Plan& plan, const model::Job& job) {
-  const auto end = end_of(plan, job);
-  if (!job.safety.window) return fmt::format(", until {} if it began now", format_local(*end));
-  return fmt::format(", {} in every window {} from now on",
-                     end ? "until " + format_local(*end) : "more than a year",
-                     dispatch::to_text(*job.safety.window));
+std::string cause_line(const ledger::RefusedCause& cause) {
+  const auto words = fmt::format("{} ({})", cause.cause, words_for_lines(cause));
+  return fmt::format("  {:>16}  {}\n", grouped(cause.count), wrapped(words, 20, k_columns));
 }
 
-std::string cause_line(const ledger::RefusedCause& cause) {
-  auto text = fmt::format("  {:>16}  {} (line{}", grouped(cause.count), cause.cause,
-                          cause.example_lines.size() == 1 ? " " : "s ");
-  for (std::size_t i = 0; i < cause.example_lines.size(); ++i)
-    text += fmt::format("{}{}", i ? ", " : "", cause.example_lines[i]);
-  return text + (static_cast<std::size_t>(cause.count) > cause.example_lines.size() ? ", …)\n" : ")\n");
-}
+// Of the table of templates. One that may be left out is, when it would hold nothing but zeros.
+struct NumberColumn {
+  const char* head;
+  int width;
+  std::int64_t ledger::TemplateTotals::*number;
+  bool may_be_left_out;
+};
+constexpr NumberColumn k_number_columns[] = {{"rows", 12, &ledger::TemplateTotals::rows, false},
+                                             {"to send", 12, &ledger::TemplateTotals::to_send, false},
+                                             {"in doubt", 11, &ledger::TemplateTotals::in_doubt, true},
+                                             {"invalidated", 13, &ledger::TemplateTotals::invalidated, true},
+                                             {"rejected", 11, &ledger::TemplateTotals::rejected, true}};
 
 std::string template_table(const ledger::Survey& survey) {
   const auto& all = survey.templates;
@@ -48,19 +51,56 @@ std::string template_table(const ledger::Survey& survey) {
     brand_columns = std::max(brand_columns, all[i].brand_id.size());
     template_columns = std::max(template_columns, all[i].card_id.size());
   }
-  auto text =
-      fmt::format("  {:<{}}  {:<{}}{:>13}{:>13}{:>13}{:>13}{:>10}\n", "brand", brand_columns, "card template",
-                  template_columns, "rows", "to send", "in doubt", "invalidated", "rejected");
-  for (std::size_t i = 0; i < shown; ++i)
-    text += fmt::format("  {:<{}}  {:<{}}{:>13}{:>13}{:>13}{:>13}{:>10}\n", all[i].brand_id, brand_columns,
-                        all[i].card_id, template_columns, grouped(all[i].rows), grouped(all[i].to_send),
-                        grouped(all[i].in_doubt), grouped(all[i].invalidated), grouped(all[i].rejected));
+  std::vector<NumberColumn> columns;
+  for (const auto& column : k_number_columns)
+    if (!column.may_be_left_out ||
+        std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.*column.number > 0; }))
+      columns.push_back(column);
+  auto text = fmt::format("  {:<{}}  {:<{}}", "brand", brand_columns, "card template", template_columns);
+  for (const auto& column : columns) text += fmt::format("{:>{}}", column.head, column.width);
+  text += "\n";
+  for (std::size_t i = 0; i < shown; ++i) {
+    text += fmt::format("  {:<{}}  {:<{}}", all[i].brand_id, brand_columns, all[i].card_id, template_columns);
+    for (const auto& column : columns)
+      text += fmt::format("{:>{}}", grouped(all[i].*column.number), column.width);
+    text += "\n";
+  }
   if (all.size() > shown)
     text +=
         fmt::format("  and {}\n", counted(static_cast<std::int64_t>(all.size() - shown), "more template"));
   if (survey.others.rows > 0)
     text += fmt::format("  and {} of templates beyond the first {}\n", counted(survey.others.rows, "row"),
                         grouped(static_cast<std::int64_t>(all.size())));
+  return text;
+}
+
+// What is at stake.
+std::string head_of(const Plan& plan, const model::Job& job) {
+  const auto cards = plan.totals.to_send();
+  auto text = fmt::format("job {}", job.name);
+  if (cards > 0)
+    text += fmt::format(": {} to become invalid, which cannot be undone", counted(cards, "card"));
+  text = wrapped(text, 0, k_columns) + "\n";
+  const auto say = [&](std::string_view label, const std::string& words) {
+    if (!words.empty())
+      text += fmt::format("  {:<13}{}\n", label, wrapped(escape_for_terminal(words), 15, k_columns));
+  };
+  const auto stake = stake_of(plan, job);
+  say("list", stake.list);
+  say("SHA-256", stake.sha256);
+  say("merchant", stake.merchant);
+  say("host", stake.hosts);
+  say("brand", stake.brands);
+  std::string_view label = "members read";
+  for (const auto& [words, count] : stake.reasons)
+    say(std::exchange(label, ""), fmt::format("{} ({})", words, count));
+  say("acknowledged", job.safety.acknowledge);
+  say("canary", stake.canary);
+  say("breaker", stake.breaker);
+  say("protected", stake.protections);
+  say("at most", stake.most);
+  say("window", stake.window);
+  say("planned", stake.planned);
   return text;
 }
 
@@ -119,7 +159,51 @@ boost::json::value as_json(const std::optional<ledger::ProtectionMatch>& list) {
                              {"unmatched_examples", std::move(examples)}};
 }
 
+boost::json::object list_json(const model::ListFile& file) {
+  return {{"file", file.name},
+          {"changed_at", file.changed_at ? boost::json::value(format_rfc3339(*file.changed_at)) : nullptr},
+          {"sha256", file.sha256.empty() ? boost::json::value() : boost::json::value(file.sha256)}};
+}
+
+boost::json::object stake_json(const Plan& plan, const model::Job& job) {
+  const auto& safety = job.safety;
+  boost::json::array reasons;
+  for (const auto& [reason, cards] : plan.survey.reasons.most)
+    reasons.push_back(boost::json::object{{"reason", reason}, {"cards", cards}});
+  return {{"list", list_json(plan.imported.file)},
+          {"api", job.merchant.api == model::Api::brand ? "brand" : "partner"},
+          {"signer_id", job.merchant.signer_id()},
+          {"primary", job.endpoints.primary.text()},
+          {"backup", job.endpoints.backup.text()},
+          {"reasons", std::move(reasons)},
+          {"different_reasons", plan.survey.reasons.different},
+          {"reasons_are_exact", plan.survey.reasons.is_exact},
+          {"acknowledge", safety.acknowledge},
+          {"canary", safety.canary},
+          {"max_failure_rate", safety.max_failure_rate},
+          {"max_rows", safety.max_rows ? boost::json::value(*safety.max_rows) : nullptr},
+          {"protected_by_list", plan.protected_rows.by_list},
+          {"protected_by_command", plan.protected_rows.by_command},
+          {"window", safety.window ? boost::json::value(dispatch::to_text(*safety.window)) : nullptr},
+          {"planned_by", plan.imported.read_by},
+          {"planned_at", format_rfc3339(plan.imported.finished_at)}};
+}
+
 }  // namespace
+
+std::string words_for_pace(const Plan& plan, const model::Job& job) {
+  const auto end = end_of(plan, job);
+  auto text =
+      fmt::format("at {:g} requests/s: {}", job.limits.requests_per_second, humanize_duration(plan.needed));
+  if (!job.safety.window) return text + fmt::format(", until {} if it began now", format_local(*end));
+  return text + fmt::format(", {} in every window {} from now on",
+                            end ? "until " + format_local(*end) : "more than a year",
+                            dispatch::to_text(*job.safety.window));
+}
+
+bool is_too_large(const Plan& plan, const model::Job& job) {
+  return job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows;
+}
 
 std::string protections_text(const ledger::ProtectionMatch& list) {
   const auto without = list.lines - list.matched;
@@ -145,60 +229,91 @@ void warn_of_protect_list(const Plan& plan, Console& console) {
                   list->matched, protections_text(*list)));
 }
 
-std::string plan_text(const Plan& plan, const model::Job& job) {
+std::vector<CountLine> lines_read(const Plan& plan) {
+  return {{"lines read", plan.imported.lines, {}},
+          {"new", plan.imported.added, {}},
+          {"known", plan.imported.known, "from an earlier import"},
+          {"duplicates", plan.imported.duplicates, "the same card again: collapsed"},
+          {"refused", plan.totals.refused, {}}};
+}
+
+std::vector<CountLine> rows_not_as_listed(const Plan& plan) {
   const auto& t = plan.totals;
-  std::string text = fmt::format("job {}\ninput {}\n", job.name, plan.imported.source);
-  for (const auto& remark : plan.imported.remarks) text += fmt::format("  note: {}\n", remark);
-  if (!plan.imported.samples.empty()) text += "  samples as decoded, please look whether they make sense:\n";
-  for (const auto& sample : plan.imported.samples) text += fmt::format("    {}\n", sample);
-  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
-    text += report::count_line(label, 14, count, remark);
-  };
-  line("lines read", plan.imported.lines);
-  line("new", plan.imported.added);
-  line("known", plan.imported.known, "from an earlier import");
-  line("duplicates", plan.imported.duplicates, "the same card again: collapsed");
-  line("refused", t.refused);
-  for (const auto& cause : plan.causes) text += cause_line(cause);
+  std::vector<CountLine> lines;
   if (plan.imported.corrected > 0)
-    line("changed", plan.imported.corrected,
-         "with another openid or reason than before; no request was made for them");
+    lines.push_back({"changed", plan.imported.corrected,
+                     "with another openid or reason than before; no request was made for them"});
   if (t.conflicts > 0)
-    line("conflicts", t.conflicts,
-         "the input names another openid or reason than was sent, or contradicts itself: not sent");
+    lines.push_back(
+        {"conflicts", t.conflicts,
+         "the input names another openid or reason than was sent, or contradicts itself: not sent"});
   const auto& list = plan.imported.protections;
   if (list || t.protected_pending + t.protected_in_doubt + t.protected_invalidated > 0) {
-    line("protected", t.protected_pending,
-         list ? fmt::format("never sent; safety.protect has {}", counted(list->lines, "line"))
-              : "by `cardvoid protect`: never sent");
-    if (list) line("", list->matched, protections_text(*list));
+    lines.push_back({"protected", t.protected_pending,
+                     list ? fmt::format("never sent; safety.protect has {}", counted(list->lines, "line"))
+                          : "by `cardvoid protect`: never sent"});
+    if (list) {
+      lines.push_back({"", list->matched, protections_text(*list)});
+      if (const auto cards = plan.protected_rows.by_command; cards > 0)
+        lines.push_back(
+            {"", cards, fmt::format("{} named by `cardvoid protect`", cards == 1 ? "card is" : "cards are")});
+    }
     if (t.protected_in_doubt > 0)
-      line("", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again");
+      lines.push_back(
+          {"", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again"});
     if (t.protected_invalidated > 0)
-      line("", t.protected_invalidated, "more of them are INVALID already: named too late");
+      lines.push_back({"", t.protected_invalidated, "more of them are INVALID already: named too late"});
   }
   if (plan.imported.vanished > 0)
-    line("vanished", plan.imported.vanished,
-         fmt::format("rows of an earlier import that the input no longer has; {} of them are still to send",
-                     grouped(plan.imported.vanished_to_send)));
+    lines.push_back({"vanished", plan.imported.vanished,
+                     fmt::format("rows of an earlier import that the input no longer has; {} of them are "
+                                 "still to send",
+                                 grouped(plan.imported.vanished_to_send))});
+  return lines;
+}
+
+std::vector<CountLine> rows_by_state(const Plan& plan) {
+  const auto& t = plan.totals;
+  std::vector<CountLine> lines{{"invalidated", t.invalidated, {}}, {"rejected", t.rejected, {}}};
+  if (t.accepted() > 0)
+    lines.push_back({"accepted", t.accepted(), "rejected or unresolved, and settled by a person's word"});
+  lines.push_back({"in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : ""});
+  lines.push_back({"pending", t.pending, {}});
+  return lines;
+}
+
+std::string plan_text(const Plan& plan, const model::Job& job, std::string_view differences) {
+  const auto& t = plan.totals;
+  auto text = head_of(plan, job) + fmt::format("input {}\n", wrapped(plan.imported.source, 6, k_columns));
+  for (const auto& remark : plan.imported.remarks)
+    text += fmt::format("  note: {}\n", wrapped(remark, 8, k_columns));
+  if (!plan.imported.samples.empty()) text += "  samples as decoded, please look whether they make sense:\n";
+  for (const auto& sample : plan.imported.samples) text += fmt::format("    {}\n", sample);
+  const auto say = [&](const std::vector<CountLine>& lines) {
+    for (const auto& line : lines)
+      text += report::count_line(line.label, 14, line.count, wrapped(line.remark, 32, k_columns));
+  };
+  say(lines_read(plan));
+  for (const auto& cause : plan.causes) text += cause_line(cause);
+  say(rows_not_as_listed(plan));
   if (t.left > 0) text += fmt::format("  {}; no request was made for them\n", words_for_left(t.left));
   text += counted(t.rows(), "row") + " in the job\n";
-  line("invalidated", t.invalidated);
-  line("rejected", t.rejected);
-  if (t.accepted() > 0)
-    line("accepted", t.accepted(), "rejected or unresolved, and settled by a person's word");
-  line("in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : "");
-  line("pending", t.pending);
+  say(rows_by_state(plan));
   if (!plan.survey.templates.empty()) text += template_table(plan.survey);
   for (const auto& [openid, cards] : plan.survey.frequent_openids)
     text += fmt::format("  openid {} has at least {} of the cards\n", mask(openid), grouped(cards));
+  if (!differences.empty()) text.append("\n").append(differences).append("\n");
   if (t.to_send() == 0) return text + "nothing to send\n";
   text +=
-      fmt::format("to send {} at {:g} requests/s: {}{}\n", grouped(t.to_send()),
-                  job.limits.requests_per_second, humanize_duration(plan.needed), words_for_end(plan, job));
-  if (const auto most = job.safety.max_rows; most && t.to_send() > *most)
-    text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*most));
-  return text + fmt::format("fingerprint {}\n", plan.fingerprint);
+      wrapped(fmt::format("to send {} {}", grouped(t.to_send()), words_for_pace(plan, job)), 2, k_columns) +
+      "\n";
+  if (is_too_large(plan, job))
+    text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*job.safety.max_rows));
+  text += fmt::format("fingerprint {}\n", plan.fingerprint);
+  if (!plan.run_command.empty())
+    text += fmt::format("\nWhat is sent cannot be undone. Once this plan is approved, this sends it:\n  {}\n",
+                        plan.run_command);
+  return text;
 }
 
 boost::json::object plan_json(const Plan& plan, const model::Job& job) {
@@ -206,6 +321,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
   const auto end = end_of(plan, job);
   return boost::json::object{
       {"job", job.name},
+      {"at_stake", stake_json(plan, job)},
       {"source", plan.imported.source},
       {"remarks", as_array(plan.imported.remarks)},
       {"samples", as_array(plan.imported.samples)},
@@ -240,8 +356,9 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
       {"requests_per_second", job.limits.requests_per_second},
       {"seconds_needed", plan.needed.count() / 1000},
       {"would_end_at", end ? boost::json::value(format_rfc3339(*end)) : nullptr},
-      {"fingerprint",
-       plan.fingerprint.empty() ? boost::json::value() : boost::json::value(plan.fingerprint)}};
+      {"fingerprint", plan.fingerprint.empty() ? boost::json::value() : boost::json::value(plan.fingerprint)},
+      {"run_command",
+       plan.run_command.empty() ? boost::json::value() : boost::json::value(plan.run_command)}};
 }
 
 std::string words_for_left(std::int64_t cards) {

@@ -105,7 +105,7 @@ void ask(const std::string& question) {
 }
 
 Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
-  if (job.safety.max_rows && plan.totals.to_send() > *job.safety.max_rows)
+  if (is_too_large(plan, job))
     return Error{Errc::bad_input, fmt::format("{} to send, safety.max_rows allows {}; nothing was sent",
                                               counted(plan.totals.to_send(), "row"), *job.safety.max_rows)};
   if (plan.totals.to_send() == 0) return {};

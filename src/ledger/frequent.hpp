@@ -25,10 +25,15 @@ class FrequentValues {
     } else if (counts_.size() < most_) {
       counts_.emplace(value, 1);
     } else {
+      is_exact_ = false;
       for (auto each = counts_.begin(); each != counts_.end();)
         each = --each->second == 0 ? counts_.erase(each) : std::next(each);
     }
   }
+
+  // False: more than `counters` different values came, and counts are at least so high.
+  bool is_exact() const { return is_exact_; }
+  std::size_t different() const { return counts_.size(); }
 
   // The most frequent first, each with how often it came at least.
   std::vector<std::pair<std::string, std::int64_t>> top(std::size_t count, std::int64_t at_least) const {
@@ -48,6 +53,7 @@ class FrequentValues {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   std::size_t most_;
+  bool is_exact_ = true;
   std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> counts_;
 };
 

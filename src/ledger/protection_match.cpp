@@ -30,7 +30,39 @@ void find_matches(sqlite::Connection& db) {
   }
 }
 
+// True for a row that a line of the list names.
+std::string named_by_list() {
+  std::string text;
+  for (int kind = 0; kind < 4; ++kind) {
+    text += fmt::format(
+        "{}EXISTS (SELECT 1 FROM temp.protected_by AS p WHERE p.n >= 0 AND p.key_column = {} AND p.key = "
+        "row.{}",
+        kind == 0 ? "" : " OR ", kind, k_columns[kind]);
+    for (const auto column : k_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
+    text += ")";
+  }
+  return text;
+}
+
+constexpr std::string_view k_named_by_command =
+    "code IN (SELECT code FROM main.protection WHERE removed_at IS NULL AND code IS NOT NULL) OR openid IN "
+    "(SELECT openid FROM main.protection WHERE removed_at IS NULL AND openid IS NOT NULL)";
+
 }  // namespace
+
+Result<ProtectedRows> protected_rows(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement counts{
+        ledger.state().db,
+        fmt::format("SELECT count(*) FILTER (WHERE {}), count(*) FILTER (WHERE {}) FROM row WHERE protected "
+                    "AND status = 'pending' AND {}",
+                    named_by_list(), k_named_by_command, k_in_plan)};
+    ProtectedRows rows;
+    counts.bind();
+    if (counts.step()) rows = {counts.int64(0), counts.int64(1)};
+    return rows;
+  });
+}
 
 Result<ProtectionMatch> match_protections(Ledger& ledger) {
   auto& db = ledger.state().db;

@@ -13,7 +13,7 @@ namespace cardvoid::ledger {
 
 namespace {
 
-constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
+constexpr std::size_t k_counters = 1000, k_openids_shown = 3, k_reasons_shown = 5;
 constexpr std::int64_t k_least_frequent = 10;
 
 }  // namespace
@@ -176,11 +176,11 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
     // In the order of the table, which is that of the input: rows of one template mostly stand together.
     sqlite::Statement s{ledger.state().db,
                         fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, "
-                                    "{}, {} FROM row NOT INDEXED "
+                                    "{}, {}, reason FROM row NOT INDEXED "
                                     "WHERE {}",
                                     k_to_send, k_is_accepted, k_in_plan)};
     Survey survey;
-    FrequentValues openids{k_counters};
+    FrequentValues openids{k_counters}, reasons{k_counters};
     std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
     TemplateTotals* current = nullptr;
     s.bind();
@@ -194,6 +194,7 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
       openids.add(s.text(2));
       ++current->rows;
       current->to_send += s.int64(5);
+      if (s.int64(5)) reasons.add(s.text(7));
       if (s.int64(6)) continue;  // a person has settled it
       switch (*model::status_from_text(s.text(3))) {
         case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
@@ -205,6 +206,8 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
     }
     for (auto& [key, totals] : templates) survey.templates.push_back(std::move(totals));
     survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
+    survey.reasons = {reasons.top(k_reasons_shown, 1), static_cast<std::int64_t>(reasons.different()),
+                      reasons.is_exact()};
     return survey;
   });
 }

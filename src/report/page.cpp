@@ -59,11 +59,9 @@ class Context : public mustache::context<std::string> {
 }  // namespace
 
 std::string_view page_source(std::string_view name) {
-  static const std::map<std::string_view, std::string_view> sources{{"chart", k_page_chart},
-                                                                    {"css", k_page_css},
-                                                                    {"foot", k_page_foot},
-                                                                    {"head", k_page_head},
-                                                                    {"report", k_page_report}};
+  static const std::map<std::string_view, std::string_view> sources{
+      {"chart", k_page_chart}, {"css", k_page_css},   {"foot", k_page_foot},
+      {"head", k_page_head},   {"plan", k_page_plan}, {"report", k_page_report}};
   const auto found = sources.find(name);
   if (found == sources.end()) throw std::logic_error{fmt::format("there is no page \"{}\"", name)};
   return found->second;

@@ -253,7 +253,8 @@ TEST_SUITE("cli") {
   void live_a_life(Commands& commands) {
     const Told stage;
     commands.ask(stage, "check", "check");
-    commands.ask(stage, "plan", "plan", {"--diff"});
+    commands.ask(stage, "plan", "plan",
+                 {"--diff", "--set", "safety.max_rows=1000", "--set", "safety.window=00:00-24:00"});
     commands.ask(stage, "protect", "protect", {"--code", code(6), "--note", "objected"});
     commands.ask(stage, "show", "show", {"--code", code(6)});
     commands.ask(stage, "unprotect", "protect", {"--code", code(6), "--remove"});

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/unfolded.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
@@ -123,7 +124,7 @@ TEST_SUITE("cli") {
     const std::string words =
         "1 of its lines names a row of this job, 2 name none (line 3 openid ****Q9zN, line 4 code ****999x)";
     const auto plan = stage.with_list("plan");
-    CHECK(has(plan.out, words.substr(2)));
+    CHECK(has(unfolded(plan.out), words.substr(2)));
     CHECK_FALSE(has(plan.err, "protects no card"));
     const auto list = boost::json::parse(stage.with_list("plan", {"--json"}).out).at("protect_list");
     CHECK(list.at("lines") == 3);
@@ -233,7 +234,7 @@ TEST_SUITE("cli") {
     };
     const auto before = sent();
     const auto plan = stage.with_list("plan");
-    CHECK(has(plan.out, "1  more of them are in doubt: read back, and never sent again"));
+    CHECK(has(unfolded(plan.out), "1  more of them are in doubt: read back, and never sent again"));
     CHECK(stage.with_list("run", {"--yes"}).exit_code == 1);
     CHECK(sent() == before);
     CHECK(stage.count("code = 'card0002' AND status = 'pending'") == 1);

@@ -107,6 +107,13 @@ struct ProtectionMatch {
 };
 Result<ProtectionMatch> match_protections(Ledger& ledger);
 
+// After an import: rows that are pending and protected, by who names them. One that both name counts for
+// both.
+struct ProtectedRows {
+  std::int64_t by_list = 0, by_command = 0;
+};
+Result<ProtectedRows> protected_rows(Ledger& ledger);
+
 // Which rows `retry` or `accept` is for: those that meet every part. An empty part does not restrict.
 struct Choice {
   std::optional<model::Status> status;  // rejected or unresolved; nullopt: either

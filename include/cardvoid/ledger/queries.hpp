@@ -59,6 +59,13 @@ struct Survey {
   // Openids with the most cards, at least ten, and how many cards those are at least. A column that was
   // filled down with one value shows here.
   std::vector<std::pair<std::string, std::int64_t>> frequent_openids;
+  // What the members of the rows to send will read, the most frequent first, at most five; an empty one among
+  // them is no reason. Exact: every count, and how many different ones there are. Else both are at least so.
+  struct Reasons {
+    std::vector<std::pair<std::string, std::int64_t>> most;
+    std::int64_t different = 0;
+    bool is_exact = true;
+  } reasons;
 };
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
 

@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/report/page.hpp>
+
+#include "plan_words.hpp"
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr std::size_t k_most_templates_in_page = 100;
+
+// For the page, which takes null for nothing.
+boost::json::value text_or_null(const std::string& text) {
+  return text.empty() ? boost::json::value() : boost::json::value(text);
+}
+
+boost::json::array as_array(const std::vector<std::string>& texts) {
+  return boost::json::array(texts.begin(), texts.end());
+}
+
+boost::json::array as_array(const std::vector<CountLine>& lines) {
+  boost::json::array array;
+  for (const auto& line : lines)
+    array.push_back(
+        boost::json::object{{"label", line.label}, {"count", grouped(line.count)}, {"remark", line.remark}});
+  return array;
+}
+
+boost::json::array reasons_of(const Stake& stake) {
+  boost::json::array array;
+  for (const auto& [reason, cards] : stake.reasons)
+    array.push_back(boost::json::object{{"reason", reason}, {"cards", cards}});
+  return array;
+}
+
+boost::json::array causes_of(const Plan& plan) {
+  boost::json::array array;
+  for (const auto& cause : plan.causes)
+    array.push_back(boost::json::object{
+        {"cause", cause.cause}, {"count", grouped(cause.count)}, {"lines", words_for_lines(cause)}});
+  return array;
+}
+
+boost::json::array templates_of(const ledger::Survey& survey) {
+  boost::json::array array;
+  for (const auto& one : survey.templates) {
+    if (array.size() == k_most_templates_in_page) break;
+    array.push_back(boost::json::object{{"brand", one.brand_id},
+                                        {"card_id", one.card_id},
+                                        {"rows", grouped(one.rows)},
+                                        {"to_send", grouped(one.to_send)},
+                                        {"invalidated", grouped(one.invalidated)}});
+  }
+  return array;
+}
+
+std::string words_for_more_templates(const ledger::Survey& survey) {
+  if (survey.others.rows > 0) return "and more templates";
+  const auto shown = std::min(survey.templates.size(), k_most_templates_in_page);
+  if (shown == survey.templates.size()) return {};
+  return fmt::format("and {}",
+                     counted(static_cast<std::int64_t>(survey.templates.size() - shown), "more template"));
+}
+
+boost::json::array changes_of(const Differences& differences) {
+  boost::json::array changes;
+  for (const auto& of_kind : differences.kinds) {
+    if (of_kind.count == 0) continue;
+    boost::json::array rows;
+    for (const auto& one : of_kind.shown)
+      rows.push_back(boost::json::object{{"line", line_of(one)},
+                                         {"code", mask(one.card.code)},
+                                         {"card_id", one.card.card_id},
+                                         {"brand", one.card.brand_id},
+                                         {"what", words_for(one)}});
+    const auto more = of_kind.count - static_cast<std::int64_t>(of_kind.shown.size());
+    changes.push_back(boost::json::object{
+        {"heading", fmt::format("{} {}", grouped(of_kind.count), words_for(of_kind.kind))},
+        {"rows", std::move(rows)},
+        {"more", more > 0 ? boost::json::value(fmt::format("and {} more", grouped(more))) : nullptr}});
+  }
+  return changes;
+}
+
+std::vector<CountLine> lines_and_rows(const Plan& plan) {
+  auto lines = lines_read(plan);
+  for (auto& line : rows_not_as_listed(plan)) lines.push_back(std::move(line));
+  if (const auto left = plan.totals.left; left > 0)
+    lines.push_back({"left", left, "no longer in the list: held back; no request was made for them"});
+  return lines;
+}
+
+}  // namespace
+
+Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
+  const auto differences = find_differences(ledger);
+  if (!differences) return differences.error();
+  const auto& t = plan.totals;
+  const auto stake = stake_of(plan, job);
+  auto templates = templates_of(plan.survey);
+  return report::render_page(
+      "plan",
+      {{"lang", "en"},
+       {"title", "Cards to become invalid: " + job.name},
+       {"written", fmt::format("Written by cardvoid on {}.", format_local(plan.imported.finished_at))},
+       {"sends", t.to_send() > 0},
+       {"cards", counted(t.to_send(), "membership card")},
+       {"to_send", grouped(t.to_send())},
+       {"protected", grouped(t.protected_pending)},
+       {"refused", grouped(t.refused)},
+       {"invalidated", grouped(t.invalidated)},
+       {"list", stake.list},
+       {"sha256", text_or_null(stake.sha256)},
+       {"merchant", stake.merchant},
+       {"hosts", stake.hosts},
+       {"brands", text_or_null(stake.brands)},
+       {"acknowledge", job.safety.acknowledge},
+       {"duration", words_for_pace(plan, job)},
+       {"window", stake.window},
+       {"planned", stake.planned},
+       {"reasons", reasons_of(stake)},
+       {"canary", stake.canary},
+       {"breaker", stake.breaker},
+       {"protections", stake.protections},
+       {"most", text_or_null(stake.most)},
+       {"has_templates", !templates.empty()},
+       {"templates", std::move(templates)},
+       {"more_templates", text_or_null(words_for_more_templates(plan.survey))},
+       {"source", plan.imported.source},
+       {"remarks", as_array(plan.imported.remarks)},
+       {"read", as_array(lines_and_rows(plan))},
+       {"has_samples", !plan.imported.samples.empty()},
+       {"samples", as_array(plan.imported.samples)},
+       {"has_causes", !plan.causes.empty()},
+       {"causes", causes_of(plan)},
+       {"has_begun", t.rows() != t.pending},
+       {"states", as_array(rows_by_state(plan))},
+       {"changed_since", words_for_changes(*differences)},
+       {"changes", changes_of(*differences)},
+       {"fingerprint", plan.fingerprint},
+       {"run_command", text_or_null(plan.run_command)}});
+}
+
+}  // namespace cardvoid::cli

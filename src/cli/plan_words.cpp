@@ -1,0 +1,105 @@
+#include "plan_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/dispatch/window.hpp>
+#include <map>
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr std::size_t k_most_brands = 5;
+
+std::string words_for_list(const model::ListFile& file, const model::Job& job) {
+  auto text = std::filesystem::path{file.name}.filename().string();
+  if (!job.input.sqlite.empty()) text += ", by a query";
+  if (file.changed_at) text += fmt::format(", changed {}", format_local(*file.changed_at));
+  return text;
+}
+
+std::string words_for_host(const model::EndpointAddress& address) {
+  if (!address.proxy) return address.text();
+  return fmt::format("{} (through {}:{})", address.text(), address.proxy->host, address.proxy->port);
+}
+
+// Of the rows to send, as far as templates are told apart.
+std::string words_for_brands(const ledger::Survey& survey) {
+  std::map<std::string, std::int64_t> cards;
+  for (const auto& one : survey.templates)
+    if (one.to_send > 0) cards[one.brand_id] += one.to_send;
+  std::string text;
+  std::size_t said = 0;
+  for (const auto& [brand, count] : cards) {
+    if (++said > k_most_brands) continue;
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", brand);
+    if (cards.size() > 1) text += fmt::format(" ({})", counted(count, "card"));
+  }
+  if (said > k_most_brands) text += fmt::format(", and {} more", said - k_most_brands);
+  return text;
+}
+
+std::vector<std::pair<std::string, std::string>> words_for_reasons(const ledger::Survey::Reasons& reasons) {
+  const std::string at_least = reasons.is_exact ? "" : "at least ";
+  std::vector<std::pair<std::string, std::string>> words;
+  for (const auto& [reason, count] : reasons.most)
+    words.emplace_back(reason.empty() ? "nothing: the list gives no reason" : reason,
+                       at_least + counted(count, "card"));
+  if (const auto more = reasons.different - static_cast<std::int64_t>(reasons.most.size()); more > 0)
+    words.emplace_back(fmt::format("and {}{}", at_least, counted(more, "other reason")), "fewer cards each");
+  return words;
+}
+
+std::string words_for_protections(const Plan& plan, const model::Job& job) {
+  const auto& [by_list, by_command] = plan.protected_rows;
+  std::string text;
+  if (!job.safety.protect.empty())
+    text = fmt::format("{} by safety.protect ({})", counted(by_list, "card"),
+                       job.safety.protect.filename().string());
+  if (by_command > 0)
+    text += fmt::format("{}{} by `cardvoid protect`", text.empty() ? "" : ", ", counted(by_command, "card"));
+  return text.empty() ? "no card" : text;
+}
+
+}  // namespace
+
+std::string words_for_lines(const ledger::RefusedCause& cause) {
+  std::string text;
+  for (const auto line : cause.example_lines) text += fmt::format("{}{}", text.empty() ? "" : ", ", line);
+  const bool has_more = static_cast<std::size_t>(cause.count) > cause.example_lines.size();
+  return fmt::format("line{} {}{}", cause.example_lines.size() == 1 ? "" : "s", text, has_more ? ", …" : "");
+}
+
+Stake stake_of(const Plan& plan, const model::Job& job) {
+  const auto& safety = job.safety;
+  const auto& imported = plan.imported;
+  const bool is_brand_api = job.merchant.api == model::Api::brand;
+  Stake stake;
+  stake.list = words_for_list(imported.file, job);
+  stake.sha256 = imported.file.sha256;
+  stake.merchant = fmt::format("{} {} signs ({} API)", is_brand_api ? "brand" : "mchid",
+                               job.merchant.signer_id(), is_brand_api ? "brand" : "partner");
+  stake.hosts =
+      fmt::format("{}, else {}", words_for_host(job.endpoints.primary), words_for_host(job.endpoints.backup));
+  stake.brands = words_for_brands(plan.survey);
+  stake.reasons = words_for_reasons(plan.survey.reasons);
+  stake.canary = safety.canary > 0
+                     ? fmt::format("the first {} one by one, each read back", counted(safety.canary, "card"))
+                     : "off";
+  stake.breaker =
+      safety.max_failure_rate < 1
+          ? fmt::format("stops when more than {:g}% of the last 50 cards fail", safety.max_failure_rate * 100)
+          : "off";
+  stake.protections = words_for_protections(plan, job);
+  if (safety.max_rows) stake.most = fmt::format("{} (safety.max_rows)", counted(*safety.max_rows, "card"));
+  stake.window = safety.window ? fmt::format("every day {}{}", dispatch::to_text(*safety.window),
+                                             safety.timezone.empty() ? "" : ", " + safety.timezone)
+                               : "none: at any hour";
+  stake.planned = fmt::format("by {}, {}", imported.read_by, format_local(imported.finished_at));
+  return stake;
+}
+
+}  // namespace cardvoid::cli
