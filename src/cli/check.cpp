@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/input/source.hpp>
@@ -100,6 +101,10 @@ InputFacts look_at_input(const model::Job& job, Findings& findings) {
   if (is_stream) {
     findings.push_back(skipped(subject, (job.input.csv == "-" ? "standard input" : job.input.csv) +
                                             ": not looked at, since it can be read only once"));
+    return facts;
+  }
+  if (const auto usable = check_openssl(); !usable) {  // reading a list computes its digest
+    findings.push_back(skipped(subject, usable.error().what));
     return facts;
   }
   const auto until = std::chrono::steady_clock::now() + k_patience;
