@@ -161,7 +161,7 @@ boost::json::value as_json(const std::optional<ledger::ProtectionMatch>& list) {
 
 boost::json::object list_json(const model::ListFile& file) {
   return {{"file", file.name},
-          {"changed_at", file.changed_at ? boost::json::value(format_rfc3339(*file.changed_at)) : nullptr},
+          {"file_time", file.changed_at ? boost::json::value(format_rfc3339(*file.changed_at)) : nullptr},
           {"sha256", file.sha256.empty() ? boost::json::value() : boost::json::value(file.sha256)}};
 }
 
@@ -169,7 +169,8 @@ boost::json::object stake_json(const Plan& plan, const model::Job& job) {
   const auto& safety = job.safety;
   boost::json::array reasons;
   for (const auto& [reason, cards] : plan.survey.reasons.most)
-    reasons.push_back(boost::json::object{{"reason", reason}, {"cards", cards}});
+    reasons.push_back(boost::json::object{
+        {"reason", reason.empty() ? boost::json::value() : boost::json::value(reason)}, {"cards", cards}});
   return {{"list", list_json(plan.imported.file)},
           {"api", job.merchant.api == model::Api::brand ? "brand" : "partner"},
           {"signer_id", job.merchant.signer_id()},
