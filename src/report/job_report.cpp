@@ -166,8 +166,7 @@ array Writer::list() const {
   if (f_.imports.empty()) return lines;
   const auto& last = f_.imports.front();
   auto file = last.file.name.empty() ? last.source : last.file.name;
-  if (last.file.changed_at)
-    file += fmt::format(" ({})", say_("list_changed", format_local(*last.file.changed_at)));
+  if (last.file.changed_at) file = say_("list_changed", file, format_local(*last.file.changed_at));
   lines.push_back(line(std::move(file)));
   if (!last.file.sha256.empty()) lines.push_back(line("SHA-256 " + last.file.sha256, true));
   lines.push_back(line(last.read_by.empty()

@@ -77,7 +77,7 @@ inline constexpr Word k_report_words[]{
     {"acknowledge", "Authority", "授权依据"},
     {"list", "List", "名单"},
     {"list_lines", "{} lines, {} duplicates, {} refused", "{} 行，重复 {} 行，拒绝 {} 行"},
-    {"list_changed", "file of {}", "文件时间 {}"},
+    {"list_changed", "{} (file of {})", "{}（文件时间 {}）"},
     {"list_read", "read on {}", "读取于 {}"},
     {"list_read_by", "read on {} by {}", "由 {1} 于 {0} 读取"},
     {"list_more", "{} earlier readings of a list are on record", "另有 {} 次更早的名单读取记录"},

@@ -40,7 +40,8 @@ TEST_SUITE("cli") {
   }  // namespace
 
   TEST_CASE(
-      "older results: status and export and show answer from every older database without changing it") {
+      "older results: status and export and show and report answer from every older database without "
+      "changing it") {
     for (const std::string name : {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed",
                                    "v2-tripped", "v2-lists", "v3-finished", "v3-killed", "v3-tripped"}) {
       CAPTURE(name);
@@ -51,6 +52,9 @@ TEST_SUITE("cli") {
       const auto exported = job.stage.run("export");
       CHECK(exported.exit_code == 0);
       CHECK(exported.out.size() > 4'000);
+      const auto reported = job.stage.run("report", {"-o", "-"});
+      CHECK(reported.exit_code == 0);
+      CHECK(reported.out.ends_with("</html>\n"));
       const auto shown = job.stage.run("show", {"--line", "2"});
       CHECK(shown.exit_code == 0);
       CHECK(shown.out.find("What happened\n") != std::string::npos);

@@ -85,6 +85,7 @@ TEST_SUITE("cli") {
       std::vector<std::string> flags{"--log-level",  "debug",
                                      "--log-format", format,
                                      "--set",        "results.metrics_file=m.prom",
+                                     "--set",        "results.report_file=r.html",
                                      "--set",        "results.on_finish=hook.sh",
                                      "--set",        "merchant.private_key_file=locked.pem",
                                      "--set",        "merchant.passphrase_file=pass.txt",
@@ -98,7 +99,7 @@ TEST_SUITE("cli") {
       if (all_goes_wrong) stage.sandbox->set_faults(faults);
       for (const char* format : {"text", "json"}) {
         keep(stage.run("run", verbose(format, {"--yes", "--limit", "20", "--progress", "plain"})));
-        everything += stage.read("m.prom");
+        everything += stage.read("m.prom") + stage.read("r.html");
       }
     }
     keep(stage.run("reconcile", verbose("json", {"--json", "--progress", "json"})));

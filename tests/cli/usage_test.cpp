@@ -16,7 +16,7 @@ TEST_SUITE("cli") {
     CHECK(main.err.empty());
     for (const std::string command :
          {"check", "plan", "run", "reconcile", "retry", "accept", "protect", "show", "status", "pause",
-          "resume", "stop", "rate", "export", "sandbox", "help", "version"}) {
+          "resume", "stop", "rate", "export", "report", "sandbox", "help", "version"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = support::run({command, "--help"});
