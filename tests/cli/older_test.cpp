@@ -54,7 +54,7 @@ TEST_SUITE("cli") {
       CHECK(exported.out.size() > 4'000);
       const auto reported = job.stage.run("report", {"-o", "-"});
       CHECK(reported.exit_code == 0);
-      CHECK(reported.out.ends_with("</html>\n"));
+      CHECK(reported.out.ends_with("</html>\n\n"));
       const auto shown = job.stage.run("show", {"--line", "2"});
       CHECK(shown.exit_code == 0);
       CHECK(shown.out.find("What happened\n") != std::string::npos);

@@ -153,7 +153,7 @@ TEST_SUITE("cli") {
     const auto run = stage.start("run", flags);
     stage.wait_until([&] { return std::filesystem::exists(stage.dir / "r.html"); }, "the page of a run");
     const auto page = stage.read("r.html");
-    CHECK(page.ends_with("</html>\n"));
+    CHECK(page.ends_with("</html>\n\n"));
     CHECK(page.find("id=\"digest\"") == std::string::npos);  // it would be wrong a moment later
     const auto ended = run->wait();
     CAPTURE(ended.err);
