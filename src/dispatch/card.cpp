@@ -38,7 +38,7 @@ constexpr int k_most_contradictions = 2;
 // A card whose credentials were refused is read back once these turn out to work; refused again, it is held.
 constexpr int k_most_accusations = 2;
 constexpr int k_tries_of_witness = 3;
-// So many 429s in a row, whatever others get: the next run takes up others first.
+// After so many 429s in a row, of others too, the next run takes up others first.
 constexpr int k_throttled_that_is_odd = 8;
 // Until then the endpoint that answers SYSTEM_ERROR or 202 is asked again.
 constexpr int k_tries_on_one_endpoint = 1;

@@ -33,7 +33,7 @@ TEST_SUITE("unit") {
     for (int i = 0; i < 1000; ++i) CHECK_FALSE(none.heard(1, true, true));
   }
 
-  TEST_CASE("throttled cards: whatever share of all answers is 429 hardly a card is singled out") {
+  TEST_CASE("throttled cards: when any share of all answers is 429 hardly a card is singled out") {
     std::mt19937 chance{7};
     for (const int percent : {5, 30, 60, 80, 95}) {
       CAPTURE(percent);
