@@ -203,7 +203,11 @@ boost::json::object as_json(const Removed& removed, const model::Job& job) {
   return {{"job", job.name}, {"answer", "taken back"}, {"rows", removed.rows}};
 }
 
-int say_added(Console& console, const Protected& answer, const model::Job& job) {
+int say_added(Console& console, const Protected& answer, const Options& options, const model::Job& job) {
+  if (answer.held + answer.too_late == 0)
+    console.warn_at_once(fmt::format(
+        "no row of the job matches; is the {} written as in the list? On record for later imports",
+        options.who.code.empty() ? "openid" : "code"));
   if (!console.answer(console.globals().json ? to_json_line(as_json(answer, job)) : answer_text(answer)))
     return static_cast<int>(Errc::io);
   return answer.too_late > 0 ? 1 : 0;
@@ -233,7 +237,7 @@ int protect(Console& console, const Options& options) {
     return fail(console, options.job_file, Stage::results, there.error());
   const auto done = carry_out(console, *job, options);
   if (!done) return fail(console, options.job_file, Stage::lock, done.error());
-  if (done->added) return say_added(console, *done->added, *job);
+  if (done->added) return say_added(console, *done->added, options, *job);
   if (done->removed) return say_removed(console, *done->removed, *job, options.who);
   return console.fail({Errc::stopped, "the run's answer cannot be read; is it another version of cardvoid?"});
 }

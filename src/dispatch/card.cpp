@@ -38,6 +38,8 @@ constexpr int k_most_contradictions = 2;
 // A card whose credentials were refused is read back once these turn out to work; refused again, it is held.
 constexpr int k_most_accusations = 2;
 constexpr int k_tries_of_witness = 3;
+// After so many 429s in a row, of others too, the next run takes up others first.
+constexpr int k_throttled_that_is_odd = 8;
 // Until then the endpoint that answers SYSTEM_ERROR or 202 is asked again.
 constexpr int k_tries_on_one_endpoint = 1;
 
@@ -70,11 +72,6 @@ std::string words_for_clock(const Outcome& outcome, Now now) {
 }
 
 // Does this outcome use up one of max_attempts?
-bool uses_up_a_try(model::OutcomeKind kind) {
-  return model::was_sent(kind) && kind != throttled && kind != clock_refused && kind != credentials_refused &&
-         kind != setup_refused;
-}
-
 }  // namespace
 
 struct Card::Attempt {
@@ -129,6 +126,7 @@ Decision Card::ended(Endpoint endpoint, const Outcome& outcome, const CardRules&
   if (model::was_sent(outcome.kind)) {
     if (attempt.kind == AttemptKind::invalidate && !sent_.first) sent_.first = sent_.last;
     if (outcome.kind != clock_refused) tries_.signed_again = false;
+    tries_.throttled = outcome.kind == throttled ? tries_.throttled + 1 : 0;
   }
   auto decision = is_witness()                               ? after_testimony(attempt)
                   : std::holds_alternative<Answered>(state_) ? after_proof(attempt)
@@ -141,7 +139,8 @@ Decision Card::ended(Endpoint endpoint, const Outcome& outcome, const CardRules&
   auto& ruling = decision.ruling;
   const bool is_settled = ruling.status == Status::invalidated || ruling.status == Status::rejected;
   if (!ruling.finished && !is_settled) ruling.shown = outcome;
-  ruling.strange = !is_settled && model::is_strange(outcome.kind);
+  ruling.strange = !is_settled && (is_singled_out_ || tries_.throttled >= k_throttled_that_is_odd ||
+                                   model::is_strange(outcome.kind));
   is_troubled_ = model::is_trouble(outcome.kind) && outcome.kind != throttled;
   return decision;
 }
@@ -191,7 +190,7 @@ Decision Card::after_invalidation(const Attempt& attempt) {
     case system_error:
       if (tries_.invalidations > k_tries_on_one_endpoint) next_.avoid = attempt.endpoint;
       return again_as_asked(attempt);
-    case throttled: return again(AttemptKind::invalidate, now);
+    case throttled: return after_throttling(attempt);
     case clock_refused: return sign_again(attempt);
     case connection_closed: next_.fresh_connection = true; return again(AttemptKind::invalidate, now);
     case not_sent:
@@ -240,7 +239,7 @@ Decision Card::after_read_back(const Attempt& attempt) {
     case distrusted: return read_once_more(attempt, back_off);
     case stale_connection:
     case connection_closed: next_.fresh_connection = true; return read_once_more(attempt, now);
-    case throttled: return again(AttemptKind::read_back, now);
+    case throttled: return after_throttling(attempt);
     case not_sent:
     case bad_certificate: next_.avoid = attempt.endpoint; return again(AttemptKind::read_back, now);
     case clock_refused: return sign_again(attempt);
@@ -351,6 +350,23 @@ Decision Card::again_as_asked(const Attempt& attempt) {
   const bool is_last = is_out_of_tries(tries_.invalidations, attempt.rules, attempt.outcome);
   return again(is_last ? AttemptKind::read_back : AttemptKind::invalidate,
                attempt.back_off(tries_.invalidations));
+}
+
+// The pace slows down for all. A card that is refused again and again lets others go first meanwhile.
+Decision Card::after_throttling(const Attempt& attempt) {
+  if (uses_up_a_try(throttled))
+    return attempt.kind == AttemptKind::invalidate
+               ? again_as_asked(attempt)
+               : read_once_more(attempt, attempt.back_off(tries_.read_backs));
+  const auto others_first =
+      tries_.throttled > 1 ? attempt.rules.retry.wait(tries_.throttled - 1, attempt.draw) : 0ms;
+  return again(attempt.kind, attempt.now.steady + others_first);
+}
+
+bool Card::uses_up_a_try(model::OutcomeKind kind) const {
+  if (kind == throttled) return is_singled_out_ || is_strange_;  // else the limit is everybody's
+  return model::was_sent(kind) && kind != clock_refused && kind != credentials_refused &&
+         kind != setup_refused;
 }
 
 // An outage uses up no canary card, unless an earlier run has waited for it: the run waits, and Safety ends

@@ -471,6 +471,9 @@ model::Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now no
   safety_.heard(row, task.card.is_set_apart(), outcome, now.steady);
   safety_.judge_canary_trouble(row, outcome, now.steady);
   if (inquiry_->heard(outcome, task.permit)) clear_accused();
+  if (outcome.http_status != 0 &&
+      throttled_cards_.heard(row, outcome.kind == model::OutcomeKind::throttled, is_alone()))
+    task.card.single_out();
   auto decision = task.card.ended(task.endpoint, outcome, settings_.card, now, draw);
   if (const auto* suspicion = std::get_if<Suspicion>(&decision.alarm);
       suspicion && !safety_.suspect(*suspicion, row, task.card))
@@ -486,7 +489,11 @@ model::Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now no
   } else if (decision.next) {
     task.phase = Phase::waiting;
     lane.begin_wait();
-    due_.push({decision.next->due, row});
+    // A card that is throttled again lets another one try.
+    auto due = decision.next->due;
+    if (task.card.throttled_in_a_row() > 1)
+      due = std::max(due, lane.pace().due_after(1, lane.pace().next_at()));
+    due_.push({due, row});
   } else {
     finished(row, task, kind, outcome, decision.ruling);
   }
@@ -499,7 +506,13 @@ void Dispatcher::finished(RowId row, Task& task, AttemptKind kind, const model::
     notices_.push_back(std::move(*notice));
   const bool has_worked = outcome.kind == model::OutcomeKind::confirmed;
   if (!witness_ && has_worked && !task.card.is_set_apart()) witness_.emplace(Settled{row, std::move(task)});
+  throttled_cards_.forget(row);
   tasks_.erase(row);
+}
+
+bool Dispatcher::is_alone() const {
+  return tasks_.size() == 1 && safety_.is_proven() &&
+         std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_exhausted(); });
 }
 
 // No answer of this run has verified, so it is not known whether that is about this card. A witness of an

@@ -11,13 +11,16 @@ namespace {
 enum class Spaces { none, inside };
 
 // SQL, spreadsheets (English ones), Python with pandas, R, JavaScript, Go, and people. In lower case.
-constexpr std::array<std::string_view, 38> k_nothing{
+constexpr std::array<std::string_view, 36> k_nothing{
     "null",      "\\n",     "(null)",  "<null>",    "[null]",    "#n/a",      "n/a",           "na",
     "<na>",      "nan",     "-nan",    "nat",       "none",      "(none)",    "nil",           "<nil>",
     "undefined", "#ref!",   "#value!", "#name?",    "#div/0!",   "#num!",     "#null!",        "#spill!",
     "#calc!",    "#field!", "#error!", "#blocked!", "#unknown!", "#connect!", "#getting_data", "#n/a n/a",
-    "-",         "--",      "1.#ind",  "-1.#ind",   "1.#qnan",   "-1.#qnan",
+    "1.#ind",    "-1.#ind", "1.#qnan", "-1.#qnan",
 };
+
+// As our own messages show codes and openids (base/mask.hpp), and other programs too.
+bool is_masked(std::string_view text) { return text.find("**") != std::string_view::npos; }
 
 // A comma in German or French programs.
 bool is_decimal_mark(char c) { return c == '.' || c == ','; }
@@ -70,6 +73,7 @@ std::string_view fault_of_characters(std::string_view text, Spaces spaces) {
 std::string_view fault_of_identifier(std::string_view text, std::size_t longest, Spaces spaces) {
   if (text.empty()) return "empty";
   if (const auto wrapper = find_wrapper(text)) return fault_of_wrapper(*wrapper);
+  if (is_masked(text)) return "masked with **, so not whole; `cardvoid export` has codes in full";
   if (means_nothing(text)) return "a word that programs write for no value, such as NULL or #N/A";
   if (has_fraction_of_zeros(text)) return "digits with .0 at the end: a program took them for a number";
   if (is_grouped(text)) return "digits in groups of three: a program took them for a number";
@@ -102,8 +106,9 @@ std::optional<Wrapper> find_wrapper(std::string_view text) {
 bool means_nothing(std::string_view text) {
   constexpr std::size_t k_longest = 13;
   if (text.empty()) return false;
-  // A spreadsheet's number in too narrow a column.
-  if (text.size() > 2 && text.find_first_not_of('#') == std::string_view::npos) return true;
+  const auto is_all = [&](char c) { return text.find_first_not_of(c) == std::string_view::npos; };
+  // A spreadsheet's number in too narrow a column; letters that a conversion lost; a line drawn by hand.
+  if ((text.size() > 2 && is_all('#')) || (text.size() > 1 && is_all('?')) || is_all('-')) return true;
   if (text.size() > k_longest) return false;
   std::string lower{text};
   for (char& c : lower)

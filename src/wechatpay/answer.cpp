@@ -100,12 +100,27 @@ bool contains_any(std::string_view message, Words words) {
   });
 }
 
-OutcomeKind look_up(unsigned status, std::string_view code, std::string_view message) {
-  for (const auto& rule : k_rules)
-    if (status >= rule.first && status <= rule.last && fits_code(rule.code, code) &&
-        (rule.message.empty() || contains_any(message, rule.message)))
-      return rule.kind;
+// `message`: nullopt when the answer has two that differ. Then no rule that reads it fits. Nor is the row
+// refused where such a rule might have blamed us.
+OutcomeKind look_up(unsigned status, std::string_view code, std::optional<std::string_view> message) {
+  bool may_be_ours = false;
+  for (const auto& rule : k_rules) {
+    if (status < rule.first || status > rule.last || !fits_code(rule.code, code)) continue;
+    const bool reads_message = !rule.message.empty();
+    may_be_ours = may_be_ours || (reads_message && !message);
+    if (reads_message && !(message && contains_any(*message, rule.message))) continue;
+    const bool is_open = may_be_ours && rule.kind == OutcomeKind::refused;
+    return is_open ? OutcomeKind::unknown_answer : rule.kind;
+  }
   return OutcomeKind::unknown_answer;
+}
+
+// An answer that gives two codes is the word on nothing, whichever of them stands first.
+OutcomeKind judge(unsigned status, const Body& body) {
+  if (body.has_two_codes) return OutcomeKind::unknown_answer;
+  if (!body.error) return look_up(status, "", "");
+  const auto& [code, message, has_two_messages] = *body.error;
+  return look_up(status, code, has_two_messages ? std::nullopt : std::optional<std::string_view>{message});
 }
 
 // ---- texts ----
@@ -155,6 +170,8 @@ bool is_page(const AnswerHeaders& headers, std::string_view bytes) {
 // What a body that is not a JSON error is, so that an operator can recognise whose it is.
 std::string describe_body(const Answer& answer, const Body& body, std::string_view bytes) {
   if (bytes.empty()) return fmt::format("HTTP {} with an empty body", answer.status);
+  if (body.has_two_codes)
+    return fmt::format("HTTP {} with JSON in which code stands twice, with different values", answer.status);
   if (body.is_json)
     return fmt::format("HTTP {} with JSON that is not an error", answer.status);  // maybe a card
   if (is_compressed(answer.headers))
@@ -278,6 +295,11 @@ std::string without_personal_data(std::string_view text, const model::Card& card
   return card.code.size() < k_least_code ? masked : mask_in(masked, card.code);
 }
 
+std::string describe_message(const ErrorFields& error, const model::Card& card) {
+  const auto text = without_personal_data(error.message, card);
+  return error.has_two_messages ? "message stands twice, with different values: " + text : text;
+}
+
 // What is wrong with a verified answer about a card; empty: it is about the one that was asked for.
 struct Difference {
   std::string what, advice;
@@ -326,7 +348,7 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
   const auto body = read_body(answer.body, reading.match_openid ? Openid::needed : Openid::ignored);
   if (!body.card && body.error)
     return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
-                   without_personal_data(body.error->message, asked));
+                   describe_message(*body.error, asked));
   if (!body.card && body.flaw.starts_with("openid is missing"))
     outcome.advice = "if the platform leaves it out as a rule, safety.match_openid = false is for that";
   if (!body.card)
@@ -349,12 +371,11 @@ void classify_failure(Outcome& outcome, const Answer& answer, const model::Card&
                    fmt::format("HTTP {} is not believed: {}", answer.status, doubt.what));
   }
   const auto body = read_body(answer.body, Openid::ignored);
-  const auto code = body.error ? body.error->code : std::string{};
-  const auto message = body.error ? body.error->message : std::string{};
-  const auto kind = look_up(answer.status, code, message);
+  const auto kind = judge(answer.status, body);
   outcome.advice = advice_for(answer, kind, reading);
   if (body.error)
-    return explain(outcome, kind, without_personal_data(code, card), without_personal_data(message, card));
+    return explain(outcome, kind, without_personal_data(body.error->code, card),
+                   describe_message(*body.error, card));
   explain(outcome, kind, fmt::format("HTTP_{}", answer.status),
           describe_body(answer, body, without_personal_data(answer.body, card)));
 }

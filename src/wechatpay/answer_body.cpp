@@ -227,9 +227,10 @@ Body read_body(std::string_view bytes, Openid openid) {
     body.card = CardFields{std::move(members.code.value), std::move(members.card_id.value),
                            text_if_any(members.openid),   std::move(members.state.value),
                            text_if_any(members.brand_id), text_if_any(members.invalid_time)};
-  const auto& code = members.error_code;
+  const auto &code = members.error_code, &message = members.error_message;
+  body.has_two_codes = code.contradicts;
   if (code.type == Member::text && !code.value.empty() && !code.contradicts)
-    body.error = ErrorFields{code.value, members.error_message.value};
+    body.error = ErrorFields{code.value, message.value, message.contradicts};
   return body;
 }
 

@@ -14,10 +14,11 @@ struct CardFields {
   std::string brand_id, invalid_time;  // empty when absent or not a text
 };
 
-// An error as docs/platform.md section 5.1 has it. Present only when `code` is a non-empty string. The texts
-// need not be UTF-8.
+// An error as docs/platform.md section 5.1 has it. Present only when `code` is one non-empty string. The
+// texts need not be UTF-8.
 struct ErrorFields {
   std::string code, message;
+  bool has_two_messages = false;  // with different values: `message` is for people, and decides nothing
 };
 
 struct Body {
@@ -25,6 +26,7 @@ struct Body {
   std::optional<CardFields> card;
   std::string flaw;  // why there is no card, in words
   std::optional<ErrorFields> error;
+  bool has_two_codes = false;  // an error's `code` stands twice, with different values: there is no `error`
 };
 
 enum class Openid { needed, ignored };

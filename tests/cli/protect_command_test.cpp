@@ -74,6 +74,13 @@ TEST_SUITE("cli") {
     const auto early = protect(stage, {"--openid", openid(2)});
     CHECK(early.exit_code == 0);
     CHECK(has(early.out, "no row matches; cards of later imports are held\n"));
+    CHECK(has(early.err,
+              "warning: no row of the job matches; is the openid written as in the list? On record for "
+              "later imports\n"));
+    const auto code_too = protect(stage, {"--code", "CARD0000", "--json", "-q"});
+    CHECK(code_too.exit_code == 0);
+    CHECK(has(code_too.err, "no row of the job matches; is the code written as in the list?"));
+    CHECK(boost::json::parse(code_too.out).at("answer") == "no row");
     stage.write("members.csv", plain_members(3));
     stage.write("cards.csv", stage.read("cards.csv"));
     CHECK(has(stage.run("plan").out, "to send 2 at"));
@@ -131,6 +138,11 @@ TEST_SUITE("cli") {
     refused({"--code", "１２３", "--note", "x"}, "would protect nothing; --code: full-width");
     refused({"--code", "4.78517E+11", "--note", "x"},
             "would protect nothing; --code: a spreadsheet has made a number of it");
+    // As cardvoid's own messages show them.
+    refused(
+        {"--code", "****3220", "--note", "x"},
+        "would protect nothing; --code: masked with **, so not whole; `cardvoid export` has codes in full");
+    refused({"--openid", "****gLBA", "--note", "x"}, "would protect nothing; --openid: masked with **");
     CHECK(stage.ask_results("SELECT count(*) FROM protection")[0][0] == "0");
   }
 

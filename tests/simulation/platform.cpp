@@ -41,7 +41,7 @@ std::string_view to_text(Poison poison) {
   constexpr std::string_view k_names[] = {"none",         "frozen",       "unreadable",    "other_card",
                                           "other_member", "redirect",     "bad_signature", "probe",
                                           "firewall",     "unauthorized", "no_path",       "system_error",
-                                          "gateway",      "accepted",     "reset"};
+                                          "gateway",      "accepted",     "throttled",     "reset"};
   return k_names[static_cast<std::size_t>(poison)];
 }
 
@@ -186,6 +186,7 @@ run::Reply Platform::spoil(AttemptKind kind, Card& card, milliseconds clock_erro
     case Poison::system_error: return error(500, "SYSTEM_ERROR", "try later", clock_error);
     case Poison::gateway: return word(503, "<html>", Verdict::no_signature, clock_error);
     case Poison::accepted: return word(202, "", Verdict::no_signature, clock_error);
+    case Poison::throttled: return error(429, "RATELIMIT_EXCEEDED", "slow down", clock_error);
     case Poison::reset:
     case Poison::none: break;
   }

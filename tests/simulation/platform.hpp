@@ -43,6 +43,7 @@ enum class Poison {
   system_error,
   gateway,
   accepted,
+  throttled,  // 429
   reset,
 };
 inline constexpr int k_poisons = static_cast<int>(Poison::reset) + 1;
@@ -51,7 +52,8 @@ std::string_view to_text(Poison poison);
 constexpr bool is_strange(Poison poison) { return poison != Poison::none && poison < Poison::system_error; }
 // Nothing that is refused at the door is executed.
 constexpr bool may_execute(Poison poison) {
-  return poison != Poison::firewall && poison != Poison::unauthorized && poison != Poison::no_path;
+  return poison != Poison::firewall && poison != Poison::unauthorized && poison != Poison::no_path &&
+         poison != Poison::throttled;
 }
 
 struct Spoilt {
@@ -84,7 +86,10 @@ struct Card {
   bool was_read_first = false;  // in this process: an earlier one had left it in doubt
   // Of this process, as far as they count against limits.max_attempts:
   int posts_counted = 0, gets_counted = 0;
+  int throttled_in_a_row = 0, most_throttled = 0;
 
+  // So often in a row.
+  bool was_throttled_alone() const { return most_throttled > 3; }
   bool is_invalid() const { return !invalid_time.empty(); }
   bool is_poisoned() const { return spoilt.by != Poison::none; }
 };

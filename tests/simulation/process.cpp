@@ -185,6 +185,8 @@ void Network::note_answer(Card& card, AttemptKind kind, const run::Reply& reply,
   const bool at_the_door = status == 401 || status == 403 || (status == 404 && !is_refusal);
   if (!believable || at_the_door) card.is_accused = true;
   const bool blames_clock = status == 401 && exchange.body.find("timestamp") != std::string::npos;
+  card.throttled_in_a_row = status == 429 ? card.throttled_in_a_row + 1 : 0;
+  card.most_throttled = std::max(card.most_throttled, card.throttled_in_a_row);
   const bool is_free = believable && (status == 429 || blames_clock);
   if (!is_free && !is_state && !(is_refusal && !invalidates))
     ++(invalidates ? card.posts_counted : card.gets_counted);

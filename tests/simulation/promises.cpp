@@ -310,9 +310,11 @@ void Job::check_row(const Card& card, const ResultRow& row, bool at_the_end) {
     fail("the record has requests that were never sent", &card);
 
   const auto before = results_.find(card.card.code);
+  // About such a card 429 counts as an attempt.
+  const bool is_odd_one = card.was_throttled_alone() || (before != results_.end() && before->second.strange);
   if (row.status == "unresolved" && !row.held && !reads_only_ && !is_protected(card) &&
       (before == results_.end() || before->second.status != "unresolved") &&
-      std::max(card.posts_counted, card.gets_counted) < job_.limits.max_attempts)
+      std::max(card.posts_counted, card.gets_counted) < job_.limits.max_attempts && !is_odd_one)
     fail("given up before its attempts were used up", &card);
 
   if (invalidated && !card.is_invalid()) fail("invalidated, says only the ledger", &card);

@@ -102,9 +102,12 @@ class Card {
   const std::string& masked_code() const { return masked_code_; }
   bool was_sent() const { return sent_.first.has_value(); }  // an invalidation, in this run
   bool was_left_in_doubt() const;                            // by an earlier run
-  // Comes after all others, and what is strange about it counts towards no stop: it is held, or its latest
-  // answer in an earlier run was strange.
-  bool is_set_apart() const { return is_strange_ || mandate_ == Mandate::held; }
+  // Comes after all others, and what is strange about it counts towards no stop: it is held, its latest
+  // answer in an earlier run was strange, or it alone is throttled.
+  bool is_set_apart() const { return is_strange_ || is_singled_out_ || mandate_ == Mandate::held; }
+  int throttled_in_a_row() const { return tries_.throttled; }
+  // It alone is throttled: from here on 429 counts as a try, in later runs too. Call before ended().
+  void single_out() { is_singled_out_ = true; }
   // Its last request met nothing but trouble on the way.
   bool is_troubled() const { return is_troubled_; }
   bool is_witness() const { return std::holds_alternative<Witness>(state_); }
@@ -152,6 +155,8 @@ class Card {
   Decision settle(model::SettledBy settled_by, const Attempt& attempt);
   Decision accuse(const Attempt& attempt, Errc code, const std::string& why);
   Decision again_as_asked(const Attempt& attempt);
+  Decision after_throttling(const Attempt& attempt);
+  bool uses_up_a_try(model::OutcomeKind kind) const;
   Decision give_up_on(const model::Outcome& latest) const;
   bool is_out_of_tries(int tries, const CardRules& rules, const model::Outcome& latest) const;
   void doubt(const Attempt& attempt);
@@ -165,6 +170,7 @@ class Card {
   struct Tries {
     int invalidations = 0;      // in this run, that count against max_attempts
     int read_backs = 0;         // in a row, without a usable answer
+    int throttled = 0;          // in a row
     int wrong_cards = 0;        // answers about another card
     int contradictions = 0;     // called done, and a later read-back does not say INVALID
     int accusations = 0;        // of our credentials or set-up
@@ -177,7 +183,7 @@ class Card {
   } sent_;
   Mandate mandate_;
   bool owes_proof_ = false;
-  bool is_strange_, is_troubled_ = false;
+  bool is_strange_, is_troubled_ = false, is_singled_out_ = false;
   std::int64_t source_line_;
   std::string masked_code_;
 };

@@ -17,6 +17,7 @@
 #include <cardvoid/dispatch/pace.hpp>
 #include <cardvoid/dispatch/safety.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
+#include <cardvoid/dispatch/throttled_cards.hpp>
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/reason.hpp>
 #include <cardvoid/model/row.hpp>
@@ -177,6 +178,7 @@ class Dispatcher {
   std::optional<Error> why_at_end() const;
   void finished(model::RowId row, Task& task, model::AttemptKind kind, const model::Outcome& outcome,
                 const model::Ruling& ruling);
+  bool is_alone() const;  // the card at hand is the only one left
   void accused(model::RowId row, Task& task, const Accusation& accusation, Instant now);
   void ask_witness(Instant now);
   void seek_evidence(const Card& card, Decision& decision);
@@ -197,6 +199,7 @@ class Dispatcher {
   std::unordered_map<model::RowId, Task> tasks_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;  // rows that wait for their back-off
   std::unique_ptr<PlatformHealth> health_;
+  ThrottledCards throttled_cards_;
   Safety safety_;
   std::unique_ptr<Inquiry> inquiry_;
   std::optional<Settled> witness_;

@@ -17,8 +17,8 @@ constexpr std::size_t k_wrappers = 3;
 // other.
 std::optional<Wrapper> find_wrapper(std::string_view text);
 
-// What programs write where there is no value: NULL, \N, #N/A, nan, undefined, -, ##### and the like, in any
-// case. No identifier of anybody: such a line would send nothing and protect no one.
+// What programs write where there is no value: NULL, \N, #N/A, nan, undefined, -, #####, ?? and the like, in
+// any case. No identifier of anybody: such a line would send nothing and protect no one.
 bool means_nothing(std::string_view text);
 
 // 478516783262.0 or 478516783262,0: digits that a program took for a number.
@@ -31,7 +31,7 @@ bool is_grouped(std::string_view text);
 bool is_scientific(std::string_view text);
 
 // brand_id and card_id: 1 to 32 printable ASCII characters without spaces, and none of the first two above.
-// Empty text: nothing is wrong.
+// Nor with ** inside, which is how codes and openids are masked. Empty text: nothing is wrong.
 std::string_view fault_of_identifier(std::string_view text);
 
 // invalid_reason: at most 32 characters of UTF-8, one line, nothing beyond the Basic Multilingual Plane, not

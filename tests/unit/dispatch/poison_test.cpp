@@ -120,7 +120,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("poison: a card that is never answered well keeps no other from being settled") {
-    for (const auto kind : {system_error, accepted, gateway_error, lost, stale_connection, not_invalid})
+    for (const auto kind :
+         {system_error, accepted, gateway_error, lost, stale_connection, not_invalid, throttled})
       for (const RowId poisoned : {1, 17, k_rows})
         for (const int canary : {0, 3}) {
           CAPTURE(model::to_text(kind));
@@ -239,6 +240,21 @@ TEST_SUITE("unit") {
       CHECK_FALSE(run.run().stopped);
       CHECK(run.rows.at(5).status == Status::invalidated);
       CHECK(run.sends_of(5).size() == 3);
+    }
+  }
+
+  TEST_CASE("poison: a card that alone is throttled for ever holds up the others for a minute at most") {
+    for (const auto& answering : {always({100}, throttled), on_invalidation({100}, throttled)}) {
+      VirtualRun run{settings(3)};
+      run.given_rows(2000);  // 40 s at the pace of the job
+      run.answering = answering;
+      CHECK_FALSE(run.run().stopped);
+      Instant last_other{};
+      for (const auto& sent : run.sends)
+        if (sent.request.row != 100) last_other = std::max(last_other, sent.arrived);
+      CHECK(last_other - run.start.steady < 100s);
+      CHECK(run.count(Status::invalidated) == 1999);
+      CHECK(run.rows.at(100).last().strange);
     }
   }
 

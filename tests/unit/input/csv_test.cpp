@@ -114,6 +114,14 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("csv: a line whose code or openid is masked is refused") {
+    const auto read = read_text("code,openid\n****3220,o\n4785,****gLBA\n4786,o\n");
+    CHECK(codes_of(read) == Codes{"4786"});
+    REQUIRE(read.refused.size() == 2);
+    CHECK(read.refused[0].cause.starts_with("code: masked with **, so not whole"));
+    CHECK(read.refused[1].cause.starts_with("openid: masked with **, so not whole"));
+  }
+
   TEST_CASE("csv: Chinese reasons arrive byte for byte") {
     const auto read = read_text("code,openid,reason\na,o,会员计划已结束\nb,o,\"停业，感谢\"\n");
     REQUIRE(read.rows.size() == 2);
@@ -308,6 +316,7 @@ TEST_SUITE("unit") {
           std::replace(note.begin(), note.end(), ',', ';');  // it would look like another row
         for (auto n = 1 + below(10); n > 0; --n) code += static_cast<char>(0x21 + below(0x7F - 0x21));
         if (code == "." || code == "..") code += 'x';
+        while (code.find("**") != std::string::npos) code.replace(code.find("**"), 2, "*x");  // not masked
         if (code.find_first_of("'`=") == 0 || code.find('+') != std::string::npos)
           code.insert(0, 1, 'x');  // neither a wrapper nor a number
         if (model::means_nothing(code) || model::has_fraction_of_zeros(code)) code += 'x';

@@ -121,6 +121,16 @@ TEST_SUITE("unit") {
     CHECK(protections("code\n=\"NULL\"\n", input).starts_with("protect.csv:2: code: a word"));
   }
 
+  TEST_CASE("protect list: what cardvoid shows masked names no card") {
+    for (const auto* field : {"****3220", "4785****3220"})
+      for (const auto* column : {"openid", "code", "card_id"}) {
+        CAPTURE(field);
+        CHECK(protections(std::string{column} + ",who\n4785,a\n" + field + ",b\n") ==
+              std::string{"protect.csv:3: "} + column +
+                  ": masked with **, so not whole; `cardvoid export` has codes in full" + k_advice);
+      }
+  }
+
   TEST_CASE("protect list: codes that lost their leading zeros protect others") {
     std::string list = "code\n";
     for (int i = 0; i < 400; ++i)

@@ -59,7 +59,7 @@ TEST_SUITE("unit") {
          {"NULL",     "null",   "\\N",     "#N/A",          "N/A",       "NA",        "nan",    "NaN",
           "<NA>",     "NaT",    "None",    "nil",           "undefined", "Undefined", "(null)", "#REF!",
           "#VALUE!",  "#NAME?", "#DIV/0!", "#GETTING_DATA", "#N/A N/A",  "-",         "--",     "1.#IND",
-          "-1.#QNAN", "#####"}) {
+          "-1.#QNAN", "#####",  "??",      "??????",        "---"}) {
       CAPTURE(word);
       CHECK(model::means_nothing(word));
       CHECK(fault_of_code(word) == "code: " + fault);
@@ -71,11 +71,30 @@ TEST_SUITE("unit") {
       CHECK(find_fault(card) == "card_id: " + fault);
       CHECK(fault_of_reason(word) == "");  // a remark of the input
     }
-    for (const auto* word :
-         {"", "N", "NULLA", "XNULL", "nano", "0", "1.IND", "#1", "A-1", "none1", "#N/A#", "anonymous"}) {
+    for (const auto* word : {"", "N", "NULLA", "XNULL", "nano", "0", "1.IND", "#1", "A-1", "none1", "#N/A#",
+                             "anonymous", "?", "#", "/", "-?", "?1"}) {
       CAPTURE(word);
       CHECK_FALSE(model::means_nothing(word));
     }
+  }
+
+  TEST_CASE("identifiers: one that is shown masked is not the whole one in any column") {
+    const std::string fault = "masked with **, so not whole; `cardvoid export` has codes in full";
+    for (const auto* text : {"****3220", "4785****3220", "****", "**", "**1", "1**"}) {
+      CAPTURE(text);
+      CHECK(fault_of_code(text) == "code: " + fault);
+      auto card = right();
+      card.openid = text;
+      CHECK(find_fault(card) == "openid: " + fault);
+      card = right();
+      card.card_id = text;
+      CHECK(find_fault(card) == "card_id: " + fault);
+      card = right();
+      card.brand_id = text;
+      CHECK(find_fault(card) == "brand_id: " + fault);
+      CHECK(fault_of_reason(text) == "");
+    }
+    for (const auto* text : {"*", "1*", "*1", "1*2*3"}) CHECK(fault_of_code(text) == "");
   }
 
   TEST_CASE("identifiers: digits with a fraction of zeros come from a number") {

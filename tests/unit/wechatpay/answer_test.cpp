@@ -242,6 +242,69 @@ TEST_SUITE("unit") {
     CHECK(success(card_with(R"("user_card_state":"\u0049NVALID","attach":1,"attach":2,)")) == "confirmed");
   }
 
+  TEST_CASE("answer: an error whose code stands twice with different values is unknown in any order") {
+    using std::string;
+    for (const unsigned status : {302u, 400u, 401u, 403u, 404u, 405u, 429u, 500u, 502u})
+      for (const auto& [one, other] : {std::pair{R"("PARAM_ERROR")", R"("RESOURCE_NOT_EXISTS")"},
+                                       {R"("SIGN_ERROR")", R"("NO_AUTH")"},
+                                       {R"("RULE_LIMIT")", "404"},
+                                       {R"("FREQUENCY_LIMITED")", "null"},
+                                       {R"("NOT_FOUND")", "{}"},
+                                       {R"("SYSTEM_ERROR")", R"("")"}})
+        for (const bool swapped : {false, true}) {
+          const auto body = R"({"code":)" + string{swapped ? other : one} + R"(,"message":"x","c\u006fde":)" +
+                            string{swapped ? one : other} + "}";
+          CAPTURE(status);
+          CAPTURE(body);
+          const auto outcome = answered(status, body, Verdict::no_signature);
+          CHECK(to_text(outcome.kind) == "unknown_answer");
+          CHECK(outcome.error_code == "HTTP_" + std::to_string(status));
+          CHECK(outcome.error_message == "HTTP " + std::to_string(status) +
+                                             " with JSON in which code stands twice, with different values");
+          CHECK(outcome.advice == "");
+        }
+    CHECK(refusal(404, R"({"code":"NOT_FOUND","message":"x","code":"NOT_FOUND"})") == "refused");
+    CHECK(refusal(404, R"({"code":404,"code":404})") == "setup_refused");
+    CHECK(refusal(404, R"({"code":"NOT_FOUND","detail":{"code":"X"}})") == "refused");
+  }
+
+  TEST_CASE("answer: an error whose message stands twice with different values is judged without it") {
+    const auto twice = [](std::string_view code, std::string_view one, std::string_view other) {
+      return R"({"code":")" + std::string{code} + R"(","message":")" + std::string{one} + R"(","message":)" +
+             std::string{other} + "}";
+    };
+    struct Case {
+      unsigned status;
+      std::string_view code, words, kind;
+    };
+    for (const auto& [status, code, words, kind] :
+         {// it may be the row's fault or ours
+          Case{400, "PARAM_ERROR", "Wechatpay-Serial is wrong", "unknown_answer"},
+          Case{400, "INVALID_REQUEST", "Wechatpay-Serial is wrong", "unknown_answer"},
+          Case{400, "INVALID_REQUEST", "User-Agent is missing", "unknown_answer"},
+          // ours in any case
+          Case{401, "SIGN_ERROR", "timestamp", "credentials_refused"},
+          Case{400, "SIGN_ERROR", "timestamp", "credentials_refused"},
+          Case{401, "ANYTHING", "timestamp", "credentials_refused"},
+          // the code alone decides
+          Case{404, "PARAM_ERROR", "Wechatpay-Serial is wrong", "refused"},
+          Case{400, "RESOURCE_NOT_EXISTS", "Wechatpay-Serial is wrong", "refused"},
+          Case{400, "FREQUENCY_LIMITED", "timestamp", "throttled"}}) {
+      CAPTURE(status);
+      CAPTURE(code);
+      const auto quoted = '"' + std::string{words} + '"';
+      const auto outcome = answered(status, twice(code, "x", quoted), Verdict::no_signature);
+      CHECK(to_text(outcome.kind) == kind);
+      CHECK(outcome.error_code == code);
+      CHECK(outcome.error_message == "message stands twice, with different values: x");
+      CHECK(refusal(status, twice(code, words, "\"x\"")) == kind);
+      CHECK(refusal(status, twice(code, words, "null")) == kind);
+    }
+    CHECK(refusal(400, twice("PARAM_ERROR", "x", "\"x\"")) == "refused");
+    CHECK(refusal(400, twice("PARAM_ERROR", "Wechatpay-Serial", "\"Wechatpay-Serial\"")) ==
+          "credentials_refused");
+  }
+
   TEST_CASE("answer: a verified 200 without a readable card is unreadable") {
     for (
         const auto* body :
