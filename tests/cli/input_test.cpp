@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/unfolded.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
@@ -249,7 +250,7 @@ TEST_SUITE("cli") {
     stage.write("members.csv", list);
     const std::string words =
         "1 word such as NULL or #N/A, which programs write for no value: 1 in reason (line 2)";
-    CHECK(stage.run("plan").out.find("note: please look at these: " + words) != std::string::npos);
+    CHECK(unfolded(stage.run("plan").out).find("note: please look at these: " + words) != std::string::npos);
     CHECK(stage.run("check").out.find(words) != std::string::npos);
     const auto ended = stage.run("run", {"--yes"});
     CHECK(ended.exit_code == 0);
@@ -265,13 +266,15 @@ TEST_SUITE("cli") {
                 "card0002,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain0002uMuAJO_M2pxb1Q9zN\r\n");
     const auto refused = stage.run("plan");
     CHECK(refused.exit_code == 0);
-    CHECK(refused.out.find("code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that (line "
-                           "2)") != std::string::npos);
-    CHECK(
-        refused.out.find("code: trailing tab, for a spreadsheet; input.unwrap = true undoes that (line 3)") !=
-        std::string::npos);
+    CHECK(unfolded(refused.out)
+              .find("code: wrapped as =\"…\" for a spreadsheet; input.unwrap = true undoes that (line "
+                    "2)") != std::string::npos);
+    CHECK(unfolded(refused.out)
+              .find("code: trailing tab, for a spreadsheet; input.unwrap = true undoes that (line 3)") !=
+          std::string::npos);
     const auto plan = stage.run("plan", {"--set", "input.unwrap=true"});
-    CHECK(plan.out.find("unwrapped: 1 =\"…\", 0 leading ' or `, 1 trailing tabs") != std::string::npos);
+    CHECK(unfolded(plan.out).find("unwrapped: 1 =\"…\", 0 leading ' or `, 1 trailing tabs") !=
+          std::string::npos);
     CHECK(stage.run("run", {"--yes", "--set", "input.unwrap=true"}).exit_code == 0);
     CHECK(stage.count("code IN ('card0000', 'card0001') AND status = 'invalidated'") == 2);
   }

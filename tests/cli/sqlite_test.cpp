@@ -10,6 +10,7 @@
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/unfolded.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
@@ -158,7 +159,7 @@ TEST_SUITE("cli") {
           "code: stored as BLOB, not as TEXT (line 3)",
           "reason: a zero byte inside, at which many programs end the text (line 4)",
           "code: stored as REAL, not as TEXT, so leading zeros or digits may be lost (line 5)", "to send 1 "})
-      CHECK_MESSAGE(plan.out.find(words) != std::string::npos, plan.out);
+      CHECK_MESSAGE(unfolded(plan.out).find(words) != std::string::npos, plan.out);
     CHECK(crm.stage.ask_results("SELECT raw FROM refused WHERE source_line = 4") ==
           std::vector<Line>{{"2,o,a\\x00,(not as it stood)"}});
   }
@@ -169,7 +170,7 @@ TEST_SUITE("cli") {
     Connection{crm.file(), Mode::read_write}.execute("PRAGMA journal_mode = WAL");
     const auto plan = support::run({"plan", crm.job});
     CHECK(plan.exit_code == 0);
-    CHECK(plan.out.find("in write-ahead-log mode, and there is no crm.db-wal beside it") !=
+    CHECK(unfolded(plan.out).find("in write-ahead-log mode, and there is no crm.db-wal beside it") !=
           std::string::npos);
     CHECK(plan.out.find("to send 3 ") != std::string::npos);
     for (const auto* suffix : {"-wal", "-shm"}) CHECK_FALSE(fs::exists(crm.file().string() + suffix));
