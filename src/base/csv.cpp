@@ -8,7 +8,7 @@ bool needs_marks(std::string_view text, char delimiter) {
   if (text.empty()) return false;
   if (text.front() == ' ' || text.back() == ' ') return true;
   for (const char c : text)
-    if (c == delimiter || c == '"' || c == '\r' || c == '\n' || c == '\0') return true;
+    if (c == delimiter || c == '"' || c == '\r' || c == '\n') return true;
   return false;
 }
 
