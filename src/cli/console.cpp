@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "service_manager.hpp"
+
 namespace cardvoid::cli {
 
 namespace {
@@ -88,6 +90,7 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
                              escape_for_terminal(text))
                : escape_for_terminal(text);
   }
+  if (has_times_) line.insert(0, report::time_stamp(read_clocks().wall));
   const std::lock_guard lock{mutex_};
   if (level == LogLevel::warning && holds_back_ && hold == Hold::may) {
     if (held_back_.size() < k_most_held_back)
@@ -102,6 +105,10 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
 void Console::hold_warnings_back() {
   const std::lock_guard lock{mutex_};
   holds_back_ = globals_.quiet && globals_.log_level == LogLevel::info && !::isatty(STDERR_FILENO);
+}
+
+void Console::begin_times() {
+  has_times_ = !globals_.log_json && !::isatty(STDERR_FILENO) && !goes_to_journal(STDERR_FILENO);
 }
 
 void Console::say_held_back() {

@@ -42,6 +42,10 @@ class Console {
   void say_held_back();
   // A warning that is never held back: what it says is not shown by how the run ends.
   void warn_at_once(std::string_view text);
+  // From now on every line begins with the local time, unless it goes to a terminal or to journald, which has
+  // one of its own, or is JSON.
+  void begin_times();
+  bool has_times() const { return has_times_; }
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
   const std::vector<std::string>& last_steps() const { return last_steps_; }  // that say_next() printed
   // The progress display that log lines must not run into; null takes it away.
@@ -55,7 +59,7 @@ class Console {
   const Globals& globals_;
   std::mutex mutex_;  // guards what follows, and keeps lines whole
   report::Progress* progress_ = nullptr;
-  bool holds_back_ = false;
+  bool holds_back_ = false, has_times_ = false;
   std::vector<std::string> held_back_;
   std::size_t dropped_ = 0;
   std::string last_error_;

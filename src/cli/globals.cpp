@@ -1,6 +1,9 @@
 #include "globals.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <cstring>
 
 #include "command.hpp"
 
@@ -46,7 +49,9 @@ std::vector<Flag> global_flags(Globals& globals) {
       {.name = "--json",
        .help = "Print the command's answer as JSON on standard output",
        .is_on = &globals.json},
-      {.name = "--no-color", .help = "No colours (there are none yet)", .is_on = &globals.no_color},
+      {.name = "--no-color",
+       .help = "No colours; NO_COLOR in the environment says the same",
+       .is_on = &globals.no_color},
       {.name = "--quiet",
        .letter = 'q',
        .help = "No progress, and no output when all is well",
@@ -54,6 +59,20 @@ std::vector<Flag> global_flags(Globals& globals) {
       {.name = "--version", .help = "Same as `cardvoid version`", .is_on = &globals.version},
       {.name = "--help", .letter = 'h', .help = "Same as `cardvoid help COMMAND`", .is_on = &globals.help},
   };
+}
+
+bool has_colour(const Globals& globals, int fd) {
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return !globals.no_color && !(no_colour && *no_colour) && terminal &&
+         std::string_view{terminal} != "dumb" && ::isatty(fd);
+}
+
+bool has_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
+    if (const char* locale = std::getenv(name); locale && *locale)
+      return ::strcasestr(locale, "UTF-8") || ::strcasestr(locale, "UTF8");
+  return false;
 }
 
 void read_environment(Globals& globals) {

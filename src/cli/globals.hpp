@@ -21,12 +21,16 @@ struct Globals {
   report::ProgressMode progress = report::ProgressMode::automatic;
   LogLevel log_level = LogLevel::info;
   bool log_json = false, json = false, quiet = false;
-  bool no_color = false;  // nothing is coloured yet
+  bool no_color = false;
   bool help = false, version = false;
 };
 
 struct Flag;
 std::vector<Flag> global_flags(Globals& globals);
+
+// What the environment says of a terminal: NO_COLOR (no-color.org) and TERM; LC_ALL, LC_CTYPE or LANG.
+bool has_colour(const Globals& globals, int fd);
+bool has_utf8();
 
 // From HTTPS_PROXY and NO_PROXY.
 void read_environment(Globals& globals);

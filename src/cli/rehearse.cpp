@@ -164,9 +164,11 @@ class Watch final : public run::Observer {
     const auto now = clock_.now().steady;
     if (snapshot.canary > 0) canary_ = std::chrono::duration_cast<milliseconds>(now - begun_);
     pace_.progress(snapshot, counts.sent + static_cast<std::int64_t>(snapshot.read_backs), now);
-    display_.update(snapshot, counts, now);
+    display_.update(snapshot, counts, read_clocks());  // for the one who looks on, at his own pace
   }
+  void moved(model::RowState before, model::RowState after) override { display_.moved(before, after); }
   void attempted(const ledger::Attempt& attempt, const model::Candidate&) override {
+    display_.attempted(attempt);
     constexpr auto k_span = 10min;
     auto& [all, failed] = spans_[attempt.finished_at.time_since_epoch() / k_span];
     ++all;
@@ -368,6 +370,14 @@ class Rehearsing {
     return platform;
   }
 
+  report::Undertaking undertaking(std::int64_t cards) const {
+    report::Undertaking about;
+    about.job = job_.name, about.host = "rehearsal";
+    about.limits = job_.limits;
+    about.totals.pending = cards;
+    return about;
+  }
+
   Result<void> rehearse() {
     stage_ = Stage::sending;
     const auto to_send = plan_.totals.to_send();
@@ -387,7 +397,7 @@ class Rehearsing {
     keys.merchant = std::move(*merchant), keys.platform = std::move(*theirs);
     if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was rehearsed"};
 
-    report::Progress progress{progress_mode(console_.globals()), stderr, scale.cards};
+    report::Progress progress{manner_of(console_), stderr, undertaking(scale.cards), read_clocks()};
     console_.attach(&progress);
     Watch watch{console_, progress, clock};
     Weather weather{options_.scenario, **platform, rate, scale.cards, clock};

@@ -44,7 +44,7 @@ void Reporter::load(ledger::Ledger& ledger) {
                  fmt::format("{}: {}", job_.results.metrics_file.string(), loaded.error().what));
 }
 
-void Reporter::begin(ledger::Ledger& ledger, const report::Progress& display) {
+void Reporter::begin(ledger::Ledger& ledger, report::Progress& display) {
   display_ = &display;
   has_begun_ = true;
   if (!job_.results.metrics_file.empty()) {
@@ -60,7 +60,7 @@ void Reporter::progress(const dispatch::Snapshot& snapshot, const ledger::RunCou
   const auto now = std::chrono::steady_clock::now();
   if (manager.is_there() && now >= next_status_) {
     next_status_ = now + k_status_interval;
-    manager.status(display_->line(snapshot, counts, now));
+    manager.status(display_->line(snapshot, counts, read_clocks()));
   }
   if (!job_.results.report_file.empty()) refresh_report(now);
   if (!metrics_) return;

@@ -29,7 +29,7 @@ class Reporter final : public run::Observer {
   int stand_aside(int exit_code);
   // Sending is about to begin with what the ledger holds; from here on it observes the run. `display` gives
   // the words for the service manager and must live until finish().
-  void begin(ledger::Ledger& ledger, const report::Progress& display);
+  void begin(ledger::Ledger& ledger, report::Progress& display);
   // How it ended, and what the ledger holds now.
   void keep(const report::Ending& ending, ledger::Ledger& ledger);
   // Reports the end and returns the exit code. A mistake in the command line is not reported to programs.
@@ -53,7 +53,7 @@ class Reporter final : public run::Observer {
   Console& console_;
   const std::filesystem::path& job_file_;
   const model::Job& job_;
-  const report::Progress* display_ = nullptr;
+  report::Progress* display_ = nullptr;
   bool stands_aside_ = false, has_warned_ = false;
   std::optional<report::Metrics> metrics_;
   std::optional<report::Ending> ending_;

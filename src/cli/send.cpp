@@ -7,6 +7,7 @@
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/folder.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -52,6 +53,7 @@ boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::
 
 // A notice may quote what a gateway answered, and a page is not for the log.
 constexpr std::size_t k_most_columns_of_a_notice = 400;
+constexpr std::size_t k_shown_fingerprint_digits = 8;
 
 // What standard error shows of a run: the progress display, notices, and with --log-level debug every
 // request.
@@ -64,14 +66,16 @@ class Log final : public run::Observer {
                  fit_to_width(notice.text, k_most_columns_of_a_notice));
   }
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
-    display_.update(snapshot, counts, std::chrono::steady_clock::now());
+    display_.update(snapshot, counts, read_clocks());
   }
+  void moved(model::RowState before, model::RowState after) override { display_.moved(before, after); }
   void attempted(const ledger::Attempt& attempt, const model::Candidate& row) override {
+    display_.attempted(attempt);
     if (console_.globals().log_level == LogLevel::debug)
       console_.log(LogLevel::debug, attempt_line(attempt, row), attempt_fields(attempt, row));
   }
   void asked_how_it_stands(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
-    console_.log(LogLevel::info, display_.line(snapshot, counts, std::chrono::steady_clock::now()));
+    console_.log(LogLevel::info, display_.line(snapshot, counts, read_clocks()));
   }
   void interrupted(int in_flight) override {
     console_.log(
@@ -88,17 +92,61 @@ class Log final : public run::Observer {
 
 }  // namespace
 
-report::ProgressMode progress_mode(const Globals& options) {
-  if (options.quiet) return report::ProgressMode::none;
+report::Manner manner_of(const Console& console) {
+  const auto& options = console.globals();
   const bool is_followed = ::isatty(STDIN_FILENO) || ::isatty(STDOUT_FILENO) || ::isatty(STDERR_FILENO);
-  if (options.progress != report::ProgressMode::automatic) return options.progress;
-  if (!is_followed) return report::ProgressMode::none;
+  report::Manner manner{.mode = options.progress,
+                        .has_colour = has_colour(options, STDERR_FILENO),
+                        .has_utf8 = has_utf8(),
+                        .has_times = console.has_times()};
+  if (options.quiet) manner.mode = report::ProgressMode::none;
+  if (manner.mode != report::ProgressMode::automatic) return manner;
+  manner.is_heartbeat = !is_followed;
   // A file of JSON Lines is one to its end.
-  if (options.log_json && !::isatty(STDERR_FILENO)) return report::ProgressMode::json;
-  return options.progress;
+  if (options.log_json && !::isatty(STDERR_FILENO)) manner.mode = report::ProgressMode::json;
+  return manner;
 }
 
 namespace {
+
+Result<report::Undertaking> undertaking(const Console& console, const Sending& sending, const model::Job& job,
+                                        ledger::Ledger& ledger, const run::Order& order) {
+  const auto totals = ledger::totals(ledger);
+  if (!totals) return totals.error();
+  report::Undertaking about;
+  about.job = job.name, about.host = job.endpoints.primary.text();
+  about.brand = job.merchant.api == model::Api::brand ? job.merchant.brand_id : job.defaults.brand_id;
+  auto globals = console.globals();
+  globals.overrides.set.clear();  // says nothing about which run is meant
+  about.steering = command_line(globals, sending.job_file, "").substr(std::string_view{"cardvoid  "}.size());
+  about.limits = job.limits;
+  about.totals = *totals;
+  about.only_reads_back = order.read_back_only;
+  if (order.read_back_only) return about;
+  about.window = job.safety.window;
+  if (job.limits.per == model::QuotaPer::brand) {
+    const auto most = ledger::most_to_send_of_a_brand(ledger);
+    if (!most) return most.error();
+    about.most_of_one_brand = *most;
+  }
+  return about;
+}
+
+Result<std::string> words_for_begin(const Errand& errand, const report::Undertaking& about,
+                                    const model::Job& job, ledger::Ledger& ledger) {
+  const auto passed = ledger::canary_passed(ledger);
+  if (!passed) return passed.error();
+  const auto canary = about.only_reads_back ? 0 : job.safety.canary - *passed;
+  const auto& order = errand.order;
+  auto text = fmt::format("{} of {} begins: {} to {}", about.only_reads_back ? "reconcile" : "run", about.job,
+                          counted(errand.to_send, "card"), about.only_reads_back ? "read back" : "send");
+  if (!about.brand.empty()) text += ", brand " + about.brand;
+  text += ", " + about.host;
+  if (!order.fingerprint.empty())
+    text += ", fingerprint " + order.fingerprint.substr(0, k_shown_fingerprint_digits);
+  if (canary > 0) text += fmt::format(", canary {}", canary);
+  return text;
+}
 
 // On a terminal the whole summary. Elsewhere a success is one line, and trouble is told in full; with -q a
 // success is silent and trouble one line, behind which a failure says why in lines of its own.
@@ -112,6 +160,7 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
     console.say_held_back();
     console.log(LogLevel::error, report::summary_line(ending));
   } else {
+    if (is_failure) ending.stopped.clear();  // standard error says it
     const bool is_short = ending.exit_code == 0 && !::isatty(STDOUT_FILENO);
     console.answer(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
                             : report::summary_text(ending));
@@ -170,6 +219,35 @@ int say_end(Console& console, const report::Ending& ending, const run::Report& r
   return report.exit_code;
 }
 
+int carry_out(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter,
+              const run::Credentials& keys, ledger::Ledger& ledger, Errand& errand, Stage stage) {
+  const auto give_up = [&](Stage at, const Error& why) { return fail(console, sending.job_file, at, why); };
+  auto about = undertaking(console, sending, job, ledger, errand.order);
+  if (!about) return give_up(stage, about.error());
+  const auto begins = words_for_begin(errand, *about, job, ledger);
+  if (!begins) return give_up(stage, begins.error());
+  report::Progress progress{manner_of(console), stderr, std::move(*about), read_clocks()};
+  console.attach(&progress);
+  console.log(LogLevel::info, *begins);
+  Log log{console, progress};
+  reporter.begin(ledger, progress);
+  run::Observers observers{{&log, &reporter}};
+  errand.order.is_stop_wanted = Interrupt::has_come;
+  const auto report = run::execute(job, keys, ledger, errand.order, observers);
+  progress.finish();
+  console.attach(nullptr);
+  if (report)
+    console.log(LogLevel::info, fmt::format("run {} ended: exit {} after {}", report->run, report->exit_code,
+                                            humanize_duration(report->elapsed)));
+  if (!report) return give_up(Stage::sending, report.error());
+
+  auto ending = ending_of(*report, job, console.globals().command, ledger);
+  ending.next = steps_after(console, sending, *report, errand.order.read_back_only);
+  reporter.keep(ending, ledger);
+  warn_of_log(console, job);
+  return say_end(console, ending, *report);
+}
+
 int carry_out(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter) {
   const auto& command = console.globals().command;
   const auto give_up = [&](Stage stage, const Error& why) {
@@ -189,22 +267,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   errand->order.version = k_version;
   if (Interrupt::has_come()) return give_up(stage, {Errc::stopped, "interrupted; nothing was sent"});
 
-  report::Progress progress{progress_mode(console.globals()), stderr, errand->to_send};
-  console.attach(&progress);
-  Log log{console, progress};
-  reporter.begin(*ledger, progress);
-  run::Observers observers{{&log, &reporter}};
-  errand->order.is_stop_wanted = Interrupt::has_come;
-  const auto report = run::execute(job, *keys, *ledger, errand->order, observers);
-  progress.finish();
-  console.attach(nullptr);
-  if (!report) return give_up(Stage::sending, report.error());
-
-  auto ending = ending_of(*report, job, command, *ledger);
-  ending.next = steps_after(console, sending, *report, errand->order.read_back_only);
-  reporter.keep(ending, *ledger);
-  warn_of_log(console, job);
-  return say_end(console, ending, *report);
+  return carry_out(console, sending, job, reporter, *keys, *ledger, *errand, stage);
 }
 
 // A bug of ours ends a run like any other error.
@@ -221,6 +284,7 @@ int carry_out_or_report(Console& console, const Sending& sending, const model::J
 
 int send(Console& console, const Sending& sending) {
   console.hold_warnings_back();
+  console.begin_times();
   const Interrupt interrupt;  // the run itself handles signals while it lasts
   const auto give_up = [&](const Error& why) { return fail(console, sending.job_file, Stage::job, why); };
   const auto job = load_job(console.globals(), sending.job_file, sending.accept_damage);

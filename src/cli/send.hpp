@@ -4,6 +4,7 @@
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cstdint>
 #include <filesystem>
@@ -30,9 +31,9 @@ struct Sending {
   std::function<Result<Errand>(const model::Job&, ledger::Ledger&, Stage& stage)> prepare;
 };
 
-// No one watches if no stream is a terminal, under cron or a service manager: then there is no progress
-// unless it was asked for.
-report::ProgressMode progress_mode(const Globals& options);
+// How to show progress. No one watches if no stream is a terminal, under cron or a service manager: then
+// there is only a heartbeat unless progress was asked for.
+report::Manner manner_of(const Console& console);
 
 // Returns the exit code.
 int send(Console& console, const Sending& sending);

@@ -1,6 +1,7 @@
 #include "service_manager.hpp"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace cardvoid::cli {
 
@@ -43,6 +45,13 @@ FileDescriptor connect_to(const std::string& name) {
 }
 
 }  // namespace
+
+bool goes_to_journal(int fd) {
+  const char* const stream = std::getenv("JOURNAL_STREAM");  // "device:inode"
+  struct stat state {};
+  return stream && ::fstat(fd, &state) == 0 &&
+         std::to_string(state.st_dev) + ":" + std::to_string(state.st_ino) == stream;
+}
 
 ServiceManager& ServiceManager::get() {
   static ServiceManager one;

@@ -10,6 +10,9 @@
 
 namespace cardvoid::cli {
 
+// Is this stream of ours journald's, by JOURNAL_STREAM (systemd.exec(5))? It stamps every line itself.
+bool goes_to_journal(int fd);
+
 // Thread-safe. Without a service manager, or when it does not listen, everything does nothing.
 class ServiceManager {
  public:

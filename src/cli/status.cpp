@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/lock.hpp>
@@ -177,7 +178,7 @@ std::string page(const View& view, const model::Job& job) {
 
   if (const auto& holder = view.holder; holder && !holder->command.empty())
     text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
-                        holder->host, format_rfc3339(holder->since));
+                        holder->host, format_local_full(holder->since));
   else
     text += holder ? ledger::to_text(*holder) + " is under way\n" : "no run is under way\n";
   if (view.log_bytes > 0) text += words_for_log(job) + "\n";
@@ -202,7 +203,7 @@ std::string page(const View& view, const model::Job& job) {
                         error.status);
   for (const auto& run : view.runs) {
     text += fmt::format("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id,
-                        run.command, format_rfc3339(run.started_at), grouped(run.counts.sent),
+                        run.command, format_local_full(run.started_at), grouped(run.counts.sent),
                         grouped(run.counts.confirmed), grouped(run.counts.rejected),
                         grouped(run.counts.unresolved), words_for_ending(view, run));
     if (const auto count = run.counts.other_brand; count > 0)

@@ -18,6 +18,21 @@ constexpr std::int64_t k_least_frequent = 10;
 
 }  // namespace
 
+void Totals::move(model::RowState before, model::RowState after) {
+  const auto count_of = [this](model::Status status) -> std::int64_t& {
+    switch (status) {
+      case model::Status::in_flight: return in_flight;
+      case model::Status::invalidated: return invalidated;
+      case model::Status::rejected: return rejected;
+      case model::Status::unresolved: return unresolved;
+      case model::Status::pending: break;
+    }
+    return pending;
+  };
+  --count_of(before.status), ++count_of(after.status);
+  held += int{after.held} - int{before.held};
+}
+
 Result<Totals> totals(Ledger& ledger) {
   return ledger.state().guarded([&] {
     // One pass with counters: GROUP BY would sort every row, in memory that grows with the job.

@@ -158,19 +158,7 @@ void Metrics::count(const ledger::Attempt& attempt) {
 }
 
 void Metrics::move(model::RowState before, model::RowState after) {
-  if (!totals_) return;
-  const auto count_of = [this](model::Status status) -> std::int64_t& {
-    switch (status) {
-      case model::Status::in_flight: return totals_->in_flight;
-      case model::Status::invalidated: return totals_->invalidated;
-      case model::Status::rejected: return totals_->rejected;
-      case model::Status::unresolved: return totals_->unresolved;
-      case model::Status::pending: break;
-    }
-    return totals_->pending;
-  };
-  --count_of(before.status), ++count_of(after.status);
-  totals_->held += int{after.held} - int{before.held};
+  if (totals_) totals_->move(before, after);
 }
 
 void Metrics::note(const dispatch::Snapshot& snapshot) {

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <cstdlib>
 #include <utility>
+#include <vector>
 
 namespace cardvoid::report {
 
@@ -14,8 +18,54 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto k_plain_interval = 30s;
 
-std::int64_t settled(const ledger::RunCounts& counts) {
-  return counts.confirmed + counts.rejected + counts.unresolved;
+constexpr auto k_heartbeat = 10min;
+constexpr auto k_draw_interval = 100ms;
+constexpr auto k_sample_interval = 5s;
+constexpr std::size_t k_stamp_columns = 9, k_least_to_wrap = 40;
+constexpr std::size_t k_most_samples = 16, k_most_latencies = 500;
+
+// The longer a run lasts, the less each line has to tell.
+Instant::duration plain_interval(Instant::duration age) {
+  return age < 10min ? Instant::duration{k_plain_interval} : age < 2h ? Instant::duration{2min} : k_heartbeat;
+}
+
+bool can_move_cursor() {
+  const char* const terminal = std::getenv("TERM");
+  return terminal && *terminal && std::string_view{terminal} != "dumb";
+}
+
+// A row that the platform says is not yet INVALID is no error, nor is one that it says is.
+bool is_error(const model::Outcome& outcome) {
+  using enum model::OutcomeKind;
+  return outcome.kind != confirmed && outcome.kind != accepted && outcome.kind != not_invalid;
+}
+
+boost::json::object progress_json(const Moment& moment, std::int64_t to_send) {
+  using boost::json::value;
+  const auto& ahead = moment.outlook;
+  const bool is_told = ahead.rows > 0 && ahead.left && ahead.done_at;
+  const auto& s = moment.snapshot;
+  return {{"type", "progress"},
+          {"time", format_rfc3339(moment.now)},
+          {"job", moment.job},
+          {"rows", moment.totals.rows()},
+          {"percent", moment.percent()},
+          {"to_send", to_send},
+          {"sent", moment.counts.sent},
+          {"confirmed", moment.counts.confirmed},
+          {"rejected", moment.counts.rejected},
+          {"unresolved", moment.counts.unresolved},
+          {"in_flight", s.in_flight},
+          {"waiting", s.waiting},
+          {"rate", s.measured},
+          {"allowed_rate", s.rate},
+          {"limit", ahead.limit},
+          {"seconds_left", is_told ? value(ahead.left->count() / 1000) : value()},
+          {"done_at", is_told ? value(format_rfc3339(*ahead.done_at)) : value()},
+          {"canary", s.canary},
+          {"canary_passed", s.canary_passed},
+          {"canary_already", s.canary_already},
+          {"reasons_to_wait", ledger::as_json(s.reasons_to_wait)}};
 }
 
 }  // namespace
@@ -85,101 +135,139 @@ std::string summary_json(const Ending& ending) {
   return to_json_line(object);
 }
 
-Progress::Progress(ProgressMode mode, std::FILE* stream, std::int64_t to_send)
-    : mode_{mode},
+std::string time_stamp(WallTime now) { return format_local_full(now) + " "; }
+
+Progress::Progress(Manner manner, std::FILE* stream, Undertaking undertaking, Now now)
+    : manner_{manner},
       stream_{stream},
-      to_send_{to_send},
-      begun_{std::chrono::steady_clock::now()},
-      next_plain_{begun_ + k_plain_interval} {
-  if (mode_ == ProgressMode::automatic)
-    mode_ = ::isatty(::fileno(stream)) ? ProgressMode::live : ProgressMode::plain;
+      about_{std::move(undertaking)},
+      to_send_{about_.only_reads_back ? about_.totals.in_doubt() : about_.totals.to_send()},
+      begun_{now},
+      next_plain_{now.steady + (manner.is_heartbeat ? Instant::duration{k_heartbeat}
+                                                    : Instant::duration{k_plain_interval})},
+      sampled_at_{now.steady} {
+  if (manner_.mode == ProgressMode::automatic)
+    manner_.mode = ::isatty(::fileno(stream)) && can_move_cursor() ? ProgressMode::live : ProgressMode::plain;
+  if (manner_.mode == ProgressMode::live) screen_.emplace(stream);
 }
 
 Progress::~Progress() { finish(); }
 
-std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts,
-                           Instant now) const {
-  using State = dispatch::EndpointHealth::State;
-  const auto done = settled(counts);
-  const auto elapsed = std::chrono::duration_cast<milliseconds>(now - begun_);
-  std::string text =
-      fmt::format("{}/{} {:.1f}%  ok {}", grouped(done), grouped(to_send_),
-                  to_send_ > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(to_send_) : 100.0,
-                  grouped(counts.confirmed));
-  if (counts.rejected > 0) text += fmt::format("  rejected {}", grouped(counts.rejected));
-  if (counts.unresolved > 0) text += fmt::format("  unresolved {}", grouped(counts.unresolved));
-  text += fmt::format("  {:.1f}/s  in flight {}",
-                      elapsed.count() > 0
-                          ? 1000.0 * static_cast<double>(counts.sent) / static_cast<double>(elapsed.count())
-                          : 0.0,
-                      snapshot.in_flight);
-  if (snapshot.canary > 0) text += fmt::format("  canary {} of {}", snapshot.canary_passed, snapshot.canary);
-  if (snapshot.canary > 0 && snapshot.canary_already > 0)
-    text += fmt::format(" ({} already)", snapshot.canary_already);
-  if (snapshot.waiting > 0) text += fmt::format("  waiting {}", snapshot.waiting);
-  for (const auto& reason : snapshot.reasons_to_wait) text += "  " + escape_for_terminal(reason.words);
-  const bool primary = snapshot.primary == State::closed, backup = snapshot.backup == State::closed;
-  text += primary ? "  primary" : backup ? "  on backup" : "  no endpoint serves";
-  // No forecast before one percent or a hundred rows: it would be a guess.
-  if (done >= 100 || (to_send_ > 0 && done * 100 >= to_send_ && done > 0))
-    text += fmt::format(
-        "  left {}",
-        humanize_duration(milliseconds{elapsed.count() * std::max<std::int64_t>(to_send_ - done, 0) / done}));
-  return text;
+std::optional<Latencies> Progress::latencies() const {
+  if (recent_.empty()) return std::nullopt;
+  std::vector<std::chrono::microseconds> sorted{recent_.begin(), recent_.end()};
+  std::sort(sorted.begin(), sorted.end());
+  const auto at = [&](std::size_t percent) { return sorted[(sorted.size() - 1) * percent / 100]; };
+  return Latencies{at(50), at(95), at(99)};
 }
 
-void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) {
+Moment Progress::moment(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now) const {
+  const auto& totals = about_.totals;
+  run::Remaining remaining{about_.only_reads_back ? totals.in_doubt() : totals.to_send()};
+  if (about_.most_of_one_brand > 0 && to_send_ > 0)  // all brands go on at the same pace, more or less
+    remaining.rows_of_one_brand = about_.most_of_one_brand * remaining.rows / to_send_;
+  Moment made;
+  made.job = about_.job, made.brand = about_.brand, made.host = about_.host, made.steering = about_.steering;
+  made.since = begun_.wall, made.now = now.wall;
+  made.limits = about_.limits;
+  made.totals = totals, made.counts = counts, made.snapshot = snapshot;
+  made.outlook = run::outlook(about_.limits, about_.window, remaining,
+                              run::course_of(snapshot, about_.limits), now.wall);
+  made.rates = {rates_.begin(), rates_.end()};
+  made.latencies = latencies();
+  made.last_error = last_error_;
+  made.by_backup = by_backup_;
+  return made;
+}
+
+std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now) {
   const std::lock_guard lock{mutex_};
-  switch (mode_) {
+  return live_line(moment(snapshot, counts, now));
+}
+
+void Progress::attempted(const ledger::Attempt& attempt) {
+  const std::lock_guard lock{mutex_};
+  if (attempt.sent) {
+    ++requests_;
+    recent_.push_back(attempt.latency);
+    if (recent_.size() > k_most_latencies) recent_.pop_front();
+  }
+  if (attempt.endpoint == model::Endpoint::backup && attempt.outcome.http_status != 0) ++by_backup_;
+  if (!is_error(attempt.outcome)) return;
+  const auto& code = attempt.outcome.error_code;
+  last_error_ = {code.empty() ? std::string{model::to_text(attempt.outcome.kind)} : code,
+                 attempt.finished_at};
+}
+
+void Progress::moved(model::RowState before, model::RowState after) {
+  const std::lock_guard lock{mutex_};
+  about_.totals.move(before, after);
+}
+
+void Progress::sample_rate(Instant now) {
+  const std::chrono::duration<double> span = now - sampled_at_;
+  if (span < k_sample_interval) return;
+  rates_.push_back(static_cast<double>(requests_ - std::exchange(sampled_, requests_)) / span.count());
+  if (rates_.size() > k_most_samples) rates_.pop_front();
+  sampled_at_ = now;
+}
+
+void Progress::draw(Now now) {
+  if (now.steady < next_draw_) return;
+  next_draw_ = now.steady + k_draw_interval;
+  const auto size = screen_->size();
+  screen_->show(live_lines(*latest_, {size.columns, size.rows, manner_.has_colour, manner_.has_utf8}));
+}
+
+void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now) {
+  const std::lock_guard lock{mutex_};
+  sample_rate(now.steady);
+  switch (manner_.mode) {
     case ProgressMode::automatic:
     case ProgressMode::none: return;
-    case ProgressMode::live: {
-      const auto text = fit_to_width(line(snapshot, counts, now), terminal_columns(stream_) - 1);
-      if (text == shown_) return;
-      shown_ = text;
-      put(stream_, "\r\x1B[K" + shown_);
+    case ProgressMode::live:
+      latest_ = moment(snapshot, counts, now);
+      draw(now);
       return;
-    }
     case ProgressMode::plain:
-      if (is_due(now)) put(stream_, line(snapshot, counts, now) + "\n");
+      if (is_due(now.steady))
+        put(stream_, (manner_.has_times ? time_stamp(now.wall) : "") +
+                         live_line(moment(snapshot, counts, now)) + "\n");
       return;
-    case ProgressMode::json: {
-      const boost::json::object object{{"type", "progress"},
-                                       {"to_send", to_send_},
-                                       {"sent", counts.sent},
-                                       {"confirmed", counts.confirmed},
-                                       {"rejected", counts.rejected},
-                                       {"unresolved", counts.unresolved},
-                                       {"in_flight", snapshot.in_flight},
-                                       {"waiting", snapshot.waiting},
-                                       {"rate", snapshot.rate},
-                                       {"canary", snapshot.canary},
-                                       {"canary_passed", snapshot.canary_passed},
-                                       {"canary_already", snapshot.canary_already},
-                                       {"reasons_to_wait", ledger::as_json(snapshot.reasons_to_wait)}};
-      unsaid_ = to_json_line(object);
-      if (is_due(now)) put(stream_, std::exchange(unsaid_, {}));
+    case ProgressMode::json:
+      unsaid_ = to_json_line(progress_json(moment(snapshot, counts, now), to_send_));
+      if (is_due(now.steady)) put(stream_, std::exchange(unsaid_, {}));
       return;
-    }
   }
 }
 
+// A program has its own idea of how much is too much: its objects come evenly.
 bool Progress::is_due(Instant now) {
   if (now < next_plain_) return false;
-  next_plain_ = now + k_plain_interval;
+  const auto interval = manner_.is_heartbeat                 ? Instant::duration{k_heartbeat}
+                        : manner_.mode == ProgressMode::json ? Instant::duration{k_plain_interval}
+                                                             : plain_interval(now - begun_.steady);
+  next_plain_ = now + interval;
   return true;
 }
 
 void Progress::say(std::string_view text) {
   const std::lock_guard lock{mutex_};
-  put(stream_, fmt::format("{}{}\n{}", shown_.empty() ? "" : "\r\x1B[K", escape_for_terminal(text), shown_));
+  if (!screen_) return put(stream_, escape_for_terminal(text) + "\n");
+  const auto now = read_clocks();
+  const auto stamped = format_local_clock(now.wall) + " " + escape_for_terminal(text);
+  const auto columns = screen_->size().columns;
+  screen_->print(columns < k_least_to_wrap ? stamped : wrapped(stamped, k_stamp_columns, columns - 1));
+  if (latest_) draw(now);
 }
 
 void Progress::finish() {
   const std::lock_guard lock{mutex_};
-  if (!std::exchange(shown_, {}).empty()) put(stream_, "\r\x1B[K");
+  if (screen_) screen_->clear();
+  latest_.reset();
   // Machines that follow the events get the last state too; people have the summary.
-  if (!unsaid_.empty()) put(stream_, std::exchange(unsaid_, {}));
+  if (!unsaid_.empty() && !manner_.is_heartbeat) put(stream_, unsaid_);
+  unsaid_.clear();
 }
 
 }  // namespace cardvoid::report

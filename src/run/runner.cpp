@@ -236,6 +236,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   // A canary row is invalidated before its read-back has come.
   const bool confirmed = ruling.status == model::Status::invalidated;
   if (confirmed != std::exchange(flight.confirmed, confirmed)) counts_.confirmed += confirmed ? 1 : -1;
+  if (ruling.finished && ruling.settled_by == model::SettledBy::already) ++counts_.already;
   if (ruling.status == model::Status::rejected) ++counts_.rejected;
   if (ruling.finished && ruling.status == model::Status::unresolved) ++counts_.unresolved;
   counts_.canary = dispatcher_.trip() ? 0 : dispatcher_.canary_passed();

@@ -1,10 +1,12 @@
 // Standard output carries the answer only, as JSON where that was asked for.
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <ostream>
+#include <regex>
 #include <sstream>
 
 #include "support/stage.hpp"
@@ -111,7 +113,56 @@ TEST_SUITE("cli") {
     CHECK(
         ended.out.starts_with("cardvoid run sandbox: exit 0, 5 of 5 cards invalidated; this run sent 3 in "));
     CHECK(ended.out.find('\n') == ended.out.size() - 1);
-    CHECK(ended.err.empty());
+    // What happened is in the log, each line with its time.
+    CHECK(ended.err.find(" run of sandbox begins: 3 cards to send, brand 1004, 127.0.0.1:") !=
+          std::string::npos);
+    CHECK(ended.err.find(", fingerprint ") != std::string::npos);
+    CHECK(ended.err.find(" run 2 ended: exit 0 after ") != std::string::npos);
+    std::istringstream lines{ended.err};
+    for (std::string line; std::getline(lines, line);)
+      CHECK_MESSAGE(
+          std::regex_search(line, std::regex{"^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d [+-]\\d{4} "}),
+          line);
+  }
+
+  TEST_CASE("streams: journald stamps the lines itself") {
+    const auto stage = stage_of(2);
+    stage.write("log", "");
+    struct stat state {};
+    REQUIRE(::stat((stage.dir / "log").c_str(), &state) == 0);
+    Circumstances journal;
+    journal.error_to = stage.dir / "log";
+    journal.environment = {
+        {"JOURNAL_STREAM", std::to_string(state.st_dev) + ":" + std::to_string(state.st_ino)}};
+    CHECK(Program{stage.words("run", {"--yes"}), journal}.wait().exit_code == 0);
+    CHECK(stage.read("log").starts_with("run of sandbox begins: "));
+  }
+
+  TEST_CASE("streams: why a run failed is said once") {
+    const auto stage = stage_of(3);
+    const auto ended = stage.run("run", {"--yes", "--set", "merchant.serial_no=ABCDEF0123"});
+    CHECK(ended.exit_code == 77);
+    const std::string why = "the platform refuses our credentials";
+    const auto said = ended.err + ended.out;
+    const auto at = said.find(why);
+    CHECK(at != std::string::npos);
+    CHECK(said.find(why, at + 1) == std::string::npos);
+  }
+
+  TEST_CASE("streams: on a terminal the progress is drawn in place and in the colours that are wanted") {
+    const auto stage = stage_of(3);
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    terminal.environment = {{"TERM", "xterm"}, {"LC_ALL", "C.UTF-8"}, {"NO_COLOR", ""}};
+    const auto coloured = Program{stage.words("run", {"--yes"}), terminal}.wait().out;
+    CHECK(coloured.find("\x1B[1msandbox\x1B[0m  brand 1004") != std::string::npos);
+    CHECK((coloured.find("░") != std::string::npos || coloured.find("█") != std::string::npos));
+    const auto other = stage_of(3);
+    terminal.environment["LC_ALL"] = "C";
+    const auto plain = Program{other.words("run", {"--yes", "--no-color"}), terminal}.wait().out;
+    CHECK(plain.find("\x1B[1m") == std::string::npos);
+    CHECK(plain.find("sandbox  brand 1004") != std::string::npos);
+    CHECK((plain.find("[....") != std::string::npos || plain.find("[####") != std::string::npos));
   }
 
   TEST_CASE("streams: on a terminal a success shows the whole summary") {

@@ -43,6 +43,8 @@ struct Totals {
   std::int64_t to_send() const {
     return pending_to_send() + in_flight + unresolved - held - protected_in_doubt;
   }  // the plan that the fingerprint covers
+  // A row goes from one status to another in the run under way. Not by how it was settled.
+  void move(model::RowState before, model::RowState after);
 };
 Result<Totals> totals(Ledger& ledger);
 

@@ -31,6 +31,7 @@ struct RunCounts {
   std::int64_t sent = 0, confirmed = 0, rejected = 0, unresolved = 0;
   std::int64_t canary = 0;       // rows that passed the canary
   std::int64_t other_brand = 0;  // verified answers about the card asked for that name another brand_id
+  std::int64_t already = 0;      // of the confirmed, INVALID before us; not kept with the run
 };
 
 // A run as `status` shows it; the view `runs` has all of it.

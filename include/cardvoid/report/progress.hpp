@@ -3,10 +3,15 @@
 // output is for the command's answer. Thread-safe: the journal's thread has something to say, too.
 
 #include <cardvoid/dispatch/snapshot.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/ledger/run_log.hpp>
+#include <cardvoid/report/live.hpp>
 #include <cardvoid/report/progress_mode.hpp>
+#include <cardvoid/report/screen.hpp>
 #include <cardvoid/report/standing.hpp>
+#include <chrono>
 #include <cstdio>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -39,30 +44,67 @@ std::string summary_text(const Ending& ending);
 std::string summary_line(const Ending& ending);
 std::string summary_json(const Ending& ending);
 
-// One live line on a terminal, one plain line each 30 s elsewhere.
+// What a run is about, and how the job stands as it begins.
+struct Undertaking {
+  std::string job, brand, host, steering;  // as in Moment
+  model::Limits limits;
+  std::optional<model::DailyWindow> window;  // nullopt: it may go on at any time
+  ledger::Totals totals;
+  std::int64_t most_of_one_brand = 0;  // rows to send; 0: they all share one limit
+  bool only_reads_back = false;
+};
+
+// How to show it.
+struct Manner {
+  ProgressMode mode = ProgressMode::automatic;  // live when the stream is a terminal that can, else plain
+  bool is_heartbeat = false;                    // no one looks: only every ten minutes
+  bool has_colour = false, has_utf8 = true;
+  bool has_times = false;  // plain lines begin with the local time
+};
+
+// "2026-11-27 01:00:59 +0800 ", for what goes to a file.
+std::string time_stamp(WallTime now);
+
+// A block of lines on a terminal, drawn in place; elsewhere one plain line now and then, ever more seldom.
 class Progress {
  public:
-  // automatic: live when `stream` is a terminal, else plain. `to_send`: rows the run begins with.
-  Progress(ProgressMode mode, std::FILE* stream, std::int64_t to_send);
+  Progress(Manner manner, std::FILE* stream, Undertaking undertaking, Now now);
   ~Progress();
 
-  void update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now);
-  // Prints a line of its own, above the live line. `text` is made safe for a terminal.
+  void update(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now);
+  // A request has ended.
+  void attempted(const ledger::Attempt& attempt);
+  // The results show another status, or held mark, for a row.
+  void moved(model::RowState before, model::RowState after);
+  // Prints a line of its own, above the live block there with the time. `text` is made safe for a terminal.
   void say(std::string_view text);
   // How it stands at this moment, in one line.
-  std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Instant now) const;
-  // Takes the live line away; says the last state as JSON.
+  std::string line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now);
+  // Takes the live block away; says the last state as JSON.
   void finish();
 
  private:
-  bool is_due(Instant now);  // of a line each 30 s; then the next one is due 30 s later
+  Moment moment(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now) const;
+  std::optional<Latencies> latencies() const;
+  void draw(Now now);
+  bool is_due(Instant now);  // of a plain line; then the next one is due later
+  void sample_rate(Instant now);
 
-  std::mutex mutex_;  // guards all that follows
-  ProgressMode mode_;
+  mutable std::mutex mutex_;  // guards all that follows
+  Manner manner_;
   std::FILE* stream_;
-  std::int64_t to_send_;
-  Instant begun_, next_plain_;
-  std::string shown_;   // the live line that is on the screen
+  Undertaking about_;
+  std::int64_t to_send_;  // at the begin
+  Now begun_;
+  Instant next_plain_;
+  std::optional<Screen> screen_;  // live only
+  std::optional<Moment> latest_;  // of the live block
+  Instant next_draw_{};
+  std::deque<std::chrono::microseconds> recent_;  // latencies, the latest last
+  std::deque<double> rates_;
+  std::uint64_t requests_ = 0, sampled_ = 0, by_backup_ = 0;
+  Instant sampled_at_;
+  std::optional<LastError> last_error_;
   std::string unsaid_;  // json: the latest state, its turn not yet come
 };
 

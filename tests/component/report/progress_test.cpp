@@ -10,6 +10,7 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <csignal>
 #include <ostream>
 
 TEST_SUITE("component") {
@@ -83,18 +84,17 @@ TEST_SUITE("component") {
     std::FILE* stream_;
   };
 
-  const std::string k_clear = "\r\x1B[K";
   const dispatch::Snapshot k_quiet{};
+  const Now k_begin{Instant{1h}, WallTime{1'800'000'000'000ms}};
+  Now after(milliseconds passed) { return {k_begin.steady + passed, k_begin.wall + passed}; }
 
-  // Many digits everywhere, so that the line is long.
-  dispatch::Snapshot busy() {
-    dispatch::Snapshot snapshot;
-    snapshot.in_flight = 32, snapshot.waiting = 1234;
-    snapshot.reasons_to_wait = {{"throttled", "paused by 429"},
-                                {"rate_set", "2 requests/s, set by al\x1Bice"}};
-    return snapshot;
+  report::Undertaking undertaking(std::int64_t rows) {
+    report::Undertaking made;
+    made.job = "gold", made.host = "api.example", made.steering = "gold.toml";
+    made.totals.pending = rows;
+    return made;
   }
-  const ledger::RunCounts k_many{9'876'543, 9'876'000, 321, 222};
+  report::Manner manner(ProgressMode mode) { return {.mode = mode}; }
 
   std::size_t count_lines(const std::string& text) {
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -114,104 +114,140 @@ TEST_SUITE("component") {
     CHECK(grouped(INT64_MIN) == "-9,223,372,036,854,775,808");
   }
 
-  TEST_CASE("live: the line replaces itself and is taken away at the end") {
-    Terminal terminal{120};
-    Progress progress{ProgressMode::automatic, terminal.stream(), 1000};
-    progress.update(k_quiet, {1, 1, 0, 0}, {});
+  TEST_CASE("live: the block replaces itself where it has changed and is taken away at the end") {
+    ::setenv("TERM", "xterm", 1);
+    Terminal terminal{80};
+    Progress progress{manner(ProgressMode::automatic), terminal.stream(), undertaking(1000), k_begin};
+    progress.update(k_quiet, {1, 1, 0, 0}, after(1s));
     const auto first = terminal.take();
-    CHECK(first.starts_with(k_clear + "1/1,000 0.1%  ok 1  "));
-    CHECK(count_lines(first) == 0);
-    progress.update(k_quiet, {1, 1, 0, 0}, {});
+    CHECK(first.starts_with("gold  api.example  since "));
+    CHECK(count_lines(first) == 5);
+    CHECK(first.find("0/1,000 0.0%") != std::string::npos);
+    progress.update(k_quiet, {1, 1, 0, 0}, after(1100ms));
     CHECK(terminal.take() == "");  // nothing new
-    progress.update(k_quiet, {3, 1, 1, 1}, {});
-    CHECK(terminal.take().starts_with(k_clear + "3/1,000 0.3%  ok 1  rejected 1  unresolved 1  "));
+    progress.moved({model::Status::pending}, {model::Status::invalidated});
+    progress.update(k_quiet, {1, 1, 0, 0}, after(1150ms));
+    CHECK(terminal.take() == "");  // not more than ten times a second
+    progress.update(k_quiet, {1, 1, 0, 0}, after(1300ms));
+    const auto second = terminal.take();
+    CHECK(second.starts_with("\r\x1B[5A\r\n"));  // the heading stays
+    CHECK(second.find("1/1,000 0.1%") != std::string::npos);
+    CHECK(second.find("api.example") == std::string::npos);
+    CHECK(second.find("primary") == std::string::npos);
     progress.finish();
-    CHECK(terminal.take() == k_clear);
+    CHECK(terminal.take() == "\r\x1B[5A\x1B[J");
     progress.finish();
     CHECK(terminal.take() == "");
   }
 
-  TEST_CASE("live: the line is narrower than any terminal and counts its columns and not its bytes") {
-    for (const int columns : {1, 2, 5, 20, 40, 79, 80, 81, 100, 500}) {
-      CAPTURE(columns);
-      Terminal terminal{static_cast<unsigned short>(columns)};
-      Progress progress{ProgressMode::live, terminal.stream(), 10'000'000};
-      progress.update(busy(), k_many, {});
-      const auto text = terminal.take();
-      if (columns > 1) REQUIRE(text.starts_with(k_clear));
-      const auto line = text.substr(std::min(text.size(), k_clear.size()));
-      CHECK(display_width(line) < static_cast<std::size_t>(columns));
-      CHECK_FALSE(find_invalid_utf8(line).has_value());
-      if (columns <= 81)
-        CHECK(display_width(line) == static_cast<std::size_t>(columns) - 1);  // none is wasted
-      if (columns == 40) CHECK(line.ends_with("…"));
-      if (columns == 500)
-        CHECK(line.find("  paused by 429  2 requests/s, set by al\\x1Bice  ") != std::string::npos);
-    }
-  }
-
-  TEST_CASE("live: it follows the terminal when that changes its size") {
-    Terminal terminal{200};
-    Progress progress{ProgressMode::live, terminal.stream(), 10'000'000};
-    progress.update(busy(), k_many, {});
-    CHECK(display_width(terminal.take().substr(k_clear.size())) > 60);
+  TEST_CASE("live: it follows the terminal when that changes its size and clears what that has broken") {
+    Terminal terminal{80};
+    Progress progress{manner(ProgressMode::live), terminal.stream(), undertaking(1000), k_begin};
+    progress.update(k_quiet, {}, after(1s));
+    terminal.take();
     terminal.resize(30);
-    progress.update(busy(), k_many, {});
-    CHECK(display_width(terminal.take().substr(k_clear.size())) == 29);
+    progress.update(k_quiet, {}, after(2s));
+    const auto text = terminal.take();
+    CHECK(text.find("\x1B[J") != std::string::npos);
+    CHECK_FALSE(text.starts_with("\r\x1B[5A"));  // the block has become higher
+    terminal.resize(30);
+    progress.update(k_quiet, {}, after(3s));
+    CHECK(terminal.take().find("\x1B[J") == std::string::npos);
   }
 
-  TEST_CASE("say: a message goes above the live line which stays") {
-    Terminal terminal{120};
-    Progress progress{ProgressMode::live, terminal.stream(), 10};
-    progress.say("before the first line");
-    CHECK(terminal.take() == "before the first line\n");
-    progress.update(k_quiet, {1, 1, 0, 0}, {});
-    const auto line = terminal.take().substr(k_clear.size());
+  TEST_CASE("live: when the run was suspended the whole block comes again below what the shell wrote") {
+    Terminal terminal{80};
+    Progress progress{manner(ProgressMode::live), terminal.stream(), undertaking(1000), k_begin};
+    progress.update(k_quiet, {}, after(1s));
+    const auto first = terminal.take();
+    ::raise(SIGCONT);
+    progress.update(k_quiet, {}, after(1200ms));
+    CHECK(terminal.take() == first);
+  }
+
+  TEST_CASE("live: a terminal that cannot move its cursor gets plain lines") {
+    Terminal terminal{80};
+    for (const char* name : {"dumb", ""}) {
+      ::setenv("TERM", name, 1);
+      Progress progress{manner(ProgressMode::automatic), terminal.stream(), undertaking(1000), k_begin};
+      progress.update(k_quiet, {}, after(31s));
+      const auto text = terminal.take();
+      CHECK(text.starts_with("0/1,000 0.0%  "));
+      CHECK(text.find('\x1B') == std::string::npos);
+    }
+    ::setenv("TERM", "xterm", 1);
+  }
+
+  TEST_CASE("say: a message goes above the block with its time") {
+    Terminal terminal{80};
+    Progress progress{manner(ProgressMode::live), terminal.stream(), undertaking(10), k_begin};
+    progress.update(k_quiet, {}, after(1s));
+    const auto block = terminal.take();
     progress.say("主接口无法访问，改用备用接口");
-    CHECK(terminal.take() == k_clear + "主接口无法访问，改用备用接口\n" + line);
+    const auto said = terminal.take();
+    CHECK(said.starts_with("\r\x1B[5A\x1B[J"));
+    CHECK(said.find(":") != std::string::npos);
+    CHECK(said.find(" 主接口无法访问，改用备用接口\n") != std::string::npos);
+    progress.update(k_quiet, {}, after(3s));
     progress.finish();
-    CHECK(terminal.take() == k_clear);
     progress.say("afterwards");
-    CHECK(terminal.take() == "afterwards\n");
+    CHECK(terminal.take().ends_with(" afterwards\n"));
   }
 
   TEST_CASE("say: what could steer the terminal is made visible") {
     Plain plain;
-    Progress progress{ProgressMode::plain, plain.stream(), 10};
+    Progress progress{manner(ProgressMode::plain), plain.stream(), undertaking(10), k_begin};
     progress.say("a\x1B[2Jb\rc\nd\xFF 会员");
     CHECK(plain.take() == "a\\x1B[2Jb\\x0Dc\\x0Ad\\xFF 会员\n");
   }
 
-  TEST_CASE("plain: one line each 30 seconds and none at the end") {
+  TEST_CASE("plain: a line each 30 seconds at first and ever more seldom") {
     Plain plain;
-    const auto begin = std::chrono::steady_clock::now();
     {
-      Progress progress{ProgressMode::automatic, plain.stream(), 1000};  // no terminal
+      auto with_times = manner(ProgressMode::automatic);  // no terminal
+      with_times.has_times = true;
+      Progress progress{with_times, plain.stream(), undertaking(1000), k_begin};
       for (int second = 0; second <= 100; ++second)
-        progress.update(k_quiet, {second, second, 0, 0}, begin + std::chrono::seconds{second} + 500ms);
+        progress.update(k_quiet, {second, second, 0, 0}, after(std::chrono::seconds{second} + 500ms));
       const auto text = plain.take();
       CHECK(count_lines(text) == 3);
-      CHECK(text.starts_with("30/1,000 3.0%  ok 30  "));
+      CHECK(text.starts_with(report::time_stamp(after(30'500ms).wall) + "0/1,000 0.0%  this run 30  "));
       CHECK(text.find('\x1B') == std::string::npos);
       CHECK(text.find('\r') == std::string::npos);
+      for (int second = 101; second <= 4 * 3600; ++second)
+        progress.update(k_quiet, {}, after(std::chrono::seconds{second}));
+      CHECK(count_lines(plain.take()) == 16 + 55 + 12);
     }
     CHECK(plain.take() == "");
   }
 
+  TEST_CASE("plain: where no one looks there is a heartbeat each ten minutes") {
+    Plain plain;
+    auto heartbeat = manner(ProgressMode::automatic);
+    heartbeat.is_heartbeat = true;
+    Progress progress{heartbeat, plain.stream(), undertaking(1000), k_begin};
+    for (int second = 0; second <= 3600; ++second)
+      progress.update(k_quiet, {}, after(std::chrono::seconds{second}));
+    CHECK(count_lines(plain.take()) == 6);
+  }
+
   TEST_CASE("json: each line is one object and the last state comes at the end") {
     Plain plain;
-    const auto begin = std::chrono::steady_clock::now();
-    Progress progress{ProgressMode::json, plain.stream(), 1000};
-    auto snapshot = busy();
-    snapshot.rate = 4.5;
-    progress.update(snapshot, {9, 6, 2, 1}, begin + 5s);
+    Progress progress{manner(ProgressMode::json), plain.stream(), undertaking(1000), k_begin};
+    dispatch::Snapshot snapshot;
+    snapshot.in_flight = 32, snapshot.waiting = 1234;
+    snapshot.rate = 4.5, snapshot.measured = 4, snapshot.limit = 5;
+    for (int i = 0; i < 200; ++i) progress.moved({model::Status::pending}, {model::Status::invalidated});
+    progress.update(snapshot, {9, 6, 2, 1}, after(5s));
     CHECK(plain.take() == "");
-    progress.update(snapshot, {19, 16, 2, 1}, begin + 31s);
+    progress.update(snapshot, {19, 16, 2, 1}, after(31s));
     const auto text = plain.take();
     REQUIRE(count_lines(text) == 1);
     CHECK(text.back() == '\n');
     const auto object = boost::json::parse(text).as_object();
     CHECK(object.at("type") == "progress");
+    CHECK(object.at("time").as_string() == format_rfc3339(after(31s).wall));
+    CHECK(object.at("percent").to_number<double>() == 20);
     CHECK(object.at("to_send") == 1000);
     CHECK(object.at("sent") == 19);
     CHECK(object.at("confirmed") == 16);
@@ -219,11 +255,14 @@ TEST_SUITE("component") {
     CHECK(object.at("unresolved") == 1);
     CHECK(object.at("in_flight") == 32);
     CHECK(object.at("waiting") == 1234);
-    CHECK(object.at("rate") == 4.5);
+    CHECK(object.at("rate").to_number<double>() == 4);
+    CHECK(object.at("allowed_rate") == 4.5);
+    CHECK(object.at("seconds_left") == 200);
+    CHECK(object.at("done_at").as_string() == format_rfc3339(after(231s).wall));
 
     progress.finish();
     CHECK(plain.take() == "");  // it was said already
-    progress.update(snapshot, {20, 17, 2, 1}, begin + 32s);
+    progress.update(snapshot, {20, 17, 2, 1}, after(32s));
     progress.finish();
     CHECK(boost::json::parse(plain.take()).at("sent") == 20);
     progress.finish();
@@ -232,30 +271,12 @@ TEST_SUITE("component") {
 
   TEST_CASE("none: neither progress nor a last state but messages all the same") {
     Plain plain;
-    Progress progress{ProgressMode::none, plain.stream(), 1000};
-    progress.update(k_quiet, {1, 1, 0, 0}, std::chrono::steady_clock::now() + 1h);
+    Progress progress{manner(ProgressMode::none), plain.stream(), undertaking(1000), k_begin};
+    progress.update(k_quiet, {1, 1, 0, 0}, after(1h));
     progress.finish();
     CHECK(plain.take() == "");
     progress.say("a word");
     CHECK(plain.take() == "a word\n");
-  }
-
-  TEST_CASE("line: it says which endpoint serves and how long it will take") {
-    Plain plain;
-    const auto begin = std::chrono::steady_clock::now();
-    Progress progress{ProgressMode::plain, plain.stream(), 1000};
-    using State = dispatch::EndpointHealth::State;
-    int minute = 0;
-    const auto line = [&](State primary, State backup, std::int64_t done) {
-      dispatch::Snapshot snapshot;
-      snapshot.primary = primary, snapshot.backup = backup;
-      progress.update(snapshot, {done, done, 0, 0}, begin + std::chrono::minutes{++minute});
-      return plain.take();
-    };
-    CHECK(line(State::closed, State::closed, 9).ends_with("  primary\n"));  // too early for a forecast
-    CHECK(line(State::open, State::closed, 9).ends_with("  on backup\n"));
-    CHECK(line(State::half_open, State::open, 9).ends_with("  no endpoint serves\n"));
-    CHECK(line(State::closed, State::open, 500).find("  primary  left ") != std::string::npos);
   }
 
   TEST_CASE("broken stream: neither a full device nor a stream for reading throws") {
@@ -264,8 +285,8 @@ TEST_SUITE("component") {
       std::FILE* full = std::fopen(*way == 'w' ? "/dev/full" : "/dev/null", way);
       REQUIRE(full != nullptr);
       for (const auto mode : {ProgressMode::live, ProgressMode::plain, ProgressMode::json}) {
-        Progress progress{mode, full, 10};
-        CHECK_NOTHROW(progress.update(k_quiet, k_many, std::chrono::steady_clock::now() + 1h));
+        Progress progress{manner(mode), full, undertaking(10), k_begin};
+        CHECK_NOTHROW(progress.update(k_quiet, {}, after(1h)));
         CHECK_NOTHROW(progress.say(std::string(100'000, 'x')));
         CHECK_NOTHROW(progress.finish());
       }
