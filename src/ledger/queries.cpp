@@ -254,13 +254,15 @@ namespace {
 
 // The columns of the view `results`, in its order, but with times as numbers and without the count of
 // attempts: strftime() and a query for every row take longer than all the rest.
-constexpr std::string_view k_result_values =
+const std::string k_result_values =
     "brand_id, card_id, code, openid, nullif(reason, ''), status, card_state, invalid_time, error_code, "
     "error_message, http_status, id, request_id, endpoint, source_line, first_sent_at, finished_at, "
     "settled_by, "
     "answer_signed, CASE WHEN status = 'invalidated' OR status = 'rejected' THEN NULL WHEN protected THEN "
     "'protected' WHEN held THEN 'held' WHEN conflict THEN 'conflict' WHEN absent = 1 THEN 'left_list' END, "
-    "accepted_at, accepted_by, accepted_note";
+    "iif(" +
+    k_is_accepted + ", accepted_at, NULL), iif(" + k_is_accepted + ", accepted_by, NULL), iif(" +
+    k_is_accepted + ", accepted_note, NULL)";
 
 enum class ResultValue { text, time, attempts };
 ResultValue kind_of(std::string_view column) {

@@ -314,8 +314,8 @@ TEST_SUITE("component") {
         "UPDATE row SET protected = 1 WHERE code = '5'; UPDATE row SET conflict = 1 WHERE code = '6'; "
         "UPDATE row SET absent = 1 WHERE code = '7'; UPDATE row SET error_message = '\"a, b\"', "
         "first_sent_at = 5, "
-        "finished_at = 1764043315999, accepted_at = -1, accepted_by = 'alice', accepted_note = 'x' WHERE "
-        "code = '2'; "
+        "finished_at = 1764043315999, accepted_at = 7, accepted_by = 'alice', accepted_note = 'x' WHERE "
+        "code = '2'; UPDATE row SET accepted_at = 7, retried_at = 8, accepted_by = 'bob' WHERE code = '3'; "
         "INSERT INTO attempt SELECT id, 9, 1, 'read_back', 'backup', 0, 1, 2, 3, 4, '', '', 'not_sent' FROM "
         "row");
     std::string columns;

@@ -183,7 +183,7 @@ TEST_SUITE("unit") {
       return Fault{.kind = throttled, .retry_after = 3s};
     };
     std::vector<std::string> reasons;
-    run.at(30s, [&] {
+    run.at(40s, [&] {
       for (const auto& reason : run.dispatcher.reasons_to_wait(run.now)) reasons.push_back(reason.words);
     });
     CHECK_FALSE(run.run().stopped);
