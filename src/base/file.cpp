@@ -57,6 +57,16 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   }
 }
 
+namespace {
+
+// Made by us: what another user has put there, a link for example, is not written to.
+FileDescriptor create_beside(const std::filesystem::path& beside, mode_t mode) {
+  ::unlink(beside.c_str());  // of a process that died
+  return FileDescriptor{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
+}
+
+}  // namespace
+
 Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
   PrivateFile out;
   out.path_ = path;
@@ -70,7 +80,7 @@ Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
   }
   out.beside_ = path;
   out.beside_ += fmt::format(".{}.tmp", ::getpid());
-  FileDescriptor file{::open(out.beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  auto file = create_beside(out.beside_, 0600);
   if (!file) return failure(Errc::io, std::exchange(out.beside_, {}), "create it");
   out.file_ = ::fdopen(file.get(), "wb");
   if (!out.file_) return failure(Errc::io, path, "open it");
@@ -123,7 +133,7 @@ Result<void> write_private_file(const std::filesystem::path& path, std::string_v
 Result<void> write_public_file(const std::filesystem::path& path, std::string_view content) {
   // Hidden and with another ending, so that no program takes it for the file.
   const auto beside = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
-  FileDescriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
+  const auto file = create_beside(beside, 0644);
   if (!file) return failure(Errc::io, beside, "create it");
   bool done = ::fchmod(file.get(), 0644) == 0;  // independent of the umask
   while (done && !content.empty()) {

@@ -39,14 +39,17 @@ Words words(Options& options) {
 
 using Digest = Result<std::optional<report::ExportDigest>>;
 
-// What `read` returns, from a thread and a connection of its own. `job` must live until then.
+// What `read` returns, from a thread, where there is one to be had, and a connection of its own. `job` must
+// live until then.
 template <class Read>
 auto beside(const model::Job& job, Read read) {
-  return std::async(std::launch::async, [&job, read]() -> decltype(read(std::declval<ledger::Ledger&>())) {
-    auto same = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
-    if (!same) return same.error();
-    return read(*same);
-  });
+  return std::async(std::launch::async | std::launch::deferred,
+                    [&job, read]() -> decltype(read(std::declval<ledger::Ledger&>())) {
+                      auto same =
+                          ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+                      if (!same) return same.error();
+                      return read(*same);
+                    });
 }
 
 int write_report(Console& console, const Options& options) {
@@ -58,7 +61,7 @@ int write_report(Console& console, const Options& options) {
     if (const auto allowed = refuse_own_file("-o", options.output, *job); !allowed)
       return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
-  if (!ledger) return console.fail(ledger.error());
+  if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
   const auto page = make_report(console.globals(), options.job_file, *job, *ledger,
                                 options.language.value_or(language_of_environment()));
   if (!page) return console.fail(page.error());

@@ -96,12 +96,14 @@ void Reporter::write_metrics(const std::string& text) {
 }
 
 // Opens its own connection: in a thread while the run goes on, and at the end.
-Result<void> Reporter::write_report() const {
+Result<void> Reporter::write_report() const try {
   auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
   if (!ledger) return ledger.error();
   const auto page = make_report(console_.globals(), job_file_, job_, *ledger, language_of_environment());
   if (!page) return page.error();
   return write_private_file(job_.results.report_file, *page);
+} catch (const std::exception& bug) {  // a page never ends a run
+  return Error{Errc::internal, bug.what()};
 }
 
 void Reporter::refresh_report(Instant now) {
@@ -113,7 +115,12 @@ void Reporter::refresh_report(Instant now) {
   }
   if (now < next_report_) return;
   report_begun_ = now;
-  report_ = std::async(std::launch::async, [this] { return write_report(); });
+  try {
+    report_ = std::async(std::launch::async, [this] { return write_report(); });
+  } catch (const std::system_error& no_thread) {
+    next_report_ = now + k_report_interval;
+    warn_of_report(Error{Errc::internal, no_thread.what()});
+  }
 }
 
 void Reporter::end_report() {

@@ -115,7 +115,9 @@ Result<report::Undertaking> undertaking(const Console& console, const Sending& s
   if (!totals) return totals.error();
   report::Undertaking about;
   about.job = job.name, about.host = job.endpoints.primary.text();
-  about.brand = job.merchant.api == model::Api::brand ? job.merchant.brand_id : job.defaults.brand_id;
+  const auto brands = ledger::brands(ledger);
+  if (!brands) return brands.error();
+  about.brand = brands->size() == 1 ? "brand " + brands->front() : counted(std::ssize(*brands), "brand");
   auto globals = console.globals();
   globals.overrides.set.clear();  // says nothing about which run is meant
   about.steering = command_line(globals, sending.job_file, "").substr(std::string_view{"cardvoid  "}.size());
@@ -140,7 +142,7 @@ Result<std::string> words_for_begin(const Errand& errand, const report::Undertak
   const auto& order = errand.order;
   auto text = fmt::format("{} of {} begins: {} to {}", about.only_reads_back ? "reconcile" : "run", about.job,
                           counted(errand.to_send, "card"), about.only_reads_back ? "read back" : "send");
-  if (!about.brand.empty()) text += ", brand " + about.brand;
+  if (!about.brand.empty()) text += ", " + about.brand;
   text += ", " + about.host;
   if (!order.fingerprint.empty())
     text += ", fingerprint " + order.fingerprint.substr(0, k_shown_fingerprint_digits);

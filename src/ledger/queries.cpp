@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <cardvoid/ledger/one_moment.hpp>
 #include <cardvoid/ledger/queries.hpp>
 
 #include <algorithm>
@@ -240,6 +241,9 @@ Result<std::int64_t> most_to_send_of_a_brand(Ledger& ledger) {
     return s.int64(0);
   });
 }
+
+OneMoment::OneMoment(Ledger& ledger) : ledger_{ledger} { ledger_.state().db.execute("BEGIN"); }
+OneMoment::~OneMoment() { sqlite3_exec(ledger_.state().db.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
 
 const std::vector<std::string>& result_columns() {
   static const std::vector<std::string> columns{

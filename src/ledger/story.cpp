@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <cardvoid/ledger/one_moment.hpp>
 #include <cardvoid/ledger/story.hpp>
 
 #include <algorithm>
@@ -10,18 +11,6 @@ namespace cardvoid::ledger {
 namespace {
 
 constexpr std::size_t k_least_text_to_look_for = 6, k_most_refused = 5;
-
-// All queries see the results of one moment, also while a run is under way.
-class Snapshot {
- public:
-  explicit Snapshot(sqlite::Connection& db) : db_{db} { db_.execute("BEGIN"); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-  ~Snapshot() { sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
-
- private:
-  sqlite::Connection& db_;
-};
 
 std::optional<WallTime> time_in(const sqlite::Statement& s, int column) {
   if (s.is_null(column)) return std::nullopt;
@@ -221,7 +210,7 @@ Result<Stories> stories(Ledger& ledger, const Question& question, std::size_t mo
                         std::size_t most_others) {
   return ledger.state().guarded([&] {
     auto& db = ledger.state().db;
-    const Snapshot snapshot{db};
+    const OneMoment moment{ledger};
     const auto rows = matching_rows(db, question);
     Stories found;
     found.matches = static_cast<std::int64_t>(rows.size());

@@ -1,6 +1,7 @@
 #include "figures.hpp"
 
 #include <algorithm>
+#include <cardvoid/ledger/one_moment.hpp>
 #include <cmath>
 
 namespace cardvoid::report {
@@ -346,6 +347,7 @@ std::chrono::microseconds Latencies::percentile(double percent) const {
 }
 
 Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now, bool is_held) {
+  const ledger::OneMoment moment{ledger};
   Figures figures;
   if (const auto read = read_records(figures, ledger); !read) return read.error();
   const bool is_under_way = is_held && !figures.runs.empty() && !figures.runs.back().ended_at;

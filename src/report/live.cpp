@@ -136,7 +136,7 @@ bool is_troubled(const Moment& moment) {
 
 Line heading(const Moment& moment) {
   return {{escape_for_terminal(moment.job), 0, Style::strong},
-          {moment.brand.empty() ? "" : "brand " + moment.brand, 2},
+          {moment.brand, 2},
           {moment.host, 3},
           {"since " + run::short_time(moment.since, moment.now) + format_local(moment.since).substr(16), 1}};
 }

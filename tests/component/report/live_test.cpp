@@ -17,7 +17,7 @@ TEST_SUITE("component") {
   report::Moment busy(std::vector<model::ReasonToWait> reasons = {{"slowed", "slowed by 429 (4 in 10m)"}}) {
     set_time_zone("Asia/Shanghai");
     report::Moment made;
-    made.job = "gold-closure-2026", made.brand = "1004", made.host = "api.mch.weixin.qq.com";
+    made.job = "gold-closure-2026", made.brand = "brand 1004", made.host = "api.mch.weixin.qq.com";
     made.steering = "gold.toml";
     made.since = k_now - 23min, made.now = k_now;
     made.totals.pending = 218'760, made.totals.protected_pending = 1;
