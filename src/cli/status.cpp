@@ -18,6 +18,7 @@
 #include "console.hpp"
 #include "interrupt.hpp"
 #include "results.hpp"
+#include "time_zone.hpp"
 
 namespace cardvoid::cli {
 
@@ -228,6 +229,7 @@ int status(Console& console, const Options& options) {
   const bool is_json = console.globals().json;
   const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
+  if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
   const Interrupt interrupt;
   const bool clear = options.watch && !is_json && ::isatty(STDOUT_FILENO);
   for (;;) {

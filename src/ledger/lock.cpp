@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/own_files.hpp>
 #include <cardvoid/sqlite/connection.hpp>
@@ -94,7 +95,7 @@ Error held(const Path& database, const LockHolder& holder) {
                                        database.string(), holder.pid, lock_file(database).string())};
   return {Errc::stopped,
           fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}", database.string(),
-                      holder.command, holder.pid, holder.host, format_rfc3339(holder.since))};
+                      holder.command, holder.pid, holder.host, format_local_full(holder.since))};
 }
 
 Error no_lock_file(const Path& database, const Path& file) {
@@ -133,7 +134,7 @@ std::string to_text(const LockHolder& holder) {
     return holder.pid == 0 ? "a cardvoid that its lock file does not name"
                            : fmt::format("cardvoid (pid {}; its lock file does not say more)", holder.pid);
   return fmt::format("cardvoid {} (pid {} on {}, since {})", holder.command, holder.pid, holder.host,
-                     format_rfc3339(holder.since));
+                     format_local_full(holder.since));
 }
 
 Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {

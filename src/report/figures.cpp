@@ -11,8 +11,9 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::duration_cast;
 
-constexpr std::size_t k_most_parts = 240;
-constexpr double k_least_requests_of_part = 5;  // at the limit; fewer make a chart of chance
+constexpr std::int64_t k_most_parts = 240;
+constexpr milliseconds k_longest_gap_of_pulses = 10s;  // as the ledger has it
+constexpr double k_least_requests_of_part = 5;         // at the limit; fewer make a chart of chance
 constexpr std::size_t k_most_groups = 1'000, k_most_kinds = 1'000;
 
 std::optional<Shade::Kind> shade_of(std::string_view kind) {
@@ -117,10 +118,7 @@ class RequestReader {
   }
   // Once the timeline is known.
   void spread() {
-    const auto& timeline = figures_.timeline;
-    figures_.requests.assign(timeline.parts, 0);
-    for (const auto second : seconds_)
-      ++figures_.requests[timeline.part_of(from_ + std::chrono::seconds{second})];
+    figures_.rates = rates_of(seconds_, figures_.timeline);
     std::map<std::int32_t, std::int64_t> minutes;
     std::int32_t last = INT32_MIN;
     std::int64_t* count = nullptr;
@@ -159,18 +157,14 @@ class RequestReader {
 void set_timeline(Figures& figures, const model::Job& job, const Ends& ends, WallTime now,
                   bool is_under_way) {
   if (figures.runs.empty()) return;
-  auto& timeline = figures.timeline;
-  timeline.from = figures.runs.front().started_at;
-  timeline.to = timeline.from + 1s;
+  const auto from = figures.runs.front().started_at;
+  auto ended = from;
   for (const auto& run : figures.runs) {
     const auto end = ends.of(run, now, is_under_way && &run == &figures.runs.back());
-    timeline.to = std::max(timeline.to, end);
+    ended = std::max(ended, end);
     figures.running += std::max(milliseconds{0}, end - run.started_at);
   }
-  const auto least = std::max(1.0, k_least_requests_of_part / job.limits.requests_per_second);
-  const auto seconds = std::chrono::duration<double>{timeline.to - timeline.from}.count();
-  timeline.parts =
-      static_cast<std::size_t>(std::clamp(seconds / least, 1.0, static_cast<double>(k_most_parts)));
+  figures.timeline = timeline_of(from, ended, job.limits.requests_per_second);
 }
 
 void set_limits(Figures& figures, const model::Job& job, const std::vector<ledger::PastWait>& waits,
@@ -180,16 +174,26 @@ void set_limits(Figures& figures, const model::Job& job, const std::vector<ledge
   const double lanes = job.limits.per == model::QuotaPer::brand
                            ? static_cast<double>(std::max<std::int64_t>(figures.brands, 1))
                            : 1;
-  const auto fill = [&](WallTime from, WallTime to, double limit) {
-    if (timeline.parts == 0) return;
+  if (timeline.parts == 0) return;
+  // Of several limits in one part the highest: a bar can reach it.
+  const auto fill = [&](WallTime from, WallTime to, double limit, auto replaces) {
     for (auto part = timeline.part_of(from); part <= timeline.part_of(to); ++part)
-      figures.limits[part] = limit;
+      figures.limits[part] = replaces(part) ? limit : std::max(figures.limits[part], limit);
   };
-  for (const auto& run : figures.runs)
-    fill(run.started_at, ends.of(run, now, is_under_way && &run == &figures.runs.back()),
-         lanes * run.requests_per_second.value_or(job.limits.requests_per_second));
-  for (const auto& wait : waits)
-    if (wait.kind == "rate_set") fill(wait.since, wait.until, wait.allowed_rate);
+  for (const auto& run : figures.runs) {
+    const auto end = ends.of(run, now, is_under_way && &run == &figures.runs.back());
+    fill(run.started_at, end, lanes * run.requests_per_second.value_or(job.limits.requests_per_second),
+         [](std::size_t) { return false; });
+    for (const auto& wait : waits) {
+      if (wait.kind != "rate_set" || wait.run != run.id) continue;
+      // On record is the last pulse that named it; the run went on from there.
+      const auto until = wait.until + k_longest_gap_of_pulses >= end ? end : wait.until;
+      fill(wait.since, until, wait.allowed_rate, [&](std::size_t part) {
+        return std::max(timeline.start_of(part), run.started_at) >= wait.since &&
+               std::min(timeline.start_of(part + 1), end) <= until;
+      });
+    }
+  }
 }
 
 // Stretches of one kind that touch or overlap become one.
@@ -330,13 +334,37 @@ double Timeline::at(WallTime time) const {
 }
 
 std::size_t Timeline::part_of(WallTime time) const {
-  const auto part = at(time) * static_cast<double>(parts);
-  return static_cast<std::size_t>(std::clamp(part, 0.0, static_cast<double>(parts - 1)));
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>((time - from) / part, 0, static_cast<std::int64_t>(parts) - 1));
 }
 
-double Timeline::seconds_of_part() const {
-  return std::chrono::duration<double>{to - from}.count() /
-         static_cast<double>(std::max<std::size_t>(parts, 1));
+WallTime Timeline::start_of(std::size_t number) const {
+  return from + part * static_cast<std::int64_t>(number);
+}
+
+Timeline timeline_of(WallTime from, WallTime ended, double requests_per_second) {
+  Timeline timeline;
+  timeline.from = from, timeline.ended = std::max(from, ended);
+  const auto seconds = duration_cast<std::chrono::seconds>(timeline.ended - from).count() + 1;
+  const auto least =
+      static_cast<std::int64_t>(std::ceil(std::max(1.0, k_least_requests_of_part / requests_per_second)));
+  const auto part = std::max(least, (seconds + k_most_parts - 1) / k_most_parts);
+  timeline.part = std::chrono::seconds{part};
+  timeline.parts = static_cast<std::size_t>((seconds + part - 1) / part);
+  timeline.to = timeline.start_of(timeline.parts);
+  return timeline;
+}
+
+std::vector<double> rates_of(const std::vector<std::int32_t>& seconds, const Timeline& timeline) {
+  std::vector<double> rates(timeline.parts, 0);
+  if (rates.empty()) return rates;
+  for (const auto second : seconds) ++rates[timeline.part_of(timeline.from + std::chrono::seconds{second})];
+  const auto last =
+      duration_cast<std::chrono::seconds>(timeline.ended - timeline.start_of(timeline.parts - 1)) +
+      std::chrono::seconds{1};
+  for (auto& rate : rates)
+    rate /= static_cast<double>((&rate == &rates.back() ? last : timeline.part).count());
+  return rates;
 }
 
 std::chrono::microseconds Latencies::percentile(double percent) const {

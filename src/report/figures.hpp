@@ -16,14 +16,23 @@
 
 namespace cardvoid::report {
 
-// The time that the charts show, in equal parts.
+// The time that the charts show, in equal parts of whole seconds: what is counted by the second falls into
+// one of them as a whole.
 struct Timeline {
-  WallTime from{}, to{};
+  WallTime from{}, to{};  // to: where the last part ends
+  WallTime ended{};       // of all that is on record; in the last part
+  std::chrono::seconds part{1};
   std::size_t parts = 0;           // 0: nothing has been run
   double at(WallTime time) const;  // in parts of its length, 0 to 1
   std::size_t part_of(WallTime time) const;
-  double seconds_of_part() const;
+  WallTime start_of(std::size_t number) const;
 };
+// With so many requests/s at most.
+Timeline timeline_of(WallTime from, WallTime ended, double requests_per_second);
+
+// Requests/s in each part, of requests by the second in which they began. The last part counts as long as it
+// has lasted.
+std::vector<double> rates_of(const std::vector<std::int32_t>& seconds, const Timeline& timeline);
 
 // Why nothing, or less, was sent.
 struct Shade {
@@ -87,12 +96,13 @@ struct Figures {
   std::int64_t brands = 0;
 
   Timeline timeline;
-  milliseconds running{0};                              // all runs together
-  std::vector<double> requests, invalidated, rejected;  // in each part of the timeline
-  std::vector<double> limits;                           // requests/s; negative: no run
-  double busiest_minute = 0;                            // requests/s
-  std::vector<Shade> shades;                            // by kind, not overlapping within one
-  std::vector<WaitSum> waits;                           // the longest in all first
+  milliseconds running{0};                    // all runs together
+  std::vector<double> rates;                  // requests/s in each part of the timeline
+  std::vector<double> invalidated, rejected;  // in each part
+  std::vector<double> limits;                 // requests/s; negative: no run
+  double busiest_minute = 0;                  // requests/s
+  std::vector<Shade> shades;                  // by kind, not overlapping within one
+  std::vector<WaitSum> waits;                 // the longest in all first
 
   std::int64_t request_count = 0;            // that were sent
   std::array<EndpointFigures, 2> endpoints;  // by model::Endpoint

@@ -334,7 +334,7 @@ Chart Writer::progress() const {
   const auto& timeline = f_.timeline;
   const auto top = nice_ceiling(static_cast<double>(t.rows()));
   Chart chart{say_("progress"),
-              say_("progress_alt", format_local(timeline.from), format_local(timeline.to),
+              say_("progress_alt", format_local(timeline.from), format_local(timeline.ended),
                    grouped(t.invalidated), grouped(t.rejected + t.accepted_rejected), grouped(t.rows())),
               top};
   chart.explain("good", say_("tile_invalidated"));
@@ -356,10 +356,8 @@ Chart Writer::progress() const {
 }
 
 Chart Writer::rate() const {
-  const auto seconds = f_.timeline.seconds_of_part();
-  auto rates = f_.requests;
   double most = 0;
-  for (auto& rate : rates) most = std::max(most, rate /= seconds);
+  for (const auto rate : f_.rates) most = std::max(most, rate);
   for (const auto limit : f_.limits) most = std::max(most, limit);
   const auto running = std::max<std::int64_t>(f_.running.count(), 1);
   const auto top = nice_ceiling(most * 1.02);
@@ -371,7 +369,7 @@ Chart Writer::rate() const {
   chart.explain("same", say_("requests_per_second"));
   chart.explain("limit", say_("rate_limit"));
   add_shades(chart);
-  chart.area(rates, "same");
+  chart.area(f_.rates, "same");
   chart.line(f_.limits, "limit");
   for (const double part : {0.0, 0.5, 1.0}) chart.label_y(top * part, fmt::format("{:g}", top * part));
   name_times(chart);

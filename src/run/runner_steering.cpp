@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/run/observer.hpp>
 #include <cardvoid/run/runner.hpp>
@@ -56,15 +57,16 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, An
   }
   const auto paused = dispatcher_.paused();
   const auto pause_goes_on = [&] {
-    return paused ? fmt::format("; still paused by {} since {}", paused->by, format_rfc3339(paused->at)) : "";
+    return paused ? fmt::format("; still paused by {} since {}", paused->by, format_local_full(paused->at))
+                  : "";
   };
   std::string message;
   switch (steering.command) {
     case Steering::pause:
       dispatcher_.pause({by, now.wall}, now.steady);
-      message = paused
-                    ? fmt::format("paused already, by {} since {}; ", paused->by, format_rfc3339(paused->at))
-                    : "paused; ";
+      message =
+          paused ? fmt::format("paused already, by {} since {}; ", paused->by, format_local_full(paused->at))
+                 : "paused; ";
       message += words_for_flight(dispatcher_.snapshot(now.steady).in_flight);
       break;
     case Steering::resume:

@@ -14,8 +14,9 @@ target_include_directories(component_ledger PRIVATE ${PROJECT_SOURCE_DIR}/src/le
 cardvoid_test(component run SOURCES run/journal_test.cpp run/limits_test.cpp run/outlook_test.cpp run/shared_pace_test.cpp run/steering_test.cpp DEPENDS cardvoid_run)
 target_include_directories(component_run PRIVATE ${PROJECT_SOURCE_DIR}/src/run)  # the socket, without a run
 cardvoid_test(component report SOURCES report/export_test.cpp report/live_test.cpp report/progress_test.cpp report/standing_test.cpp report/story_test.cpp
-  report/summary_test.cpp report/metrics_test.cpp report/page_test.cpp
+  report/summary_test.cpp report/metrics_test.cpp report/page_test.cpp report/figures_test.cpp
   DEPENDS cardvoid_report Boost::json fmt::fmt)
+target_include_directories(component_report PRIVATE ${PROJECT_SOURCE_DIR}/src/report)  # the rates, without a run
 cardvoid_test(component cli SOURCES cli/finish_hook_test.cpp cli/next_steps_test.cpp DEPENDS cardvoid_cli fmt::fmt)
 target_include_directories(component_cli PRIVATE ${PROJECT_SOURCE_DIR}/src/cli)  # with a shorter patience
 target_compile_definitions(component_ledger PRIVATE CARDVOID_DATA="${PROJECT_SOURCE_DIR}/tests/data")
