@@ -4,10 +4,12 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/story.hpp>
 #include <cardvoid/report/story.hpp>
 #include <cstdio>
+#include <map>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
@@ -59,6 +61,34 @@ std::string merchant_of(const model::Job& job) {
   return job.merchant.mchid.empty() ? "brand_id " + job.merchant.brand_id : "mchid " + job.merchant.mchid;
 }
 
+bool names(const model::Protection& line, const model::Card& card) {
+  const auto fits = [](const std::string& of_line, const std::string& of_card) {
+    return of_line.empty() || of_line == of_card;
+  };
+  if (!fits(line.card_id, card.card_id) || !fits(line.brand_id, card.brand_id)) return false;
+  // With both: the card and the member, as an import has it.
+  if (!line.code.empty() && !line.openid.empty()) return line.code == card.code || line.openid == card.openid;
+  return fits(line.code, card.code) && fits(line.openid, card.openid);
+}
+
+// What the list safety.protect says now of rows that are marked; nullopt: it cannot be read.
+std::optional<std::map<model::RowId, std::int64_t>> read_protect_list(const model::Job& job,
+                                                                      const ledger::Stories& stories) {
+  std::map<model::RowId, std::int64_t> lines;
+  const auto is_marked = [](const ledger::Story& story) { return story.is_protected; };
+  if (job.safety.protect.empty() || std::none_of(stories.cards.begin(), stories.cards.end(), is_marked))
+    return lines;
+  auto list = input::ProtectList::open(job.safety.protect, job.input);
+  if (!list) return std::nullopt;
+  for (;;) {
+    const auto line = list->next();
+    if (!line) return std::nullopt;
+    if (!*line) return lines;
+    for (const auto& story : stories.cards)
+      if (names(**line, story.card)) lines.emplace(story.id, (*line)->source_line);
+  }
+}
+
 int show(Console& console, const Options& options) {
   const Interrupt interrupt;
   const auto job = load_job(console.globals(), options.job_file);
@@ -82,6 +112,8 @@ int show(Console& console, const Options& options) {
   };
   const auto stories = ledger::stories(*ledger, options.question, k_most_cards, k_most_others);
   if (!stories) return console.fail(stories.error());
+  telling.protect_list = job->safety.protect.string();
+  telling.on_protect_list = read_protect_list(*job, *stories);
   if (console.globals().json) {
     if (!console.answer(to_json_line(report::story_json(*stories, options.question, telling))))
       return static_cast<int>(Errc::io);

@@ -51,7 +51,7 @@ std::string facts_of(const Story& story, const Telling& telling) {
       telling, "Reason",
       story.card.reason.empty() ? "none is given to the member" : escape_for_terminal(story.card.reason));
   text += field(telling, "On the list", words_for_list(story));
-  const auto protection = words_for_protection(story);
+  const auto protection = words_for_protection(story, telling);
   text += field(telling, "Protected", protection.empty() ? "no" : protection);
   text += field(telling, "For the support", words_for_support(story, telling));
   return text;

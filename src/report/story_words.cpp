@@ -59,6 +59,73 @@ std::string words_for_error(const Story& story) {
 const Step k_ask_support{
     "If the customer disputes that: give WeChat Pay's support what stands under \"For the support\".", {}};
 
+// ---- protected ----
+
+// The last protection by the command that was taken back, if it has none left.
+const ledger::ProtectionRecord* taken_back(const Story& story) {
+  const ledger::ProtectionRecord* last = nullptr;
+  for (const auto& entry : story.protections) {
+    if (!entry.removed) return nullptr;
+    if (!last || entry.removed->at > last->removed->at) last = &entry;
+  }
+  return last;
+}
+
+std::optional<std::int64_t> line_of_protect_list(const Story& story, const Telling& telling) {
+  if (!telling.on_protect_list) return std::nullopt;
+  const auto line = telling.on_protect_list->find(story.id);
+  if (line == telling.on_protect_list->end()) return std::nullopt;
+  return line->second;
+}
+
+// True if a row still has the mark of a protection, and nothing protects it any more: the next import takes
+// the mark away.
+bool is_protected_no_more(const Story& story, const Telling& telling) {
+  if (!story.is_protected || line_of_protect_list(story, telling)) return false;
+  if (taken_back(story)) return true;
+  return story.protections.empty() && telling.on_protect_list;
+}
+
+std::string words_for_taking_back(const Story& story) {
+  const auto* entry = taken_back(story);
+  if (!entry) return "the list safety.protect no longer names it";
+  return fmt::format("taken back by {} on {}", escape_for_terminal(entry->removed->by),
+                     format_local(entry->removed->at));
+}
+
+// What the next plan or run does with such a row, as far as one can say.
+std::string words_for_next(const Telling& telling) {
+  return fmt::format("the next plan or run may send it{}",
+                     telling.on_protect_list || telling.protect_list.empty()
+                         ? ""
+                         : ", unless the list safety.protect names it");
+}
+
+std::string name_of_protect_list(const Telling& telling) {
+  return escape_for_terminal(std::filesystem::path{telling.protect_list}.filename().string());
+}
+
+std::vector<Step> ways_to_take_back(const Story& story, const Telling& telling) {
+  std::vector<Step> steps;
+  const auto add = [&](std::string_view words, std::string command) {
+    steps.push_back(
+        {fmt::format("{}{}", steps.empty() ? "Nothing. If it is to end after all: " : "And: ", words),
+         std::move(command)});
+  };
+  for (const bool by_member : {false, true})
+    if (std::any_of(story.protections.begin(), story.protections.end(),
+                    [&](const auto& entry) { return !entry.removed && entry.by_member == by_member; }))
+      add(by_member ? "take the protection of all cards of the member back." : "take the protection back.",
+          telling.command("protect", by_member ? "--openid OPENID --remove" : "--code CODE --remove"));
+  if (const auto line = line_of_protect_list(story, telling))
+    add(fmt::format("take line {} out of {}, the job's list safety.protect.", *line,
+                    name_of_protect_list(telling)),
+        {});
+  else if (steps.empty())
+    add("take it out of the job's list safety.protect.", {});
+  return steps;
+}
+
 // ---- settled ----
 
 std::string ended_words(const Story& story) {
@@ -137,14 +204,17 @@ Verdict on_doubt(const Story& story, const Telling& telling) {
           ? "A request may have reached WeChat Pay, and no answer is on record."
           : fmt::format("A request may have been carried out, and the answers do not say so: {}.",
                         words_for_error(story));
-  verdict.to_customer =
-      "We cannot say yet whether the card has ended; we ask WeChat Pay and come back to you.";
   if (story.accepted) {
+    verdict.headline =
+        "NOT KNOWN: the card may be INVALID or not, and a person has decided that it stays so.";
+    verdict.to_customer = "We cannot say whether the card has ended.";
     verdict.next = {send_again(telling,
-                               "A person has decided that it stays so, and nothing finds out any more. To "
-                               "take that back:")};
+                               "Nothing finds out any more. To take that decision back, and have it sent "
+                               "again:")};
     return verdict;
   }
+  verdict.to_customer =
+      "We cannot say yet whether the card has ended; we ask WeChat Pay and come back to you.";
   if (telling.run_under_way)
     verdict.next = {{"A run is under way, which asks WeChat Pay how the card stands: look again later.", {}}};
   else
@@ -171,6 +241,10 @@ bool was_tried(const Story& story) {
   });
 }
 
+Step protect_at_once(const Telling& telling) {
+  return {"To keep it from being sent, at once:", telling.command("protect", "--code CODE --note WHY")};
+}
+
 Verdict on_pending(const Story& story, const Telling& telling) {
   Verdict verdict;
   verdict.headline = "NOT SENT: this job has not changed the card.";
@@ -178,10 +252,15 @@ Verdict on_pending(const Story& story, const Telling& telling) {
                                        : "No request to make it INVALID has left.";
   verdict.to_customer = "We have not ended the card.";
   const auto reason = held_back(story);
-  if (reason == "protected") {
+  if (reason == "protected" && is_protected_no_more(story, telling)) {
+    verdict.headline = fmt::format("NOT SENT. The protection has ended: {}; {}.",
+                                   words_for_taking_back(story), words_for_next(telling));
+    if (!story.has_left_list) verdict.to_customer += " It is on the list of cards that are to end.";
+    verdict.next = {protect_at_once(telling)};
+  } else if (reason == "protected") {
     verdict.headline = "NOT SENT, and protected: this job does not change the card.";
     verdict.to_customer += " It is protected, and we will not.";
-    verdict.next = {{"Nothing, unless it is to end after all: take the protection back then.", {}}};
+    verdict.next = ways_to_take_back(story, telling);
   } else if (reason == "conflict") {
     verdict.next = {{"It is not sent until the list and what was sent agree again: correct the list.", {}}};
   } else if (reason == "left_list") {
@@ -189,8 +268,7 @@ Verdict on_pending(const Story& story, const Telling& telling) {
   } else {
     verdict.headline += telling.is_sending ? " The run under way may send it." : " The next run sends it.";
     verdict.to_customer += " It is on the list of cards that are to end.";
-    verdict.next = {
-        {"To keep it from being sent, at once:", telling.command("protect", "--code CODE --note WHY")}};
+    verdict.next = {protect_at_once(telling)};
   }
   return verdict;
 }
@@ -301,7 +379,11 @@ std::string words_for_support(const Story& story, const Telling& telling) {
                      escape_for_terminal(meant->request_id));
 }
 
-std::string words_for_protection(const Story& story) {
+std::string words_for_protection(const Story& story, const Telling& telling) {
+  if (is_protected_no_more(story, telling))
+    return fmt::format(
+        "no longer: {}{}", words_for_taking_back(story),
+        is_in_doubt(story) || story.status == Status::pending ? "; " + words_for_next(telling) : "");
   std::string text;
   for (const auto& entry : story.protections)
     if (!entry.removed)
@@ -309,6 +391,9 @@ std::string words_for_protection(const Story& story) {
                           escape_for_terminal(entry.added.by), format_local(entry.added.at),
                           entry.by_member ? "all cards of the member" : "this code",
                           safe_words(entry.added.note, story.card));
+  if (const auto line = line_of_protect_list(story, telling); line && story.is_protected)
+    text += fmt::format("{}yes, by line {} of {}, the job's list safety.protect",
+                        text.empty() ? "" : "; and ", *line, name_of_protect_list(telling));
   if (text.empty() && story.is_protected) text = "yes, by the job's list safety.protect";
   if (!text.empty() && story.status == Status::invalidated) text += "; it came too late";
   if (!text.empty() && is_in_doubt(story)) text += "; it is only asked about, and never sent";

@@ -29,7 +29,7 @@ std::string words_for_support(const ledger::Story& story, const Telling& telling
 // What was asked: "asked WeChat Pay to make the card INVALID".
 std::string words_for_request(const ledger::RequestRecord& request);
 // Why it is protected, held back or no longer on the list; empty: it is not.
-std::string words_for_protection(const ledger::Story& story);
+std::string words_for_protection(const ledger::Story& story, const Telling& telling);
 std::string words_for_list(const ledger::Story& story);
 // The list by its file, without the folder; "the list" where that is not on record.
 std::string name_of_list(const ledger::ListRecord& list);

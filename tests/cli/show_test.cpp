@@ -184,6 +184,35 @@ TEST_SUITE("cli") {
           k_other_card_id);
   }
 
+  TEST_CASE(
+      "show: a protection that was taken back is told as that and a list that names the card by its line") {
+    const Told stage;
+    stage.write("protect.csv", "code\r\n" + code(3) + "\r\n");
+    const std::vector<std::string> list{"--set", "safety.protect=" + (stage.dir / "protect.csv").string()};
+    const auto with = [&](std::vector<std::string> flags) {
+      flags.insert(flags.end(), list.begin(), list.end());
+      return flags;
+    };
+    CHECK(stage.run("plan", with({})).exit_code == 0);
+    CHECK(stage.run("protect", with({"--code", code(2), "--note", "owner"})).exit_code == 0);
+    const auto kept = stage.show(with({"--code", code(2)})).out;
+    CAPTURE(kept);
+    CHECK(has(kept, "NOT SENT, and protected"));
+    CHECK(has(kept, "cardvoid protect " + stage.job()));
+    CHECK(has(kept, "--code CODE --remove\n"));
+    CHECK(stage.run("protect", with({"--code", code(2), "--remove"})).exit_code == 0);
+    const auto back = stage.show(with({"--code", code(2)})).out;
+    CAPTURE(back);
+    CHECK(has(back, "NOT SENT. The protection has ended: taken back by " + user_name() + " on 20"));
+    CHECK(has(back, "Protected          no longer: taken back by " + user_name()));
+    CHECK_FALSE(has(back, "list safety.protect"));
+    const auto listed = stage.show(with({"--code", code(3)})).out;
+    CAPTURE(listed);
+    CHECK(has(listed, "NOT SENT, and protected"));
+    CHECK(has(listed, "take line 2 out of"));
+    CHECK(has(listed, "Protected          yes, by line 2 of protect.csv"));
+  }
+
   TEST_CASE("show: while a run is under way the card that it waits for is being decided") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 30s;

@@ -7,7 +7,9 @@
 
 #include <cardvoid/ledger/story.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +23,9 @@ struct Telling {
   std::optional<int> run_under_way;  // its process; of `run` or `reconcile`
   bool is_sending = false;           // it is `run`
   std::size_t columns = 79;          // of the page
+  std::string protect_list;          // the file safety.protect; empty: the job has none
+  // The rows that it names now, by its line; nullopt: it has not been read.
+  std::optional<std::map<model::RowId, std::int64_t>> on_protect_list;
   // A command on this job that can be pasted into a shell: ("protect", "--code CODE").
   std::function<std::string(std::string_view name, std::string_view flags)> command;
 };

@@ -248,7 +248,10 @@ TEST_SUITE("component") {
     story.accepted = ledger::Word{"bob", at("2026-11-03T01:00:00Z"), "seen INVALID"};
     text = told(only(story));
     CHECK_FALSE(has(text, "reconcile"));
-    CHECK(has(sentences(text), "nothing finds out any more."));
+    CHECK(
+        has(sentences(text), "NOT KNOWN: the card may be INVALID or not, and a person has decided that it"));
+    CHECK(has(sentences(text), "Nothing finds out any more."));
+    CHECK_FALSE(has(sentences(text), "come back to you"));
   }
 
   TEST_CASE("story: a card that is not sent says why and by whom it is kept") {
@@ -277,6 +280,8 @@ TEST_SUITE("component") {
               "Protected yes, by carol since 2026-11-02 09:00 +0800 (all cards of the member): staff"));
     CHECK(has(text,
               "  10:00:00  protected by dave: owner\n  11:00:00  no longer protected: taken back by erin\n"));
+    CHECK(has(text, "\n                     cardvoid protect gold.toml --openid OPENID --remove\n"));
+    CHECK_FALSE(has(text, "--code CODE --remove"));
     story.protections.clear();
     CHECK(has(told(only(story)), "Protected          yes, by the job's list safety.protect\n"));
   }
