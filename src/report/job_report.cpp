@@ -515,11 +515,7 @@ std::string Writer::advice(const Cause& cause) const {
   const auto& code = cause.error_code;
   if (code == "WRONG_CARD") return say_("do_wrong_card");
   if (cause.status == "doubt") return say_("do_doubt");
-  if (code.find("NOT_EXIST") != std::string::npos || code.find("NOT_FOUND") != std::string::npos)
-    return say_("do_not_exists");
-  if (code == "PARAM_ERROR" || code == "INVALID_REQUEST") return say_("do_param");
-  if (code == "APPID_MCHID_NOT_MATCH" || code == "RULE_LIMIT") return say_("do_rights");
-  return say_("do_other");
+  return say_(advice_on_refusal(code).value_or(Key{"do_other"}));
 }
 
 array Writer::causes() const {

@@ -5,6 +5,14 @@
 
 namespace cardvoid::report {
 
+std::optional<Key> advice_on_refusal(std::string_view code) {
+  if (code.find("NOT_EXIST") != std::string_view::npos || code.find("NOT_FOUND") != std::string_view::npos)
+    return Key{"do_not_exists"};
+  if (code == "PARAM_ERROR" || code == "INVALID_REQUEST") return Key{"do_param"};
+  if (code == "APPID_MCHID_NOT_MATCH" || code == "RULE_LIMIT") return Key{"do_rights"};
+  return std::nullopt;
+}
+
 std::string Tongue::of(std::string_view prefix, std::string_view name, std::string otherwise) const {
   const auto whole = fmt::format("{}_{}", prefix, name);
   for (const auto& word : k_report_words)

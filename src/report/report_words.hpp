@@ -8,6 +8,7 @@
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/report/job_report.hpp>
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -312,6 +313,9 @@ class Key {
  private:
   std::size_t at_;
 };
+
+// What a refusal with that code means and what to do about it; nullopt: a code without words of its own.
+std::optional<Key> advice_on_refusal(std::string_view code);
 
 // Speaks one of the two.
 class Tongue {

@@ -8,6 +8,8 @@
 #include <cardvoid/base/text.hpp>
 #include <filesystem>
 
+#include "report_words.hpp"
+
 namespace cardvoid::report {
 
 namespace {
@@ -50,6 +52,7 @@ std::string as_one_says(const Story& story) {
 
 // The platform's words, or ours.
 std::string words_for_error(const Story& story) {
+  if (story.error_code == "LOST") return "no answer came in time, or the connection broke";
   auto text = escape_for_terminal(story.error_code);
   if (!story.error_message.empty())
     text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ", safe_words(story.error_message, story.card));
@@ -182,9 +185,14 @@ Verdict on_rejected(const Story& story, const Telling& telling) {
     verdict.next = {send_again(telling,
                                "Nothing: a person has decided that it stays so. To have it sent all the "
                                "same:")};
-  else
-    verdict.next = {send_again(telling, "Once the cause is gone, to have it sent again by the next run:"),
-                    leave_it(telling), k_ask_support};
+  else {
+    if (const auto advice = advice_on_refusal(story.error_code))
+      verdict.next.push_back({Tongue{Language::english}(*advice), {}});
+    verdict.next.push_back(
+        send_again(telling, "Once the cause is gone, to have it sent again by the next run:"));
+    verdict.next.push_back(leave_it(telling));
+    verdict.next.push_back(k_ask_support);
+  }
   return verdict;
 }
 

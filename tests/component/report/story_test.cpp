@@ -254,6 +254,18 @@ TEST_SUITE("component") {
     CHECK_FALSE(has(sentences(text), "come back to you"));
   }
 
+  TEST_CASE("story: a code of an error is told in the words that the report has for it") {
+    auto story = rejected();
+    story.error_code = "RESOURCE_NOT_EXISTS", story.error_message = "用户会员卡不存在";
+    CHECK(has(sentences(told(only(story))),
+              "What to do The card does not exist under this template and openid. Check code"));
+    story = sent(Status::unresolved, {request(1, AttemptKind::invalidate, "lost", "LOST")});
+    story.error_code = "LOST", story.error_message = "no answer before the deadline";
+    const auto lost = sentences(told(only(story)));
+    CHECK(has(lost, "and the answers do not say so: no answer came in time"));
+    CHECK_FALSE(has(lost, "LOST"));
+  }
+
   TEST_CASE("story: a card that is not sent says why and by whom it is kept") {
     auto story = pending();
     auto text = told(only(story));
@@ -396,7 +408,7 @@ TEST_SUITE("component") {
     CHECK(card.at("settled_by").is_null());
     CHECK(card.at("answer_signed") == false);
     CHECK(card.at("error_message") == "card ****2665 of ****zN01 is frozen");
-    CHECK(card.at("in_words").at("what_to_do").at(0).at("command") == "cardvoid retry gold.toml --code CODE");
+    CHECK(card.at("in_words").at("what_to_do").at(1).at("command") == "cardvoid retry gold.toml --code CODE");
     CHECK(card.at("requests").at(0).at("latency_ms") == 119.6);
     CHECK(card.at("requests").at(0).at("started_at") == "2026-11-01T18:47:12.000Z");
     CHECK(card.at("requests").at(2).at("outcome").is_null());
