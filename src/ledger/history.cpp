@@ -117,10 +117,14 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
 
 Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const RowInShort&)>& visit) {
   return ledger.state().guarded([&] {
-    sqlite::Statement s{ledger.state().db,
-                        fmt::format("SELECT id, status, {}, held, brand_id, card_id, reason, "
-                                    "error_code, http_status, finished_at FROM row NOT INDEXED WHERE {}",
-                                    k_is_accepted, k_in_plan)};
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format("SELECT id, status, {}, held, brand_id, card_id, reason, "
+                    "error_code, http_status, finished_at, CASE WHEN status = 'invalidated' OR "
+                    "status = 'rejected' THEN NULL WHEN protected THEN 'protected' WHEN held "
+                    "THEN 'held' WHEN conflict THEN 'conflict' WHEN absent = 1 THEN "
+                    "'left_list' END FROM row NOT INDEXED WHERE {}",
+                    k_is_accepted, k_in_plan)};
     for (s.bind(); s.step();) {
       RowInShort row;
       row.id = s.int64(0);
@@ -129,6 +133,7 @@ Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const Ro
       row.brand_id = s.text(4), row.card_id = s.text(5), row.reason = s.text(6), row.error_code = s.text(7);
       row.http_status = static_cast<int>(s.int64(8));
       if (!s.is_null(9)) row.finished_at = from_ms(s.int64(9));
+      row.held_back = s.text(10);
       visit(row);
     }
   });

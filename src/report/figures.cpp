@@ -238,6 +238,7 @@ void sum_waits(Figures& figures, const std::vector<ledger::PastWait>& waits) {
   for (const auto& wait : waits) {
     auto& sum = sums[wait.kind];
     const auto lasted = wait.until - wait.since;
+    if (lasted <= 0ms) continue;  // seen once: gone before the next pulse
     sum.kind = wait.kind;
     ++sum.times, sum.in_all += lasted;
     if (sum.words.empty() || lasted > sum.longest)
@@ -257,7 +258,9 @@ class RowReader {
   }
   void add(const ledger::RowInShort& row) {
     templates_.add(row.brand_id, row.card_id);
-    reasons_.add(row.reason);
+    const bool is_never_sent = row.status == model::Status::pending && row.held_back == "protected";
+    if (!is_never_sent) reasons_.add(row.reason);
+    if (!row.held_back.empty() && !row.accepted) held_back_.add(row.held_back);
     const bool is_rejected = row.status == model::Status::rejected,
                is_done = row.status == model::Status::invalidated;
     if (row.finished_at && figures_.timeline.parts > 0 && (is_done || is_rejected))
@@ -269,6 +272,7 @@ class RowReader {
   }
   void finish() {
     figures_.templates = templates_.take(), figures_.reasons = reasons_.take();
+    figures_.held_back = held_back_.take();
     std::map<std::string, int> brands;
     for (const auto& each : figures_.templates) ++brands[each.name];
     figures_.brands = static_cast<std::int64_t>(brands.size());
@@ -288,7 +292,7 @@ class RowReader {
   }
 
   Figures& figures_;
-  Groups templates_, reasons_;
+  Groups templates_, reasons_, held_back_;
   std::map<std::tuple<std::string, std::string, int>, Cause> causes_;
 };
 
@@ -312,7 +316,10 @@ Result<void> read_records(Figures& figures, ledger::Ledger& ledger) {
   figures.plan = std::move(*plan);
   auto refused = ledger::refused_causes(ledger);
   if (!refused) return refused.error();
+  // A protected card is a card of the plan, and nothing is wrong with its line.
+  std::erase_if(*refused, [](const auto& cause) { return cause.cause.starts_with("protected: "); });
   figures.refused = std::move(*refused);
+  for (const auto& cause : figures.refused) figures.refused_lines += cause.count;
   return {};
 }
 

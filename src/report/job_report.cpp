@@ -79,6 +79,7 @@ class Writer {
   array endpoints() const;
   array causes() const;
   std::string advice(const Cause& cause) const;
+  array held_back() const;
   array refused() const;
   array runs() const;
   std::string end_of(const ledger::PastRun& run) const;
@@ -292,7 +293,7 @@ array Writer::outcome() const {
 
 array Writer::outcome_notes() const {
   array notes;
-  if (f_.totals.refused > 0) notes.emplace_back(say_("refused_beside", grouped(f_.totals.refused)));
+  if (f_.refused_lines > 0) notes.emplace_back(say_("refused_beside", grouped(f_.refused_lines)));
   if (f_.totals.protected_invalidated > 0)
     notes.emplace_back(say_("protected_late", grouped(f_.totals.protected_invalidated)));
   return notes;
@@ -543,6 +544,16 @@ array Writer::causes() const {
   return all;
 }
 
+array Writer::held_back() const {
+  array rows;
+  for (const auto& group : f_.held_back)
+    rows.push_back(object{{"id", group.name},
+                          {"why", say_.of("held_back", group.name, group.name)},
+                          {"count", grouped(group.rows)},
+                          {"advice", say_.of("do_held_back", group.name, say_("do_other"))}});
+  return rows;
+}
+
 array Writer::refused() const {
   array rows;
   for (const auto& cause : f_.refused) {
@@ -619,8 +630,10 @@ object Writer::values() const {
                 {"latencies", latencies()},
                 {"answers", answers()},
                 {"endpoints", endpoints()},
-                {"has_causes", !f_.causes.empty() || !f_.refused.empty()},
+                {"has_causes", !f_.causes.empty() || !f_.refused.empty() || !f_.held_back.empty()},
                 {"causes", causes()},
+                {"has_held_back", !f_.held_back.empty()},
+                {"held_back", held_back()},
                 {"has_refused", !f_.refused.empty()},
                 {"refused", refused()},
                 {"refused_command", order_.command("plan", "--refused refused.csv")},

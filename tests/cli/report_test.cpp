@@ -130,6 +130,22 @@ TEST_SUITE("cli") {
     CHECK((facts.st_mode & 0777) == 0600);
   }
 
+  TEST_CASE("report: a protected card is held back and neither refused nor read by its member") {
+    const auto stage = stage_of(3, sandbox::plain_settings());
+    REQUIRE(stage.run("plan").exit_code == 0);
+    const auto code = stage.ask_results("SELECT code FROM results LIMIT 1").at(0).at(0);
+    REQUIRE(stage.run("protect", {"--code", code, "--note", "owner has objected"}).exit_code == 0);
+    stage.run("plan");  // the list names it still, and its line is refused
+    REQUIRE(stage.ask_results("SELECT count(*) FROM refused").at(0).at(0) == "1");
+    stage.run("run", {"--yes"});
+    const auto page = stage.run("report", {"-o", "-", "--lang", "en"}).out;
+    CHECK(page.find("data-figure=\"held-back-protected\">1<") != std::string::npos);
+    CHECK(page.find("never became cards") == std::string::npos);
+    CHECK(page.find("(2 cards)") != std::string::npos);
+    CHECK(page.find("(3 cards)") == std::string::npos);
+    CHECK(page.find(", 0ms") == std::string::npos);
+  }
+
   TEST_CASE("report: it is written before the first run and refused over a file of the job") {
     const auto stage = stage_of(3);
     CHECK(stage.run("report", {"-o", "x.html"}).exit_code == 66);

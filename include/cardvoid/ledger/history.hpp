@@ -73,6 +73,7 @@ struct RowInShort {
   model::RowId id = 0;
   model::Status status = model::Status::pending;
   bool accepted = false, held = false;
+  std::string_view held_back;  // as the view `results` has it; empty: it is not
   std::string_view brand_id, card_id, reason, error_code;
   int http_status = 0;
   std::optional<WallTime> finished_at;
