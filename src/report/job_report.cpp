@@ -428,13 +428,17 @@ Chart Writer::latency() const {
 
 array Writer::waits() const {
   array rows;
-  for (const auto& wait : f_.waits)
+  for (const auto& wait : f_.waits) {
+    const bool is_by_person = wait.kind == "paused" || wait.kind == "rate_set";
+    auto words = say_.wait(wait.words);
     rows.push_back(object{
         {"why", say_.of("wait", wait.kind, wait.words)},
-        {"words", wait.kind == "paused" || wait.kind == "rate_set" ? value(wait.words) : value()},
+        {"words", is_by_person ? value(std::move(words.text)) : value()},
+        {"is_english", words.is_english},
         {"times", grouped(wait.times)},
         {"in_all", say_.duration(wait.in_all)},
         {"longest", say_("longest_since", say_.duration(wait.longest), format_local(wait.longest_since))}});
+  }
   return rows;
 }
 
@@ -558,8 +562,10 @@ array Writer::refused() const {
   array rows;
   for (const auto& cause : f_.refused) {
     if (rows.size() == k_refused_shown) break;
+    auto words = say_.cause(cause.cause);
     rows.push_back(
-        object{{"cause", cause.cause},
+        object{{"cause", std::move(words.text)},
+               {"is_english", words.is_english},
                {"count", grouped(cause.count)},
                {"example", cause.example_lines.empty()
                                ? std::string{}
@@ -613,7 +619,7 @@ object Writer::values() const {
                 {"title", is_rehearsal ? say_("rehearsal_title", job_.name) : say_("title", job_.name)},
                 {"rehearsal", is_rehearsal ? value(say_("rehearsal_note", order_.rehearsal)) : value()},
                 {"subtitle", merchant().front().at("text")},
-                {"written", say_("written", order_.version, format_local_second(order_.now))},
+                {"written", say_("written", order_.version, format_local_full(order_.now))},
                 {"w", say_.all()},
                 {"verdict_look", look},
                 {"verdict", verdict_words},

@@ -93,7 +93,7 @@ inline constexpr Word k_report_words[]{
     {"limits", "Limits", "限制"},
     {"limit_merchant", "{} requests/s for the merchant", "每商户 {} 次请求/秒"},
     {"limit_brand", "{} requests/s for each brand", "每品牌 {} 次请求/秒"},
-    {"limit_canary", "canary {}", "金丝雀 {} 张"},
+    {"limit_canary", "canary {}", "首批逐张试发 {} 张"},
     {"limit_failures", "stops above {} of rejected cards", "拒绝比例超过 {} 时停止"},
     {"limit_window", "sends only {}", "仅在 {} 发送"},
     {"limit_protect", "protected cards {}", "保护名单 {}"},
@@ -163,7 +163,7 @@ inline constexpr Word k_report_words[]{
     {"wait_endpoints_down", "neither endpoint served", "主备域名均不可用"},
     {"wait_platform_errors", "the platform answered with errors", "平台持续返回错误"},
     {"wait_credentials", "asked whether our credentials still hold", "核实凭证是否仍然有效"},
-    {"wait_canary", "canary: one card at a time", "金丝雀：逐张发送"},
+    {"wait_canary", "canary: one card at a time", "首批逐张试发"},
     {"wait_shared", "shared the limit with other runs", "与其他运行共用频率限制"},
     {"wait_rate_set", "another rate was set by a person", "人工调整了速率"},
     {"wait_stopping", "was stopping", "正在停止"},
@@ -345,6 +345,14 @@ class Tongue {
   // A word whose name is put together from one of the data: "answer_lost". `otherwise`: when there is none.
   std::string of(std::string_view prefix, std::string_view name, std::string otherwise) const;
   boost::json::object all() const;  // by name, for a template
+
+  // Of the ledger, which has them in English only. What is not known stays English.
+  struct Record {
+    std::string text;
+    bool is_english = true;
+  };
+  Record cause(std::string_view english) const;  // why a line was refused
+  Record wait(std::string_view english) const;   // "paused by root", "rate set to 4/s by root"
 
   std::string duration(milliseconds duration) const;                 // "55h 33m", "55 小时 33 分"
   std::string percent(std::int64_t part, std::int64_t whole) const;  // "99.49%"; 0% and 100% only when exact

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <cardvoid/model/card_rules.hpp>
 #include <figures.hpp>
 #include <ostream>
+#include <report_words.hpp>
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -20,5 +22,29 @@ TEST_SUITE("component") {
       CHECK(timeline.ended <= timeline.to);
       CHECK(timeline.part_of(timeline.ended) + 1 == timeline.parts);
     }
+  }
+
+  TEST_CASE("report: what is wrong with a card is said in Chinese too") {
+    const report::Tongue chinese{report::Language::chinese}, english{report::Language::english};
+    const std::string emoji = "\xF0\x9F\x98\x80";
+    for (const std::string code :
+         {"", " 1", "1 ", "a\tb", "\xFF", "é", "\xC2\xA0", "１", "=\"1\"", "'12", "1\t", "12**34", "NULL",
+          "123.0", "123,456,789", "..", "123456789012345678901234567890123"}) {
+      CAPTURE(code);
+      const auto fault = model::find_fault({"1004", "p1", code, "o1", ""});
+      REQUIRE(!fault.empty());
+      CHECK(chinese.cause(fault).text.starts_with("code："));
+      CHECK(!chinese.cause(fault).is_english);
+      CHECK(english.cause(fault).text == fault);
+    }
+    for (const std::string& reason : {std::string{"  "}, emoji, std::string(33, 'x'), std::string{"a\nb"}}) {
+      const auto fault = model::find_fault({"1004", "p1", "1", "o1", reason});
+      CAPTURE(fault);
+      CHECK(chinese.cause(fault).text.starts_with("reason："));
+    }
+    CHECK(chinese.cause("something new").text == "something new");
+    CHECK(chinese.cause("something new").is_english);
+    CHECK(chinese.wait("rate set to 4/s by root").text == "由 root 调整为 4 次/秒");
+    CHECK(chinese.wait("paused by root").text == "由 root 暂停");
   }
 }
