@@ -29,6 +29,22 @@ constexpr std::size_t k_most_columns_of_words = 300;
 object line(std::string text, bool is_code = false) {
   return {{"text", std::move(text)}, {"is_code", is_code}};
 }
+// What stands between backticks is a command; a backtick alone is text.
+array marked(std::string_view text) {
+  array pieces;
+  const auto add = [&](std::string_view piece, bool is_code) {
+    if (!piece.empty()) pieces.push_back(line(std::string{piece}, is_code));
+  };
+  while (!text.empty()) {
+    const auto begin = text.find('`'), end = begin == text.npos ? begin : text.find('`', begin + 1);
+    if (end == text.npos) break;
+    add(text.substr(0, begin), false);
+    add(text.substr(begin + 1, end - begin - 1), true);
+    text.remove_prefix(end + 1);
+  }
+  add(text, false);
+  return pieces;
+}
 // What begins with the string views of a page must be text of its own.
 value text_or_null(std::string text) { return text.empty() ? value() : value(std::move(text)); }
 
@@ -256,7 +272,7 @@ object Writer::outcome_line(std::string_view id, std::string label, std::int64_t
           {"label", std::move(label)},
           {"count", grouped(count)},
           {"share", say_.percent(count, f_.totals.rows())},
-          {"meaning", std::move(meaning)},
+          {"meaning", marked(meaning)},
           {"look", look},
           {"is_part", is_part},
           {"is_sum", false}};
@@ -543,7 +559,7 @@ array Writer::causes() const {
                          {"count", grouped(cause.count)},
                          {"example", std::move(example)},
                          {"says", std::move(says)},
-                         {"advice", advice(cause)}});
+                         {"advice", marked(advice(cause))}});
   }
   return all;
 }
@@ -554,7 +570,7 @@ array Writer::held_back() const {
     rows.push_back(object{{"id", group.name},
                           {"why", say_.of("held_back", group.name, group.name)},
                           {"count", grouped(group.rows)},
-                          {"advice", say_.of("do_held_back", group.name, say_("do_other"))}});
+                          {"advice", marked(say_.of("do_held_back", group.name, say_("do_other")))}});
   return rows;
 }
 
@@ -564,7 +580,7 @@ array Writer::refused() const {
     if (rows.size() == k_refused_shown) break;
     auto words = say_.cause(cause.cause);
     rows.push_back(
-        object{{"cause", std::move(words.text)},
+        object{{"cause", marked(words.text)},
                {"is_english", words.is_english},
                {"count", grouped(cause.count)},
                {"example", cause.example_lines.empty()

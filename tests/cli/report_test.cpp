@@ -144,6 +144,7 @@ TEST_SUITE("cli") {
     CHECK(page.find("(2 cards)") != std::string::npos);
     CHECK(page.find("(3 cards)") == std::string::npos);
     CHECK(page.find(", 0ms") == std::string::npos);
+    CHECK(page.find('`') == std::string::npos);
   }
 
   TEST_CASE("report: it is written before the first run and refused over a file of the job") {
