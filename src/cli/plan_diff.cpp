@@ -67,14 +67,14 @@ boost::json::object as_json(const Difference& d) {
   return object;
 }
 
-// A card and what is said of it, in a line for a terminal. The template is on the page and in FILE.
+// A card and what is said of it, in a line for a terminal. Two of them may differ by the template alone.
 std::string as_text(const Difference& d) {
   const char mark = d.kind == Difference::changed                                   ? '~'
                     : d.kind == Difference::left || d.kind == Difference::kept_back ? '-'
                                                                                     : '+';
   const auto said = words_for(d);
-  return fmt::format("{} {} code {} brand_id {}{}{}\n", mark, line_of(d), mask(d.card.code), d.card.brand_id,
-                     said.empty() ? "" : ": ", said);
+  return fmt::format("{} {} code {} brand_id {} card_id {}{}{}\n", mark, line_of(d), mask(d.card.code),
+                     d.card.brand_id, escape_for_terminal(d.card.card_id), said.empty() ? "" : ": ", said);
 }
 
 }  // namespace

@@ -42,8 +42,9 @@ boost::json::array reasons_of(const Stake& stake) {
 boost::json::array causes_of(const Plan& plan) {
   boost::json::array array;
   for (const auto& cause : plan.causes)
-    array.push_back(boost::json::object{
-        {"cause", cause.cause}, {"count", grouped(cause.count)}, {"lines", words_for_lines(cause)}});
+    if (!cause.is_protected)
+      array.push_back(boost::json::object{
+          {"cause", cause.cause}, {"count", grouped(cause.count)}, {"lines", words_for_lines(cause)}});
   return array;
 }
 
@@ -90,9 +91,16 @@ boost::json::array changes_of(const Differences& differences) {
 
 std::vector<CountLine> lines_and_rows(const Plan& plan) {
   auto lines = lines_read(plan);
+  for (auto& line : lines_protected(plan)) lines.push_back(std::move(line));
   for (auto& line : rows_not_as_listed(plan)) lines.push_back(std::move(line));
   if (const auto left = plan.totals.left; left > 0)
     lines.push_back({"left", left, "no longer in the list: held back; no request was made for them"});
+  return lines;
+}
+
+std::vector<CountLine> states_of(const Plan& plan) {
+  auto lines = rows_by_state(plan);
+  lines.insert(lines.begin(), {"rows in the job", plan.totals.rows(), {}});
   return lines;
 }
 
@@ -113,7 +121,7 @@ Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::L
        {"cards", counted(t.to_send(), "membership card")},
        {"to_send", grouped(t.to_send())},
        {"protected", grouped(t.protected_pending)},
-       {"refused", grouped(t.refused)},
+       {"refused", grouped(t.refused - plan.protected_lines())},
        {"invalidated", grouped(t.invalidated)},
        {"list", stake.list},
        {"sha256", text_or_null(stake.sha256)},
@@ -137,10 +145,10 @@ Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::L
        {"read", as_array(lines_and_rows(plan))},
        {"has_samples", !plan.imported.samples.empty()},
        {"samples", as_array(plan.imported.samples)},
-       {"has_causes", !plan.causes.empty()},
+       {"has_causes", t.refused > plan.protected_lines()},
        {"causes", causes_of(plan)},
-       {"has_begun", t.rows() != t.pending},
-       {"states", as_array(rows_by_state(plan))},
+       {"has_begun", t.rows() != t.pending_to_send()},
+       {"states", as_array(states_of(plan))},
        {"changed_since", words_for_changes(*differences)},
        {"changes", changes_of(*differences)},
        {"fingerprint", plan.fingerprint},

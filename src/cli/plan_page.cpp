@@ -230,12 +230,30 @@ void warn_of_protect_list(const Plan& plan, Console& console) {
                   list->matched, protections_text(*list)));
 }
 
+std::int64_t Plan::protected_lines() const {
+  std::int64_t lines = 0;
+  for (const auto& cause : causes)
+    if (cause.is_protected) lines += cause.count;
+  return lines;
+}
+
 std::vector<CountLine> lines_read(const Plan& plan) {
   return {{"lines read", plan.imported.lines, {}},
           {"new", plan.imported.added, {}},
           {"known", plan.imported.known, "from an earlier import"},
           {"duplicates", plan.imported.duplicates, "the same card again: collapsed"},
-          {"refused", plan.totals.refused, {}}};
+          {"refused", plan.totals.refused - plan.protected_lines(), {}}};
+}
+
+std::vector<CountLine> lines_protected(const Plan& plan) {
+  std::vector<CountLine> lines;
+  for (const auto& cause : plan.causes)
+    if (cause.is_protected)
+      lines.push_back({"", cause.count, fmt::format("{} ({})", cause.cause, words_for_lines(cause))});
+  if (!lines.empty())
+    lines.insert(lines.begin(), {"kept out", plan.protected_lines(),
+                                 "lines whose cards are protected: rows of the job, but never sent"});
+  return lines;
 }
 
 std::vector<CountLine> rows_not_as_listed(const Plan& plan) {
@@ -280,6 +298,11 @@ std::vector<CountLine> rows_by_state(const Plan& plan) {
     lines.push_back({"accepted", t.accepted(), "rejected or unresolved, and settled by a person's word"});
   lines.push_back({"in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : ""});
   lines.push_back({"pending", t.pending, {}});
+  if (t.pending == t.pending_to_send()) return lines;
+  lines.push_back({"", t.pending_to_send(), "to send"});
+  if (t.protected_pending > 0) lines.push_back({"", t.protected_pending, "protected: never sent"});
+  if (t.conflicts > 0) lines.push_back({"", t.conflicts, "in conflict with the input: not sent"});
+  if (t.left > 0) lines.push_back({"", t.left, "no longer in the list: held back"});
   return lines;
 }
 
@@ -295,7 +318,9 @@ std::string plan_text(const Plan& plan, const model::Job& job, std::string_view 
       text += report::count_line(line.label, 14, line.count, wrapped(line.remark, 32, k_columns));
   };
   say(lines_read(plan));
-  for (const auto& cause : plan.causes) text += cause_line(cause);
+  for (const auto& cause : plan.causes)
+    if (!cause.is_protected) text += cause_line(cause);
+  say(lines_protected(plan));
   say(rows_not_as_listed(plan));
   if (t.left > 0) text += fmt::format("  {}; no request was made for them\n", words_for_left(t.left));
   text += counted(t.rows(), "row") + " in the job\n";

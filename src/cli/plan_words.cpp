@@ -97,7 +97,7 @@ Stake stake_of(const Plan& plan, const model::Job& job) {
   if (safety.max_rows) stake.most = fmt::format("{} (safety.max_rows)", counted(*safety.max_rows, "card"));
   stake.window = safety.window ? fmt::format("every day {}{}", dispatch::to_text(*safety.window),
                                              safety.timezone.empty() ? "" : ", " + safety.timezone)
-                               : "none: at any hour";
+                               : "at any hour";
   stake.planned = fmt::format("by {}, {}", imported.read_by, format_local(imported.finished_at));
   return stake;
 }

@@ -41,6 +41,8 @@ struct CountLine {
   std::string remark;
 };
 std::vector<CountLine> lines_read(const Plan& plan);
+// Lines that are refused because their cards are protected: these are rows of the job as well.
+std::vector<CountLine> lines_protected(const Plan& plan);
 std::vector<CountLine> rows_not_as_listed(const Plan& plan);
 std::vector<CountLine> rows_by_state(const Plan& plan);
 

@@ -29,7 +29,6 @@ constexpr std::string_view k_other_reason =
 constexpr std::string_view k_conflicts_with_plan =
     "requests were made for this card with another openid or reason; not sent until the two agree again, or "
     "with another results database";
-constexpr std::string_view k_is_protected = "protected: never sent";
 constexpr std::string_view k_stays_protected =
     "protected: never sent; the card stays as an earlier list named it until nothing protects it any more";
 constexpr std::string_view k_already_sent =
@@ -263,7 +262,7 @@ void Import::Work::compare_known(const model::InputRow& row, KnownRow known) {
 
 void Import::Work::take_as_known(const model::InputRow& row, const KnownRow& known, bool again) {
   if (!again && known.is_pending && findings_.is_protected.has(known.id))
-    return refuse_line(row, k_is_protected);
+    return refuse_line(row, k_protected_cause);
   ++(again ? summary_.duplicates : summary_.known);
 }
 
@@ -277,7 +276,7 @@ void Import::Work::correct(const model::InputRow& row, const KnownRow& known) {
   is_protected_.reset();
   findings_.is_protected.set(known.id, is_protected);
   ++summary_.corrected;
-  if (is_protected) refuse_line(row, k_is_protected);
+  if (is_protected) refuse_line(row, k_protected_cause);
 }
 
 bool Import::Work::was_requested(model::RowId id) {
@@ -369,7 +368,7 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
   if (first_) finish_first();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
-                     refuse_line(source_line, k_is_protected, text_(card, false));
+                     refuse_line(source_line, k_protected_cause, text_(card, false));
                      --summary_.added;
                    });
   summary_.source = source;

@@ -135,6 +135,7 @@ Result<std::vector<RefusedCause>> refused_causes(Ledger& ledger) {
     grouped.bind();
     while (grouped.step()) {
       RefusedCause cause{std::string{grouped.text(0)}, grouped.int64(1), {}};
+      cause.is_protected = cause.cause.starts_with(k_protected_cause);
       lines.bind(cause.cause);
       while (lines.step()) cause.example_lines.push_back(lines.int64(0));
       causes.push_back(std::move(cause));

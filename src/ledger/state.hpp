@@ -18,6 +18,8 @@
 namespace cardvoid::ledger {
 
 // The greatest row.id of the plan. What lies above belongs to an import that did not finish.
+// With it begins the cause of a refused line whose card is protected.
+inline constexpr std::string_view k_protected_cause = "protected: never sent";
 inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_row), 0) FROM import)";
 
 // True for a `row` of the plan. The view `results` says the same (schema/results.sql).

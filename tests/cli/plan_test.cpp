@@ -63,7 +63,7 @@ TEST_SUITE("cli") {
           " canary       the first 3 cards one by one, each read back ",
           " breaker      stops when more than 30% of the last 50 cards fail ",
           " protected    1 card by safety.protect (staff.csv), 1 card by `cardvoid protect` ",
-          " window       none: at any hour "})
+          " window       at any hour "})
       CHECK_MESSAGE(has(text, said), said);
     CHECK(has(text, " planned      by " + user_name() + ", 20"));
     const auto digits = plan.out.substr(plan.out.find("\nfingerprint ") + 13, 12);
@@ -159,11 +159,11 @@ TEST_SUITE("cli") {
     CHECK(plan.exit_code == 0);
     const auto at = plan.out.find("since the last import: 2 added (+), 2 changed (~), 1 left the list (-)\n");
     REQUIRE(at != std::string::npos);
+    const std::string card = " code **** brand_id 1004 card_id pbLatjvWOibDc5-TBnbUk1pD12o0";
     CHECK(plan.out.substr(plan.out.find('\n', at) + 1)
-              .starts_with("+ line 5 code **** brand_id 1004\n+ line 6 code **** brand_id 1004\n"
-                           "~ line 2 code **** brand_id 1004: another openid than before\n"
-                           "~ line 3 code **** brand_id 1004: another reason than before\n"
-                           "- once line 2 code **** brand_id 1004: held back\n\nto send "));
+              .starts_with("+ line 5" + card + "\n+ line 6" + card + "\n~ line 2" + card +
+                           ": another openid than before\n~ line 3" + card +
+                           ": another reason than before\n- once line 2" + card + ": held back\n\nto send "));
     CHECK_FALSE(has(plan.out, "oPlain"));
     CHECK_FALSE(has(plan.out, "card0"));
     const auto file = stage.read("diff.csv");
@@ -216,8 +216,12 @@ TEST_SUITE("cli") {
     CHECK(
         has(unfolded(plan.out),
             ": 0 added (+), 0 changed (~), 0 left the list (-), 1 put back by retry (+), 1 held back (-)\n"));
-    CHECK(has(plan.out, "\n+ once line 6 code ****0018 brand_id 1004: put back by retry\n"));
-    CHECK(has(plan.out, "\n- once line 5 code ****0017 brand_id 1004: accepted (rejected)\n"));
+    CHECK(has(plan.out,
+              "\n+ once line 6 code ****0018 brand_id 1004 card_id pbLatjvWOibDc5-TBnbUk1pD12o0: put back by "
+              "retry\n"));
+    CHECK(has(plan.out,
+              "\n- once line 5 code ****0017 brand_id 1004 card_id pbLatjvWOibDc5-TBnbUk1pD12o0: accepted "
+              "(rejected)\n"));
     const auto file = stage.read("diff.csv");
     CHECK(has(file, "\r\nput_back,,6,1004,"));
     CHECK(has(file, ",rejected,accepted\r\n"));

@@ -93,6 +93,7 @@ struct RefusedCause {
   std::string cause;
   std::int64_t count = 0;
   std::vector<std::int64_t> example_lines;  // at most three
+  bool is_protected = false;                // the cards are protected: rows that are never sent
 };
 Result<std::vector<RefusedCause>> refused_causes(Ledger& ledger);
 
