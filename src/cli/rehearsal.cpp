@@ -71,7 +71,7 @@ std::string events_text(const Rehearsal& r) {
   const auto add = [&](std::int64_t number, std::string_view what) {
     if (number > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", grouped(number), what);
   };
-  add(q.throttled, "429");
+  add(q.throttled, q.throttled == 1 ? "time 429" : "times 429");
   add(q.lost, "without an answer");
   add(q.errors, "errors");
   add(q.unsent, "without a connection");
@@ -82,8 +82,8 @@ std::string events_text(const Rehearsal& r) {
 std::string rehearsal_part(const Rehearsal& r) {
   std::string text = "\nIn the rehearsal\n";
   if (r.cards > 0)
-    text += line("took", fmt::format("{} here, {:.4g} times as fast as a real run: {} at its pace",
-                                     humanize_duration(r.took), r.speed, humanize_duration(r.elapsed)));
+    text += line("took", fmt::format("{} here; a real run takes {} for it", humanize_duration(r.took),
+                                     humanize_duration(r.elapsed)));
   text += count(
       "cards", r.cards,
       r.cards < r.to_send
@@ -130,11 +130,27 @@ std::string forecast_part(const Rehearsal& r, const Forecast& f, const model::Jo
   return text;
 }
 
+// Why a run that is done ends with 1.
+std::string losses_text(const ledger::Totals& t) {
+  std::string text;
+  const auto add = [&](std::int64_t number, std::string_view thing, std::string_view what) {
+    if (number > 0)
+      text += fmt::format("{}{} {} {}", text.empty() ? ": " : ", ", counted(number, thing),
+                          number == 1 ? "is" : "are", what);
+  };
+  add(t.rejected, "card", "rejected");
+  add(t.refused - t.protected_pending, "line", "refused");
+  add(t.conflicts, "card", "in conflict");
+  add(t.protected_pending, "card", "protected");
+  return text;
+}
+
 std::string ending_part(const Rehearsal& r, const std::vector<std::string>& alerts) {
   const auto& t = r.totals;
   auto text = r.stopped.empty() ? std::string{} : std::string{"\nA real run on such a day\n"};
-  text += line("exit code", meaning(r.exit_code));
-  if (t.refused > 0) text += count("refused lines", t.refused, "never sent; `cardvoid plan` shows why");
+  text += line("exit code", meaning(r.exit_code) + (r.exit_code == 1 ? losses_text(t) : ""));
+  if (const auto lines = t.refused - t.protected_pending; lines > 0)
+    text += count("refused lines", lines, "never sent; `cardvoid plan` shows why");
   if (t.conflicts > 0) text += count("conflicts", t.conflicts, "never sent; `cardvoid plan` shows them");
   if (t.protected_pending > 0) text += count("protected", t.protected_pending, "never sent");
   std::string names;

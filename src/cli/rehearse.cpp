@@ -333,6 +333,8 @@ class Rehearsing {
     order.now = ended_;
     order.version = k_version;
     order.rehearsal = to_text(options_.scenario);
+    if (result_.stopped.empty() && result_.cards < result_.to_send)
+      order.rehearsed = result_.cards, order.of_cards = result_.to_send;
     order.command = [this](std::string_view name, std::string_view flags) {
       return command_line(console_.globals(), options_.job_file, name, flags);
     };
@@ -397,6 +399,7 @@ class Rehearsing {
     keys.merchant = std::move(*merchant), keys.platform = std::move(*theirs);
     if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was rehearsed"};
 
+    console_.begin_times();
     report::Progress progress{manner_of(console_), stderr, undertaking(scale.cards), read_clocks()};
     console_.attach(&progress);
     Watch watch{console_, progress, clock};

@@ -120,6 +120,8 @@ std::pair<std::string, std::string> Writer::verdict() const {
   if (t.rows() == 0) return {"warn", say_("verdict_none")};
   if (f_.is_under_way) return {"", say_("verdict_running", left, all)};
   if (f_.runs.empty()) return {"", say_("verdict_untouched", all)};
+  if (order_.rehearsed > 0)
+    return {"", say_("verdict_sample", grouped(order_.rehearsed), grouped(order_.of_cards))};
   if (t.to_send() > 0) return {"warn", say_("verdict_left", left, all)};
   if (t.in_doubt() + t.pending > 0) return {"warn", say_("verdict_held", grouped(lost()), all)};
   if (lost() > 0) return {"warn", say_("verdict_losses", grouped(lost()), all)};

@@ -47,6 +47,8 @@ inline constexpr Word k_report_words[]{
     {"verdict_held",
      "Nothing is left to send now. {} of {} cards are not invalidated; see below what holds them back.",
      "目前没有可发送的卡。还有 {} 张未作废（总计 {} 张），原因见下文。"},
+    {"verdict_sample", "Rehearsed: the first {} of {} cards. The others were left out.",
+     "已演练前 {} 张卡（共 {} 张），其余未参与演练。"},
     {"verdict_left", "Work is left: {} of {} cards are still to be sent or settled.",
      "任务尚未完成：还有 {} 张待发送或待确认（总计 {} 张）。"},
     {"verdict_running",

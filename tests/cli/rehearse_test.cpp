@@ -189,6 +189,10 @@ on_finish = "./hook.sh"
     CHECK(answer.at("cards_to_send") == 500);
     CHECK(answer.at("real_run").at("invalidated") == 500);
     CHECK(answer.at("real_run").at("seconds").to_number<double>() >= 100);
+    const auto page = (draft.folder.path / "page.html").string();
+    const auto sample = draft.rehearse({"--speed", "20", "--limit", "20", "-o", page});
+    CHECK(sample.exit_code == 0);
+    CHECK(has(read_file(page, 1 << 20, Errc::no_input).value(), "Rehearsed: the first 20 of 500 cards."));
   }
 
   TEST_CASE("rehearse: the safety rules of the job hold and its window is not waited for") {
@@ -202,6 +206,8 @@ timezone = "Asia/Shanghai"
     CHECK(text.exit_code == 1);
     CHECK(has(text.out, "  window         00:00-00:01 "));
     CHECK(has(text.out, "  protected      1  never sent\n"));
+    CHECK(has(text.out, "  exit code      1, "));
+    CHECK(has(text.out, ": 1 card is protected\n"));
     const auto answer = draft.answer({"--speed", "20"}, 1);
     CHECK(answer.at("outcome").at("protected") == 1);
     CHECK(answer.at("outcome").at("invalidated") == 11);
