@@ -41,7 +41,9 @@ TEST_SUITE("simulation") {
     disk.become_default();
     for (int kind = 1; kind < k_poisons; ++kind)
       for (const auto& [posts, gets] : {std::pair{true, true}, {true, false}, {false, true}})
-        for (const std::size_t count : {1U, 2U, 3U})
+        for (const std::size_t count : {1U, 2U, 3U}) {
+          // Several that are answered as in an outage are one, and each takes long.
+          if (count > 1 && !is_strange(static_cast<Poison>(kind))) continue;
           for (const auto& [first, canary] : {std::pair{0U, 3}, {5U, 3}, {5U, 0}}) {
             const Spoilt spoilt{static_cast<Poison>(kind), posts, gets, false};
             CAPTURE(to_text(spoilt.by));
@@ -52,6 +54,7 @@ TEST_SUITE("simulation") {
             CAPTURE(canary);
             CHECK_NOTHROW(Job(disk, k_seed, false).run_with_poison(spoilt, first, count, canary));
           }
+        }
   }
 
   TEST_CASE("at whichever operation on the disk the process dies the same command carries on") {
