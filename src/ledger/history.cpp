@@ -117,14 +117,10 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
 
 Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const RowInShort&)>& visit) {
   return ledger.state().guarded([&] {
-    sqlite::Statement s{
-        ledger.state().db,
-        fmt::format("SELECT id, status, {}, held, brand_id, card_id, reason, "
-                    "error_code, http_status, finished_at, CASE WHEN status = 'invalidated' OR "
-                    "status = 'rejected' THEN NULL WHEN protected THEN 'protected' WHEN held "
-                    "THEN 'held' WHEN conflict THEN 'conflict' WHEN absent = 1 THEN "
-                    "'left_list' END FROM row NOT INDEXED WHERE {}",
-                    k_is_accepted, k_in_plan)};
+    sqlite::Statement s{ledger.state().db,
+                        fmt::format("SELECT id, status, {}, held, brand_id, card_id, reason, "
+                                    "error_code, http_status, finished_at, {} FROM row NOT INDEXED WHERE {}",
+                                    k_is_accepted, k_held_back, k_in_plan)};
     for (s.bind(); s.step();) {
       RowInShort row;
       row.id = s.int64(0);

@@ -259,15 +259,13 @@ namespace {
 
 // The columns of the view `results`, in its order, but with times as numbers and without the count of
 // attempts: strftime() and a query for every row take longer than all the rest.
-const std::string k_result_values =
+const std::string k_result_values = fmt::format(
     "brand_id, card_id, code, openid, nullif(reason, ''), status, card_state, invalid_time, error_code, "
     "error_message, http_status, id, request_id, endpoint, source_line, first_sent_at, finished_at, "
-    "settled_by, "
-    "answer_signed, CASE WHEN status = 'invalidated' OR status = 'rejected' THEN NULL WHEN protected THEN "
-    "'protected' WHEN held THEN 'held' WHEN conflict THEN 'conflict' WHEN absent = 1 THEN 'left_list' END, "
-    "iif(" +
-    k_is_accepted + ", accepted_at, NULL), iif(" + k_is_accepted + ", accepted_by, NULL), iif(" +
-    k_is_accepted + ", accepted_note, NULL)";
+    "settled_by, answer_signed, {held_back}, iif({accepted}, accepted_at, NULL), iif({accepted}, "
+    "accepted_by, "
+    "NULL), iif({accepted}, accepted_note, NULL)",
+    fmt::arg("held_back", k_held_back), fmt::arg("accepted", k_is_accepted));
 
 enum class ResultValue { text, time, attempts };
 ResultValue kind_of(std::string_view column) {

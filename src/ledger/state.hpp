@@ -17,9 +17,10 @@
 
 namespace cardvoid::ledger {
 
-// The greatest row.id of the plan. What lies above belongs to an import that did not finish.
 // With it begins the cause of a refused line whose card is protected.
 inline constexpr std::string_view k_protected_cause = "protected: never sent";
+
+// The greatest row.id of the plan. What lies above belongs to an import that did not finish.
 inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_row), 0) FROM import)";
 
 // True for a `row` of the plan. The view `results` says the same (schema/results.sql).
@@ -27,6 +28,11 @@ inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
 
 // True for a `row` that nothing but its status keeps from being sent.
 inline const std::string k_may_be_sent = "NOT conflict AND NOT protected AND absent <> 1";
+
+// Why a `row` is not sent; NULL: nothing keeps it. The view `results` says the same (schema/results.sql).
+inline constexpr std::string_view k_held_back =
+    "CASE WHEN status = 'invalidated' OR status = 'rejected' THEN NULL WHEN protected THEN 'protected' "
+    "WHEN held THEN 'held' WHEN conflict THEN 'conflict' WHEN absent = 1 THEN 'left_list' END";
 
 // True for a `row` that a person's word settles: never NULL. The word stays on record when `retry` withdraws
 // it, and counts only while it is the later one. The view `results` says the same (schema/results.sql).

@@ -317,7 +317,7 @@ Result<void> read_records(Figures& figures, ledger::Ledger& ledger) {
   auto refused = ledger::refused_causes(ledger);
   if (!refused) return refused.error();
   // A protected card is a card of the plan, and nothing is wrong with its line.
-  std::erase_if(*refused, [](const auto& cause) { return cause.cause.starts_with("protected: "); });
+  std::erase_if(*refused, [](const auto& cause) { return cause.is_protected; });
   figures.refused = std::move(*refused);
   for (const auto& cause : figures.refused) figures.refused_lines += cause.count;
   return {};
