@@ -103,7 +103,8 @@ Card::Card(const model::Candidate& candidate, Mandate mandate, const CardRules& 
     doubt.is_from_earlier_run = true;
     state_ = std::move(doubt);
   }
-  next_.kind = in_doubt || mandate_ != Mandate::invalidate ? AttemptKind::read_back : AttemptKind::invalidate;
+  const bool reads_first = in_doubt || candidate.has_open_read_back || mandate_ != Mandate::invalidate;
+  next_.kind = reads_first ? AttemptKind::read_back : AttemptKind::invalidate;
 }
 
 Status Card::standing() const {

@@ -36,7 +36,8 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
           "SELECT row.id, brand_id, card_id, code, openid, reason, status, held, max(n), "
           "min(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
-          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line, strange "
+          "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line, strange, "
+          "max(iif(kind = 'read_back' AND outcome IS NULL, n, 0)) = max(n) "
           "FROM (SELECT * FROM row WHERE id > ?1 AND {} AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
           k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
@@ -109,6 +110,7 @@ Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int 
         row.is_protected = statement.int64(12) != 0;
         row.source_line = statement.int64(13);
         row.strange = statement.int64(14) != 0;
+        row.has_open_read_back = statement.int64(15) != 0;
         rows.push_back(std::move(row));
       }
       if (static_cast<int>(rows.size()) == count) break;

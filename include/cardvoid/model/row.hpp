@@ -61,10 +61,11 @@ struct Candidate {
   int attempts = 0;  // journalled so far, of every kind: the next attempt is number attempts + 1
   // Of our invalidation requests in earlier runs, by this machine's clock: the earliest and the latest.
   std::optional<WallTime> first_sent_at, last_sent_at;
-  bool has_open_attempt = false;  // its run died: it is not known whether a request left, or when
-  bool held = false;              // sent again only after `retry`
-  bool strange = false;           // the latest answer about it was strange: comes last
-  bool is_protected = false;      // read back when in doubt, and never sent
+  bool has_open_attempt = false;    // its run died: it is not known whether a request left, or when
+  bool has_open_read_back = false;  // the last request: its answer may have said INVALID and is not on record
+  bool held = false;                // sent again only after `retry`
+  bool strange = false;             // the latest answer about it was strange: comes last
+  bool is_protected = false;        // read back when in doubt, and never sent
 };
 
 // Cards that must never be sent: those that match all filled fields, a code, a member (openid), a template

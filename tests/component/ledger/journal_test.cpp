@@ -55,7 +55,9 @@ TEST_SUITE("component") {
     const auto rows = must(ledger::fetch(ledger, cursor, 10));
     REQUIRE(rows.size() == 2);
     CHECK_FALSE(rows[0].has_open_attempt);  // no invalidation is open
+    CHECK(rows[0].has_open_read_back);
     CHECK(rows[0].attempts == 2);
+    CHECK_FALSE(rows[1].has_open_read_back);
 
     auto ended = attempt(1, 2, model::OutcomeKind::not_invalid, 200);
     ended.kind = model::AttemptKind::read_back;
@@ -64,6 +66,8 @@ TEST_SUITE("component") {
     must(ledger::commit_changes(ledger));
     CHECK(books.ask("SELECT kind || n || coalesce(outcome, '-') FROM attempts ORDER BY n") ==
           "invalidate1refused read_back2not_invalid");
+    cursor = {};
+    CHECK_FALSE(must(ledger::fetch(ledger, cursor, 1))[0].has_open_read_back);
 
     // One that a kill cut off after it says nothing, and the denial before it counts.
     asking.n = 3;

@@ -420,4 +420,16 @@ TEST_SUITE("unit") {
     CHECK(run.rows.at(2).last().settled_by == SettledBy::read_back);
     CHECK(run.rows.at(3).last().settled_by == SettledBy::already);
   }
+
+  TEST_CASE("rulings: a row whose read-back was never answered is read back before it is sent") {
+    VirtualRun run{{}};
+    run.given_rows(3);
+    for (auto& [id, row] : run.rows) row.candidate.has_open_read_back = true;
+    run.cards.invalid_at[1] = run.start.wall - 1h;
+    run.run();
+    CHECK(run.story(1) == "read_back confirmed");
+    CHECK(run.rows.at(1).last().settled_by == SettledBy::already);
+    CHECK(run.story(2) == "read_back not_invalid; invalidate confirmed");
+    CHECK(run.count(Status::invalidated) == 3);
+  }
 }
