@@ -116,10 +116,10 @@ Result<std::string> make_cards(const model::Job& job, ledger::Ledger& ledger, st
       if (!rows) return rows.error();
       if (rows->empty()) break;
       left -= static_cast<std::int64_t>(rows->size());
-      for (const auto& [id, card, line, status, attempts, first, last, open, held, strange, is_protected] :
-           *rows)
-        if (brand_of_template.try_emplace(card.card_id, card.brand_id).first->second == card.brand_id)
-          add_card(csv, card, ++number, scenario);
+      for (const auto& row : *rows)
+        if (brand_of_template.try_emplace(row.card.card_id, row.card.brand_id).first->second ==
+            row.card.brand_id)
+          add_card(csv, row.card, ++number, scenario);
     }
   return csv;
 }
