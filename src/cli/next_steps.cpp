@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/translate.hpp>
 #include <string_view>
 
 namespace cardvoid::cli {
@@ -38,19 +39,20 @@ class Steps {
  private:
   // Another command on the same job and the same results.
   void say(std::string_view what, std::string_view name, std::string_view flags = {}) {
-    lines_.push_back(fmt::format("{}: {}", what, command_line(globals_, job_file_, name, flags)));
+    lines_.push_back(tr("{}: {}", what, command_line(globals_, job_file_, name, flags)));
   }
 
   // The command itself, as it was typed.
   void say_again(std::string_view what, std::string_view flags = {}) {
-    auto text = fmt::format("{}: cardvoid", what);
-    for (const auto& word : globals_.words) text += " " + quoted(word);
-    if (!flags.empty()) text += fmt::format(" {}", flags);
-    lines_.push_back(std::move(text));
+    std::string command = "cardvoid";
+    for (const auto& word : globals_.words) command += " " + quoted(word);
+    if (!flags.empty()) command += fmt::format(" {}", flags);
+    lines_.push_back(tr("{}: {}", what, command));
   }
 
   void say_help() {
-    lines_.push_back(fmt::format("see what is to be typed: cardvoid help {}", globals_.command));
+    lines_.push_back(
+        tr("{}: {}", tr("see what is to be typed"), fmt::format("cardvoid help {}", globals_.command)));
   }
 
   bool is_given(std::string_view flag) const {
@@ -59,55 +61,56 @@ class Steps {
     });
   }
 
-  void standing() { say("see where the job stands", "status"); }
-  void look_around() { say("find out what is wrong, without sending", "check"); }
+  void standing() { say(tr("see where the job stands"), "status"); }
+  void look_around() { say(tr("find out what is wrong, without sending"), "check"); }
 
   // Rows that only a person's decision moves.
   void decisions() {
     const auto& t = ended_.totals;
-    if (t.rejected > 0) say("list the rejected cards", "export", "--status rejected -o rejected.csv");
+    if (t.rejected > 0) say(tr("list the rejected cards"), "export", "--status rejected -o rejected.csv");
     if (t.unresolved > 0) {
-      say("list the unresolved cards", "export", "--status unresolved -o unresolved.csv");
-      say("read them back", "reconcile");
+      say(tr("list the unresolved cards"), "export", "--status unresolved -o unresolved.csv");
+      say(tr("read them back"), "reconcile");
     }
     if (t.rejected > 0)
-      say("once the cause is gone, to have these cards sent again", "retry", "--status rejected");
+      say(tr("once the cause is gone, to have these cards sent again"), "retry", "--status rejected");
     if (t.unresolved > 0)
-      say("once they were looked at, to have these cards sent again", "retry", "--status unresolved");
-    if (t.rejected > 0) say("or to settle them by your word", "accept", "--status rejected --note 'WHY'");
-    if (t.unresolved > 0) say("or to settle them by your word", "accept", "--status unresolved --note 'WHY'");
+      say(tr("once they were looked at, to have these cards sent again"), "retry", "--status unresolved");
+    if (t.rejected > 0) say(tr("or to settle them by your word"), "accept", "--status rejected --note 'WHY'");
+    if (t.unresolved > 0)
+      say(tr("or to settle them by your word"), "accept", "--status unresolved --note 'WHY'");
     if (is_given("--confirm") && t.rejected + t.unresolved > 0)
-      say("after a retry, for the new fingerprint", "plan");
+      say(tr("after a retry, for the new fingerprint"), "plan");
   }
 
   void losses() {
     if (ended_.totals.refused > 0)
-      say("list the refused lines, with the cause", "plan", "--refused refused.csv");
+      say(tr("list the refused lines, with the cause"), "plan", "--refused refused.csv");
     decisions();
     standing();
   }
 
   void refused_input() {
     if (ended_.stage == Stage::consent)
-      return say("see what has changed, and its fingerprint", "plan", "--diff");
+      return say(tr("see what has changed, and its fingerprint"), "plan", "--diff");
     if (ended_.stage == Stage::sending) return standing();
-    say("once the list is right, see what would be sent", "plan");
+    say(tr("once the list is right, see what would be sent"), "plan");
   }
 
   void work_left() {
     if (ended_.stage == Stage::lock) {
-      say("see who holds the job", "status");
-      return is_given("--wait-lock") ? say_again("then carry on")
-                                     : say_again("wait for its end, then carry on", "--wait-lock 10m");
+      say(tr("see who holds the job"), "status");
+      return is_given("--wait-lock") ? say_again(tr("then carry on"))
+                                     : say_again(tr("wait for its end, then carry on"), "--wait-lock 10m");
     }
-    if (ended_.stage == Stage::results) say("see who holds the job", "status");
+    if (ended_.stage == Stage::results) say(tr("see who holds the job"), "status");
     const auto& t = ended_.totals;
     // What is held is not moved by the same command.
     const bool is_moved =
         ended_.stage != Stage::sending || ended_.read_back_only || t.to_send() > 0 || t.in_doubt() > t.held;
     if (t.held > 0) decisions();
     if (is_moved)
-      say_again("carry on");
+      say_again(tr("carry on"));
     else
       standing();
   }
@@ -115,32 +118,32 @@ class Steps {
   void failure(Errc code) {
     switch (code) {
       case Errc::usage:
-        if (ended_.stage == Stage::consent) return say("see the plan and its fingerprint", "plan");
-        if (ended_.stage == Stage::proxy) return say_again("once it is right");
+        if (ended_.stage == Stage::consent) return say(tr("see the plan and its fingerprint"), "plan");
+        if (ended_.stage == Stage::proxy) return say_again(tr("once it is right"));
         return say_help();
       case Errc::bad_input: return refused_input();
       case Errc::no_input:
         if (ended_.stage == Stage::job) return say_help();
-        if (ended_.stage == Stage::results) return say("make the results database", "plan");
+        if (ended_.stage == Stage::results) return say(tr("make the results database"), "plan");
         look_around();
-        return say_again("once the file is there");
+        return say_again(tr("once the file is there"));
       case Errc::unavailable:
-        say("see which endpoint fails, and why", "check");
-        return say_again("run again later");
-      case Errc::internal: standing(); return say_again("carry on, with the results as they are");
+        say(tr("see which endpoint fails, and why"), "check");
+        return say_again(tr("run again later"));
+      case Errc::internal: standing(); return say_again(tr("carry on, with the results as they are"));
       case Errc::cannot_create: return look_around();
-      case Errc::io: standing(); return say_again("once it can be written, carry on");
+      case Errc::io: standing(); return say_again(tr("once it can be written, carry on"));
       case Errc::stopped: return work_left();
       case Errc::tripped:
         standing();
         if (ended_.trip == model::TripCause::already) {
-          say("is it the right list, for the right results database", "plan");
-          say_again("where such cards are expected, go on", "--set safety.expect_already=true");
+          say(tr("is it the right list, for the right results database"), "plan");
+          say_again(tr("where such cards are expected, go on"), "--set safety.expect_already=true");
         }
         decisions();
-        return say_again("go on with what is left, a canary first");
+        return say_again(tr("go on with what is left, a canary first"));
       case Errc::bad_credentials:
-      case Errc::bad_job: look_around(); return say_again("once it is right");
+      case Errc::bad_job: look_around(); return say_again(tr("once it is right"));
     }
   }
 

@@ -58,3 +58,9 @@ set_tests_properties("lint/exit codes" "lint/exit codes: the script sees what it
 
 add_test(NAME "lint/mutations: every planted bug has its place" COMMAND ${PROJECT_SOURCE_DIR}/scripts/mutations --check)
 set_tests_properties("lint/mutations: every planted bug has its place" PROPERTIES LABELS lint)
+
+add_test(NAME "lint/catalogue" COMMAND ${CMAKE_CURRENT_LIST_DIR}/catalogue.py ${catalogue})
+add_test(NAME "lint/catalogue: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/catalogue.py --self-test)
+add_test(NAME "lint/catalogue: every message is translated" COMMAND ${PROJECT_SOURCE_DIR}/scripts/translate --check)
+set_tests_properties("lint/catalogue" "lint/catalogue: the script sees what it must"
+  "lint/catalogue: every message is translated" PROPERTIES LABELS lint)

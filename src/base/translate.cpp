@@ -1,0 +1,60 @@
+#include <libintl.h>
+
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
+#include <clocale>
+#include <cstdlib>
+#include <system_error>
+
+namespace cardvoid {
+
+namespace {
+
+constexpr const char* k_domain = "cardvoid";
+
+Language& language_of_process() {
+  static Language language = Language::english;
+  return language;
+}
+
+}  // namespace
+
+void speak(Language language, const std::filesystem::path& catalogues) {
+  language_of_process() = language;
+  if (language == Language::english) return;
+  // gettext translates in no locale called "C", and zh_CN may not be installed: C.UTF-8 always is, and there
+  // LANGUAGE decides. Only messages: numbers and sorting stay as they are.
+  ::setenv("LANGUAGE", "zh_CN", 1);
+  std::setlocale(LC_MESSAGES, "C.UTF-8");
+  ::bindtextdomain(k_domain, catalogues.c_str());
+  ::bind_textdomain_codeset(k_domain, "UTF-8");
+}
+
+Language spoken_language() { return language_of_process(); }
+
+std::filesystem::path own_catalogues() {
+  std::error_code failed;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
+  const auto built = folder / "locale";
+  if (std::filesystem::is_directory(built, failed)) return built;
+  return folder.parent_path() / "share" / "locale";
+}
+
+std::string_view tr(const char* english) {
+  if (spoken_language() == Language::english || !*english) return english;
+  return ::dgettext(k_domain, english);
+}
+
+std::string tr(const std::string& english) { return std::string{tr(english.c_str())}; }
+
+namespace detail {
+
+std::string_view chosen(const char* one, const char* many, std::int64_t count) {
+  if (spoken_language() == Language::english) return count == 1 ? one : many;
+  return ::dngettext(k_domain, one, many, static_cast<unsigned long>(count));
+}
+
+std::string count_for_people(std::int64_t count) { return grouped(count); }
+
+}  // namespace detail
+}  // namespace cardvoid
