@@ -40,12 +40,12 @@ std::filesystem::path own_catalogues() {
   return folder.parent_path() / "share" / "locale";
 }
 
-std::string_view tr(const char* english) {
+std::string tr(const char* english) {
   if (spoken_language() == Language::english || !*english) return english;
   return ::dgettext(k_domain, english);
 }
 
-std::string tr(const std::string& english) { return std::string{tr(english.c_str())}; }
+std::string tr(const std::string& english) { return tr(english.c_str()); }
 
 namespace detail {
 

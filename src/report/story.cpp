@@ -4,6 +4,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/story.hpp>
 
 #include "story_words.hpp"
@@ -30,30 +31,29 @@ std::string field(const Telling& telling, std::string_view label, std::string_vi
 std::string facts_of(const Story& story, const Telling& telling) {
   const auto verdict = verdict_on(story, telling);
   auto text = wrapped(verdict.headline, 0, telling.columns) + "\n\n";
-  text += field(telling, "Tell the customer", verdict.to_customer);
+  text += field(telling, tr("Tell the customer"), verdict.to_customer);
   for (const auto& [words, command] : verdict.next) {
-    text += field(telling, &words == &verdict.next.front().words ? "What to do" : "", words);
+    text += field(telling, &words == &verdict.next.front().words ? tr("What to do") : std::string{}, words);
     // In one line, so that it can be pasted.
     if (!command.empty()) text += std::string(k_label + 2, ' ').append(command) + "\n";
   }
-  text += field(telling, "How we know", verdict.how_known);
+  text += field(telling, tr("How we know"), verdict.how_known);
   if (story.accepted)
-    text +=
-        field(telling, "Settled by a word",
-              fmt::format("of {} on {}: {}", escape_for_terminal(story.accepted->by),
-                          format_local(story.accepted->at), safe_words(story.accepted->note, story.card)));
+    text += field(telling, tr("Settled by a word"),
+                  tr("of {} on {}: {}", escape_for_terminal(story.accepted->by),
+                     format_local(story.accepted->at), safe_words(story.accepted->note, story.card)));
   if (!story.card_state.empty())
-    text +=
-        field(telling, "WeChat Pay says",
-              escape_for_terminal(story.card_state) +
-                  (story.invalid_time.empty() ? "" : ", since " + escape_for_terminal(story.invalid_time)));
+    text += field(telling, tr("WeChat Pay says"),
+                  story.invalid_time.empty() ? escape_for_terminal(story.card_state)
+                                             : tr("{}, since {}", escape_for_terminal(story.card_state),
+                                                  escape_for_terminal(story.invalid_time)));
   text += field(
-      telling, "Reason",
-      story.card.reason.empty() ? "none is given to the member" : escape_for_terminal(story.card.reason));
-  text += field(telling, "On the list", words_for_list(story));
+      telling, tr("Reason"),
+      story.card.reason.empty() ? tr("none is given to the member") : escape_for_terminal(story.card.reason));
+  text += field(telling, tr("On the list"), words_for_list(story));
   const auto protection = words_for_protection(story, telling);
-  text += field(telling, "Protected", protection.empty() ? "no" : protection);
-  text += field(telling, "For the support", words_for_support(story, telling));
+  text += field(telling, tr("Protected"), protection.empty() ? tr("no") : protection);
+  text += field(telling, tr("For the support"), words_for_support(story, telling));
   return text;
 }
 
@@ -62,6 +62,10 @@ struct Event {
   std::vector<std::string> lines;
 };
 
+std::string user_of(const ledger::RunOfCard& run) {
+  return run.user.empty() ? tr("a user that is not on record") : escape_for_terminal(run.user);
+}
+
 void add_requests(const Story& story, const Telling& telling, std::vector<Event>& events) {
   const auto count = story.requests.size();
   const auto left_out = count > k_most_requests ? count - k_most_requests : 0;
@@ -69,16 +73,17 @@ void add_requests(const Story& story, const Telling& telling, std::vector<Event>
     const auto& request = story.requests[i];
     if (left_out > 0 && i == k_first_requests) {
       events.push_back({request.started_at,
-                        {fmt::format("… and {} from here on: cardvoid show --json has all of them",
-                                     counted(static_cast<std::int64_t>(left_out), "more request"))}});
+                        {tr_n(static_cast<std::int64_t>(left_out),
+                              "… and {} more request from here on: cardvoid show --json has all of them",
+                              "… and {} more requests from here on: cardvoid show --json has all of them")}});
       i += left_out - 1;
       continue;
     }
     Event event{request.started_at, {words_for_request(request)}};
     auto answer = words_for_answer(story, request, telling);
     if (request.latency && *request.latency > std::chrono::microseconds{0})
-      answer = fmt::format("after {}: {}",
-                           humanize_duration(std::chrono::round<milliseconds>(*request.latency)), answer);
+      answer =
+          tr("after {}: {}", humanize_duration(std::chrono::round<milliseconds>(*request.latency)), answer);
     event.lines.push_back(std::move(answer));
     if (!request.request_id.empty())
       event.lines.push_back("Request-ID " + escape_for_terminal(request.request_id));
@@ -88,39 +93,40 @@ void add_requests(const Story& story, const Telling& telling, std::vector<Event>
 
 std::string words_for_change(const ledger::CorrectionRecord& correction) {
   const auto reason = [](const std::string& text) {
-    return text.empty() ? "none" : fmt::format("\"{}\"", escape_for_terminal(text));
+    return text.empty() ? tr("none") : fmt::format("\"{}\"", escape_for_terminal(text));
   };
-  std::string text = "a new list";
-  if (correction.other_member) text += " names another member";
-  if (correction.reason_before != correction.reason_after)
-    text += fmt::format("{} gives the reason {} instead of {}", correction.other_member ? " and" : "",
-                        reason(correction.reason_after), reason(correction.reason_before));
-  return text;
+  const auto after = reason(correction.reason_after), before = reason(correction.reason_before);
+  if (correction.reason_before == correction.reason_after)
+    return correction.other_member ? tr("a new list names another member") : tr("a new list");
+  return correction.other_member
+             ? tr("a new list names another member and gives the reason {} instead of {}", after, before)
+             : tr("a new list gives the reason {} instead of {}", after, before);
 }
 
 void add_people(const Story& story, std::vector<Event>& events) {
   const auto note = [&](const ledger::Word& word) {
-    return word.note.empty() ? "" : ": " + safe_words(word.note, story.card);
+    return word.note.empty() ? std::string{} : tr(": {}", safe_words(word.note, story.card));
   };
   for (const auto& entry : story.protections) {
     events.push_back(
-        {entry.added.at,
-         {fmt::format("protected by {}{}", escape_for_terminal(entry.added.by), note(entry.added))}});
+        {entry.added.at, {tr("protected by {}{}", escape_for_terminal(entry.added.by), note(entry.added))}});
     if (entry.removed)
       events.push_back(
           {entry.removed->at,
-           {fmt::format("no longer protected: taken back by {}", escape_for_terminal(entry.removed->by))}});
+           {tr("no longer protected: taken back by {}", escape_for_terminal(entry.removed->by))}});
   }
   if (story.retried_at)
-    events.push_back({*story.retried_at,
-                      {fmt::format("put back by {}, to be sent again",
-                                   story.retried_by.empty() ? "`cardvoid retry`"
-                                                            : escape_for_terminal(story.retried_by))}});
+    events.push_back(
+        {*story.retried_at,
+         {tr("put back by {}, to be sent again",
+             story.retried_by.empty() ? "`cardvoid retry`" : escape_for_terminal(story.retried_by))}});
   const auto& word = story.accepted ? story.accepted : story.withdrawn_acceptance;
   if (word)
-    events.push_back({word->at,
-                      {fmt::format("settled by the word of {}{}{}", escape_for_terminal(word->by),
-                                   note(*word), story.accepted ? "" : "; withdrawn since")}});
+    events.push_back(
+        {word->at,
+         {story.accepted ? tr("settled by the word of {}{}", escape_for_terminal(word->by), note(*word))
+                         : tr("settled by the word of {}{}; withdrawn since", escape_for_terminal(word->by),
+                              note(*word))}});
 }
 
 // All that happened, in the order of time.
@@ -129,17 +135,15 @@ std::vector<Event> events_of(const Story& story, const Telling& telling) {
   if (story.list && story.is_list_certain && story.corrections.empty())
     events.push_back(
         {story.list->read_at,
-         {fmt::format(
-             "read from {}, line {}{}", name_of_list(*story.list), story.line,
-             story.list->read_by.empty() ? "" : ", by " + escape_for_terminal(story.list->read_by))}});
+         {story.list->read_by.empty() ? tr("read from {}, line {}", name_of_list(*story.list), story.line)
+                                      : tr("read from {}, line {}, by {}", name_of_list(*story.list),
+                                           story.line, escape_for_terminal(story.list->read_by))}});
   for (const auto& correction : story.corrections)
     events.push_back({correction.at, {words_for_change(correction)}});
   for (const auto& run : story.runs)
-    events.push_back(
-        {run.started_at,
-         {fmt::format("run {} begins: `cardvoid {}`{} on {}", run.id, escape_for_terminal(run.command),
-                      run.user.empty() ? "" : ", by " + escape_for_terminal(run.user),
-                      escape_for_terminal(run.host))}});
+    events.push_back({run.started_at,
+                      {tr("run {} begins: `cardvoid {}`, by {} on {}", run.id,
+                          escape_for_terminal(run.command), user_of(run), escape_for_terminal(run.host))}});
   add_requests(story, telling, events);
   add_people(story, events);
   std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
@@ -147,7 +151,7 @@ std::vector<Event> events_of(const Story& story, const Telling& telling) {
 }
 
 std::string history_of(const Story& story, const Telling& telling) {
-  std::string text = "\nWhat happened\n", day;
+  std::string text = "\n" + tr("What happened") + "\n", day;
   for (const auto& event : events_of(story, telling)) {
     if (const auto today = format_local_day(event.at); today != day) text += (day = today) + "\n";
     for (std::size_t i = 0; i < event.lines.size(); ++i)
@@ -162,45 +166,48 @@ std::string authority_for(const Story& story, const Telling& telling) {
   std::string text;
   for (const auto& run : story.runs) {
     if (!has_sent(story, run)) continue;
-    text +=
-        field(telling, fmt::format("Run {}", run.id),
-              fmt::format("{}, on {}, on {}",
-                          run.user.empty() ? "a user that is not on record" : escape_for_terminal(run.user),
-                          escape_for_terminal(run.host), format_local(run.started_at)));
-    text += field(telling, "Acknowledged", escape_for_terminal(run.acknowledge));
+    text += field(
+        telling, tr("Run {}", run.id),
+        tr("{}, on {}, on {}", user_of(run), escape_for_terminal(run.host), format_local(run.started_at)));
+    text += field(telling, tr("Acknowledged"), escape_for_terminal(run.acknowledge));
     auto plan = run.fingerprint.substr(0, k_fingerprint_digits);
     if (run.plan)
-      plan += fmt::format(", {}, made on {}{}", counted(run.plan->to_send, "card"),
-                          format_local(run.plan->made_at),
-                          run.plan->made_by.empty() ? "" : " by " + escape_for_terminal(run.plan->made_by));
-    text += field(telling, "Plan", plan + "; " + words_for_consent(run));
+      plan = tr("{}, {} cards, made on {} by {}", plan, grouped(run.plan->to_send),
+                format_local(run.plan->made_at),
+                run.plan->made_by.empty() ? tr("a user that is not on record")
+                                          : escape_for_terminal(run.plan->made_by));
+    text += field(telling, tr("Plan"), plan + "; " + words_for_consent(run));
   }
-  return text.empty() ? text : "\nWho authorised it\n" + text;
+  return text.empty() ? text : "\n" + tr("Who authorised it") + "\n" + text;
 }
 
 std::string name_of(const Story& story) {
-  return fmt::format("{}, template {}, brand {}", mask(story.card.code),
-                     escape_for_terminal(story.card.card_id), escape_for_terminal(story.card.brand_id));
+  return tr("{}, template {}, brand {}", mask(story.card.code), escape_for_terminal(story.card.card_id),
+            escape_for_terminal(story.card.brand_id));
 }
 
 std::string words_for_others(const ledger::Stories& stories, const Telling& telling) {
   const auto shown = static_cast<std::int64_t>(stories.cards.size());
   if (stories.matches == shown) return {};
-  auto text =
-      fmt::format("\n{} that match; one by one with --line\n", counted(stories.matches - shown, "more card"));
+  auto text = "\n" +
+              tr_n(stories.matches - shown, "{} more card that matches; by its --line",
+                   "{} more cards that match; one by one with --line") +
+              "\n";
   for (const auto& other : stories.others)
-    text +=
-        fmt::format("  line {:<10} {:<10} {}\n", other.line, mask(other.code), model::to_text(other.status));
+    text += "  " +
+            tr("line {:<10} {:<10} {}", other.line, mask(other.code),
+               tr(std::string{model::to_text(other.status)})) +
+            "\n";
   if (stories.matches > shown + static_cast<std::int64_t>(stories.others.size()))
-    text += "  … all of them: " + telling.command("export", "") + "\n";
+    text += "  " + tr("… all of them: {}", telling.command("export", "")) + "\n";
   return text;
 }
 
 std::string words_for_refused(const std::vector<ledger::RefusedRecord>& lines) {
   std::string text;
   for (const auto& line : lines)
-    text += fmt::format("line {} of the latest list was refused: {}\n", line.line,
-                        escape_for_terminal(line.cause));
+    text +=
+        tr("line {} of the latest list was refused: {}", line.line, escape_for_terminal(line.cause)) + "\n";
   return text;
 }
 
@@ -211,13 +218,10 @@ std::string story_text(const ledger::Stories& stories, const Telling& telling) {
   for (std::size_t i = 0; i < stories.cards.size(); ++i) {
     const auto& story = stories.cards[i];
     if (i > 0) text += "\n" + std::string(telling.columns, '-') + "\n";
-    text += wrapped(fmt::format("{} {}",
-                                stories.matches == 1
-                                    ? "Card"
-                                    : fmt::format("Card {} of {}:", i + 1, grouped(stories.matches)),
-                                name_of(story)),
-                    0, telling.columns) +
-            "\n\n";
+    const auto title = stories.matches == 1
+                           ? tr("Card {}", name_of(story))
+                           : tr("Card {} of {}: {}", i + 1, grouped(stories.matches), name_of(story));
+    text += wrapped(title, 0, telling.columns) + "\n\n";
     text += facts_of(story, telling) + history_of(story, telling) + authority_for(story, telling);
   }
   text += words_for_others(stories, telling);
@@ -226,21 +230,20 @@ std::string story_text(const ledger::Stories& stories, const Telling& telling) {
 }
 
 std::string words_for_no_card(const ledger::Stories& stories, const ledger::Question& question) {
-  std::string text = question.line ? fmt::format("no card of this job was read from line {}", *question.line)
-                                   : fmt::format("no card of this job has this {}",
-                                                 question.code.empty() ? "openid" : "code");
+  std::string text = question.line           ? tr("no card of this job was read from line {}", *question.line)
+                     : question.code.empty() ? tr("no card of this job has this openid")
+                                             : tr("no card of this job has this code");
   text += "\n" + words_for_refused(stories.refused);
   for (const auto& entry : stories.protections)
     if (!entry.removed)
-      text += fmt::format("it is protected by {} since {}: a list that names it changes nothing\n",
-                          escape_for_terminal(entry.added.by), format_local(entry.added.at));
-  if (question.line)
-    text +=
-        "a card keeps the line of the list that first named it, also when later lists have it elsewhere: ask "
-        "by "
-        "its code";
-  else
-    text += "each job has results of its own, and knows only what was on its lists; leading zeros count";
+      text += tr("it is protected by {} since {}: a list that names it changes nothing",
+                 escape_for_terminal(entry.added.by), format_local(entry.added.at)) +
+              "\n";
+  text += question.line
+              ? tr("a card keeps the line of the list that first named it, also when later lists have it "
+                   "elsewhere: ask by its code")
+              : tr("each job has results of its own, and knows only what was on its lists; leading "
+                   "zeros count");
   return text;
 }
 

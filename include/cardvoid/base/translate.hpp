@@ -27,7 +27,7 @@ Language spoken_language();
 std::filesystem::path own_catalogues();
 
 // The translation, or the English where there is none. Must end in a zero byte, as a literal does.
-std::string_view tr(const char* english);
+std::string tr(const char* english);
 // Of a text that is stored in English, such as the cause of a refused line.
 std::string tr(const std::string& english);
 

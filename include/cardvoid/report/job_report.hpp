@@ -4,6 +4,7 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/report/export.hpp>
@@ -14,7 +15,7 @@
 
 namespace cardvoid::report {
 
-enum class Language { english, chinese };
+using cardvoid::Language;
 
 struct ReportOrder {
   Language language = Language::english;

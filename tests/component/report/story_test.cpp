@@ -343,7 +343,7 @@ TEST_SUITE("component") {
     run.plan->confirmed_at.reset();
     CHECK(has(plan(), "; the rest of a plan that was agreed to by its fingerprint"));
     run.plan.reset(), run.by_confirm = false, run.user.clear();
-    CHECK(plan() == "Plan 3f9c2a1e0b5d77aa; agreed to when the run began ");
+    CHECK(plan() == "Plan 3f9c2a1e0b5d77aa; agreed to when the run began by a user that is not on record ");
   }
 
   TEST_CASE("story: of very many requests the first and the last are shown and how many are not") {
