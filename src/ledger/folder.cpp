@@ -102,8 +102,10 @@ Result<void> check_made_beforehand(const fs::path& database) {
 
 Result<void> make_private_file(const fs::path& database) {
   const auto fit = check_made_beforehand(database);
-  // Fails where it is not there yet, and on a file system without modes.
-  if (fit) (void)::chmod(real_path(database).c_str(), 0600);
+  const auto real = real_path(database);
+  struct stat facts {};
+  // A device keeps its mode: root would close /dev/null to everybody else. chmod() fails on a file system without modes.
+  if (fit && ::stat(real.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) (void)::chmod(real.c_str(), 0600);
   return fit;
 }
 

@@ -88,6 +88,15 @@ TEST_SUITE("component") {
     for (const auto* suffix : {"", "-wal", "-shm"}) CHECK(mode_of(books.file.string() + suffix) == 0600);
   }
 
+  TEST_CASE("open: only a regular file is made private and a device keeps its rights") {
+    const Books books;
+    const auto pipe = books.folder.path / "pipe";  // in place of /dev/null, which would be closed to everybody else
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    REQUIRE(::chmod(pipe.c_str(), 0666) == 0);
+    CHECK(make_private_file(pipe).has_value());
+    CHECK(mode_of(pipe) == 0666);
+  }
+
   TEST_CASE("open: a database with a second name is refused by readers and writers") {
     const Books books;
     (void)books.open();
