@@ -60,7 +60,7 @@ def find_bad(root):
         for page in filter(str.isascii, PAGE.findall(ROOT_VARIABLE.sub("", ABROAD.sub("", text)))):
             beside = (path.parent / page).resolve()
             is_there = page in names if "/" not in page else (
-                page in relative or beside in pages or page.startswith(INSTALLED) and "docs/" + page[len(INSTALLED):] in relative)
+                page in relative or beside in pages or page.startswith(INSTALLED) and page[len(INSTALLED):] in relative)
             if not is_there:
                 bad.append(f"{here}: there is no {page}")
         if here.parts[:2] != ("tests", "lint"):  # its self-tests make files up

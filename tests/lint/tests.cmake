@@ -64,3 +64,7 @@ add_test(NAME "lint/catalogue: the script sees what it must" COMMAND ${CMAKE_CUR
 add_test(NAME "lint/catalogue: every message is translated" COMMAND ${PROJECT_SOURCE_DIR}/scripts/translate --check)
 set_tests_properties("lint/catalogue" "lint/catalogue: the script sees what it must"
   "lint/catalogue: every message is translated" PROPERTIES LABELS lint)
+
+add_test(NAME "lint/units" COMMAND ${CMAKE_CURRENT_LIST_DIR}/units.sh $<TARGET_FILE:cardvoid> ${PROJECT_SOURCE_DIR})
+add_test(NAME "lint/units: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/units.sh --self-test)
+set_tests_properties("lint/units" "lint/units: the script sees what it must" PROPERTIES LABELS lint)

@@ -93,7 +93,7 @@ TEST_SUITE("component") {
     const auto pipe = books.folder.path / "pipe";  // in place of /dev/null, which would be closed to everybody else
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     REQUIRE(::chmod(pipe.c_str(), 0666) == 0);
-    CHECK(make_private_file(pipe).has_value());
+    CHECK(ledger::make_private_file(pipe).has_value());
     CHECK(mode_of(pipe) == 0666);
   }
 
