@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by packaging/debian/try and packaging/container/try: runs an installed cardvoid in a root of its own.
 
 fail() {
@@ -15,11 +16,11 @@ open_root() {
   ip link set lo up
 }
 
-# smoke_run FOLDER COMMAND…: a job from the beginning to the end against the simulated platform. COMMAND is the way to run
-# cardvoid, FOLDER the place where it may write; there, the same folder is found as $inside.
+# smoke_run FOLDER INSIDE COMMAND…: a job from the beginning to the end against the simulated platform. COMMAND is the way to
+# run cardvoid, FOLDER the place where it may write, and INSIDE the name that the place has for it.
 smoke_run() {
-  local folder=$1 said
-  shift
+  local folder=$1 inside=$2 said
+  shift 2
   said=$(mktemp)
   expect() {  # expect WHAT COMMAND…: it ends with 0
     local what=$1
@@ -40,7 +41,10 @@ smoke_run() {
   [ "$(wc -l <"$folder/done.csv")" = 13 ] || fail "not every card is confirmed invalid"
   sed '/^ca_file/d' "$folder/sandbox.toml" >"$folder/public.toml"  # certificates of a public authority are expected
   "$@" check "$inside/public.toml" >"$said" 2>&1 || true
-  grep -q "unknown issuer" "$said" && ! grep -q "no trust roots" "$said" || { cat "$said" >&2; fail "no roots of certificates"; }
+  if ! grep -q "unknown issuer" "$said" || grep -q "no trust roots" "$said"; then
+    cat "$said" >&2
+    fail "there are no roots of certificates"
+  fi
   rm "$folder/public.toml"
   kill "$sandbox"
   wait "$sandbox" || fail "the sandbox does not end softly"

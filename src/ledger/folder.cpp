@@ -104,7 +104,8 @@ Result<void> make_private_file(const fs::path& database) {
   const auto fit = check_made_beforehand(database);
   const auto real = real_path(database);
   struct stat facts {};
-  // A device keeps its mode: root would close /dev/null to everybody else. chmod() fails on a file system without modes.
+  // A device keeps its mode: root would close /dev/null to everybody else. chmod() fails on a file system
+  // without modes.
   if (fit && ::stat(real.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) (void)::chmod(real.c_str(), 0600);
   return fit;
 }

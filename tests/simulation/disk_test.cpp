@@ -258,8 +258,8 @@ TEST_SUITE("simulation") {
 
   TEST_CASE("disk: as SQLite's default it carries a ledger through a power loss") {
     DefaultDisk disk;
-    // The ledger asks the real file system for its file and folder; this name is there, and is never opened. A
-    // device would not do: the ledger makes its file private.
+    // The ledger asks the real file system for its file and folder; this name is there, and is never opened.
+    // A device would not do: the ledger makes its file private.
     const support::TempFolder folder;
     const auto file = folder.write("autumn.db", "").string();
     {

@@ -90,7 +90,8 @@ TEST_SUITE("component") {
 
   TEST_CASE("open: only a regular file is made private and a device keeps its rights") {
     const Books books;
-    const auto pipe = books.folder.path / "pipe";  // in place of /dev/null, which would be closed to everybody else
+    // In place of /dev/null, which would be closed to everybody else.
+    const auto pipe = books.folder.path / "pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     REQUIRE(::chmod(pipe.c_str(), 0666) == 0);
     CHECK(ledger::make_private_file(pipe).has_value());
