@@ -6,3 +6,7 @@ target_compile_definitions(cli_program PRIVATE CARDVOID_METRICS_READER="${CMAKE_
 target_compile_definitions(cli_program PRIVATE CARDVOID_PAGE_READER="${CMAKE_CURRENT_LIST_DIR}/look_at_page.py")
 target_compile_definitions(cli_program PRIVATE CARDVOID_DATA="${PROJECT_SOURCE_DIR}/tests/data")
 target_compile_definitions(cli_program PRIVATE CARDVOID_BINARY="$<TARGET_FILE:cardvoid>")
+add_test(NAME "cli/examples: every command of the pages works" COMMAND ${CMAKE_CURRENT_LIST_DIR}/run_examples.py $<TARGET_FILE:cardvoid> ${PROJECT_SOURCE_DIR})
+add_test(NAME "cli/examples: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/run_examples.py --self-test)
+set_tests_properties("cli/examples: every command of the pages works" PROPERTIES LABELS cli COST 10 TIMEOUT 600)
+set_tests_properties("cli/examples: the script sees what it must" PROPERTIES LABELS lint)
