@@ -23,6 +23,9 @@ install(CODE "
     file(WRITE \"\${unit}\" \"\${text}\")
   endforeach()")
 
+# What a fault in memory could overwrite is read-only once the program has begun.
+target_link_options(cardvoid PRIVATE -Wl,-z,relro,-z,now)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME cardvoid)
 set(CPACK_PACKAGE_VENDOR "")
@@ -30,13 +33,14 @@ set(CARDVOID_MAINTAINER "The cardvoid maintainers <maintainers@cardvoid.example>
 set(CPACK_PACKAGE_CONTACT "${CARDVOID_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "invalidates WeChat Pay brand membership cards in bulk")
 set(CPACK_PACKAGE_DESCRIPTION
-"Reads cards from CSV or SQLite, signs and posts one request for each to WeChat
-Pay at the platform's pace, fails over between its two domains, and records the
-state of every card in a results database from which a rerun resumes.
+"Reads cards from CSV or SQLite, signs and posts one request for each to
+WeChat Pay at the platform's pace, fails over between its two domains, and
+records the state of every card in a results database from which a rerun
+resumes.
 .
-An invalidation cannot be undone: a request whose answer was lost is read back
-before anything is sent again, and only a signed answer that says INVALID counts.
-A simulator of the platform is built in.")
+An invalidation cannot be undone: a request whose answer was lost is read
+back before anything is sent again, and only a signed answer that says
+INVALID counts. A simulator of the platform is built in.")
 set(CPACK_INSTALL_PREFIX /usr)
 set(CPACK_SET_DESTDIR ON)  # so that the prefix above, not a staging folder, stands in the units
 set(CPACK_STRIP_FILES ON)
