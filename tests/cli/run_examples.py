@@ -23,6 +23,7 @@ ELSEWHERE = r"(scripts/|\.ci/|cmake |ctest |useradd |install |cp |systemctl |apt
 CRON = re.compile(r"^[\d*][\d*/, ]* (?:cardvoid +)?(?=cardvoid )")
 GOOD = {"run": (0, 1, 75), "rehearse": (0, 1), "reconcile": (0, 1, 75)}
 STEERING = ("pause", "resume", "rate", "stop")
+EXAMPLES = str(pathlib.Path(__file__).resolve().parents[2] / "jobs")  # the package has them in another place
 COLUMNS = "brand_id,card_id,code,openid"
 UNKNOWN = ("C", CODE)  # to the platform: they are rejected
 CARDS = [("C", "O"), (CODE, OPENID)] + [(f"4785158300{n:02}", f"oXbLatjvWOibDc5M2pxb1Q9zA{n:02}") for n in range(18)]
@@ -141,7 +142,7 @@ class Stage:
 
     def faults(self, command, steered):
         """None, or what went wrong. `steered`: the block steers a run."""
-        command = bare(command).replace("/etc/cardvoid/", "").replace("/var/lib/cardvoid/nightly.db", "gold.db").replace("oXbLatjv…", OPENID)
+        command = bare(command).replace("/usr/share/doc/cardvoid/examples", EXAMPLES).replace("/etc/cardvoid/", "").replace("/var/lib/cardvoid/nightly.db", "gold.db").replace("oXbLatjv…", OPENID)
         verb = command.split()[1] if command.startswith("cardvoid ") else ""
         if steered and verb in (*STEERING, "status") or verb in STEERING:
             self.under_way = self.under_way or Job(self.binary, self.fresh).start()
