@@ -6,6 +6,7 @@ the metrics of alerts are those of the table. A Chinese page has the commands of
 A command that needs another machine (systemd, a package, a build) is named in ELSEWHERE and not run.
 Usage: run_examples.py CARDVOID ROOT [PART_OF_A_PAGE'S_NAME]; or --self-test.
 """
+import atexit
 import json
 import os
 import pathlib
@@ -21,9 +22,9 @@ import tomllib
 CODE, OPENID, FINGERPRINT = "478515832665", "oXbLatjvWOibDc5M2pxb1Q9zN01", "3f9c2a1e"
 ELSEWHERE = r"(scripts/|\.ci/|cmake |ctest |useradd |install |cp |systemctl |apt(-get)? |sudo |dpkg |podman |docker |cardvoid sandbox )"
 CRON = re.compile(r"^[\d*][\d*/, ]* (?:cardvoid +)?(?=cardvoid )")
+HERE = {"/etc/cardvoid/": "", "/usr/share/doc/cardvoid/examples/": "jobs/", "/opt/cardvoid/bin/": "", "oXbLatjv…": OPENID}
 GOOD = {"run": (0, 1, 75), "rehearse": (0, 1), "reconcile": (0, 1, 75)}
 STEERING = ("pause", "resume", "rate", "stop")
-EXAMPLES = str(pathlib.Path(__file__).resolve().parents[2] / "jobs")  # the package has them in another place
 COLUMNS = "brand_id,card_id,code,openid"
 UNKNOWN = ("C", CODE)  # to the platform: they are rejected
 CARDS = [("C", "O"), (CODE, OPENID)] + [(f"4785158300{n:02}", f"oXbLatjvWOibDc5M2pxb1Q9zA{n:02}") for n in range(18)]
@@ -41,7 +42,7 @@ def blocks(text):
 def commands(block):
     """The lines of a block that are typed, without the times of cron."""
     lines = re.sub(r"\\\n\s*", "", block).splitlines()
-    return [CRON.sub("", line) for line in lines if re.match(r"(cardvoid|sqlite3) \S|" + ELSEWHERE, CRON.sub("", line))]
+    return [CRON.sub("", line) for line in lines if re.match(r"(/opt/cardvoid/bin/)?cardvoid \S|sqlite3 |" + ELSEWHERE, CRON.sub("", line))]
 
 
 def bare(command):
@@ -71,6 +72,7 @@ class Job:
         if not model:
             self.write_lists(rows)
         self.serve(sandbox)
+        atexit.register(self.end)
 
     def write_lists(self, rows):
         at = "1004,pbLatjvWOibDc5-TBnbUk1pD12o0,"
@@ -106,7 +108,7 @@ class Job:
 
     def end(self):
         for process in (self.run, self.sandbox):
-            if process:
+            if process and process.returncode is None:
                 process.terminate()
                 process.wait(30)
                 if process.stderr:
@@ -117,9 +119,10 @@ class Job:
 class Stage:
     """Jobs in the four states, made once and copied for each command."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, root):
         self.binary, self.under_way = binary, None
         self.fresh = Job(binary)
+        shutil.copytree(root / "jobs", self.fresh.dir / "jobs")
         self.expect(self.fresh, "cardvoid plan gold.toml", 0)
         self.done = Job(binary)
         self.expect(self.done, "cardvoid run gold.toml --yes -q --set safety.canary=2 --set safety.max_failure_rate=1.0", 1)
@@ -142,8 +145,10 @@ class Stage:
 
     def faults(self, command, steered):
         """None, or what went wrong. `steered`: the block steers a run."""
-        command = bare(command).replace("/usr/share/doc/cardvoid/examples", EXAMPLES).replace("/etc/cardvoid/", "").replace("/var/lib/cardvoid/nightly.db", "gold.db").replace("oXbLatjv…", OPENID)
-        verb = command.split()[1] if command.startswith("cardvoid ") else ""
+        command = bare(command)
+        for told, here in HERE.items():
+            command = command.replace(told, here)
+        verb = command.split()[1] if "cardvoid " in command else ""
         if steered and verb in (*STEERING, "status") or verb in STEERING:
             self.under_way = self.under_way or Job(self.binary, self.fresh).start()
             fault = self.run(self.under_way, verb, command)
@@ -256,7 +261,7 @@ def self_test():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "docs/zh-CN").mkdir(parents=True)
-        for name, command in (("README.md", "run a"), ("README.zh-CN.md", "run a"), ("docs/a.md", "run a"), ("docs/zh-CN/a.md", "run b")):
+        for name, command in (("README.md", "run a"), ("README.zh-CN.md", "run a"), ("docs/operating.md", "run a"), ("docs/zh-CN/operating.md", "run b")):
             (root / name).write_text(f"```\ncardvoid {command}\n```\n")
         assert len(list(language_faults(root))) == 1
 
@@ -268,7 +273,7 @@ def main():
     wanted = sys.argv[3] if len(sys.argv) > 3 else ""
     schema = json.loads((root / "schema/job.schema.json").read_text(encoding="utf-8"))
     wrong = list(language_faults(root))
-    stage = Stage(binary)
+    stage = Stage(binary, root)
     try:
         for page in sorted([*root.glob("README*.md"), *(root / "docs").rglob("*.md")]):
             name = str(page.relative_to(root))
