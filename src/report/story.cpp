@@ -176,7 +176,7 @@ std::string authority_for(const Story& story, const Telling& telling) {
                 format_local(run.plan->made_at),
                 run.plan->made_by.empty() ? tr("a user that is not on record")
                                           : escape_for_terminal(run.plan->made_by));
-    text += field(telling, tr("Plan"), plan + "; " + words_for_consent(run));
+    text += field(telling, tr("Plan"), tr("{}; {}", plan, words_for_consent(run)));
   }
   return text.empty() ? text : "\n" + tr("Who authorised it") + "\n" + text;
 }
