@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The exit codes of `cardvoid --help` stand in README.md, README.zh-CN.md and docs/exit-codes.md: no more and no fewer,
+"""The exit codes of `cardvoid --help` stand in both READMEs and in both pages exit-codes.md: no more and no fewer,
 and in the English pages with the same meaning.
 
 A page's table has one line for each code, `| 64 | … |`; of a page without such a table a link to docs/exit-codes.md
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-PAGES = ("README.md", "README.zh-CN.md", "docs/exit-codes.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/exit-codes.md", "docs/zh-CN/exit-codes.md")
 
 
 def of_help(text):
@@ -42,7 +42,7 @@ def faults(codes, root):
             yield f"{name} has {list(told)}, `cardvoid --help` has {list(codes)}"
             continue
         for code, meaning in codes.items():
-            if ".zh-" not in name and meaning not in told[code]:
+            if "zh-" not in name and meaning not in told[code]:
                 yield f"{name} does not say of {code}, as `cardvoid --help` does: {meaning}"
 
 
@@ -51,12 +51,12 @@ def self_test():
     assert of_help("x\n\nExit codes:\n   0  done\n      more\n  64  usage\n\nend\n") == codes
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        (root / "docs").mkdir()
+        (root / "docs/zh-CN").mkdir(parents=True)
         table = "| code | meaning |\n|---|---|\n| 0 | done more |\n| 64 | usage |\n"
         for name in PAGES:
             (root / name).write_text(table)
         assert not list(faults(codes, root))
-        assert len(list(faults(codes | {65: "input"}, root))) == 3
+        assert len(list(faults(codes | {65: "input"}, root))) == 4
         assert len(list(faults(codes | {64: "the command line"}, root))) == 2
         (root / "README.md").write_text("See [exit codes](docs/exit-codes.md).")
         assert not list(faults(codes, root))
