@@ -30,7 +30,7 @@ smoke_run() {
   "$@" version | head -1 || fail "the program does not start"
   "$@" sandbox --dir "$inside" --members 12 --rate 0 >/dev/null 2>"$said.sandbox" &
   local sandbox=$!
-  until grep -q "job file" "$said.sandbox"; do
+  until grep -qs "job file" "$said.sandbox"; do
     kill -0 "$sandbox" 2>/dev/null || { cat "$said.sandbox" >&2; fail "the sandbox does not start"; }
     sleep 0.1
   done
