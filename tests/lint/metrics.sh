@@ -20,16 +20,16 @@ if [ "$1" = --self-test ]; then
   trap 'rm -rf "$tree"' EXIT
   mkdir -p "$tree/src/report" "$tree/docs/operating" "$tree/docs/zh-CN/operating"
   printf 'auto rows = family("rows", "gauge");\nfamily("held_rows",\n' >"$tree/src/report/metrics.cpp"
-  tell() { printf '| metric (`cardvoid_…`) | labels |\n|---|---|\n%s\n\n| `x` | |\n' "$2" >"$tree/docs/$1operating/monitoring.md"; }
-  tell '' '| `rows`, `held_rows` | `status` |'
-  tell zh-CN/ '| `rows`, `held_rows` | `status` |'
+  tell() { printf '| metric (`cardvoid_…`) | labels |\n|---|---|\n%s\n\n| `x` | |\n' "$2" >"$tree/$1/monitoring.md"; }
+  tell docs/operating '| `rows`, `held_rows` | `status` |'
+  tell docs/zh-CN/operating '| `rows`, `held_rows` | `status` |'
   check "$tree" || exit 1
-  tell zh-CN/ '| `rows` | `status` |'
+  tell docs/zh-CN/operating '| `rows` | `status` |'
   ! check "$tree" >/dev/null || exit 1
   echo 'family("more",' >>"$tree/src/report/metrics.cpp"
   ! check "$tree" >/dev/null || exit 1
-  tell '' '| `rows`, `held_rows`, `more`, `none` | |'
-  tell zh-CN/ '| `rows`, `held_rows`, `more`, `none` | |'
+  tell docs/operating '| `rows`, `held_rows`, `more`, `none` | |'
+  tell docs/zh-CN/operating '| `rows`, `held_rows`, `more`, `none` | |'
   ! check "$tree" >/dev/null
 else
   check "$1"
