@@ -120,7 +120,7 @@ class Stage:
     """Jobs in the four states, made once and copied for each command."""
 
     def __init__(self, binary, root):
-        self.binary, self.under_way = binary, None
+        self.binary, self.under_way, self.known = binary, None, {}
         self.fresh = Job(binary)
         shutil.copytree(root / "jobs", self.fresh.dir / "jobs")
         self.expect(self.fresh, "cardvoid plan gold.toml", 0)
@@ -143,9 +143,14 @@ class Stage:
             return self.doubt
         return self.done
 
-    def faults(self, command, steered):
-        """None, or what went wrong. `steered`: the block steers a run."""
-        command = bare(command)
+    def fault(self, command, steered):
+        """None, or what went wrong. `steered`: the block steers a run. A command that stands on several pages runs once."""
+        key = bare(command), steered
+        if key not in self.known:
+            self.known[key] = self.fault_now(*key)
+        return self.known[key]
+
+    def fault_now(self, command, steered):
         for told, here in HERE.items():
             command = command.replace(told, here)
         verb = command.split()[1] if "cardvoid " in command else ""
@@ -227,7 +232,7 @@ def block_faults(language, block, page, stage, schema):
         typed = commands(block)
         steered = any(re.match(r"cardvoid (pause|stop)", each) for each in typed)
         for command in typed:
-            if not re.match(ELSEWHERE, command) and (fault := stage.faults(command, steered)):
+            if not re.match(ELSEWHERE, command) and (fault := stage.fault(command, steered)):
                 yield f"{command}: {fault}"
         stage.leave()
 
