@@ -68,3 +68,6 @@ set_tests_properties("lint/catalogue" "lint/catalogue: the script sees what it m
 add_test(NAME "lint/units" COMMAND ${CMAKE_CURRENT_LIST_DIR}/units.sh $<TARGET_FILE:cardvoid> ${PROJECT_SOURCE_DIR})
 add_test(NAME "lint/units: the script sees what it must" COMMAND ${CMAKE_CURRENT_LIST_DIR}/units.sh --self-test)
 set_tests_properties("lint/units" "lint/units: the script sees what it must" PROPERTIES LABELS lint)
+
+add_test(NAME "lint/scripts: test says what to do where npm is away" COMMAND ${CMAKE_CURRENT_LIST_DIR}/npm_away.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties("lint/scripts: test says what to do where npm is away" PROPERTIES LABELS lint)
