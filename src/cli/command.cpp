@@ -45,7 +45,7 @@ std::optional<double> to_number(const std::string& text) {
 }
 
 Positional job_file(std::filesystem::path& file) {
-  return {.name = "JOB", .help = "The job file (TOML)", .kind = ValueKind::file, .set = into(file)};
+  return {.name = "JOB", .help = "The job file (TOML)", .kind = ValueKind::job_file, .set = into(file)};
 }
 
 Flag accept_damage(bool& is_accepted) {

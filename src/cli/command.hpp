@@ -1,6 +1,6 @@
 #pragma once
-// What a command is: a value that says everything about it. Parsing, help and, later, completions and the
-// manual read nothing else. Each command is made by one function in a file of its own; commands.hpp lists
+// What a command is: a value that says everything about it. Parsing, help, completions and the manual read
+// nothing else. Each command is made by one function in a file of its own; commands.hpp lists
 // them.
 
 #include <cardvoid/base/error.hpp>
@@ -26,7 +26,7 @@ class Console;
 using Setter = std::function<Result<void>(const std::string&)>;
 
 // What completions offer for a value that has no choices.
-enum class ValueKind { text, file, folder };
+enum class ValueKind { text, job_file, file, folder };
 
 struct Flag {
   std::string_view name;  // "--confirm"
@@ -39,14 +39,17 @@ struct Flag {
   bool repeatable = false, required = false;
   std::string_view excludes = {};  // a flag that cannot stand beside it
   std::string_view group = {};     // heading in the help; empty: "Flags"
-  Setter set = {};                 // of a value
+  Setter set = {};                 // of a value; of a switch that does more than to be on, which gets no text
   bool* is_on = nullptr;           // of a switch, and of a flag whose value may be left out
+
+  bool is_switch() const { return value.empty(); }
 };
 
 struct Positional {
   std::string_view name;  // "JOB"
   std::string_view help;
   ValueKind kind = ValueKind::text;
+  std::vector<std::string> choices = {};  // what completions offer; the setter refuses others
   bool required = true;
   Setter set = {};
 };

@@ -18,11 +18,43 @@ std::string from_environment(const char* lower, const char* upper) {
   return {};
 }
 
+std::string_view environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value ? value : "";
+}
+
+Language language_of_environment() {
+  return language_of({.lc_all = environment("LC_ALL"),
+                      .lc_messages = environment("LC_MESSAGES"),
+                      .lang = environment("LANG"),
+                      .language = environment("LANGUAGE")});
+}
+
+Flag log_level(Globals& globals) {
+  auto flag = choice("--log-level", "LEVEL", "What to log (debug: each request too)", globals.log_level,
+                     {{"error", LogLevel::error},
+                      {"warning", LogLevel::warning},
+                      {"info", LogLevel::info},
+                      {"debug", LogLevel::debug}});
+  flag.excludes = "--verbose";
+  return flag;
+}
+
 }  // namespace
 
 std::vector<Flag> global_flags(Globals& globals) {
   using report::ProgressMode;
   return {
+      {.name = "--lang",
+       .value = "LANGUAGE",
+       .help = "Of what people read; auto follows LC_ALL, LC_MESSAGES, LANG and LANGUAGE",
+       .choices = {"auto", "en", "zh"},
+       .set = [&globals](const std::string& word) -> Result<void> {
+         globals.lang = word == "auto" ? language_of_environment()
+                        : word == "zh" ? Language::chinese
+                                       : Language::english;
+         return {};
+       }},
       {.name = "--set",
        .value = "KEY=VALUE",
        .help = "Override a key of the job file, such as limits.requests_per_second=2; repeatable",
@@ -39,13 +71,17 @@ std::vector<Flag> global_flags(Globals& globals) {
               {"plain", ProgressMode::plain},
               {"json", ProgressMode::json},
               {"none", ProgressMode::none}}),
-      choice("--log-level", "LEVEL", "What to log (debug: each request too)", globals.log_level,
-             {{"error", LogLevel::error},
-              {"warning", LogLevel::warning},
-              {"info", LogLevel::info},
-              {"debug", LogLevel::debug}}),
+      log_level(globals),
       choice("--log-format", "FORMAT", "How to log on standard error", globals.log_json,
              {{"text", false}, {"json", true}}),
+      {.name = "--verbose",
+       .letter = 'v',
+       .help = "Log each request too, as --log-level debug",
+       .excludes = "--quiet",
+       .set = [&globals](const std::string&) -> Result<void> {
+         globals.log_level = LogLevel::debug;
+         return {};
+       }},
       {.name = "--json",
        .help = "Print the command's answer as JSON on standard output",
        .is_on = &globals.json},
@@ -75,7 +111,15 @@ bool has_utf8() {
   return false;
 }
 
+std::string variable_of(const Flag& flag) {
+  if (flag.name == "--help" || flag.name == "--version") return {};
+  std::string text{"CARDVOID_"};
+  for (const char c : flag.name.substr(2)) text += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+  return text;
+}
+
 void read_environment(Globals& globals) {
+  globals.lang = language_of_environment();
   globals.overrides.https_proxy = from_environment("https_proxy", "HTTPS_PROXY");
   globals.overrides.no_proxy = from_environment("no_proxy", "NO_PROXY");
 }

@@ -2,6 +2,7 @@
 // The flags that every command has.
 
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/base/language.hpp>
 #include <cardvoid/job/load.hpp>
 #include <cardvoid/report/progress_mode.hpp>
 #include <filesystem>
@@ -20,6 +21,7 @@ struct Globals {
   job::Overrides overrides;
   report::ProgressMode progress = report::ProgressMode::automatic;
   LogLevel log_level = LogLevel::info;
+  Language lang = Language::english;  // of what people read; `auto` is resolved here
   bool log_json = false, json = false, quiet = false;
   bool no_color = false;
   bool help = false, version = false;
@@ -28,11 +30,15 @@ struct Globals {
 struct Flag;
 std::vector<Flag> global_flags(Globals& globals);
 
+// "CARDVOID_LOG_LEVEL" for "--log-level"; empty for --help and --version, which the environment cannot give.
+std::string variable_of(const Flag& flag);
+
 // What the environment says of a terminal: NO_COLOR (no-color.org) and TERM; LC_ALL, LC_CTYPE or LANG.
 bool has_colour(const Globals& globals, int fd);
 bool has_utf8();
 
-// From HTTPS_PROXY and NO_PROXY.
+// From HTTPS_PROXY and NO_PROXY, and the language of the locale. The variables of the global flags are taken
+// with the flags themselves (parse.hpp).
 void read_environment(Globals& globals);
 
 // The job file, with what the global flags change. `accept_damage`: of plan and run.

@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "exit_codes.hpp"
+#include "manual.hpp"
 #include "parse.hpp"
 #include "version.hpp"
 
@@ -96,9 +97,20 @@ int print(Console& console, const std::string& text) {
 
 struct HelpOptions {
   std::string command;
+  bool as_manual = false;
 };
 
+Words help_words(HelpOptions& options) {
+  Positional command{.name = "COMMAND", .help = "The command to explain", .required = false};
+  for (const auto make : k_commands) command.choices.emplace_back(make().name);
+  command.set = into(options.command);
+  return {
+      {std::move(command)},
+      {{.name = "--man", .help = "Print the whole manual page, for `man -l`", .is_on = &options.as_manual}}};
+}
+
 int help(Console& console, const HelpOptions& options) {
+  if (options.as_manual) return print(console, manual_page());
   if (options.command.empty()) return print(console, main_help());
   for (const auto make : k_commands)
     if (const auto command = make(); command.name == options.command)
@@ -154,15 +166,7 @@ Command help_command() {
           .group = "Other",
           .purpose = "Explains a command, or lists them all",
           .examples = {{"cardvoid help run"}},
-          .call = call_of<HelpOptions>(
-              [](HelpOptions& options) -> Words {
-                return {{{.name = "COMMAND",
-                          .help = "The command to explain",
-                          .required = false,
-                          .set = into(options.command)}},
-                        {}};
-              },
-              help)};
+          .call = call_of<HelpOptions>(help_words, help)};
 }
 
 Command version_command() {

@@ -7,6 +7,7 @@
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cstdlib>
 
 #include "commands.hpp"
 #include "help.hpp"
@@ -38,8 +39,7 @@ class Bound {
       if (has_optional_value(flag))
         flags_.push_back(add(app, names)->expected(0, 1));
       else
-        flags_.push_back(flag.is_on ? app.add_flag(names, *flag.is_on)->disable_flag_override()
-                                    : add(app, names));
+        flags_.push_back(flag.is_switch() ? app.add_flag(names)->disable_flag_override() : add(app, names));
     }
   }
 
@@ -50,6 +50,31 @@ class Bound {
     return found == words_.flags.end() ? nullptr : &*found;
   }
   const std::vector<Flag>& flags() const { return words_.flags; }
+
+  bool is_given(std::string_view name) const {
+    for (std::size_t i = 0; i < flags_.size(); ++i)
+      if (words_.flags[i].name == name) return flags_[i]->count() > 0;
+    return false;
+  }
+
+  // The variables of the environment that stand for flags. A flag that is given wins, also over a variable
+  // that it excludes.
+  Result<void> take_environment() const {
+    for (std::size_t i = 0; i < flags_.size(); ++i) {
+      const auto& flag = words_.flags[i];
+      const auto value = value_of_variable(flag);
+      if (value.empty() || (flags_[i]->count() > 0 && !flag.repeatable) || is_overruled(flag)) continue;
+      const auto variable = variable_of(flag);
+      if (const auto* other = find(flag.excludes); other && !value_of_variable(*other).empty())
+        return Error{Errc::usage,
+                     fmt::format("{} and {} cannot be set together", variable, variable_of(*other))};
+      if (const auto taken =
+              flag.is_switch() ? take_switch(flag, variable) : take_values(flag, value, variable);
+          !taken)
+        return taken;
+    }
+    return {};
+  }
 
   // Hands each value to its setter.
   Result<void> take() const {
@@ -106,28 +131,62 @@ class Bound {
     }
     if (!flag.excludes.empty() && is_given(flag.excludes))
       return Error{Errc::usage, fmt::format("{} and {} cannot be used together", flag.name, flag.excludes)};
-    if (has_optional_value(flag)) {
-      *flag.is_on = true;
-      if (option.results().front().empty()) return {};
-    } else if (flag.is_on) {
-      return {};
-    }
+    if (flag.is_on) *flag.is_on = true;
+    if (flag.is_switch()) return flag.set ? flag.set({}) : Result<void>{};
+    if (has_optional_value(flag) && option.results().front().empty()) return {};
     if (option.results().size() > 1 && !flag.repeatable)
       return Error{Errc::usage, fmt::format("{} is given more than once", flag.name)};
-    for (const auto& value : option.results()) {
-      const auto& allowed = flag.choices;
-      if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end())
-        return Error{Errc::usage,
-                     fmt::format("{} {}: expected {}", flag.name, value, joined(allowed, " or "))};
-      if (const auto set = flag.set(value); !set) return with_context(set.error(), std::string{flag.name});
+    for (const auto& value : option.results())
+      if (const auto set = set_value(flag, value, flag.name); !set) return set;
+    return {};
+  }
+
+  // `name`: of the flag or of its variable.
+  static Result<void> set_value(const Flag& flag, const std::string& value, std::string_view name) {
+    const auto& allowed = flag.choices;
+    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+      return Error{Errc::usage, fmt::format("{} {}: expected {}", name, value, joined(allowed, " or "))};
+    if (const auto set = flag.set(value); !set) return with_context(set.error(), std::string{name});
+    return {};
+  }
+
+  // Empty also for a switch that is off.
+  static std::string value_of_variable(const Flag& flag) {
+    const auto name = variable_of(flag);
+    const char* const text = name.empty() ? nullptr : std::getenv(name.c_str());
+    const std::string value{text ? text : ""};
+    constexpr std::string_view k_off[] = {"0", "false", "no", "off"};
+    const bool is_off =
+        flag.is_switch() && std::find(std::begin(k_off), std::end(k_off), value) != std::end(k_off);
+    return is_off ? std::string{} : value;
+  }
+
+  static Result<void> take_switch(const Flag& flag, const std::string& variable) {
+    constexpr std::string_view k_on[] = {"1", "true", "yes", "on"};
+    if (const auto value = value_of_variable(flag);
+        std::find(std::begin(k_on), std::end(k_on), value) == std::end(k_on))
+      return Error{Errc::usage, fmt::format("{} {}: expected 1 (on) or 0 (off)", variable, value)};
+    if (flag.is_on) *flag.is_on = true;
+    return flag.set ? flag.set({}) : Result<void>{};
+  }
+
+  // Of a repeatable flag one a line.
+  static Result<void> take_values(const Flag& flag, std::string_view lines, const std::string& variable) {
+    while (!lines.empty()) {
+      const auto line = flag.repeatable ? lines.substr(0, lines.find('\n')) : lines;
+      if (!line.empty())
+        if (const auto set = set_value(flag, std::string{line}, variable); !set) return set;
+      lines.remove_prefix(std::min(lines.size(), line.size() + 1));
     }
     return {};
   }
 
-  bool is_given(std::string_view name) const {
-    for (std::size_t i = 0; i < flags_.size(); ++i)
-      if (words_.flags[i].name == name) return flags_[i]->count() > 0;
-    return false;
+  // By a flag that is given and cannot stand beside it.
+  bool is_overruled(const Flag& flag) const {
+    if (!flag.excludes.empty() && is_given(flag.excludes)) return true;
+    return std::any_of(words_.flags.begin(), words_.flags.end(), [&](const Flag& other) {
+      return other.excludes == flag.name && is_given(other.name);
+    });
   }
 
   Words words_;
@@ -166,12 +225,13 @@ class Parser {
       return usage(words_for(error), name());
     }
     chosen_ = find_chosen();
+    const auto taken_globals = take_globals();
     if (globals_.help) return help_call(chosen_ ? &chosen_->command : nullptr);
     if (globals_.version) return version_command().call();
     auto extras = app_.remaining(true);
     std::erase(extras, "--");  // flags end there; CLI11 counts it as one of the words that it does not know
     if (!extras.empty()) return words_for(extras);
-    if (const auto taken = global_->take(); !taken) return usage(escape_for_terminal(taken.error().what));
+    if (!taken_globals) return usage(escape_for_terminal(taken_globals.error().what));
     if (!chosen_) return usage("no command given");
     globals_.command = chosen_->command.name;
     if (const auto taken = chosen_->words.take(); !taken)
@@ -182,6 +242,16 @@ class Parser {
   }
 
  private:
+  // First the environment, so that the flags win. --help and --version are read also where another is wrong.
+  Result<void> take_globals() {
+    globals_.help = global_->is_given("--help");
+    globals_.version = global_->is_given("--version");
+    const auto of_environment = global_->take_environment();
+    globals_.overrides.set_by_environment = globals_.overrides.set.size();
+    const auto given = global_->take();
+    return of_environment ? given : of_environment;
+  }
+
   Sub* find_chosen() {
     const auto found =
         std::find_if(subs_.begin(), subs_.end(), [](const Sub& sub) { return sub.app->parsed(); });
@@ -198,8 +268,8 @@ class Parser {
     const auto* flag = chosen_ ? chosen_->words.find(flag_name) : nullptr;
     if (!flag) flag = global_->find(flag_name);
     if (flag && dynamic_cast<const CLI::ArgumentMismatch*>(&error))
-      return flag->is_on ? fmt::format("{} takes no value", flag->name)
-                         : fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value);
+      return flag->is_switch() ? fmt::format("{} takes no value", flag->name)
+                               : fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value);
     return escape_for_terminal(what);
   }
 

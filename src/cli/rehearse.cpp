@@ -329,7 +329,7 @@ class Rehearsing {
   Result<void> write_page() {
     if (options_.page.empty()) return {};
     report::ReportOrder order;
-    order.language = language_of_environment();
+    order.language = console_.globals().lang;
     order.now = ended_;
     order.version = k_version;
     order.rehearsal = to_text(options_.scenario);

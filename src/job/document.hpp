@@ -27,15 +27,15 @@ struct Position {
 struct Leaf {
   std::string path;  // "limits.max_attempts"; a name that needs quotes in TOML keeps them
   Value value;
-  Position key, at;       // of the key and of its value
-  bool from_set = false;  // given by --set
+  Position key, at;              // of the key and of its value
+  std::string_view set_by = {};  // "--set" or "CARDVOID_SET"; empty: the file
 };
 
 // A table, even an empty one: a misspelt "[limit]" may have nothing in it.
 struct Table {
   std::string path;
   Position at;
-  bool from_set = false;
+  std::string_view set_by = {};
 };
 
 struct Document {

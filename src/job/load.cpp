@@ -32,12 +32,12 @@ class Faults {
   }
   // For a value from the command line the flag is the position.
   void add(const Leaf& leaf, std::string_view what) {
-    if (leaf.from_set) return add_flag(leaf.path, what);
+    if (!leaf.set_by.empty()) return add_set(leaf.set_by, leaf.path, what);
     add(leaf.at, leaf.path, what);
   }
   // For an unknown key the line is enough.
-  void add_unknown(std::string_view path, Position at, bool from_set, std::string_view what) {
-    if (from_set) return add_flag(path, what);
+  void add_unknown(std::string_view path, Position at, std::string_view set_by, std::string_view what) {
+    if (!set_by.empty()) return add_set(set_by, path, what);
     add({at.line, 0}, path, what);
   }
   bool none() const { return faults_.empty(); }
@@ -55,8 +55,8 @@ class Faults {
     Position at;
     std::string what;
   };
-  void add_flag(std::string_view path, std::string_view what) {
-    faults_.push_back({{~0u, 0}, fmt::format("--set {}: {}", path, what)});  // after those of the file
+  void add_set(std::string_view set_by, std::string_view path, std::string_view what) {
+    faults_.push_back({{~0u, 0}, fmt::format("{} {}: {}", set_by, path, what)});  // after those of the file
   }
   std::string file_;
   std::vector<Fault> faults_;
@@ -91,13 +91,14 @@ bool is_written_as_text(Type type) {
 }
 
 // --set section.key=value. A key for text also takes what TOML reads as a number: mchid=1900000001.
-Result<void> apply_override(std::string_view argument, Document& document) {
+Result<void> apply_override(std::string_view set_by, std::string_view argument, Document& document) {
   const auto equals = argument.find('=');
   const auto path = escape_for_terminal(trim(argument.substr(0, equals)));
   if (equals == std::string_view::npos || path.empty())
     return Error{Errc::usage,
-                 fmt::format("--set {}: expected section.key=value", escape_for_terminal(argument))};
-  if (find_invalid_utf8(argument)) return Error{Errc::usage, fmt::format("--set {}: not valid UTF-8", path)};
+                 fmt::format("{} {}: expected section.key=value", set_by, escape_for_terminal(argument))};
+  if (find_invalid_utf8(argument))
+    return Error{Errc::usage, fmt::format("{} {}: not valid UTF-8", set_by, path)};
   const auto value = trim(argument.substr(equals + 1));
   const auto* key = find_key(path);
 
@@ -108,11 +109,11 @@ Result<void> apply_override(std::string_view argument, Document& document) {
     given = Document{{{path, std::string{value}, {}, {}}}, {}};
   for (auto& leaf : given->leaves) {
     std::erase_if(document.leaves, [&](const Leaf& before) { return before.path == leaf.path; });
-    leaf.from_set = true;
+    leaf.set_by = set_by;
     document.leaves.push_back(std::move(leaf));
   }
   for (auto& table : given->tables) {
-    table.from_set = true;
+    table.set_by = set_by;
     document.tables.push_back(std::move(table));
   }
   return {};
@@ -206,7 +207,7 @@ std::vector<std::string> refuse_tables(const Document& document, Faults& faults)
     };
     if (std::any_of(refused.begin(), refused.end(), is_below)) continue;
     const auto* key = find_key(table.path);
-    faults.add_unknown(table.path, table.at, table.from_set,
+    faults.add_unknown(table.path, table.at, table.set_by,
                        key ? fmt::format("expected {}, found a table", key->expected)
                            : "unknown table" + suggest_table(table.path));
     refused.push_back(table.path);
@@ -225,7 +226,7 @@ void read_leaves(const Document& document, const std::filesystem::path& folder, 
     else if (is_table(leaf.path))
       faults.add(leaf, fmt::format("expected a table [{}], found {}", leaf.path, describe(leaf.value)));
     else
-      faults.add_unknown(leaf.path, leaf.key, leaf.from_set, "unknown key" + suggest_key(leaf.path));
+      faults.add_unknown(leaf.path, leaf.key, leaf.set_by, "unknown key" + suggest_key(leaf.path));
   }
 }
 
@@ -390,8 +391,12 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
     return Error{Errc::bad_job, faults.text()};
   }
   auto& document = std::get<Document>(read);
-  for (const auto& argument : overrides.set)
-    if (const auto applied = apply_override(argument, document); !applied) return applied.error();
+  for (const auto& argument : overrides.set) {
+    const bool is_of_environment = &argument < overrides.set.data() + overrides.set_by_environment;
+    if (const auto applied = apply_override(is_of_environment ? "CARDVOID_SET" : "--set", argument, document);
+        !applied)
+      return applied.error();
+  }
 
   model::Job job;
   job.file = file;

@@ -27,7 +27,7 @@ def faults(commands, flags, page):
         if command not in told:
             yield f"docs/commands.md has no command {command}"
     expected = set().union(*(each for name, each in flags.items() if name not in WITHOUT_FLAGS))
-    short = {"--output": "-o", "--quiet": "-q"}
+    short = {"--output": "-o", "--quiet": "-q", "--verbose": "-v"}
     table = page[page.index("| flags of |"):]
     in_page = set(re.findall(r"--[a-z][a-z-]*", table))
     for flag in sorted(expected):

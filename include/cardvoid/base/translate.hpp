@@ -8,14 +8,13 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/language.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 namespace cardvoid {
-
-enum class Language { english, chinese };
 
 // Call at most once, at the start: the C library keeps the choice for the process. `catalogues` is the folder
 // with zh_CN/LC_MESSAGES/cardvoid.mo. Without it English is spoken.

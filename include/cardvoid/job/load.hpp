@@ -14,6 +14,7 @@ namespace cardvoid::job {
 // What the command line changes: `--set section.key=value` (value as TOML, or bare text), `--results FILE`.
 struct Overrides {
   std::vector<std::string> set;
+  std::size_t set_by_environment = 0;      // so many of them, the first ones, come from CARDVOID_SET
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
   bool accept_damage =
       false;  // --accept-damage: no key of the job file, so that it holds for one command only

@@ -3,8 +3,8 @@
 // needs no network and no script. Codes are masked, openids left out. Its size does not grow with the job.
 
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/base/language.hpp>
 #include <cardvoid/base/time.hpp>
-#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/report/export.hpp>
@@ -14,8 +14,6 @@
 #include <string_view>
 
 namespace cardvoid::report {
-
-using cardvoid::Language;
 
 struct ReportOrder {
   Language language = Language::english;

@@ -25,7 +25,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("report: what is wrong with a card is said in Chinese too") {
-    const report::Tongue chinese{report::Language::chinese}, english{report::Language::english};
+    const report::Tongue chinese{Language::chinese}, english{Language::english};
     const std::string emoji = "\xF0\x9F\x98\x80";
     for (const std::string code :
          {"", " 1", "1 ", "a\tb", "\xFF", "é", "\xC2\xA0", "１", "=\"1\"", "'12", "1\t", "12**34", "NULL",
