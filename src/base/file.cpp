@@ -88,13 +88,6 @@ Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
   return out;
 }
 
-Result<PrivateFile> PrivateFile::standard_output() {
-  PrivateFile out;
-  out.path_ = "standard output";
-  out.file_ = stdout;
-  return out;
-}
-
 PrivateFile::PrivateFile(PrivateFile&& other) noexcept
     : file_{std::exchange(other.file_, nullptr)},
       path_{std::move(other.path_)},
@@ -102,7 +95,7 @@ PrivateFile::PrivateFile(PrivateFile&& other) noexcept
       error_{other.error_} {}
 
 PrivateFile::~PrivateFile() {
-  if (file_ && file_ != stdout) std::fclose(file_);
+  if (file_) std::fclose(file_);
   if (!beside_.empty()) ::unlink(beside_.c_str());
 }
 
@@ -113,7 +106,7 @@ void PrivateFile::write(std::string_view text) {
 Result<void> PrivateFile::finish() {
   if (error_ == 0 && std::fflush(file_) != 0) error_ = errno;
   if (!beside_.empty() && error_ == 0 && ::fsync(::fileno(file_)) != 0) error_ = errno;
-  if (file_ != stdout && std::fclose(std::exchange(file_, nullptr)) != 0 && error_ == 0) error_ = errno;
+  if (std::fclose(std::exchange(file_, nullptr)) != 0 && error_ == 0) error_ = errno;
   if (!beside_.empty() && error_ == 0 && ::rename(beside_.c_str(), path_.c_str()) != 0) error_ = errno;
   if (error_ == 0) {
     beside_.clear();

@@ -94,8 +94,7 @@ int accept(Console& console, const Options& options) {
   warn_of_log(console, *job);
 
   warn_about(*result, options.rows, console);
-  if (!console.answer(console.globals().json ? as_json(*result, by, *job) : answer_text(*result, by, *job)))
-    return static_cast<int>(Errc::io);
+  (void)console.answer(console.globals().json ? as_json(*result, by, *job) : answer_text(*result, by, *job));
   if (result->in_doubt > 0)
     return console.fail(
         {Errc::stopped,

@@ -57,7 +57,8 @@ bool Console::answer(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return true;
   const int why = errno;
-  if (!std::exchange(has_lost_answer_, true))
+  has_reader_left_ = has_reader_left_ || why == EPIPE;
+  if (!std::exchange(has_lost_answer_, true) && !has_reader_left_)
     log(LogLevel::error, fmt::format("standard output: cannot write to it: {}", std::strerror(why)));
   return false;
 }

@@ -34,6 +34,8 @@ class Console {
   // command then ends with io (74) where it would have ended well.
   bool answer(std::string_view text);
   bool has_lost_answer() const { return has_lost_answer_; }
+  // Who read the answer has closed the pipe, as `head` does. That is no fault, so no word is said about it.
+  bool has_reader_left() const { return has_reader_left_; }
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
   // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
@@ -64,7 +66,7 @@ class Console {
   std::size_t dropped_ = 0;
   std::string last_error_;
   std::vector<std::string> last_steps_;
-  bool has_lost_answer_ = false;
+  bool has_lost_answer_ = false, has_reader_left_ = false;
 };
 
 }  // namespace cardvoid::cli

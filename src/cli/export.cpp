@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "output.hpp"
 #include "own_output.hpp"
 #include "results.hpp"
 
@@ -66,7 +67,7 @@ int export_results(Console& console, const Options& options) {
   // A damaged page can hide rows without an error: results that lack some must not look whole.
   if (const auto sound = ledger->verify(); !sound) return console.fail(sound.error());
 
-  auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();
+  auto out = Output::open(console, options.output);
   if (!out) return console.fail(out.error());
   const bool csv = options.format == Format::csv;
   if (csv) out->write(report::csv_header(options.excel));
@@ -74,8 +75,7 @@ int export_results(Console& console, const Options& options) {
     out->write(csv ? report::csv_line(row, options.excel) : report::json_line(row));
   });
   if (!rows) return console.fail(rows.error());
-  if (const auto done = out->finish(); !done) return console.fail(done.error());
-  return 0;
+  return out->finish();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cardvoid/base/signal_echo.hpp>
 #include <cerrno>
 #include <iterator>
 
@@ -11,7 +12,18 @@ namespace cardvoid::cli {
 namespace {
 constexpr int k_signals[] = {SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t came = 0;
-void note(int) { came = 1; }
+
+// An echo ends a blocking call too, but is no request: the hook of a run that was stopped is not for it.
+void note(int) {
+  if (!is_signal_echo()) came = 1;
+}
+
+// The usual way, but for an echo: what we have been asked is under way.
+void end_by(int signal) {
+  if (is_signal_echo()) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
 }  // namespace
 
 Interrupt::Interrupt() {
@@ -25,7 +37,10 @@ Interrupt::Interrupt() {
 }
 
 Interrupt::~Interrupt() {
-  for (std::size_t i = 0; i < std::size(k_signals); ++i) ::sigaction(k_signals[i], &before_[i], nullptr);
+  for (std::size_t i = 0; i < std::size(k_signals); ++i) {
+    if (before_[i].sa_handler == SIG_DFL) before_[i].sa_handler = end_by;
+    ::sigaction(k_signals[i], &before_[i], nullptr);
+  }
 }
 
 bool Interrupt::input_comes_first() {

@@ -6,8 +6,8 @@
 
 namespace cardvoid::cli {
 
-// From construction to destruction the signals only set a flag, and a blocking read returns with EINTR. One
-// at a time.
+// From construction to destruction the signals only set a flag, and a blocking read returns with EINTR. An
+// echo (base/signal_echo.hpp) sets none, and never ends the process, also later. One at a time.
 class Interrupt {
  public:
   Interrupt();

@@ -66,6 +66,11 @@ void prepare_process() {
   for (const int signal : k_ignored) std::signal(signal, SIG_IGN);
 }
 
+void end_by_broken_pipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+}
+
 CallersRights::CallersRights() : our_umask_{::umask(callers ? callers->umask : 077)} {
   ::getrlimit(RLIMIT_CORE, &our_core_);
   ::getrlimit(RLIMIT_NOFILE, &our_files_);

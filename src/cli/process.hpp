@@ -18,6 +18,10 @@ void prepare_process();
 // XFSZ), and some people ask programs how they stand with USR1, which a run under way answers.
 sigset_t ignored_signals();
 
+// Ends the process as a pipe without a reader ends any other program. Returns where the caller blocks
+// SIGPIPE.
+void end_by_broken_pipe();
+
 // While it lives, this process has the umask and the limits that its caller has given it, for a program that
 // is started then. No other thread may make files meanwhile.
 class CallersRights {

@@ -208,8 +208,7 @@ int say_added(Console& console, const Protected& answer, const Options& options,
     console.warn_at_once(fmt::format(
         "no row of the job matches; is the {} written as in the list? On record for later imports",
         options.who.code.empty() ? "openid" : "code"));
-  if (!console.answer(console.globals().json ? to_json_line(as_json(answer, job)) : answer_text(answer)))
-    return static_cast<int>(Errc::io);
+  (void)console.answer(console.globals().json ? to_json_line(as_json(answer, job)) : answer_text(answer));
   return answer.too_late > 0 ? 1 : 0;
 }
 
@@ -223,8 +222,7 @@ int say_removed(Console& console, const Removed& removed, const model::Job& job,
                                                       who.code.empty() ? "member" : "card",
                                                       named.empty() ? "" : "; " + named)});
   if (!named.empty()) console.log(LogLevel::warning, named);
-  if (!console.answer(console.globals().json ? to_json_line(as_json(removed, job)) : answer_text(removed)))
-    return static_cast<int>(Errc::io);
+  (void)console.answer(console.globals().json ? to_json_line(as_json(removed, job)) : answer_text(removed));
   return 0;
 }
 

@@ -4,11 +4,11 @@
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/ledger/lock.hpp>
-#include <cstdlib>
 #include <future>
 
 #include "commands.hpp"
 #include "next_steps.hpp"
+#include "output.hpp"
 #include "own_output.hpp"
 #include "results.hpp"
 #include "time_zone.hpp"
@@ -20,7 +20,6 @@ namespace {
 
 struct Options {
   std::filesystem::path job_file, output;
-  std::optional<report::Language> language;
 };
 
 Words words(Options& options) {
@@ -31,10 +30,7 @@ Words words(Options& options) {
             .help = "Write the page to FILE (mode 0600); - is standard output",
             .kind = ValueKind::file,
             .required = true,
-            .set = into(options.output)},
-           choice<std::optional<report::Language>>(
-               "--lang", "LANGUAGE", "Of the page (default: that of LC_ALL, LC_MESSAGES or LANG)",
-               options.language, {{"zh", report::Language::chinese}, {"en", report::Language::english}})}};
+            .set = into(options.output)}}};
 }
 
 using Digest = Result<std::optional<report::ExportDigest>>;
@@ -62,30 +58,20 @@ int write_report(Console& console, const Options& options) {
       return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
-  const auto page = make_report(console.globals(), options.job_file, *job, *ledger,
-                                options.language.value_or(language_of_environment()));
+  const auto page = make_report(console.globals(), options.job_file, *job, *ledger);
   if (!page) return console.fail(page.error());
-  auto out = to_file ? PrivateFile::create(options.output) : PrivateFile::standard_output();
+  auto out = Output::open(console, options.output);
   if (!out) return console.fail(out.error());
   out->write(*page);
-  if (const auto done = out->finish(); !done) return console.fail(done.error());
-  return 0;
+  return out->finish();
 }
 
 }  // namespace
 
-report::Language language_of_environment() {
-  for (const auto* name : {"LC_ALL", "LC_MESSAGES", "LANG"})
-    if (const auto* value = std::getenv(name); value != nullptr && *value != '\0')
-      return std::string_view{value}.starts_with("zh") ? report::Language::chinese
-                                                       : report::Language::english;
-  return report::Language::english;
-}
-
 Result<std::string> make_report(const Globals& globals, const std::filesystem::path& job_file,
-                                const model::Job& job, ledger::Ledger& ledger, report::Language language) {
+                                const model::Job& job, ledger::Ledger& ledger) {
   report::ReportOrder order;
-  order.language = language;
+  order.language = globals.lang;
   order.now = read_clocks().wall;
   order.version = k_version;
   order.command = [&](std::string_view name, std::string_view flags) {

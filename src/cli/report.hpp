@@ -12,13 +12,10 @@
 
 namespace cardvoid::cli {
 
-// Chinese where LC_ALL, else LC_MESSAGES, else LANG says so; else English.
-report::Language language_of_environment();
-
 // Reads the results through `ledger` and, for the digest, through a connection of its own. Errors: the
 // ledger's.
 // `job_file` as it was named on the command line.
 Result<std::string> make_report(const Globals& globals, const std::filesystem::path& job_file,
-                                const model::Job& job, ledger::Ledger& ledger, report::Language language);
+                                const model::Job& job, ledger::Ledger& ledger);
 
 }  // namespace cardvoid::cli

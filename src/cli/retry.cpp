@@ -92,8 +92,7 @@ int retry(Console& console, const Options& options) {
   warn_of_log(console, *job);
 
   warn_about(*result, options.rows, console);
-  if (!console.answer(console.globals().json ? as_json(*result, *job) : answer_text(*result, *job)))
-    return static_cast<int>(Errc::io);
+  (void)console.answer(console.globals().json ? as_json(*result, *job) : answer_text(*result, *job));
   if (result->in_doubt > 0)
     return console.fail(
         {Errc::stopped,

@@ -206,23 +206,24 @@ int run(Console& console, const RunOptions& options) {
 }  // namespace
 
 Command run_command() {
-  return {.name = "run",
-          .group = "Run",
-          .purpose = "Plans, then sends; resumes what is left",
-          .about =
-              "Without --confirm or --yes it asks, and the number of cards must be typed; without a terminal "
-              "it refuses.\n"
-              "The same command carries on after any interruption. `cardvoid pause`, `resume`, `rate` and "
-              "`stop` steer it from another terminal. The first Ctrl-C settles what is in flight, the second "
-              "leaves at once.",
-          .examples = {{"cardvoid run gold.toml --confirm 3f9c2a1e"}},
-          .exits = {{0, "every card is confirmed invalid"},
-                    {1, "done, but some rows were rejected or refused"},
-                    {69, "the platform is away or in trouble for too long: run it again later"},
-                    {75, "stopped early: run it again"},
-                    {76, "it stopped itself, by canary or breaker for example: look before the next run"},
-                    {77, "the platform refuses the credentials, or a key is unusable"}},
-          .call = call_of(words, run)};
+  return {
+      .name = "run",
+      .group = "Run",
+      .purpose = "Plans, then sends; resumes what is left",
+      .about =
+          "Without --confirm or --yes it asks, and the number of cards must be typed; without a terminal "
+          "it refuses.\n"
+          "The same command carries on after any interruption. `cardvoid pause`, `resume`, `rate` and "
+          "`stop` steer it from another terminal. The first Ctrl-C settles what is in flight; one that comes "
+          "more than a second later leaves at once.",
+      .examples = {{"cardvoid run gold.toml --confirm 3f9c2a1e"}},
+      .exits = {{0, "every card is confirmed invalid"},
+                {1, "done, but some rows were rejected or refused"},
+                {69, "the platform is away or in trouble for too long: run it again later"},
+                {75, "stopped early: run it again"},
+                {76, "it stopped itself, by canary or breaker for example: look before the next run"},
+                {77, "the platform refuses the credentials, or a key is unusable"}},
+      .call = call_of(words, run)};
 }
 
 }  // namespace cardvoid::cli

@@ -81,7 +81,8 @@ class Log final : public run::Observer {
     console_.log(
         LogLevel::warning,
         fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
-                    "second signal leaves at once and leaves them in doubt; the same command carries on",
+                    "signal later than a second from now leaves at once and leaves them in doubt; the same "
+                    "command carries on",
                     in_flight));
   }
 

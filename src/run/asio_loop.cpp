@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/signal_echo.hpp>
 #include <cardvoid/run/runner.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -76,7 +77,9 @@ void AsioLoop::catch_signals() {
 void AsioLoop::leave_at_next_signal() {
   signals_.clear();
   for (const int signal : caught_)
-    std::signal(signal, [](int) { std::_Exit(static_cast<int>(Errc::stopped)); });
+    std::signal(signal, [](int) {
+      if (!is_signal_echo()) std::_Exit(static_cast<int>(Errc::stopped));
+    });
 }
 
 // One that comes between the two lines waits until it is ignored: the default action would be to die.
@@ -93,8 +96,9 @@ void AsioLoop::ignore_signals() {
 void AsioLoop::wait_for_signal(Runner& runner, SteeringServer& steering) {
   signals_.async_wait([this, &runner, &steering](const boost::system::error_code& error, int signal) {
     if (error || runner.is_finished()) return;
+    const bool is_echo = is_signal_echo();
     if (std::exchange(was_interrupted_, true)) {
-      if (is_rehearsal_) return wait_for_signal(runner, steering);
+      if (is_rehearsal_ || is_echo) return wait_for_signal(runner, steering);
       steering.close();
       std::_Exit(static_cast<int>(Errc::stopped));
     }

@@ -16,10 +16,10 @@
 
 namespace cardvoid::run {
 
-// While it runs, the first SIGINT, SIGTERM or SIGHUP stops the run softly. A second one ends the process at
-// once with exit code 75; rows in flight are then in doubt, and the next run reads them back. After run() the
-// first signal ends the process, since the last writes may have to wait for a lock. SIGUSR1 asks how it
-// stands.
+// While it runs, the first SIGINT, SIGTERM or SIGHUP stops the run softly. A later one that is
+// no echo of it (base/signal_echo.hpp) ends the process at once with exit code 75; rows in flight are then in
+// doubt, and the next run reads them back. After run() such a signal, or the first, ends the process, since
+// the last writes may have to wait for a lock. SIGUSR1 asks how it stands.
 class AsioLoop : public Loop {
  public:
   // The run can be steered beside this database, whose lock the caller holds.

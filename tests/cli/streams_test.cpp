@@ -280,9 +280,59 @@ TEST_SUITE("cli") {
     CHECK(boost::json::parse(wrong.err).as_object().at("level") == "error");
   }
 
-  TEST_CASE("streams: a reader that goes away ends the command with an error and no signal") {
-    Circumstances terminal;
-    terminal.on_terminal = true;
+  namespace {
+
+  // Of a program whose standard output is a pipe without a reader. 128 + the signal's number where
+  // one has ended it, as a shell has it.
+  struct Piped {
+    int exit_code;
+    std::string err;
+  };
+  Piped run_without_reader(const Stage& stage, const std::string& command, const std::string& flags = {}) {
+    const auto script = "cd '" + stage.dir.string() +
+                        "' && rm -f pipe && mkfifo pipe && exec 3<>pipe 4>pipe 3<&- && '" CARDVOID_BINARY
+                        "' " +
+                        command + " " + stage.job() + " " + flags + " >&4 2>err; echo $? >code";
+    CHECK(std::system(("sh -c \"" + script + "\"").c_str()) == 0);
+    return {std::stoi(stage.read("code")), stage.read("err")};
+  }
+
+  }  // namespace
+
+  TEST_CASE(
+      "streams: a reader that goes away ends a command that only prints by SIGPIPE and without a word") {
+    const auto stage = stage_of(3);
+    CHECK(stage.run("plan").exit_code == 0);
+    for (const std::string command : {"export", "export --excel", "status", "status --json", "report -o -",
+                                      "show --code card0000", "status --watch"}) {
+      CAPTURE(command);
+      const auto ended = run_without_reader(stage, command);
+      CHECK(ended.exit_code == 141);
+      CHECK(ended.err.empty());
+    }
+  }
+
+  TEST_CASE("streams: a command that has done something keeps its exit code when its reader goes away") {
+    const auto stage = stage_of(3);
+    const auto check = [&](const std::string& command, const std::string& flags, int expected) {
+      CAPTURE(command);
+      const auto ended = run_without_reader(stage, command, flags);
+      CHECK(ended.exit_code == expected);
+      CHECK(ended.err.find("standard output") == std::string::npos);
+      CHECK(ended.err.find("Broken pipe") == std::string::npos);
+    };
+    stage.write("members.csv", plain_members(3) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n");
+    check("plan", "", 0);
+    check("check", "", 0);
+    check("run", "--yes -q", 1);
+    check("run", "--yes", 1);
+    check("retry", "--status rejected", 0);
+    CHECK(stage.count("status = 'pending'") == 1);
+    check("protect", "--code card0000 --note told", 1);  // too late
+    check("status", "--set no.such=1", 78);
+  }
+
+  TEST_CASE("streams: an output that cannot be written ends the command with an error") {
     const auto stage = stage_of(3);
     stage.run("plan");
     Program program{stage.words("export", {"-o", "/dev/full"})};

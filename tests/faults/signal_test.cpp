@@ -29,7 +29,7 @@ TEST_SUITE("faults") {
       const auto program = stage.start("run", k_flags);
       stage.wait_until("status = 'in_flight' AND attempts > 0", 10);
       program->send_signal(signal);
-      program->wait_for_words("a second signal leaves at once");
+      program->wait_for_words("leaves at once");
       // What was being signed when the signal came counts as in flight and still leaves; 200 rows last 5 s.
       const auto said_at = format_rfc3339(read_clocks().wall + 1s);
       const auto ended = program->wait();
@@ -50,7 +50,8 @@ TEST_SUITE("faults") {
     const auto program = stage.start("run", k_flags);
     stage.wait_until("status = 'in_flight' AND attempts > 0", 2);
     program->send_signal(SIGINT);
-    program->wait_for_words("a second signal leaves at once");
+    program->wait_for_words("leaves at once");
+    CHECK_FALSE(program->ends_within(1100ms));  // until then it would be an echo of the first
     program->send_signal(SIGINT);
     CHECK(program->wait(std::chrono::seconds{5}).exit_code == 75);
     CHECK(stage.count("status = 'in_flight'") > 0);
@@ -59,6 +60,46 @@ TEST_SUITE("faults") {
     CHECK(stage.run("run", {"--yes"}).exit_code == 0);
     stage.check_against_truth();
     CHECK(stage.sandbox->counters().after_invalid == 0);
+  }
+
+  TEST_CASE("signals that come within a second of the first are its echo and the run still ends softly") {
+    const Stage stage{slow_answers(), {{"members.csv", plain_members(200)}}};
+    const auto program = stage.start("run", k_flags);
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 10);
+    for (const int signal : {SIGTERM, SIGTERM, SIGHUP}) program->send_signal(signal);
+    const auto ended = program->wait();
+    INFO(ended.err, ended.out);
+    CHECK(ended.exit_code == 75);
+    CHECK(ended.out.find("SIGTERM received") != std::string::npos);
+    CHECK(stage.count("status = 'in_flight'") == 0);
+    CHECK(stage.ask_results("SELECT exit_code FROM runs")[0][0] == "75");
+    stage.check_against_truth();
+  }
+
+  TEST_CASE("an echo does not end the program that a stopped run starts at its end") {
+    const Stage stage{slow_answers(), {{"members.csv", plain_members(200)}}};
+    stage.write("hook.sh", "#!/bin/sh\necho begun\nsleep 0.5\necho complete\n");
+    std::filesystem::permissions(stage.dir / "hook.sh", std::filesystem::perms::owner_all);
+    auto flags = k_flags;
+    flags.insert(flags.end(), {"--set", "results.on_finish=" + (stage.dir / "hook.sh").string(), "--set",
+                               "limits.requests_per_second=1"});
+    const auto program = stage.start("run", flags);  // one a second: at the signal nothing is in flight
+    stage.wait_until("status = 'invalidated'", 1);
+    program->send_signal(SIGTERM);
+    program->wait_for_words("on_finish: begun");
+    program->send_signal(SIGTERM);
+    const auto ended = program->wait();
+    CHECK(ended.exit_code == 75);
+    CHECK(ended.err.find("on_finish: complete") != std::string::npos);
+  }
+
+  TEST_CASE("a command that shows something ends softly under GNU timeout") {
+    const auto stage = stage_of(3);
+    CHECK(stage.run("plan").exit_code == 0);
+    const auto program = stage.start("status", {"--watch"});
+    program->wait_for_words("3 rows");
+    for (const int signal : {SIGTERM, SIGTERM}) program->send_signal(signal);
+    CHECK(program->wait().exit_code == 0);
   }
 
   TEST_CASE("a hang-up settles what is in flight like any other stop and nohup keeps it away") {

@@ -27,7 +27,6 @@ class PrivateFile {
  public:
   // Error: io (74).
   static Result<PrivateFile> create(const std::filesystem::path& path);
-  static Result<PrivateFile> standard_output();
   PrivateFile(PrivateFile&& other) noexcept;
   PrivateFile& operator=(PrivateFile&&) = delete;
   ~PrivateFile();  // without finish() the old file stays

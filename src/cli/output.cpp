@@ -1,0 +1,33 @@
+#include "output.hpp"
+
+namespace cardvoid::cli {
+
+Result<Output> Output::open(Console& console, const std::filesystem::path& file) {
+  Output output{console};
+  if (file.empty() || file == "-") return output;
+  auto made = PrivateFile::create(file);
+  if (!made) return made.error();
+  output.file_.emplace(std::move(*made));
+  return output;
+}
+
+void Output::write(std::string_view text) {
+  if (file_) return file_->write(text);
+  constexpr std::size_t k_block = 65'536;
+  if (console_->has_lost_answer()) return;
+  pending_ += text;
+  if (pending_.size() < k_block) return;
+  (void)console_->answer(pending_);
+  pending_.clear();
+}
+
+int Output::finish() {
+  if (file_) {
+    const auto done = file_->finish();
+    return done ? 0 : console_->fail(done.error());
+  }
+  if (!console_->has_lost_answer() && console_->answer(pending_)) return 0;
+  return static_cast<int>(Errc::io);
+}
+
+}  // namespace cardvoid::cli
