@@ -12,6 +12,7 @@
 #include "finish_hook.hpp"
 #include "report.hpp"
 #include "service_manager.hpp"
+#include "version.hpp"
 
 namespace cardvoid::cli {
 
@@ -32,7 +33,7 @@ int Reporter::stand_aside(int exit_code) {
 }
 
 void Reporter::carry_over() {
-  metrics_.emplace(job_.name, job_.limits.requests_per_second);
+  metrics_.emplace(job_.name, job_.limits.requests_per_second, k_version);
   if (const auto earlier = read_file(job_.results.metrics_file, k_largest_metrics, Errc::no_input))
     metrics_->carry_over(*earlier);
 }
@@ -99,7 +100,7 @@ void Reporter::write_metrics(const std::string& text) {
 Result<void> Reporter::write_report() const try {
   auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
   if (!ledger) return ledger.error();
-  const auto page = make_report(console_.globals(), job_file_, job_, *ledger, language_of_environment());
+  const auto page = make_report(console_.globals(), job_file_, job_, *ledger);
   if (!page) return page.error();
   return write_private_file(job_.results.report_file, *page);
 } catch (const std::exception& bug) {  // a page never ends a run

@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "console.hpp"
+#include "handover.hpp"
 #include "interrupt.hpp"
 #include "results.hpp"
 #include "time_zone.hpp"
@@ -138,7 +139,7 @@ boost::json::object as_json(const ledger::Pulse& pulse) {
           {"reasons_to_wait", ledger::as_json(pulse.reasons_to_wait)}};
 }
 
-std::string json_line(const View& view, const model::Job& job) {
+std::string json_line(const View& view, const model::Job& job, const std::optional<Handover>& handover) {
   using boost::json::value;
   boost::json::array runs, errors;
   for (const auto& run : view.runs) runs.push_back(as_json(run));
@@ -156,6 +157,7 @@ std::string json_line(const View& view, const model::Job& job) {
   answer["now"] = view.pulse ? value(as_json(*view.pulse)) : value();
   answer["errors"] = std::move(errors);
   answer["runs"] = std::move(runs);
+  if (handover) answer["handover"] = handover_json(*handover);
   return to_json_line(answer);
 }
 
@@ -213,16 +215,24 @@ std::string page(const View& view, const model::Job& job) {
   return text;
 }
 
+std::optional<ledger::RunRecord> last_run(const View& view) {
+  return view.runs.empty() ? std::nullopt : std::optional{view.runs.front()};
+}
+
 struct Options {
   std::filesystem::path job_file;
-  bool watch = false;
+  bool watch = false, handover = false;
 };
 
 Words words(Options& options) {
-  return {{job_file(options.job_file)},
-          {{.name = "--watch",
-            .help = "Show it again every two seconds, until Ctrl-C",
-            .is_on = &options.watch}}};
+  return {
+      {job_file(options.job_file)},
+      {{.name = "--watch", .help = "Show it again every two seconds, until Ctrl-C", .is_on = &options.watch},
+       {.name = "--handover",
+        .help = "Show also what a colleague needs who takes over: the command that carries on, paths, "
+                "contacts",
+        .excludes = "--watch",
+        .is_on = &options.handover}}};
 }
 
 int status(Console& console, const Options& options) {
@@ -235,7 +245,11 @@ int status(Console& console, const Options& options) {
   for (;;) {
     const auto view = look(console, *job);
     if (!view) return console.fail(view.error());
-    const auto text = is_json ? json_line(*view, *job) : page(*view, *job);
+    std::optional<Handover> handover;
+    if (options.handover)
+      handover = hand_over(console.globals(), *job, view->rows.totals, view->holder, last_run(*view));
+    const auto text = is_json ? json_line(*view, *job, handover)
+                              : page(*view, *job) + (handover ? handover_text(*handover) : "");
     if (!console.answer(clear ? "\x1B[H\x1B[2J" + text : text)) return static_cast<int>(Errc::io);
     if (!options.watch) return 0;
     ::nanosleep(&k_watch_interval, nullptr);  // a signal ends it early

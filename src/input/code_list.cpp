@@ -4,6 +4,7 @@
 #include <cardvoid/input/code_list.hpp>
 #include <utility>
 
+#include "damage.hpp"
 #include "record_reader.hpp"
 
 namespace cardvoid::input {
@@ -95,6 +96,10 @@ Result<CodeList> CodeList::read(ReadBytes read, std::string name, const std::str
   return CodeList{std::move(state)};
 }
 
-Result<std::optional<CodeList::Code>> CodeList::next() { return state_->next(); }
+Result<std::optional<CodeList::Code>> CodeList::next() {
+  auto code = state_->next();
+  if (code && *code) (*code)->text = without_formula((*code)->text);
+  return code;
+}
 
 }  // namespace cardvoid::input

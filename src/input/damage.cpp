@@ -42,12 +42,18 @@ bool is_all_digits(std::string_view text) {
 
 }  // namespace
 
+std::string_view without_formula(std::string_view text) {
+  if (model::find_wrapper(text) != Wrapper::formula) return text;
+  const auto inside = text.substr(2, text.size() - 3);
+  return inside.find('"') == std::string_view::npos ? inside : text;  // else more than a wrapper
+}
+
 std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone) {
   while (const auto wrapper = model::find_wrapper(text)) {
     switch (*wrapper) {
       case Wrapper::formula: {
-        const auto inside = text.substr(2, text.size() - 3);
-        if (inside.find('"') != std::string_view::npos) return text;  // more than a wrapper
+        const auto inside = without_formula(text);
+        if (inside == text) return text;
         text = inside;
         break;
       }

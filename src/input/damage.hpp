@@ -19,6 +19,10 @@ using model::Wrapper;
 // `text` without its wrappers. Counts each kind in `undone`.
 std::string_view unwrap(std::string_view text, std::array<std::int64_t, k_wrappers>& undone);
 
+// `text` without the ="…" that `export --excel` writes. No value of a row is one, so undoing it loses
+// nothing.
+std::string_view without_formula(std::string_view text);
+
 // `text` without wrappers, surrounding blanks and leading marks: where damage is looked for.
 std::string_view without_wrappers(std::string_view text);
 

@@ -82,7 +82,7 @@ class ProtectList::State {
     for (std::size_t column = 0; column < k_columns.size(); ++column) {
       if (!indices_[column]) continue;
       auto field = fields[*indices_[column]];
-      if (unwraps_) field = unwrap(field, unwrapped_);
+      field = unwraps_ ? unwrap(field, unwrapped_) : without_formula(field);
       damage_.note(Column{column}, field, records_.line());
       *parts[column] = field;
     }

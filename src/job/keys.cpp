@@ -130,6 +130,9 @@ const auto k_keys = std::to_array<Key>({
     {"name", Type::text, "1 to 64 letters, digits or \"-_.\", the first a letter or digit (it names the results database)",
      [](const Typed& v, Job& job) { return store_name(job.name, v.text); }, true},
 
+    {"contacts", Type::text, "who answers for the job and how to reach them, in words",
+     [](const Typed& v, Job& job) { return store_text(job.contacts, v.text); }},
+
     {"merchant.api", Type::text, R"("partner" or "brand")",
      [](const Typed& v, Job& job) {
        job.merchant.api = v.text == "brand" ? model::Api::brand : model::Api::partner;

@@ -99,7 +99,8 @@ std::optional<double> find_sample(std::string_view file, const std::string& seri
 
 }  // namespace
 
-Metrics::Metrics(std::string job, double limit) : job_{std::move(job)}, limit_{limit} {}
+Metrics::Metrics(std::string job, double limit, std::string version)
+    : job_{std::move(job)}, limit_{limit}, version_{std::move(version)} {}
 
 void Metrics::carry_over(std::string_view file) {
   const auto sample = [&](std::string_view name) {
@@ -126,7 +127,7 @@ Result<void> Metrics::load(ledger::Ledger& ledger) {
   if (!success) return success.error();
   const auto runs = ledger::last_runs(ledger, 1);
   if (!runs) return runs.error();
-  Metrics on_record{job_, limit_};  // so that what cannot be read to its end changes nothing
+  Metrics on_record{job_, limit_, version_};  // so that what cannot be read to its end changes nothing
   const auto read =
       ledger::each_request(ledger, [&](const ledger::EndedRequest& request) { on_record.count(request); });
   if (!read) return read.error();
@@ -193,6 +194,8 @@ class Metrics::Page {
 
 std::string Metrics::text(const dispatch::Snapshot* running) const {
   Page page{job_};
+  page.family("build_info", "gauge", "Which cardvoid has written this; always 1.")
+      .add(1, fmt::format(",version={}", label_value(version_)));
   write_runs(page, running != nullptr);
   write_rows(page);
   write_attempts(page);

@@ -273,6 +273,8 @@ TEST_SUITE("cli") {
     commands.ask(stage, "show", "show", {"--openid", openid(40)});
     commands.ask(stage, "show", "show", {"--code", code(8)});
     commands.ask(stage, "status", "status");
+    commands.ask(stage, "status", "status", {"--handover"});
+    commands.ask(stage, "status", "status", {"--handover", "--set", "contacts=Li Lei"});
     commands.ask(stage, "accept", "accept", {"--code", code(4), "--note", "unknown there"});
     commands.ask(stage, "show", "show", {"--code", code(4)});
     commands.ask(stage, "retry", "retry", {"--code", code(4)});

@@ -245,6 +245,21 @@ TEST_SUITE("cli") {
     CHECK_FALSE(stage.was_invalidated("card0002"));
   }
 
+  TEST_CASE("protect: the list may be what export wrote for a spreadsheet") {
+    const Staff stage{"code\nnobody\n"};
+    CHECK(stage.run("plan").exit_code == 0);
+    std::string list = stage.run("export", {"--excel"}).out;
+    const auto header = list.find('\n') + 1;
+    const auto line = list.find("\"=\"\"card0002\"\"\"");
+    REQUIRE(line != std::string::npos);
+    const auto begin = list.rfind('\n', line) + 1;
+    stage.write("protect.csv",
+                list.substr(0, header) + list.substr(begin, list.find('\n', begin) + 1 - begin));
+    CHECK(stage.with_list("run", {"--yes"}).exit_code == 1);
+    CHECK(stage.count("status = 'invalidated'") == 5);
+    CHECK_FALSE(stage.was_invalidated("card0002"));
+  }
+
   TEST_CASE("protect: retry puts a protected row back and it is not sent for that") {
     const Staff stage{"code\nunknown1\n"};
     stage.write("members.csv",

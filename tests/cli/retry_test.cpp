@@ -150,6 +150,19 @@ TEST_SUITE("cli") {
     CHECK(stage.count("status = 'pending'") == 2);
   }
 
+  TEST_CASE("retry: what export wrote for a spreadsheet can be handed back") {
+    const Rejected stage;
+    const auto csv = (stage.dir / "rejected.csv").string();
+    CHECK(stage.run("export", {"--status", "rejected", "--excel", "-o", csv}).exit_code == 0);
+    CHECK(stage.read("rejected.csv").find("\"=\"\"unknown00017\"\"\"") != std::string::npos);
+    CHECK(answer_of(stage.run("retry", {"--where-code-in", csv, "--json"})) == "2 0 0 0 ");
+    CHECK(stage.count("status = 'pending'") == 2);
+    stage.write("copied.txt", "=\"unknown00017\"\r\n=\"unknown00018\"\r\n");  // a column of it
+    const auto copied = (stage.dir / "copied.txt").string();
+    const auto again = stage.run("retry", {"--where-code-in", copied, "--json"});
+    CHECK(again.err.find("not rejected or unresolved: 2 rows") != std::string::npos);
+  }
+
   TEST_CASE("retry: a list that is no list changes nothing") {
     const Rejected stage;
     stage.write("bytes.txt", "unknown00017\nM\xFF\n");

@@ -46,6 +46,56 @@ TEST_SUITE("cli") {
     CHECK(page.out.find("no run is under way") != std::string::npos);
   }
 
+  TEST_CASE("status: a handover has the command that carries on and the paths and the contacts") {
+    const auto stage = stage_of(6);
+    const auto handover = [&](std::vector<std::string> flags = {}) {
+      flags.emplace_back("--handover");
+      const auto ended = stage.run("status", flags);
+      CHECK(ended.exit_code == 0);
+      CHECK(ended.err.empty());
+      return ended.out;
+    };
+    const auto has = [](const std::string& text, const std::string& words) {
+      CAPTURE(text);
+      CHECK_MESSAGE(text.find(words) != std::string::npos, words);
+    };
+    const auto job = stage.job();
+    CHECK(stage.run("plan").exit_code == 0);
+    has(handover(), "\n  send it: it asks first: cardvoid run " + job);
+    CHECK(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
+    const auto stopped = handover({"--set", "contacts=\"Li Lei 5555\\nHan Mei\""});
+    has(stopped, "job sandbox: 6 rows");  // the state
+    has(stopped, "\n  carry on: cardvoid run " + job);
+    has(stopped, "\n  results database: " + stage.database().string() + "\n");
+    has(stopped, "\n  list: " + (stage.dir / "members.csv").string() + "\n");
+    has(stopped, "\nContacts:\n  Li Lei 5555\n  Han Mei\n");
+    has(handover(),
+        "Contacts:\n  the job file names none; add a line like this above its first table: contacts = \"");
+    const auto object = boost::json::parse(stage.run("status", {"--handover", "--json"}).out).as_object();
+    const auto& commands = object.at("handover").at("commands").as_array();
+    REQUIRE(commands.size() == 1);
+    CHECK(commands[0].as_string().starts_with("cardvoid run " + job));
+    CHECK(object.at("handover").at("contacts").is_null());
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    has(handover(), "\n  nothing is left to do\n");
+    CHECK(stage.run("status", {"--handover", "--watch"}).exit_code == 64);
+  }
+
+  TEST_CASE("status: a handover during a run says to leave it and how to steer it") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 200ms;
+    const auto stage = stage_of(100, settings);
+    const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
+    stage.wait_until("status = 'invalidated'", 3);
+    const auto page = stage.run("status", {"--handover"}).out;
+    CHECK(page.find("\n  run is under way (pid " + std::to_string(program->pid())) != std::string::npos);
+    CHECK(page.find("\n  end it softly: cardvoid stop " + stage.job()) != std::string::npos);
+    program->send_signal(SIGKILL);
+    program->wait();
+    CHECK(stage.run("status", {"--handover"}).out.find("\n  carry on: cardvoid run " + stage.job()) !=
+          std::string::npos);
+  }
+
   TEST_CASE("status: errors are counted by code") {
     const auto stage = stage_of(3);
     stage.write("members.csv", plain_members(3) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n");

@@ -19,7 +19,9 @@ class CodeList {
     std::int64_t line = 0;  // from 1
   };
 
-  // UTF-8 with or without a byte order mark, LF or CRLF; blank lines are skipped and nothing is trimmed. It
+  // UTF-8 with or without a byte order mark, LF or CRLF; blank lines are skipped and nothing is trimmed but
+  // the
+  // ="…" of `export --excel`. It
   // is a CSV file when its first line, read as one, has a field `code` or `code_column`, the input's own name
   // for it. Errors: what `read` says, bad_input (65).
   static Result<CodeList> read(ReadBytes read, std::string name, const std::string& code_column = "code");

@@ -126,6 +126,7 @@ struct Results {
 
 struct Job {
   std::string name;
+  std::string contacts;        // who answers for the job, for people; empty: not said
   std::filesystem::path file;  // the job file itself
   Merchant merchant;
   Platform platform;

@@ -29,8 +29,8 @@ namespace cardvoid::report {
 
 class Metrics {
  public:
-  // `limit`: requests/s that the job allows itself.
-  Metrics(std::string job, double limit);
+  // `limit`: requests/s that the job allows itself. `version`: of cardvoid.
+  Metrics(std::string job, double limit, std::string version);
 
   // Takes over what an earlier metrics file knows and the results database does not: runs that could not
   // begin, and the time waited for the limit. Anything else is as no file.
@@ -67,6 +67,7 @@ class Metrics {
 
   std::string job_;
   double limit_;
+  std::string version_;
   std::optional<ledger::Totals> totals_;
   std::optional<WallTime> last_success_, last_run_;
   std::optional<int> last_exit_code_;

@@ -68,6 +68,7 @@ TEST_SUITE("unit") {
   TEST_CASE("schema: it names exactly the keys that are read with their types and requirements") {
     const auto schema = read_schema();
     CHECK(schema.at("$schema") == "https://json-schema.org/draft/2020-12/schema");
+    CHECK(schema.at("$id") == "urn:cardvoid:job-file");
     std::set<Leaf> described, known;
     collect(schema.as_object(), "", described);
     for (const auto& key : job::keys())
