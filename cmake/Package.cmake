@@ -21,6 +21,13 @@ install(CODE "
     string(REPLACE \"ExecStart=cardvoid\" \"ExecStart=\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/cardvoid\" text \"\${text}\")
     string(REPLACE \"file:/usr/share/doc/cardvoid\" \"file:\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATAROOTDIR}/doc/cardvoid\" text \"\${text}\")
     file(WRITE \"\${unit}\" \"\${text}\")
+  endforeach()
+  # So do the examples with the schema that editors hold them against.
+  file(GLOB jobs \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATAROOTDIR}/doc/cardvoid/examples/*.toml\")
+  foreach(job IN LISTS jobs)
+    file(READ \"\${job}\" text)
+    string(REPLACE \"#:schema ../schema/\" \"#:schema \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/cardvoid/schema/\" text \"\${text}\")
+    file(WRITE \"\${job}\" \"\${text}\")
   endforeach()")
 
 # What a fault in memory could overwrite is read-only once the program has begun.

@@ -28,6 +28,9 @@ void speak(Language language, const std::filesystem::path& catalogues) {
   std::setlocale(LC_MESSAGES, "C.UTF-8");
   ::bindtextdomain(k_domain, catalogues.c_str());
   ::bind_textdomain_codeset(k_domain, "UTF-8");
+  // The C library's own words, strerror's, stand in logs and stay English: here it finds no catalogue of
+  // them.
+  ::bindtextdomain("libc", catalogues.c_str());
 }
 
 Language spoken_language() { return language_of_process(); }

@@ -133,5 +133,8 @@ TEST_SUITE("cli") {
     CHECK(is_chinese({{"CARDVOID_LANG", "en"}}, {"--lang", "zh"}));
     CHECK_FALSE(is_chinese({{"CARDVOID_LANG", "zh"}}, {"--lang", "auto"}));
     CHECK(support::run({"report", stage.job(), "-o", "-", "--lang", "de"}).exit_code == 64);
+    // The system's words stand in logs.
+    CHECK(support::run({"report", "nowhere.toml", "-o", "-", "--lang", "zh"})
+              .err.find("No such file or directory") != std::string::npos);
   }
 }

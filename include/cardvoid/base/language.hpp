@@ -9,8 +9,8 @@ enum class Language { english, chinese };
 
 // The values of the environment that gettext looks at; empty: not set.
 struct LocaleNames {
-  std::string_view lc_all, lc_messages, lang;
-  std::string_view language;  // a list such as "zh_CN:en"; without effect in the locales C and POSIX
+  std::string_view lc_all = {}, lc_messages = {}, lang = {};
+  std::string_view language = {};  // a list such as "zh_CN:en"; without effect in the locales C and POSIX
 };
 
 // As gettext chooses (gettext manual, "Locale Environment Variables"): LC_ALL, else LC_MESSAGES, else LANG

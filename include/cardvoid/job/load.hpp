@@ -14,7 +14,6 @@ namespace cardvoid::job {
 // What the command line changes: `--set section.key=value` (value as TOML, or bare text), `--results FILE`.
 struct Overrides {
   std::vector<std::string> set;
-  std::size_t set_by_environment = 0;      // so many of them, the first ones, come from CARDVOID_SET
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
   bool accept_damage =
       false;  // --accept-damage: no key of the job file, so that it holds for one command only
@@ -24,6 +23,7 @@ struct Overrides {
   // missing. The job then has none of them: `results_database` is its only file of results, no proxy is used,
   // and both endpoints are a place on loopback where nothing listens. The brand of the brand API counts.
   bool is_rehearsal = false;
+  std::size_t set_by_environment = 0;  // so many of `set`, the first ones, come from CARDVOID_SET
 };
 
 // Reads and validates. Errors: bad_job (78) for what the file says, no_input (66) when it cannot be opened,
