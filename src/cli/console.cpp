@@ -108,7 +108,11 @@ void Console::hold_warnings_back() {
 }
 
 void Console::begin_times() {
-  has_times_ = !globals_.log_json && !::isatty(STDERR_FILENO) && !goes_to_journal(STDERR_FILENO);
+  using enum report::ProgressMode;
+  // With -q a terminal shows no more than what is wrong.
+  const bool is_bare = !globals_.quiet && (globals_.progress == plain || globals_.progress == none ||
+                                           (globals_.progress == automatic && !report::can_move_cursor()));
+  has_times_ = !globals_.log_json && (is_bare || !::isatty(STDERR_FILENO)) && !goes_to_journal(STDERR_FILENO);
 }
 
 void Console::say_held_back() {

@@ -42,8 +42,8 @@ class Console {
   void say_held_back();
   // A warning that is never held back: what it says is not shown by how the run ends.
   void warn_at_once(std::string_view text);
-  // From now on every line begins with the local time, unless it goes to a terminal or to journald, which has
-  // one of its own, or is JSON.
+  // From now on every line begins with the local time, unless it goes to a live display or to journald, which
+  // have one of their own, or is JSON.
   void begin_times();
   bool has_times() const { return has_times_; }
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty

@@ -237,10 +237,10 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   errand.order.is_stop_wanted = Interrupt::has_come;
   const auto report = run::execute(job, keys, ledger, errand.order, observers);
   progress.finish();
-  console.attach(nullptr);
   if (report)
     console.log(LogLevel::info, fmt::format("run {} ended: exit {} after {}", report->run, report->exit_code,
                                             humanize_duration(report->elapsed)));
+  console.attach(nullptr);
   if (!report) return give_up(Stage::sending, report.error());
 
   auto ending = ending_of(*report, job, console.globals().command, ledger);

@@ -165,7 +165,8 @@ Line counts(const Moment& moment, bool is_whole) {
       line.push_back({fmt::format("{} {}", label, grouped(count)), rank, style});
   };
   say("invalid", t.invalidated, 0, Style::good);
-  say("already", t.already + moment.counts.already, 3, Style::plain);
+  if (const auto already = t.already + moment.counts.already; already > 0 && !line.empty())
+    line.back().text += fmt::format(" ({} already)", grouped(already));
   say("rejected", t.rejected, 1, Style::bad);
   say("accepted", t.accepted(), 4, Style::plain);
   say("in doubt", moment.in_doubt(), 1, Style::notable);

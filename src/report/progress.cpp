@@ -29,9 +29,9 @@ Instant::duration plain_interval(Instant::duration age) {
   return age < 10min ? Instant::duration{k_plain_interval} : age < 2h ? Instant::duration{2min} : k_heartbeat;
 }
 
-bool can_move_cursor() {
-  const char* const terminal = std::getenv("TERM");
-  return terminal && *terminal && std::string_view{terminal} != "dumb";
+// "stopped: SIGINT", "stopped by alice with cardvoid stop"
+std::string words_for_stop(const std::string& why) {
+  return (why.starts_with("stopped ") ? "" : "stopped: ") + escape_for_terminal(why);
 }
 
 // A row that the platform says is not yet INVALID is no error, nor is one that it says is.
@@ -87,7 +87,7 @@ std::string summary_text(const Ending& ending) {
       ending.last.retries == 1 ? "1 retry"
                                : grouped(static_cast<std::int64_t>(ending.last.retries)) + " retries",
       counted(static_cast<std::int64_t>(ending.last.throttled), "time"), humanize_duration(ending.elapsed));
-  if (!ending.stopped.empty()) text += fmt::format("stopped: {}\n", escape_for_terminal(ending.stopped));
+  if (!ending.stopped.empty()) text += words_for_stop(ending.stopped) + "\n";
   return text;
 }
 
@@ -109,7 +109,7 @@ std::string summary_line(const Ending& ending) {
   say(t.refused, t.refused == 1 ? "input line refused" : "input lines refused");
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
-  if (!ending.stopped.empty()) text += fmt::format("; stopped: {}", escape_for_terminal(ending.stopped));
+  if (!ending.stopped.empty()) text += "; " + words_for_stop(ending.stopped);
   return text;
 }
 
@@ -133,6 +133,11 @@ std::string summary_json(const Ending& ending) {
   object["next"] = boost::json::array(ending.next.begin(), ending.next.end());
   object["exit_code"] = ending.exit_code;
   return to_json_line(object);
+}
+
+bool can_move_cursor() {
+  const char* const terminal = std::getenv("TERM");
+  return terminal && *terminal && std::string_view{terminal} != "dumb";
 }
 
 std::string time_stamp(WallTime now) { return format_local_full(now) + " "; }

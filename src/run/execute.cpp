@@ -130,11 +130,12 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (is_soft && !early && !report.trip) report.stopped.reset();
   const auto now = ports.loop.now();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
-  if (report.stopped && report.stopped->code == Errc::stopped)
-    report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
   const auto closed =
       ledger::end_run(ledger, *run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());
+  // Not on record: what is left is another number tomorrow.
+  if (report.stopped && report.stopped->code == Errc::stopped)
+    report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
   (void)ledger.checkpoint();
   return report;
 }

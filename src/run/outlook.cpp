@@ -106,13 +106,17 @@ std::string to_text(const Outlook& view) {
 
 std::string words_for_pace(const Outlook& view, const model::Limits& limits,
                            const std::vector<model::ReasonToWait>& reasons, WallTime now) {
+  auto told = reasons;
+  const bool is_held_up = std::any_of(told.begin(), told.end(), [](const auto& r) { return r.holds_up(); });
+  if (is_held_up) {  // then no one asks how slow it would be
+    std::erase_if(told, [](const auto& reason) { return reason.kind == "slowed"; });
+    std::stable_partition(told.begin(), told.end(), [](const auto& reason) { return reason.holds_up(); });
+  }
   std::string why;
-  bool is_held_up = false;
-  for (const auto& reason : reasons) {
+  for (const auto& reason : told) {
     why += (why.empty() ? "" : ", ") + escape_for_terminal(reason.words);
     if (reason.since) why += " since " + short_time(*reason.since, now);
     if (reason.until) why += " until " + format_local_clock(*reason.until);
-    is_held_up |= reason.holds_up();
   }
   if (is_held_up) return "held up: " + why;
   auto text = view.measured > 0 ? fmt::format("{:.1f}/s of {:g}", view.measured, view.limit)
