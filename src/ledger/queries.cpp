@@ -17,6 +17,13 @@ namespace {
 constexpr std::size_t k_counters = 1000, k_openids_shown = 3, k_reasons_shown = 5;
 constexpr std::int64_t k_least_frequent = 10;
 
+constexpr std::string_view k_is_taken_back =
+    "protected AND status = 'pending' AND (code IN (SELECT code FROM protection WHERE removed_at > (SELECT "
+    "max(finished_at) FROM import)) OR openid IN (SELECT openid FROM protection WHERE removed_at > (SELECT "
+    "max(finished_at) FROM import))) AND NOT EXISTS (SELECT 1 FROM protection AS p WHERE p.removed_at IS "
+    "NULL "
+    "AND (p.code = row.code OR p.openid = row.openid))";
+
 }  // namespace
 
 void Totals::move(model::RowState before, model::RowState after) {
@@ -56,10 +63,11 @@ Result<Totals> totals(Ledger& ledger) {
             "count(*) FILTER (WHERE protected AND status = 'invalidated'), "
             "count(*) FILTER (WHERE status = 'rejected' AND {accepted}), "
             "count(*) FILTER (WHERE status = 'unresolved' AND {accepted}), "
-            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted} AND answer_signed = 0) "
+            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted} AND answer_signed = 0), "
+            "count(*) FILTER (WHERE {taken_back}) "
             "FROM row WHERE {in_plan}",
             fmt::arg("accepted", k_is_accepted), fmt::arg("in_doubt", k_is_in_doubt),
-            fmt::arg("in_plan", k_in_plan))};
+            fmt::arg("in_plan", k_in_plan), fmt::arg("taken_back", k_is_taken_back))};
     s.bind();
     s.step();
     Totals totals;
@@ -81,7 +89,8 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.protected_invalidated,
                                     &totals.accepted_rejected,
                                     &totals.accepted_unresolved,
-                                    &totals.rejected_unsigned};
+                                    &totals.rejected_unsigned,
+                                    &totals.protected_until_import};
     for (int column = 0; auto* count : counts) *count = s.int64(column++);
     s.reset();
     return totals;
