@@ -119,12 +119,12 @@ class RequestReader {
   // Once the timeline is known.
   void spread() {
     figures_.rates = rates_of(seconds_, figures_.timeline);
-    std::map<std::int32_t, std::int64_t> minutes;
+    std::map<std::int32_t, std::int64_t> per_minute;
     std::int32_t last = INT32_MIN;
     std::int64_t* count = nullptr;
     for (const auto second : seconds_) {
       const auto minute = second / 60;
-      if (minute != last || count == nullptr) count = &minutes[minute], last = minute;
+      if (minute != last || count == nullptr) count = &per_minute[minute], last = minute;
       figures_.busiest_minute = std::max(figures_.busiest_minute, static_cast<double>(++*count) / 60);
     }
   }
@@ -374,7 +374,7 @@ std::vector<double> rates_of(const std::vector<std::int32_t>& seconds, const Tim
   return rates;
 }
 
-std::chrono::microseconds Latencies::percentile(double percent) const {
+std::chrono::microseconds AnswerTimes::percentile(double percent) const {
   if (microseconds.empty()) return std::chrono::microseconds{0};
   const auto count = static_cast<double>(microseconds.size());
   const auto rank = static_cast<std::size_t>(std::clamp(std::ceil(percent / 100 * count), 1.0, count));

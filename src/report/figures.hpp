@@ -49,7 +49,7 @@ struct WaitSum {
 };
 
 // How long answers took, exactly.
-struct Latencies {
+struct AnswerTimes {
   std::vector<std::uint32_t> microseconds;  // sorted, once everything is read
   // The least that so many percent of the requests did not exceed.
   std::chrono::microseconds percentile(double percent) const;
@@ -57,7 +57,7 @@ struct Latencies {
 
 struct EndpointFigures {
   std::int64_t requests = 0, trouble = 0;
-  Latencies latencies;
+  AnswerTimes latencies;
 };
 
 // Requests that ended alike.
@@ -108,7 +108,7 @@ struct Figures {
 
   std::int64_t request_count = 0;            // that were sent
   std::array<EndpointFigures, 2> endpoints;  // by model::Endpoint
-  Latencies latencies;                       // of both
+  AnswerTimes latencies;                     // of both
   std::vector<AnswerKind> answers;           // the most frequent first
   std::vector<Cause> causes;                 // likewise
 };

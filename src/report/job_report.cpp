@@ -462,7 +462,7 @@ array Writer::waits() const {
 
 array Writer::latencies() const {
   array rows;
-  const auto add = [&](const char* id, std::string name, const Latencies& latencies) {
+  const auto add = [&](const char* id, std::string name, const AnswerTimes& latencies) {
     const auto percentile = [&](double percent) {
       return latencies.microseconds.empty() ? std::string{"–"} : time_of(latencies.percentile(percent));
     };

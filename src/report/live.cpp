@@ -100,13 +100,13 @@ std::string bar(double percent, std::size_t columns, const Look& look) {
 }
 
 std::string sparkline(const std::vector<double>& rates, double limit) {
-  static constexpr const char* k_steps[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static constexpr const char* k_bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   double most = limit;
   for (const auto rate : rates) most = std::max(most, rate);
   std::string text;
   if (most > 0)
     for (const auto rate : rates)
-      text += k_steps[static_cast<std::size_t>(std::clamp(rate / most, 0.0, 1.0) * 7)];
+      text += k_bars[static_cast<std::size_t>(std::clamp(rate / most, 0.0, 1.0) * 7)];
   return text;
 }
 
