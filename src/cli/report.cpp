@@ -91,8 +91,8 @@ Result<std::string> make_report(const Globals& globals, const std::filesystem::p
   order.command = [&](std::string_view name, std::string_view flags) {
     return command_line(globals, job_file, name, flags);
   };
-  order.is_held = ledger::Lock::holder(job.results.database).has_value();
-  if (order.is_held) return report::job_report(job, ledger, order, [] { return Digest{std::nullopt}; });
+  order.holder = ledger::Lock::holder(job.results.database);
+  if (order.holder) return report::job_report(job, ledger, order, [] { return Digest{std::nullopt}; });
   // Three readers at the same time: each takes about a second for a million rows.
   auto digest = beside(job, [](ledger::Ledger& same) { return report::export_digest(same); });
   // A damaged page can hide rows without an error: results that lack some must not look whole.

@@ -176,23 +176,24 @@ void set_limits(Figures& figures, const model::Job& job, const std::vector<ledge
                            : 1;
   if (timeline.parts == 0) return;
   // Of several limits in one part the highest: a bar can reach it.
-  const auto fill = [&](WallTime from, WallTime to, double limit, auto replaces) {
-    for (auto part = timeline.part_of(from); part <= timeline.part_of(to); ++part)
-      figures.limits[part] = replaces(part) ? limit : std::max(figures.limits[part], limit);
+  const auto fill = [&](WallTime from, WallTime to, double limit) {
+    if (to <= from) return;
+    for (auto part = timeline.part_of(from); part <= timeline.part_of(to - 1ms); ++part)
+      figures.limits[part] = std::max(figures.limits[part], limit);
   };
   for (const auto& run : figures.runs) {
     const auto end = ends.of(run, now, is_under_way && &run == &figures.runs.back());
-    fill(run.started_at, end, lanes * run.requests_per_second.value_or(job.limits.requests_per_second),
-         [](std::size_t) { return false; });
+    const auto own = lanes * run.requests_per_second.value_or(job.limits.requests_per_second);
+    auto filled = run.started_at;
     for (const auto& wait : waits) {
       if (wait.kind != "rate_set" || wait.run != run.id) continue;
       // On record is the last pulse that named it; the run went on from there.
       const auto until = wait.until + k_longest_gap_of_pulses >= end ? end : wait.until;
-      fill(wait.since, until, wait.allowed_rate, [&](std::size_t part) {
-        return std::max(timeline.start_of(part), run.started_at) >= wait.since &&
-               std::min(timeline.start_of(part + 1), end) <= until;
-      });
+      fill(filled, wait.since, own);
+      fill(std::max(filled, wait.since), until, wait.allowed_rate);
+      filled = std::max(filled, until);
     }
+    fill(filled, end, own);
   }
 }
 
@@ -381,11 +382,12 @@ std::chrono::microseconds AnswerTimes::percentile(double percent) const {
   return std::chrono::microseconds{microseconds[rank - 1]};
 }
 
-Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now, bool is_held) {
+Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now,
+                             const std::optional<ledger::LockHolder>& holder) {
   const ledger::OneMoment moment{ledger};
   Figures figures;
   if (const auto read = read_records(figures, ledger); !read) return read.error();
-  const bool is_under_way = is_held && !figures.runs.empty() && !figures.runs.back().ended_at;
+  const bool is_under_way = !figures.runs.empty() && ledger::is_under_way(figures.runs.back(), holder);
   figures.is_under_way = is_under_way;
   const auto waits = ledger::past_waits(ledger);
   if (!waits) return waits.error();

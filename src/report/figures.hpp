@@ -113,8 +113,9 @@ struct Figures {
   std::vector<Cause> causes;                 // likewise
 };
 
-// `now`: where the timeline ends while a run is under way. `is_held`: a process has the job. Errors: the
+// `now`: where the timeline ends while a run is under way. `holder`: has the job now. Errors: the
 // ledger's.
-Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now, bool is_held);
+Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now,
+                             const std::optional<ledger::LockHolder>& holder);
 
 }  // namespace cardvoid::report

@@ -447,7 +447,7 @@ Chart Writer::latency() const {
 array Writer::waits() const {
   array rows;
   for (const auto& wait : f_.waits) {
-    const bool is_by_person = wait.kind == "paused" || wait.kind == "rate_set";
+    const bool is_by_person = model::ReasonToWait::is_by_person(wait.kind);
     auto words = say_.wait(wait.words);
     rows.push_back(object{
         {"why", say_.of("wait", wait.kind, wait.words)},
@@ -683,7 +683,7 @@ object Writer::values() const {
 
 Result<std::string> job_report(const model::Job& job, ledger::Ledger& ledger, const ReportOrder& order,
                                const AskDigest& digest) {
-  auto figures = read_figures(job, ledger, order.now, order.is_held);
+  auto figures = read_figures(job, ledger, order.now, order.holder);
   if (!figures) return figures.error();
   const auto found = digest();
   if (!found) return found.error();

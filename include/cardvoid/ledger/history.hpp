@@ -20,7 +20,6 @@ namespace cardvoid::ledger {
 struct PastRun : RunRecord {
   std::string user, host, version, acknowledge, fingerprint;  // user: empty where it was not noted
   bool by_confirm = false;
-  std::optional<double> requests_per_second;  // of the job file; nullopt: of an earlier version
 };
 Result<std::vector<PastRun>> past_runs(Ledger& ledger);  // in their order
 
