@@ -53,6 +53,10 @@ void Console::say_next(const std::vector<std::string>& lines, bool is_failure) {
     log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, "  " + line);
 }
 
+bool Console::answer_page(std::string_view page) {
+  return ::isatty(STDOUT_FILENO) ? answer(folded(page, terminal_columns(stdout) - 1)) : answer(page);
+}
+
 bool Console::answer(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return true;

@@ -33,6 +33,8 @@ class Console {
   // A part of the command's answer. False when standard output cannot take it, which is told once; the
   // command then ends with io (74) where it would have ended well.
   bool answer(std::string_view text);
+  // The same in a page's long lines: wrapped to the terminal that standard output is, else whole, for grep.
+  bool answer_page(std::string_view page);
   bool has_lost_answer() const { return has_lost_answer_; }
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});

@@ -164,8 +164,8 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
   } else {
     if (is_failure) ending.stopped.clear();  // standard error says it
     const bool is_short = ending.exit_code == 0 && !::isatty(STDOUT_FILENO);
-    console.answer(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
-                            : report::summary_text(ending));
+    console.answer_page(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
+                                 : report::summary_text(ending));
   }
 }
 

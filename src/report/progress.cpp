@@ -260,9 +260,10 @@ void Progress::say(std::string_view text) {
   const std::lock_guard lock{mutex_};
   if (!screen_) return put(stream_, escape_for_terminal(text) + "\n");
   const auto now = read_clocks();
-  const auto stamped = format_local_clock(now.wall) + " " + escape_for_terminal(text);
+  const auto words = escape_for_terminal(text);
   const auto columns = screen_->size().columns;
-  screen_->print(columns < k_least_to_wrap ? stamped : wrapped(stamped, k_stamp_columns, columns - 1));
+  screen_->print(format_local_clock(now.wall) + " " +
+                 (columns < k_least_to_wrap ? words : wrapped(words, k_stamp_columns, columns - 1)));
   if (latest_) draw(now);
 }
 
