@@ -12,7 +12,7 @@
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/report/screen.hpp>
-#include <cardvoid/run/outlook.hpp>
+#include <cardvoid/run/look_ahead.hpp>
 #include <ctime>
 
 #include "commands.hpp"
@@ -28,7 +28,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr timespec k_watch_interval{2, 0};
-constexpr milliseconds k_pulse_is_old = 15s;
 constexpr int k_runs_shown = 3, k_errors_shown = 5;
 
 struct View {
@@ -50,17 +49,8 @@ struct View {
 
 Result<run::Outlook> look_ahead(const View& view, const model::Job& job, ledger::Ledger& ledger) {
   const bool only_reads_back = view.pulse && view.runs.front().command == "reconcile";
-  const auto& totals = view.rows.totals;
-  run::Remaining remaining{only_reads_back ? totals.in_doubt() : totals.to_send()};
-  if (view.limits.per == model::QuotaPer::brand && !only_reads_back) {
-    const auto most = ledger::most_to_send_of_a_brand(ledger);
-    if (!most) return most.error();
-    remaining.rows_of_one_brand = *most;
-  }
-  std::optional<run::Course> course;
-  if (view.pulse) course = run::course_of(*view.pulse, view.limits);
-  return run::outlook(view.limits, only_reads_back ? std::nullopt : job.safety.window, remaining, course,
-                      read_clocks().wall);
+  return run::look_ahead(view.limits, job.safety.window, ledger, view.rows.totals, only_reads_back,
+                         view.pulse, read_clocks().wall);
 }
 
 Result<View> look(Console& console, const model::Job& job) {
@@ -90,7 +80,7 @@ Result<View> look(Console& console, const model::Job& job) {
     view.limits.requests_per_second =
         view.runs.front().requests_per_second.value_or(job.limits.requests_per_second);
   if (view.rows.is_under_way && !view.is_suspended && *pulse && (*pulse)->run == view.runs.front().id &&
-      read_clocks().wall - (*pulse)->at < k_pulse_is_old)
+      read_clocks().wall - (*pulse)->at < run::k_pulse_is_old)
     view.pulse = *pulse;
   const auto ahead = look_ahead(view, job, *ledger);
   if (!ahead) return ahead.error();

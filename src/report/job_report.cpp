@@ -45,9 +45,6 @@ array marked(std::string_view text) {
   add(text, false);
   return pieces;
 }
-// What begins with the string views of a page must be text of its own.
-value text_or_null(std::string text) { return text.empty() ? value() : value(std::move(text)); }
-
 // "4.9", "5".
 std::string plain(double number) {
   auto text = fmt::format("{:.1f}", number);
@@ -65,6 +62,7 @@ class Writer {
  private:
   // head
   std::pair<std::string, std::string> verdict() const;  // look and words
+  value time_left() const;                              // null: no run is under way
   array tiles() const;
   // asked
   array asked() const;
@@ -126,6 +124,19 @@ std::pair<std::string, std::string> Writer::verdict() const {
   if (t.in_doubt() + t.pending > 0) return {"warn", say_("verdict_held", grouped(lost()), all)};
   if (lost() > 0) return {"warn", say_("verdict_losses", grouped(lost()), all)};
   return {"good", say_("verdict_done")};
+}
+
+value Writer::time_left() const {
+  if (!f_.outlook) return {};
+  const auto& ahead = *f_.outlook;
+  const auto as_of = format_local(f_.outlook_at);
+  if (ahead.rows == 0) return value(say_("left_nothing", as_of));
+  const auto pace = plain(ahead.measured);
+  if (!ahead.left || !ahead.done_at)
+    return value(ahead.measured > 0 ? say_("left_untold_pace", as_of, pace) : say_("left_untold", as_of));
+  const auto left = say_.duration(*ahead.left), done = format_local(*ahead.done_at);
+  return value(ahead.measured > 0 ? say_("left_pace", as_of, left, done, pace)
+                                  : say_("left", as_of, left, done));
 }
 
 array Writer::tiles() const {
@@ -229,7 +240,8 @@ array Writer::senders() const {
 }
 
 array Writer::limits() const {
-  const auto rate = fmt::format("{:g}", job_.limits.requests_per_second);
+  const auto noted = f_.runs.empty() ? std::nullopt : f_.runs.back().requests_per_second;
+  const auto rate = fmt::format("{:g}", noted.value_or(job_.limits.requests_per_second));
   array lines{line(job_.limits.per == model::QuotaPer::brand ? say_("limit_brand", rate)
                                                              : say_("limit_merchant", rate))};
   const auto& safety = job_.safety;
@@ -380,11 +392,15 @@ Chart Writer::rate() const {
   for (const auto limit : f_.limits) most = std::max(most, limit);
   const auto running = std::max<std::int64_t>(f_.running.count(), 1);
   const auto top = nice_ceiling(most * 1.02);
-  Chart chart{say_("rate"),
-              say_("rate_alt", grouped(f_.request_count), say_.duration(f_.running),
-                   plain(static_cast<double>(f_.request_count) * 1000 / static_cast<double>(running)),
-                   plain(f_.busiest_minute), fmt::format("{:g}", job_.limits.requests_per_second)),
-              top};
+  Chart chart{
+      say_("rate"),
+      say_("rate_alt", grouped(f_.request_count), say_.duration(f_.running),
+           plain(static_cast<double>(f_.request_count) * 1000 / static_cast<double>(running))) +
+          (f_.busiest_minute ? say_("rate_busiest", plain(*f_.busiest_minute)) : "") +
+          (f_.least_limit < f_.highest_limit ? say_("rate_limits", fmt::format("{:g}", f_.least_limit),
+                                                    fmt::format("{:g}", f_.highest_limit))
+                                             : say_("rate_limit_was", fmt::format("{:g}", f_.highest_limit))),
+      top};
   chart.explain("same", say_("requests_per_second"));
   chart.explain("limit", say_("rate_limit"));
   add_shades(chart);
@@ -404,17 +420,8 @@ std::string Writer::time_of(std::chrono::microseconds took) const {
 // Bars of a fixed scale, from the first one that is not empty to the last.
 Chart Writer::latency() const {
   using std::chrono::microseconds;
-  static constexpr std::array k_bounds{1,    2,    3,    5,    7,    10,     15,     20,    30,
-                                       50,   70,   100,  150,  200,  300,    500,    700,   1000,
-                                       1500, 2000, 3000, 5000, 7000, 10'000, 15'000, 30'000};
-  std::array<std::int64_t, k_bounds.size() + 1> counts{};
-  const auto& sorted = f_.latencies.microseconds;
-  auto from = sorted.begin();
-  for (std::size_t i = 0; i < k_bounds.size(); ++i) {
-    const auto to = std::upper_bound(from, sorted.end(), static_cast<std::uint32_t>(k_bounds[i] * 1000));
-    counts[i] = to - from, from = to;
-  }
-  counts.back() = sorted.end() - from;
+  constexpr auto& k_bounds = AnswerTimes::k_bounds_ms;
+  const auto& counts = f_.latencies.bars();
   std::size_t first = 0, last = counts.size() - 1;
   while (first < last && counts[first] == 0) ++first;
   while (last > first && counts[last] == 0) --last;
@@ -464,11 +471,11 @@ array Writer::latencies() const {
   array rows;
   const auto add = [&](const char* id, std::string name, const AnswerTimes& latencies) {
     const auto percentile = [&](double percent) {
-      return latencies.microseconds.empty() ? std::string{"–"} : time_of(latencies.percentile(percent));
+      return latencies.count() == 0 ? std::string{"–"} : time_of(latencies.percentile(percent));
     };
     rows.push_back(object{{"id", id},
                           {"name", std::move(name)},
-                          {"count", grouped(static_cast<std::int64_t>(latencies.microseconds.size()))},
+                          {"count", grouped(latencies.count())},
                           {"p50", percentile(50)},
                           {"p90", percentile(90)},
                           {"p95", percentile(95)},
@@ -619,14 +626,14 @@ array Writer::runs() const {
                           {"rejected", grouped(run.counts.rejected)},
                           {"unresolved", grouped(run.counts.unresolved)},
                           {"end", end_of(run)},
-                          {"ending", run.ending == "done" ? value() : text_or_null(run.ending)}});
+                          {"ending", marked(say_.ending(run.ending, run.tripped_by))}});
   }
   return rows;
 }
 
 object Writer::values() const {
   const auto& t = f_.totals;
-  const bool has_run = f_.timeline.parts > 0, has_latency = !f_.latencies.microseconds.empty();
+  const bool has_run = f_.timeline.parts > 0, has_latency = f_.latencies.count() > 0;
   const bool is_rehearsal = !order_.rehearsal.empty();
   auto [look, verdict_words] = verdict();
   array commands;
@@ -641,6 +648,7 @@ object Writer::values() const {
                 {"w", say_.all()},
                 {"verdict_look", look},
                 {"verdict", verdict_words},
+                {"time_left", time_left()},
                 {"tiles", tiles()},
                 {"asked", asked()},
                 {"outcome", outcome()},
@@ -649,8 +657,7 @@ object Writer::values() const {
                 {"has_waits", !f_.waits.empty()},
                 {"waits", waits()},
                 {"has_latency", has_latency},
-                {"latency_note",
-                 say_("latency_note", grouped(static_cast<std::int64_t>(f_.latencies.microseconds.size())))},
+                {"latency_note", say_("latency_note", grouped(f_.latencies.count()))},
                 {"latencies", latencies()},
                 {"answers", answers()},
                 {"endpoints", endpoints()},

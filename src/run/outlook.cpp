@@ -4,7 +4,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/window.hpp>
-#include <cardvoid/run/outlook.hpp>
+#include <cardvoid/run/look_ahead.hpp>
 
 namespace cardvoid::run {
 
@@ -88,6 +88,20 @@ Outlook outlook(const model::Limits& limits, const std::optional<model::DailyWin
   if (view.done_at) view.left = std::max(*view.needed, *view.done_at - now);
   if (!hours) view.left = view.needed, view.done_at = now + *view.needed;
   return view;
+}
+
+Result<Outlook> look_ahead(const model::Limits& limits, const std::optional<model::DailyWindow>& window,
+                           ledger::Ledger& ledger, const ledger::Totals& totals, bool only_reads_back,
+                           const std::optional<ledger::Pulse>& pulse, WallTime now) {
+  Remaining remaining{only_reads_back ? totals.in_doubt() : totals.to_send()};
+  if (limits.per == model::QuotaPer::brand && !only_reads_back) {
+    const auto most = ledger::most_to_send_of_a_brand(ledger);
+    if (!most) return most.error();
+    remaining.rows_of_one_brand = *most;
+  }
+  std::optional<Course> course;
+  if (pulse) course = course_of(*pulse, limits);
+  return outlook(limits, only_reads_back ? std::nullopt : window, remaining, course, now);
 }
 
 std::string to_text(const Outlook& view) {

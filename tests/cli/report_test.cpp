@@ -171,11 +171,21 @@ TEST_SUITE("cli") {
     stage.wait_until([&] { return std::filesystem::exists(stage.dir / "r.html"); }, "the page of a run");
     const auto page = stage.read("r.html");
     CHECK(page.ends_with("</html>\n\n"));
+    CHECK(page.find("Under way: ") != std::string::npos);
+    stage.wait_until(
+        [&] {
+          return stage.run("report", {"-o", "-", "--lang", "en"}).out.find("id=\"time-left\">As of ") !=
+                 std::string::npos;
+        },
+        "the time left on the page");
     CHECK(page.find("id=\"digest\"") == std::string::npos);  // it would be wrong a moment later
     const auto ended = run->wait();
     CAPTURE(ended.err);
     CHECK(ended.exit_code == 0);
     CHECK(stage.read("r.html").find(sha256(stage.run("export").out)) != std::string::npos);
+    CHECK(stage.read("r.html").find("id=\"time-left\"") == std::string::npos);
+    CHECK(stage.read("r.html").find("in the busiest minute") == std::string::npos);  // it took seconds
+    CHECK(stage.read("r.html").find("The limit was 100 a second.") != std::string::npos);
     CHECK(stage.read("r.html").find("Every card is confirmed invalid.") != std::string::npos);
   }
 
