@@ -57,9 +57,8 @@ int write_report(Console& console, const Options& options) {
   if (!job) return console.fail(job.error());
   if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
   const bool to_file = options.output != "-";
-  if (to_file)
-    if (const auto allowed = refuse_own_file("-o", options.output, *job); !allowed)
-      return console.fail(allowed.error());
+  if (const auto allowed = check_outputs({{"-o", options.output}}, *job); !allowed)
+    return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
   const auto page = make_report(console.globals(), options.job_file, *job, *ledger,

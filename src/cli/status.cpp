@@ -175,7 +175,7 @@ std::string page(const View& view, const model::Job& job) {
   const auto now = read_clocks().wall;
   auto text =
       fmt::format("job {}: {}\n", job.name, counted(t.rows(), "row")) + report::standing_text(view.rows);
-  if (t.refused > 0) text += counted(t.refused, "input line") + " refused\n";
+  if (const auto lines = t.refused_lines(); lines > 0) text += counted(lines, "input line") + " refused\n";
 
   if (const auto& holder = view.holder; holder && !holder->command.empty())
     text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,

@@ -55,7 +55,9 @@ Result<Totals> totals(Ledger& ledger) {
             "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), "
             "count(*) FILTER (WHERE absent <> 0 AND conflict AND status = 'pending' AND NOT protected), "
             "count(*) FILTER (WHERE absent = 1 AND status = 'pending' AND NOT conflict AND NOT protected), "
-            "(SELECT count(*) FROM refused), count(*) FILTER (WHERE settled_by = 'already'), "
+            "(SELECT count(*) FROM refused), "
+            "(SELECT count(*) FROM refused WHERE cause GLOB '{protected_cause}*'), count(*) FILTER (WHERE "
+            "settled_by = 'already'), "
             "count(*) FILTER (WHERE settled_by = 'read_back'), "
             "count(*) FILTER (WHERE protected AND status = 'pending'), "
             "count(*) FILTER (WHERE absent <> 0 AND protected AND status = 'pending'), "
@@ -67,7 +69,8 @@ Result<Totals> totals(Ledger& ledger) {
             "count(*) FILTER (WHERE {taken_back}) "
             "FROM row WHERE {in_plan}",
             fmt::arg("accepted", k_is_accepted), fmt::arg("in_doubt", k_is_in_doubt),
-            fmt::arg("in_plan", k_in_plan), fmt::arg("taken_back", k_is_taken_back))};
+            fmt::arg("in_plan", k_in_plan), fmt::arg("taken_back", k_is_taken_back),
+            fmt::arg("protected_cause", k_protected_cause))};
     s.bind();
     s.step();
     Totals totals;
@@ -81,6 +84,7 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.conflicts_dropped,
                                     &totals.left,
                                     &totals.refused,
+                                    &totals.refused_protected,
                                     &totals.already,
                                     &totals.read_back,
                                     &totals.protected_pending,

@@ -254,9 +254,9 @@ void set_shades(Figures& figures, const std::vector<ledger::PastWait>& waits, co
 void sum_waits(Figures& figures, const std::vector<ledger::PastWait>& waits) {
   std::map<std::string, WaitSum> sums;
   for (const auto& wait : waits) {
-    auto& sum = sums[wait.kind];
     const auto lasted = wait.until - wait.since;
     if (lasted <= 0ms) continue;  // seen once: gone before the next pulse
+    auto& sum = sums[wait.kind];
     sum.kind = wait.kind;
     ++sum.times, sum.in_all += lasted;
     if (sum.words.empty() || lasted > sum.longest)
@@ -337,7 +337,6 @@ Result<void> read_records(Figures& figures, ledger::Ledger& ledger) {
   // A protected card is a card of the plan, and nothing is wrong with its line.
   std::erase_if(*refused, [](const auto& cause) { return cause.is_protected; });
   figures.refused = std::move(*refused);
-  for (const auto& cause : figures.refused) figures.refused_lines += cause.count;
   return {};
 }
 

@@ -113,7 +113,6 @@ struct Figures {
   std::int64_t import_count = 0;
   std::optional<ledger::PastPlan> plan;
   std::vector<ledger::RefusedCause> refused;  // without the lines of protected cards
-  std::int64_t refused_lines = 0;             // likewise
   std::vector<Group> templates, reasons;      // those with most rows first
   std::vector<Group> held_back;               // by the reason, as the view `results` has it; likewise
   std::int64_t brands = 0;

@@ -142,17 +142,21 @@ value Writer::time_left() const {
 array Writer::tiles() const {
   const auto& t = f_.totals;
   array tiles;
-  const auto add = [&](const char* id, const char* look, std::string label, std::int64_t count) {
+  // What was left out of a rehearsal is no outcome of it.
+  const auto left_out = order_.rehearsed > 0 ? t.pending_to_send() : 0;
+  const auto add = [&](const char* id, const char* look, std::string label, std::int64_t count,
+                       bool is_outcome = true) {
     tiles.push_back(object{{"id", id},
                            {"look", count > 0 ? look : "quiet"},
                            {"label", std::move(label)},
                            {"count", grouped(count)},
-                           {"share", say_.percent(count, t.rows())}});
+                           {"share", is_outcome ? say_.percent(count, t.rows() - left_out) : ""}});
   };
   add("invalidated", "good", say_("tile_invalidated"), t.invalidated);
   add("rejected", "bad", say_("tile_rejected"), t.rejected + t.accepted_rejected);
   add("doubt", "doubt", say_("tile_doubt"), t.in_doubt() + t.accepted_unresolved);
-  add("pending", "warn", say_("tile_pending"), t.pending);
+  add("pending", "warn", say_("tile_pending"), t.pending - left_out);
+  if (left_out > 0) add("left_out", "quiet", say_("tile_left_out"), left_out, false);
   return tiles;
 }
 
@@ -202,8 +206,10 @@ array Writer::list() const {
   lines.push_back(line(last.read_by.empty()
                            ? say_("list_read", format_local(last.read_at))
                            : say_("list_read_by", format_local(last.read_at), last.read_by)));
-  lines.push_back(
-      line(say_("list_lines", grouped(last.lines), grouped(last.duplicates), grouped(last.refused))));
+  const auto kept_out = f_.totals.refused_protected;  // of the newest list, as are all that are refused
+  lines.push_back(line(
+      say_("list_lines", grouped(last.lines), grouped(last.duplicates), grouped(last.refused - kept_out))));
+  if (kept_out > 0) lines.push_back(line(say_("list_protected", grouped(kept_out))));
   if (f_.import_count > 1) lines.push_back(line(say_("list_more", grouped(f_.import_count - 1))));
   return lines;
 }
@@ -311,7 +317,10 @@ array Writer::outcome() const {
         outcome_line("accepted", say_("accepted"), t.accepted(),
                      say_("accepted_means", grouped(t.accepted_rejected), grouped(t.accepted_unresolved))));
   lines.push_back(outcome_line("pending", say_("pending"), t.pending, "", "warn"));
-  part("to_send", t.pending_to_send(), say_("to_send"), say_("to_send_means"));
+  if (order_.rehearsed > 0)
+    part("left_out", t.pending_to_send(), say_("left_out"), say_("left_out_means"));
+  else
+    part("to_send", t.pending_to_send(), say_("to_send"), say_("to_send_means"));
   part("left", t.left, say_("left_list"), say_("left_list_means"));
   part("conflicts", t.conflicts, say_("conflicts"), say_("conflicts_means"));
   part("protected", t.protected_pending, say_("protected"), say_("protected_means"));
@@ -323,7 +332,8 @@ array Writer::outcome() const {
 
 array Writer::outcome_notes() const {
   array notes;
-  if (f_.refused_lines > 0) notes.emplace_back(say_("refused_beside", grouped(f_.refused_lines)));
+  if (const auto lines = f_.totals.refused_lines(); lines > 0)
+    notes.emplace_back(say_("refused_beside", grouped(lines)));
   if (f_.totals.protected_invalidated > 0)
     notes.emplace_back(say_("protected_late", grouped(f_.totals.protected_invalidated)));
   return notes;

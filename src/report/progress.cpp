@@ -79,8 +79,8 @@ std::string count_line(std::string_view label, int label_columns, std::int64_t c
 std::string summary_text(const Ending& ending) {
   const auto& t = ending.standing.totals;
   auto text = counted(t.rows(), "row") + " in the job\n" + standing_text(ending.standing);
-  if (t.refused > 0)
-    text += counted(t.refused, "input line") + " refused: cardvoid plan shows them by cause\n";
+  if (const auto lines = t.refused_lines(); lines > 0)
+    text += counted(lines, "input line") + " refused: cardvoid plan shows them by cause\n";
   text += fmt::format(
       "this run: {} sent, {}, {}, {} 429, {}\n", counted(ending.counts.sent, "invalidation"),
       counted(static_cast<std::int64_t>(ending.last.read_backs), "read-back"),
@@ -106,7 +106,7 @@ std::string summary_line(const Ending& ending) {
   say(t.protected_pending, "protected");
   say(t.conflicts, "in conflict with the input");
   say(t.left, "left the list");
-  say(t.refused, t.refused == 1 ? "input line refused" : "input lines refused");
+  say(t.refused_lines(), t.refused_lines() == 1 ? "input line refused" : "input lines refused");
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
   if (!ending.stopped.empty()) text += "; " + words_for_stop(ending.stopped);

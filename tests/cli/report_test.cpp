@@ -141,6 +141,8 @@ TEST_SUITE("cli") {
     const auto page = stage.run("report", {"-o", "-", "--lang", "en"}).out;
     CHECK(page.find("data-figure=\"held-back-protected\">1<") != std::string::npos);
     CHECK(page.find("never became cards") == std::string::npos);
+    CHECK(page.find("3 lines, 0 duplicates, 0 refused<") != std::string::npos);
+    CHECK(page.find("lines of protected cards, kept out: 1<") != std::string::npos);
     CHECK(page.find("(2 cards)") != std::string::npos);
     CHECK(page.find("(3 cards)") == std::string::npos);
     CHECK(page.find(", 0ms") == std::string::npos);

@@ -32,8 +32,10 @@ struct Totals {
   std::int64_t protected_until_import = 0;
   std::int64_t protected_in_doubt = 0;      // of those in doubt and not held: only read back
   std::int64_t protected_invalidated = 0;   // named too late
-  std::int64_t refused = 0;                 // input lines that never became rows
+  std::int64_t refused = 0;                 // input lines
+  std::int64_t refused_protected = 0;       // of these: their cards are protected, and rows of the job
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
+  std::int64_t refused_lines() const { return refused - refused_protected; }  // that never became rows
   std::int64_t by_answer() const { return invalidated - already - read_back; }
   std::int64_t accepted() const { return accepted_rejected + accepted_unresolved; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved + accepted(); }

@@ -17,6 +17,9 @@ namespace cardvoid::report {
 
 enum class Language { english, chinese };
 
+// In the first 512 bytes of the page of a rehearsal, and of no other page.
+inline constexpr std::string_view k_mark_of_rehearsal = "content=\"cardvoid rehearse\"";
+
 struct ReportOrder {
   Language language = Language::english;
   WallTime now{};
