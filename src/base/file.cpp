@@ -81,7 +81,10 @@ Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
   out.beside_ = path;
   out.beside_ += fmt::format(".{}.tmp", ::getpid());
   auto file = create_beside(out.beside_, 0600);
-  if (!file) return failure(Errc::io, std::exchange(out.beside_, {}), "create it");
+  if (!file) {
+    out.beside_ = std::filesystem::path{};
+    return failure(Errc::io, path, "create it");
+  }
   out.file_ = ::fdopen(file.get(), "wb");
   if (!out.file_) return failure(Errc::io, path, "open it");
   file.release();
@@ -114,6 +117,13 @@ Result<void> PrivateFile::finish() {
   }
   errno = error_;
   return failure(Errc::io, path_, "write it");
+}
+
+Result<void> try_private_file(const std::filesystem::path& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) return {};
+  if (const auto file = PrivateFile::create(path); !file) return file.error();
+  return {};
 }
 
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {

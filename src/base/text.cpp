@@ -140,6 +140,29 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t colum
   return page;
 }
 
+std::string folded(std::string_view page, std::size_t columns) {
+  std::string text;
+  while (!page.empty()) {
+    const auto end = page.find('\n');
+    const auto line = page.substr(0, end);
+    if (display_width(line) <= columns) {
+      text.append(line);
+    } else {
+      const auto margin = std::min(line.find_first_not_of(' '), line.size());
+      const auto gap = line.rfind("  ", columns / 2);
+      const auto column = gap == std::string_view::npos ? 0 : line.find_first_not_of(' ', gap);
+      const bool is_table = column != std::string_view::npos && column > margin;
+      const auto begin = is_table ? column : margin;
+      text.append(line.substr(0, begin));
+      text += wrapped(line.substr(begin), display_width(line.substr(0, begin)) + (is_table ? 0 : 2), columns);
+    }
+    if (end == std::string_view::npos) break;
+    text += '\n';
+    page.remove_prefix(end + 1);
+  }
+  return text;
+}
+
 std::string escape_for_terminal(std::string_view text) {
   std::string safe;
   for (std::size_t at = 0; at < text.size();) {

@@ -53,6 +53,10 @@ void Console::say_next(const std::vector<std::string>& lines, bool is_failure) {
     log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, "  " + line);
 }
 
+bool Console::answer_page(std::string_view page) {
+  return ::isatty(STDOUT_FILENO) ? answer(folded(page, terminal_columns(stdout) - 1)) : answer(page);
+}
+
 bool Console::answer(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return true;
@@ -109,7 +113,11 @@ void Console::hold_warnings_back() {
 }
 
 void Console::begin_times() {
-  has_times_ = !globals_.log_json && !::isatty(STDERR_FILENO) && !goes_to_journal(STDERR_FILENO);
+  using enum report::ProgressMode;
+  // With -q a terminal shows no more than what is wrong.
+  const bool is_bare = !globals_.quiet && (globals_.progress == plain || globals_.progress == none ||
+                                           (globals_.progress == automatic && !report::can_move_cursor()));
+  has_times_ = !globals_.log_json && (is_bare || !::isatty(STDERR_FILENO)) && !goes_to_journal(STDERR_FILENO);
 }
 
 void Console::say_held_back() {

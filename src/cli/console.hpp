@@ -33,6 +33,8 @@ class Console {
   // A part of the command's answer. False when standard output cannot take it, which is told once; the
   // command then ends with io (74) where it would have ended well.
   bool answer(std::string_view text);
+  // The same in a page's long lines: wrapped to the terminal that standard output is, else whole, for grep.
+  bool answer_page(std::string_view page);
   bool has_lost_answer() const { return has_lost_answer_; }
   // Who read the answer has closed the pipe, as `head` does. That is no fault, so no word is said about it.
   bool has_reader_left() const { return has_reader_left_; }
@@ -44,8 +46,8 @@ class Console {
   void say_held_back();
   // A warning that is never held back: what it says is not shown by how the run ends.
   void warn_at_once(std::string_view text);
-  // From now on every line begins with the local time, unless it goes to a terminal or to journald, which has
-  // one of its own, or is JSON.
+  // From now on every line begins with the local time, unless it goes to a live display or to journald, which
+  // have one of their own, or is JSON.
   void begin_times();
   bool has_times() const { return has_times_; }
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty

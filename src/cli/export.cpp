@@ -59,9 +59,8 @@ int export_results(Console& console, const Options& options) {
   const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
   const bool to_file = !options.output.empty() && options.output != "-";
-  if (to_file)
-    if (const auto allowed = refuse_own_file("-o", options.output, *job); !allowed)
-      return console.fail(allowed.error());
+  if (const auto allowed = check_outputs({{"-o", options.output}}, *job); !allowed)
+    return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return console.fail(ledger.error());
   // A damaged page can hide rows without an error: results that lack some must not look whole.

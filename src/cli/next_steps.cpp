@@ -29,7 +29,9 @@ class Steps {
       : globals_{globals}, job_file_{job_file}, ended_{ended} {}
 
   std::vector<std::string> take() {
-    if (ended_.exit_code == 1)
+    if (globals_.command == "rehearse")
+      after_rehearsal(static_cast<Errc>(ended_.exit_code));
+    else if (ended_.exit_code == 1)
       losses();
     else if (ended_.exit_code != 0)
       failure(static_cast<Errc>(ended_.exit_code));
@@ -84,7 +86,7 @@ class Steps {
   }
 
   void losses() {
-    if (ended_.totals.refused > 0)
+    if (ended_.totals.refused_lines() > 0)
       say(tr("list the refused lines, with the cause"), "plan", "--refused refused.csv");
     decisions();
     standing();
@@ -115,6 +117,13 @@ class Steps {
       standing();
   }
 
+  // It has touched nothing, so there is nothing to look at or to carry on.
+  void after_rehearsal(Errc code) {
+    if (code == Errc::usage) return say_help();
+    if (code == Errc::bad_input || code == Errc::no_input || code == Errc::bad_job) look_around();
+    say_again(code == Errc::internal ? "rehearse again" : "once it is right, rehearse again");
+  }
+
   void failure(Errc code) {
     switch (code) {
       case Errc::usage:
@@ -132,7 +141,10 @@ class Steps {
         return say_again(tr("run again later"));
       case Errc::internal: standing(); return say_again(tr("carry on, with the results as they are"));
       case Errc::cannot_create: return look_around();
-      case Errc::io: standing(); return say_again(tr("once it can be written, carry on"));
+      case Errc::io:
+        if (ended_.stage == Stage::job) return say_again(tr("once it can be written"));
+        standing();
+        return say_again(tr("once it can be written, carry on"));
       case Errc::stopped: return work_left();
       case Errc::tripped:
         standing();

@@ -1,13 +1,21 @@
 #pragma once
+// The files that a command is told to write.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 namespace cardvoid::cli {
 
-// Writing over one of the job's own files would destroy what the answer is made from. Error (usage) names the
-// flag.
-Result<void> refuse_own_file(const char* flag, const std::filesystem::path& output, const model::Job& job);
+struct Output {
+  std::string_view flag;       // "--refused", for messages
+  std::filesystem::path file;  // empty: it is not wanted; "-": standard output
+};
+
+// Before anything is done: each may be written, and none over a file of the job or over another one. Error
+// (usage, or io) names the flag. The place is tried; what is there stays as it is.
+Result<void> check_outputs(const std::vector<Output>& outputs, const model::Job& job);
 
 }  // namespace cardvoid::cli

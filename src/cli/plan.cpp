@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/host.hpp>
@@ -62,15 +61,13 @@ Words words(PlanOptions& options) {
        wait_lock(options.wait_lock)}};
 }
 
-std::array<std::pair<const char*, const std::filesystem::path*>, 3> files_to_write(
-    const PlanOptions& options) {
-  return {
-      {{"--refused", &options.refused_file}, {"--diff", &options.diff_file}, {"--page", &options.page_file}}};
+std::vector<Output> outputs(const PlanOptions& options) {
+  return {{"--refused", options.refused_file}, {"--diff", options.diff_file}, {"--page", options.page_file}};
 }
 
 Result<void> check_words(PlanOptions& options, const Globals&) {
-  for (const auto& [flag, file] : files_to_write(options))
-    if (*file == "-")
+  for (const auto& [flag, file] : outputs(options))
+    if (file == "-")
       return Error{Errc::usage, fmt::format("{} -: name a file; standard output is for the plan", flag)};
   return {};
 }
@@ -163,10 +160,8 @@ int plan(Console& console, const PlanOptions& options) {
   const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
   if (!job) return give_up(Stage::job, job.error());
   if (const auto zone = use_time_zone(*job); !zone) return give_up(Stage::job, zone.error());
-  for (const auto& [flag, file] : files_to_write(options))
-    if (!file->empty())
-      if (const auto allowed = refuse_own_file(flag, *file, *job); !allowed)
-        return give_up(Stage::job, allowed.error());
+  if (const auto allowed = check_outputs(outputs(options), *job); !allowed)
+    return give_up(Stage::job, allowed.error());
   const auto lock = take_lock(console, *job, "plan", options.wait_lock);
   if (!lock) return give_up(Stage::lock, lock.error());
   auto ledger = open_locked(console, *job, *lock, ledger::Access::create);

@@ -29,7 +29,6 @@ struct Plan {
   milliseconds needed{0};  // at the limit; retries and read-backs come on top
   ledger::ProtectedRows protected_rows;
   std::string run_command;  // that sends exactly this plan; empty: there is none, or it is not to be said
-  std::int64_t protected_lines() const;  // of the refused ones, for their cards are protected
 };
 
 // Of the command `plan`.

@@ -56,10 +56,10 @@ std::string changed_columns(const Difference& difference) {
 }
 
 boost::json::object as_json(const Difference& d) {
-  boost::json::object object{
-      {"change", name_of(d.kind)},         {"source_line", d.source_line}, {"brand_id", d.card.brand_id},
-      {"card_id", d.card.card_id},         {"code", d.card.code},          {"openid", mask(d.card.openid)},
-      {"status", model::to_text(d.status)}};
+  boost::json::object object{{"change", name_of(d.kind)},         {"source_line", d.source_line},
+                             {"brand_id", d.card.brand_id},       {"card_id", d.card.card_id},
+                             {"code", mask(d.card.code)},         {"openid", mask(d.card.openid)},
+                             {"status", model::to_text(d.status)}};
   if (d.kind == Difference::changed) object["what"] = changed_columns(d), object["in_place"] = d.in_place;
   const std::string_view why = name_of(d.held_back);
   if (d.kind == Difference::left || d.kind == Difference::kept_back)

@@ -48,25 +48,22 @@ boost::json::array causes_of(const Plan& plan) {
   return array;
 }
 
-boost::json::array templates_of(const ledger::Survey& survey) {
-  boost::json::array array;
+boost::json::object templates_of(const ledger::Survey& survey) {
+  const auto columns = number_columns(survey);
+  boost::json::array heads, rows, more;
+  for (const auto& column : columns) heads.push_back(boost::json::object{{"head", column.page_head}});
   for (const auto& one : survey.templates) {
-    if (array.size() == k_most_templates_in_page) break;
-    array.push_back(boost::json::object{{"brand", one.brand_id},
-                                        {"card_id", one.card_id},
-                                        {"rows", grouped(one.rows)},
-                                        {"to_send", grouped(one.to_send)},
-                                        {"invalidated", grouped(one.invalidated)}});
+    if (rows.size() == k_most_templates_in_page) break;
+    boost::json::array cells;
+    for (const auto& column : columns)
+      cells.push_back(
+          boost::json::object{{"head", column.page_head}, {"count", grouped(one.*column.number)}});
+    rows.push_back(
+        boost::json::object{{"brand", one.brand_id}, {"card_id", one.card_id}, {"cells", std::move(cells)}});
   }
-  return array;
-}
-
-std::string words_for_more_templates(const ledger::Survey& survey) {
-  if (survey.others.rows > 0) return "and more templates";
-  const auto shown = std::min(survey.templates.size(), k_most_templates_in_page);
-  if (shown == survey.templates.size()) return {};
-  return fmt::format("and {}",
-                     counted(static_cast<std::int64_t>(survey.templates.size() - shown), "more template"));
+  for (const auto& words : words_for_more_templates(survey, rows.size()))
+    more.emplace_back(fmt::format("and {}", words));
+  return {{"heads", std::move(heads)}, {"rows", std::move(rows)}, {"more", std::move(more)}};
 }
 
 boost::json::array changes_of(const Differences& differences) {
@@ -111,17 +108,17 @@ Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::L
   if (!differences) return differences.error();
   const auto& t = plan.totals;
   const auto stake = stake_of(plan, job);
-  auto templates = templates_of(plan.survey);
   return report::render_page(
       "plan",
       {{"lang", "en"},
        {"title", "Cards to become invalid: " + job.name},
+       {"rehearsal", nullptr},
        {"written", fmt::format("Written by cardvoid on {}.", format_local(plan.imported.finished_at))},
        {"sends", t.to_send() > 0},
        {"cards", counted(t.to_send(), "membership card")},
        {"to_send", grouped(t.to_send())},
        {"protected", grouped(t.protected_pending)},
-       {"refused", grouped(t.refused - plan.protected_lines())},
+       {"refused", grouped(t.refused_lines())},
        {"invalidated", grouped(t.invalidated)},
        {"list", stake.list},
        {"sha256", text_or_null(stake.sha256)},
@@ -137,15 +134,16 @@ Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::L
        {"breaker", stake.breaker},
        {"protections", stake.protections},
        {"most", text_or_null(stake.most)},
-       {"has_templates", !templates.empty()},
-       {"templates", std::move(templates)},
-       {"more_templates", text_or_null(words_for_more_templates(plan.survey))},
+       {"has_templates", !plan.survey.templates.empty()},
+       {"templates", templates_of(plan.survey)},
+       {"has_frequent", !plan.survey.frequent_openids.empty()},
+       {"frequent", as_array(words_for_openids(plan.survey))},
        {"source", plan.imported.source},
        {"remarks", as_array(plan.imported.remarks)},
        {"read", as_array(lines_and_rows(plan))},
        {"has_samples", !plan.imported.samples.empty()},
        {"samples", as_array(plan.imported.samples)},
-       {"has_causes", t.refused > plan.protected_lines()},
+       {"has_causes", t.refused_lines() > 0},
        {"causes", causes_of(plan)},
        {"has_begun", t.rows() != t.pending_to_send()},
        {"states", as_array(states_of(plan))},

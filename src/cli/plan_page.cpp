@@ -30,19 +30,6 @@ std::string cause_line(const ledger::RefusedCause& cause) {
   return fmt::format("  {:>16}  {}\n", grouped(cause.count), wrapped(words, 20, k_columns));
 }
 
-// Of the table of templates. One that may be left out is, when it would hold nothing but zeros.
-struct NumberColumn {
-  const char* head;
-  int width;
-  std::int64_t ledger::TemplateTotals::*number;
-  bool may_be_left_out;
-};
-constexpr NumberColumn k_number_columns[] = {{"rows", 12, &ledger::TemplateTotals::rows, false},
-                                             {"to send", 12, &ledger::TemplateTotals::to_send, false},
-                                             {"in doubt", 11, &ledger::TemplateTotals::in_doubt, true},
-                                             {"invalidated", 13, &ledger::TemplateTotals::invalidated, true},
-                                             {"rejected", 11, &ledger::TemplateTotals::rejected, true}};
-
 std::string template_table(const ledger::Survey& survey) {
   const auto& all = survey.templates;
   const auto shown = std::min(all.size(), k_most_templates_in_text);
@@ -51,11 +38,7 @@ std::string template_table(const ledger::Survey& survey) {
     brand_columns = std::max(brand_columns, all[i].brand_id.size());
     template_columns = std::max(template_columns, all[i].card_id.size());
   }
-  std::vector<NumberColumn> columns;
-  for (const auto& column : k_number_columns)
-    if (!column.may_be_left_out ||
-        std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.*column.number > 0; }))
-      columns.push_back(column);
+  const auto columns = number_columns(survey);
   auto text = fmt::format("  {:<{}}  {:<{}}", "brand", brand_columns, "card template", template_columns);
   for (const auto& column : columns) text += fmt::format("{:>{}}", column.head, column.width);
   text += "\n";
@@ -65,12 +48,7 @@ std::string template_table(const ledger::Survey& survey) {
       text += fmt::format("{:>{}}", grouped(all[i].*column.number), column.width);
     text += "\n";
   }
-  if (all.size() > shown)
-    text +=
-        fmt::format("  and {}\n", counted(static_cast<std::int64_t>(all.size() - shown), "more template"));
-  if (survey.others.rows > 0)
-    text += fmt::format("  and {} of templates beyond the first {}\n", counted(survey.others.rows, "row"),
-                        grouped(static_cast<std::int64_t>(all.size())));
+  for (const auto& words : words_for_more_templates(survey, shown)) text += fmt::format("  and {}\n", words);
   return text;
 }
 
@@ -230,19 +208,12 @@ void warn_of_protect_list(const Plan& plan, Console& console) {
                   list->matched, protections_text(*list)));
 }
 
-std::int64_t Plan::protected_lines() const {
-  std::int64_t lines = 0;
-  for (const auto& cause : causes)
-    if (cause.is_protected) lines += cause.count;
-  return lines;
-}
-
 std::vector<CountLine> lines_read(const Plan& plan) {
   return {{"lines read", plan.imported.lines, {}},
           {"new", plan.imported.added, {}},
           {"known", plan.imported.known, "from an earlier import"},
           {"duplicates", plan.imported.duplicates, "the same card again: collapsed"},
-          {"refused", plan.totals.refused - plan.protected_lines(), {}}};
+          {"refused", plan.totals.refused_lines(), {}}};
 }
 
 std::vector<CountLine> lines_protected(const Plan& plan) {
@@ -251,7 +222,7 @@ std::vector<CountLine> lines_protected(const Plan& plan) {
     if (cause.is_protected)
       lines.push_back({"", cause.count, fmt::format("{} ({})", cause.cause, words_for_lines(cause))});
   if (!lines.empty())
-    lines.insert(lines.begin(), {"kept out", plan.protected_lines(),
+    lines.insert(lines.begin(), {"kept out", plan.totals.refused_protected,
                                  "lines whose cards are protected: rows of the job, but never sent"});
   return lines;
 }
@@ -259,9 +230,14 @@ std::vector<CountLine> lines_protected(const Plan& plan) {
 std::vector<CountLine> rows_not_as_listed(const Plan& plan) {
   const auto& t = plan.totals;
   std::vector<CountLine> lines;
-  if (plan.imported.corrected > 0)
-    lines.push_back({"changed", plan.imported.corrected,
-                     "with another openid or reason than before; no request was made for them"});
+  const auto changed = plan.imported.changed, corrected = plan.imported.corrected;
+  constexpr std::string_view k_changed = "with another openid or reason than before";
+  if (changed > corrected) {
+    lines.push_back({"changed", changed, fmt::format("{}; of these:", k_changed)});
+    lines.push_back({"", corrected, "no request was made for them, so they are as the list says now"});
+  } else if (corrected > 0) {
+    lines.push_back({"changed", corrected, fmt::format("{}; no request was made for them", k_changed)});
+  }
   if (t.conflicts > 0)
     lines.push_back(
         {"conflicts", t.conflicts,
@@ -283,11 +259,16 @@ std::vector<CountLine> rows_not_as_listed(const Plan& plan) {
     if (t.protected_invalidated > 0)
       lines.push_back({"", t.protected_invalidated, "more of them are INVALID already: named too late"});
   }
-  if (plan.imported.vanished > 0)
-    lines.push_back({"vanished", plan.imported.vanished,
+  if (const auto& read = plan.imported; read.vanished > 0) {
+    lines.push_back({"vanished", read.vanished,
                      fmt::format("rows of an earlier import that the input no longer has; {} of them are "
                                  "still to send",
-                                 grouped(plan.imported.vanished_to_send))});
+                                 grouped(read.vanished_to_send))});
+    if (read.newly_vanished < read.vanished)
+      lines.push_back({"", read.newly_vanished, "of them were in the list before this one"});
+  }
+  if (plan.imported.returned > 0)
+    lines.push_back({"returned", plan.imported.returned, "rows that the list has again"});
   return lines;
 }
 
@@ -326,8 +307,7 @@ std::string plan_text(const Plan& plan, const model::Job& job, std::string_view 
   text += counted(t.rows(), "row") + " in the job\n";
   say(rows_by_state(plan));
   if (!plan.survey.templates.empty()) text += template_table(plan.survey);
-  for (const auto& [openid, cards] : plan.survey.frequent_openids)
-    text += fmt::format("  openid {} has at least {} of the cards\n", mask(openid), grouped(cards));
+  for (const auto& words : words_for_openids(plan.survey)) text += fmt::format("  {}\n", words);
   if (!differences.empty()) text.append("\n").append(differences).append("\n");
   if (t.to_send() == 0) return text + "nothing to send\n";
   text +=
@@ -356,6 +336,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
       {"known", plan.imported.known},
       {"duplicates", plan.imported.duplicates},
       {"refused", t.refused},
+      {"refused_protected", t.refused_protected},
       {"conflicts", t.conflicts},
       {"protected", t.protected_pending},
       {"protect_list", as_json(plan.imported.protections)},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <map>
@@ -71,6 +72,41 @@ std::string words_for_lines(const ledger::RefusedCause& cause) {
   for (const auto line : cause.example_lines) text += fmt::format("{}{}", text.empty() ? "" : ", ", line);
   const bool has_more = static_cast<std::size_t>(cause.count) > cause.example_lines.size();
   return fmt::format("line{} {}{}", cause.example_lines.size() == 1 ? "" : "s", text, has_more ? ", …" : "");
+}
+
+std::vector<NumberColumn> number_columns(const ledger::Survey& survey) {
+  using ledger::TemplateTotals;
+  constexpr NumberColumn k_all[] = {
+      {"rows", "Cards in the job", 12, &TemplateTotals::rows, false},
+      {"to send", "To become invalid", 12, &TemplateTotals::to_send, false},
+      {"in doubt", "In doubt", 11, &TemplateTotals::in_doubt, true},
+      {"invalidated", "Invalid already", 13, &TemplateTotals::invalidated, true},
+      {"rejected", "Rejected", 11, &TemplateTotals::rejected, true},
+      {"in conflict", "In conflict", 13, &TemplateTotals::conflicts, true}};
+  std::vector<NumberColumn> columns;
+  for (const auto& column : k_all)
+    if (!column.may_be_left_out || std::any_of(survey.templates.begin(), survey.templates.end(),
+                                               [&](const auto& one) { return one.*column.number > 0; }))
+      columns.push_back(column);
+  return columns;
+}
+
+std::vector<std::string> words_for_more_templates(const ledger::Survey& survey, std::size_t shown) {
+  std::vector<std::string> words;
+  const auto all = static_cast<std::int64_t>(survey.templates.size());
+  if (const auto more = all - static_cast<std::int64_t>(shown); more > 0)
+    words.push_back(counted(more, "more template"));
+  if (survey.others.rows > 0)
+    words.push_back(
+        fmt::format("{} of templates beyond the first {}", counted(survey.others.rows, "row"), grouped(all)));
+  return words;
+}
+
+std::vector<std::string> words_for_openids(const ledger::Survey& survey) {
+  std::vector<std::string> words;
+  for (const auto& [openid, cards] : survey.frequent_openids)
+    words.push_back(fmt::format("openid {} has at least {} of the cards", mask(openid), grouped(cards)));
+  return words;
 }
 
 Stake stake_of(const Plan& plan, const model::Job& job) {

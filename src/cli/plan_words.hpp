@@ -22,6 +22,19 @@ Stake stake_of(const Plan& plan, const model::Job& job);
 // "at 5 requests/s: 16h 40m, until 2026-11-30 02:02 +0800 if it began now".
 std::string words_for_pace(const Plan& plan, const model::Job& job);
 
+// A column with a number in the table of templates.
+struct NumberColumn {
+  std::string_view head, page_head;
+  int width;  // on a terminal
+  std::int64_t ledger::TemplateTotals::*number;
+  bool may_be_left_out;  // when it would hold nothing but zeros
+};
+std::vector<NumberColumn> number_columns(const ledger::Survey& survey);
+// "3 more templates", "12 rows of templates beyond the first 1,000", after so many that are shown.
+std::vector<std::string> words_for_more_templates(const ledger::Survey& survey, std::size_t shown);
+// "openid ****Down has at least 512 of the cards".
+std::vector<std::string> words_for_openids(const ledger::Survey& survey);
+
 // "lines 4, 7, 9, …".
 std::string words_for_lines(const ledger::RefusedCause& cause);
 

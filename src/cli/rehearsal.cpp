@@ -125,31 +125,36 @@ std::string forecast_part(const Rehearsal& r, const Forecast& f, const model::Jo
       fmt::format("{} invalidations, {}", grouped(f.invalidations), counted(f.read_backs, "read-back")));
   text += count("invalidated", f.confirmed + f.already,
                 f.already > 0 ? fmt::format("{} of them before us", grouped(f.already)) : "");
-  if (f.rejected > 0) text += count("rejected", f.rejected, "the platform refuses them; they stay valid");
+  if (f.rejected > 0)
+    text += count("rejected", f.rejected,
+                  f.rejected == 1 ? "the platform refuses it; it stays valid"
+                                  : "the platform refuses them; they stay valid");
   if (f.in_doubt > 0) text += count("in doubt", f.in_doubt, "`cardvoid reconcile` reads them back");
   return text;
 }
 
-// Why a run that is done ends with 1.
-std::string losses_text(const ledger::Totals& t) {
+// Why a run that is done ends with 1. `rejected`: of the whole list.
+std::string losses_text(const ledger::Totals& t, std::int64_t rejected) {
   std::string text;
   const auto add = [&](std::int64_t number, std::string_view thing, std::string_view what) {
     if (number > 0)
       text += fmt::format("{}{} {} {}", text.empty() ? ": " : ", ", counted(number, thing),
                           number == 1 ? "is" : "are", what);
   };
-  add(t.rejected, "card", "rejected");
-  add(t.refused - t.protected_pending, "line", "refused");
+  add(rejected, "card", "rejected");
+  add(t.refused_lines(), "line", "refused");
   add(t.conflicts, "card", "in conflict");
   add(t.protected_pending, "card", "protected");
   return text;
 }
 
-std::string ending_part(const Rehearsal& r, const std::vector<std::string>& alerts) {
+std::string ending_part(const Rehearsal& r, const std::optional<Forecast>& f,
+                        const std::vector<std::string>& alerts) {
   const auto& t = r.totals;
   auto text = r.stopped.empty() ? std::string{} : std::string{"\nA real run on such a day\n"};
-  text += line("exit code", meaning(r.exit_code) + (r.exit_code == 1 ? losses_text(t) : ""));
-  if (const auto lines = t.refused - t.protected_pending; lines > 0)
+  text += line("exit code",
+               meaning(r.exit_code) + (r.exit_code == 1 ? losses_text(t, f ? f->rejected : t.rejected) : ""));
+  if (const auto lines = t.refused_lines(); lines > 0)
     text += count("refused lines", lines, "never sent; `cardvoid plan` shows why");
   if (t.conflicts > 0) text += count("conflicts", t.conflicts, "never sent; `cardvoid plan` shows them");
   if (t.protected_pending > 0) text += count("protected", t.protected_pending, "never sent");
@@ -201,7 +206,7 @@ std::string rehearsal_text(const Rehearsal& r, const std::optional<Forecast>& f,
   text += line("not looked at", "the results database of the job: cards that are done count as new");
   text += rehearsal_part(r);
   if (f) text += forecast_part(r, *f, job);
-  text += ending_part(r, alerts_of(r));
+  text += ending_part(r, f, alerts_of(r));
   if (!missing.empty()) {
     text += "\nStill missing for a real run\n";
     for (const auto& each : missing) text += "  " + wrapped(escape_for_terminal(each), 4, k_columns) + "\n";

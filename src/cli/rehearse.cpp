@@ -17,6 +17,7 @@
 #include "console.hpp"
 #include "interrupt.hpp"
 #include "next_steps.hpp"
+#include "own_output.hpp"
 #include "plan.hpp"
 #include "rehearsal.hpp"
 #include "report.hpp"
@@ -273,8 +274,9 @@ class Rehearsing {
     result_.job = job_.name;
     result_.scenario = options_.scenario;
     result_.to_send = plan_.totals.to_send();
-    if (const auto written = write_page(); !written) return give_up(written.error());
-    return answer();
+    const auto written = write_page();
+    const int exit_code = answer();  // also without its page
+    return written ? exit_code : give_up(written.error());
   }
 
  private:
@@ -313,17 +315,22 @@ class Rehearsing {
     return {};
   }
 
-  // Nothing is overwritten but an earlier page: not all files of the real job are known here.
+  // Nothing is overwritten but the page of an earlier rehearsal: where the job is a draft, its files are not
+  // all known.
   Result<void> check_page() const {
-    constexpr std::string_view k_begin = "<!DOCTYPE html>";
     const auto& file = options_.page;
+    if (file.empty()) return {};
+    const auto whole = load_job(console_.globals(), options_.job_file);  // here it has no [results]
+    if (auto allowed = check_outputs({{"-o", file}}, whole ? *whole : job_); !allowed) return allowed;
     std::error_code error;
-    if (file.empty() || !std::filesystem::is_regular_file(file, error)) return {};
-    std::string begin(k_begin.size(), '\0');
-    std::ifstream{file}.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-    if (begin == k_begin) return {};
-    return Error{Errc::usage,
-                 fmt::format("-o {}: there is a file that is no page; name another one", file.string())};
+    if (!std::filesystem::is_regular_file(file, error)) return {};
+    constexpr std::size_t k_head = 512;  // of a page
+    std::string head(k_head, '\0');
+    std::ifstream{file}.read(head.data(), k_head);
+    if (head.find(report::k_mark_of_rehearsal) != std::string::npos) return {};
+    return Error{Errc::usage, fmt::format("-o {}: there is a file that is not the page of a rehearsal; name "
+                                          "another one",
+                                          file.string())};
   }
 
   Result<void> write_page() {
@@ -438,6 +445,21 @@ class Rehearsing {
     return {};
   }
 
+  // What follows a rehearsal, up to the real run.
+  std::vector<std::string> next_commands() const {
+    std::vector<std::string> next;
+    const auto add = [&](std::string_view name, std::string_view flags) {
+      next.push_back(command_line(console_.globals(), options_.job_file, name, flags));
+    };
+    const bool accepts = options_.accept_damage;
+    if (options_.scenario == Scenario::calm)
+      add("rehearse", accepts ? "--faults bad-day --accept-damage" : "--faults bad-day");
+    add("check", "");
+    add("plan", accepts ? "--page approve.html --accept-damage" : "--page approve.html");
+    if (result_.stopped.empty() && result_.to_send > 0) add("run", accepts ? "--accept-damage" : "");
+    return next;
+  }
+
   int answer() {
     if (plan_.totals.to_send() == 0) {
       result_.totals = plan_.totals;
@@ -447,11 +469,7 @@ class Rehearsing {
     const auto now = read_clocks().wall;
     const auto expected = forecast(result_, job_, plan_.remaining, now);
     const auto missing = find_missing(globals, options_.job_file);
-    std::vector<std::string> next;
-    if (options_.scenario == Scenario::calm)
-      next.push_back(command_line(globals, options_.job_file, "rehearse", "--faults bad-day"));
-    for (const auto* command : {"check", "plan"})
-      next.push_back(command_line(globals, options_.job_file, command));
+    const auto next = next_commands();
     const auto text = globals.json ? to_json_line(rehearsal_json(result_, expected, missing, next))
                                    : rehearsal_text(result_, expected, job_, missing, next);
     return console_.answer(text) ? result_.exit_code : static_cast<int>(Errc::io);

@@ -53,9 +53,8 @@ int write_report(Console& console, const Options& options) {
   if (!job) return console.fail(job.error());
   if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
   const bool to_file = options.output != "-";
-  if (to_file)
-    if (const auto allowed = refuse_own_file("-o", options.output, *job); !allowed)
-      return console.fail(allowed.error());
+  if (const auto allowed = check_outputs({{"-o", options.output}}, *job); !allowed)
+    return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
   if (!ledger) return fail(console, options.job_file, Stage::results, ledger.error());
   const auto page = make_report(console.globals(), options.job_file, *job, *ledger);
@@ -77,8 +76,8 @@ Result<std::string> make_report(const Globals& globals, const std::filesystem::p
   order.command = [&](std::string_view name, std::string_view flags) {
     return command_line(globals, job_file, name, flags);
   };
-  order.is_held = ledger::Lock::holder(job.results.database).has_value();
-  if (order.is_held) return report::job_report(job, ledger, order, [] { return Digest{std::nullopt}; });
+  order.holder = ledger::Lock::holder(job.results.database);
+  if (order.holder) return report::job_report(job, ledger, order, [] { return Digest{std::nullopt}; });
   // Three readers at the same time: each takes about a second for a million rows.
   auto digest = beside(job, [](ledger::Ledger& same) { return report::export_digest(same); });
   // A damaged page can hide rows without an error: results that lack some must not look whole.

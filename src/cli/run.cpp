@@ -154,7 +154,8 @@ void warn_about(const Plan& plan, Console& console) {
   warn_of_protect_list(plan, console);
   if (const auto& list = plan.imported.protections; list && list->matched > 0)
     console.log(LogLevel::info, fmt::format("safety.protect: {} {}", list->matched, protections_text(*list)));
-  say(LogLevel::warning, plan.totals.refused, "input line", "refused; `cardvoid plan` shows them by cause");
+  say(LogLevel::warning, plan.totals.refused_lines(), "input line",
+      "refused; `cardvoid plan` shows them by cause");
   say(LogLevel::info, plan.totals.in_doubt(), "row", "in doubt: read back first");
 }
 

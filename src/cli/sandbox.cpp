@@ -4,12 +4,14 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/job/load.hpp>
 #include <cardvoid/sandbox/sandbox.hpp>
 #include <charconv>
 #include <csignal>
 
 #include "commands.hpp"
 #include "console.hpp"
+#include "own_output.hpp"
 
 namespace cardvoid::cli {
 
@@ -45,6 +47,10 @@ int serve(Console& console, const Options& options) {
   const auto started = sandbox::Sandbox::start(options.settings);
   if (!started) return console.fail(started.error());
   const auto& simulator = **started;
+  const auto job = job::load(simulator.job_file(), {});
+  if (!job) return console.fail(job.error());
+  if (const auto allowed = check_outputs({{"--record", options.record_file}}, *job); !allowed)
+    return console.fail(allowed.error());
   fmt::print(stderr,
              "sandbox: primary 127.0.0.1:{}, backup 127.0.0.1:{}\nsandbox: job file {}; stop with Ctrl-C\n",
              simulator.primary_port(), simulator.backup_port(), simulator.job_file().string());

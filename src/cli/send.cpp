@@ -165,8 +165,8 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
   } else {
     if (is_failure) ending.stopped.clear();  // standard error says it
     const bool is_short = ending.exit_code == 0 && !::isatty(STDOUT_FILENO);
-    console.answer(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
-                            : report::summary_text(ending));
+    console.answer_page(is_short ? fmt::format("cardvoid {}\n", report::summary_line(ending))
+                                 : report::summary_text(ending));
   }
 }
 
@@ -238,10 +238,10 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   errand.order.is_stop_wanted = Interrupt::has_come;
   const auto report = run::execute(job, keys, ledger, errand.order, observers);
   progress.finish();
-  console.attach(nullptr);
   if (report)
     console.log(LogLevel::info, fmt::format("run {} ended: exit {} after {}", report->run, report->exit_code,
                                             humanize_duration(report->elapsed)));
+  console.attach(nullptr);
   if (!report) return give_up(Stage::sending, report.error());
 
   auto ending = ending_of(*report, job, console.globals().command, ledger);

@@ -11,13 +11,15 @@
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/report/progress.hpp>
-#include <cardvoid/run/outlook.hpp>
+#include <cardvoid/report/screen.hpp>
+#include <cardvoid/run/look_ahead.hpp>
 #include <ctime>
 
 #include "commands.hpp"
 #include "console.hpp"
 #include "handover.hpp"
 #include "interrupt.hpp"
+#include "next_steps.hpp"
 #include "results.hpp"
 #include "time_zone.hpp"
 
@@ -27,44 +29,38 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr timespec k_watch_interval{2, 0};
-constexpr milliseconds k_pulse_is_old = 15s;
 constexpr int k_runs_shown = 3, k_errors_shown = 5;
 
 struct View {
+  model::Limits limits;  // of the run under way, which may have been started with others than the job file's
   report::Standing rows;
   std::vector<ledger::RunRecord> runs;
   std::vector<ledger::ErrorCount> errors;
   std::optional<ledger::LockHolder> holder;
+  bool is_suspended = false;           // the holder
   std::optional<ledger::Pulse> pulse;  // of the run under way, when it is fresh
   // Until everything is sent, or read back by a reconcile.
   run::Outlook outlook;
   std::int64_t log_bytes = 0;  // of a write-ahead log that no run under way needs
 
   bool is_under_way(const ledger::RunRecord& run) const {
-    return holder && !run.exit_code && run.id == runs.front().id && run.pid == holder->pid;
+    return run.id == runs.front().id && ledger::is_under_way(run, holder);
   }
 };
 
 Result<run::Outlook> look_ahead(const View& view, const model::Job& job, ledger::Ledger& ledger) {
   const bool only_reads_back = view.pulse && view.runs.front().command == "reconcile";
-  const auto& totals = view.rows.totals;
-  run::Remaining remaining{only_reads_back ? totals.in_doubt() : totals.to_send()};
-  if (job.limits.per == model::QuotaPer::brand && !only_reads_back) {
-    const auto most = ledger::most_to_send_of_a_brand(ledger);
-    if (!most) return most.error();
-    remaining.rows_of_one_brand = *most;
-  }
-  std::optional<run::Course> course;
-  if (view.pulse) course = run::course_of(*view.pulse, job.limits);
-  return run::outlook(job.limits, only_reads_back ? std::nullopt : job.safety.window, remaining, course,
-                      read_clocks().wall);
+  return run::look_ahead(view.limits, job.safety.window, ledger, view.rows.totals, only_reads_back,
+                         view.pulse, read_clocks().wall);
 }
 
 Result<View> look(Console& console, const model::Job& job) {
   auto ledger = open_results(console, job, ledger::Access::read_only);
   if (!ledger) return ledger.error();
   View view;
+  view.limits = job.limits;
   view.holder = ledger::Lock::holder(job.results.database);
+  view.is_suspended = view.holder && ledger::is_suspended(*view.holder);
   if (!view.holder) view.log_bytes = ledger::log_bytes(job.results.database);
   const auto totals = ledger::totals(*ledger);
   if (!totals) return totals.error();
@@ -81,8 +77,11 @@ Result<View> look(Console& console, const model::Job& job) {
   const auto pulse = ledger::pulse(*ledger);
   if (!pulse) return pulse.error();
   view.rows.is_under_way = !view.runs.empty() && view.is_under_way(view.runs.front());
-  if (view.rows.is_under_way && *pulse && (*pulse)->run == view.runs.front().id &&
-      read_clocks().wall - (*pulse)->at < k_pulse_is_old)
+  if (view.rows.is_under_way)
+    view.limits.requests_per_second =
+        view.runs.front().requests_per_second.value_or(job.limits.requests_per_second);
+  if (view.rows.is_under_way && !view.is_suspended && *pulse && (*pulse)->run == view.runs.front().id &&
+      read_clocks().wall - (*pulse)->at < run::k_pulse_is_old)
     view.pulse = *pulse;
   const auto ahead = look_ahead(view, job, *ledger);
   if (!ahead) return ahead.error();
@@ -110,11 +109,12 @@ boost::json::object as_json(const ledger::RunRecord& run) {
           {"other_brand", run.counts.other_brand}};
 }
 
-boost::json::object as_json(const ledger::LockHolder& holder) {
+boost::json::object as_json(const ledger::LockHolder& holder, bool is_suspended) {
   return {{"pid", holder.pid},
           {"host", holder.host},
           {"command", holder.command},
-          {"since", format_rfc3339(holder.since)}};
+          {"since", format_rfc3339(holder.since)},
+          {"suspended", is_suspended}};
 }
 
 bool has_reason(const ledger::Pulse& pulse, std::string_view kind) {
@@ -153,7 +153,7 @@ std::string json_line(const View& view, const model::Job& job, const std::option
   const bool is_told = ahead.rows > 0 && ahead.left && ahead.done_at;
   answer["seconds_left"] = is_told ? value(ahead.left->count() / 1000) : value();
   answer["done_at"] = is_told ? value(format_rfc3339(*ahead.done_at)) : value();
-  answer["running"] = view.holder ? value(as_json(*view.holder)) : value();
+  answer["running"] = view.holder ? value(as_json(*view.holder, view.is_suspended)) : value();
   answer["now"] = view.pulse ? value(as_json(*view.pulse)) : value();
   answer["errors"] = std::move(errors);
   answer["runs"] = std::move(runs);
@@ -177,17 +177,22 @@ std::string page(const View& view, const model::Job& job) {
   const auto now = read_clocks().wall;
   auto text =
       fmt::format("job {}: {}\n", job.name, counted(t.rows(), "row")) + report::standing_text(view.rows);
-  if (t.refused > 0) text += counted(t.refused, "input line") + " refused\n";
+  if (const auto lines = t.refused_lines(); lines > 0) text += counted(lines, "input line") + " refused\n";
 
   if (const auto& holder = view.holder; holder && !holder->command.empty())
     text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
                         holder->host, format_local_full(holder->since));
   else
     text += holder ? ledger::to_text(*holder) + " is under way\n" : "no run is under way\n";
+  if (view.is_suspended)
+    text += fmt::format(
+        "  suspended (Ctrl-Z or SIGSTOP): it sends nothing and keeps the job; to go on, type fg where it was "
+        "started, or kill -CONT {}\n",
+        view.holder->pid);
   if (view.log_bytes > 0) text += words_for_log(job) + "\n";
   if (const auto& pulse = view.pulse) {
     text += fmt::format("  {}\n  {} in flight, {} waiting to be tried again\n",
-                        run::words_for_pace(view.outlook, job.limits, pulse->reasons_to_wait, now),
+                        run::words_for_pace(view.outlook, view.limits, pulse->reasons_to_wait, now),
                         pulse->in_flight, pulse->waiting);
     if (pulse->canary > 0)
       text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens{}\n",
@@ -224,6 +229,24 @@ struct Options {
   bool watch = false, handover = false;
 };
 
+// As much of the page as the terminal has room for.
+std::vector<std::string> lines_for(const std::string& page, report::TerminalSize size) {
+  const auto columns = std::max<std::size_t>(size.columns, 2) - 1;
+  const auto text = folded(page, columns);
+  std::vector<std::string> lines;
+  for (std::string_view rest{text}; !rest.empty();) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    lines.push_back(fit_to_width(rest.substr(0, end), columns));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (lines.size() <= size.rows) return lines;
+  const auto shown = std::max<std::size_t>(size.rows, 2) - 1;
+  const auto more = fmt::format("({} more lines do not fit)", lines.size() - shown);
+  lines.resize(shown);
+  lines.push_back(fit_to_width(more, columns));
+  return lines;
+}
+
 Words words(Options& options) {
   return {
       {job_file(options.job_file)},
@@ -235,26 +258,48 @@ Words words(Options& options) {
         .is_on = &options.handover}}};
 }
 
+// Until the next look; false: the user has had enough.
+bool wait_for_next() {
+  ::nanosleep(&k_watch_interval, nullptr);  // a signal ends it early
+  return !Interrupt::has_come();
+}
+
+int watch_on_terminal(Console& console, const model::Job& job) {
+  report::Screen screen{stdout};
+  do {
+    const auto view = look(console, job);
+    if (!view) {
+      screen.clear();
+      return console.fail(view.error());
+    }
+    screen.show(lines_for(page(*view, job), screen.size()));
+  } while (wait_for_next());
+  put(stdout, "\n");
+  return 0;
+}
+
 int status(Console& console, const Options& options) {
   const bool is_json = console.globals().json;
   const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
   if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
+  if (const auto found = require_results(*job); !found)
+    return fail(console, options.job_file, Stage::results, found.error());
   const Interrupt interrupt;
-  const bool clear = options.watch && !is_json && ::isatty(STDOUT_FILENO);
-  for (;;) {
+  if (options.watch && !is_json && ::isatty(STDOUT_FILENO) && report::can_move_cursor())
+    return watch_on_terminal(console, *job);
+  do {
     const auto view = look(console, *job);
     if (!view) return console.fail(view.error());
     std::optional<Handover> handover;
     if (options.handover)
       handover = hand_over(console.globals(), *job, view->rows.totals, view->holder, last_run(*view));
-    const auto text = is_json ? json_line(*view, *job, handover)
-                              : page(*view, *job) + (handover ? handover_text(*handover) : "");
-    if (!console.answer(clear ? "\x1B[H\x1B[2J" + text : text)) return static_cast<int>(Errc::io);
-    if (!options.watch) return 0;
-    ::nanosleep(&k_watch_interval, nullptr);  // a signal ends it early
-    if (Interrupt::has_come()) return 0;
-  }
+    const bool is_written =
+        is_json ? console.answer(json_line(*view, *job, handover))
+                : console.answer_page(page(*view, *job) + (handover ? handover_text(*handover) : ""));
+    if (!is_written) return static_cast<int>(Errc::io);
+  } while (options.watch && wait_for_next());
+  return 0;
 }
 
 }  // namespace

@@ -287,7 +287,7 @@ Decision Card::after_denial(const Attempt& attempt) {
 }
 
 std::string Card::words_for_canary() const {
-  return fmt::format("canary: line {} goes alone{}", source_line_,
+  return fmt::format("line {} goes alone{}", source_line_,
                      std::holds_alternative<Answered>(state_)
                          ? ", and waits for its proof: a read-back that says INVALID"
                          : "");

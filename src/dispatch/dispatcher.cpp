@@ -635,10 +635,11 @@ void Dispatcher::set_rate(double requests_per_second, Steered by, Instant now) {
 }
 
 // None of them is ours when another run of the same quota was told so.
-std::string Dispatcher::words_for_slowness(Instant now) const {
+std::string Dispatcher::words_for_slowness(Instant now, double rate) const {
+  const auto text = fmt::format("slowed to {:.{}f}/s by 429", rate, rate < 1 ? 3 : 1);
   const auto count = std::count_if(throttled_at_.begin(), throttled_at_.end(),
                                    [&](Instant at) { return now - at <= k_recent; });
-  return count > 0 ? fmt::format("slowed by 429 ({} in 10m)", count) : std::string{"slowed by 429"};
+  return count > 0 ? fmt::format("{} ({} in 10m)", text, count) : text;
 }
 
 std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
@@ -647,17 +648,17 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
   if (paused_) reasons.push_back({"paused", "paused by " + paused_->by, paused_->at});
   auto throttled_until = now.steady;
   std::size_t others = 0;
-  bool is_slowed = false;
+  double slowest = requests_per_second_;
   for (const auto& lane : lanes_) {
     throttled_until = std::max(throttled_until, lane.pace().paused_until());
     others = std::max(others, lane.pace().shared_with());
-    is_slowed |= lane.pace().rate(now.steady) < requests_per_second_;
+    slowest = std::min(slowest, lane.pace().rate(now.steady));
   }
   if (throttled_until > now.steady)
     reasons.push_back({"throttled", "paused by 429", std::nullopt,
                        now.wall + std::chrono::duration_cast<milliseconds>(throttled_until - now.steady)});
-  else if (is_slowed)
-    reasons.push_back({"slowed", words_for_slowness(now.steady)});
+  else if (slowest < requests_per_second_)
+    reasons.push_back({"slowed", words_for_slowness(now.steady, slowest)});
   health_->explain(reasons, now);
   if (inquiry_->is_asking())
     reasons.push_back({"credentials",

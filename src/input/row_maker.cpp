@@ -13,7 +13,6 @@ namespace cardvoid::input {
 
 namespace {
 
-constexpr const auto& k_columns = k_column_names;
 constexpr auto code = static_cast<std::size_t>(Column::code);
 constexpr auto openid = static_cast<std::size_t>(Column::openid);
 constexpr auto card_id = static_cast<std::size_t>(Column::card_id);
@@ -118,14 +117,14 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
   maker.defaults_[reason] = settings.defaults.reason;
 
   std::vector<bool> is_used(names.size());
-  for (std::size_t column = 0; column < k_columns.size(); ++column) {
-    const auto mapped = settings.input.columns.find(std::string{k_columns[column]});
+  for (std::size_t column = 0; column < k_column_names.size(); ++column) {
+    const auto mapped = settings.input.columns.find(std::string{k_column_names[column]});
     const bool is_mapped = mapped != settings.input.columns.end();
-    const std::string wanted = is_mapped ? mapped->second : std::string{k_columns[column]};
+    const std::string wanted = is_mapped ? mapped->second : std::string{k_column_names[column]};
     const auto found = std::find(names.begin(), names.end(), wanted);
     if (found == names.end()) {
       if (is_mapped || (column != reason && maker.defaults_[column].empty()))
-        return missing(k_columns[column], wanted, names, where);
+        return missing(k_column_names[column], wanted, names, where);
       continue;
     }
     if (std::find(found + 1, names.end(), wanted) != names.end())

@@ -85,31 +85,43 @@ Result<std::optional<PastPlan>> last_confirmed_plan(Ledger& ledger) {
   });
 }
 
+Result<std::map<RunId, WallTime>> last_requests(Ledger& ledger, const std::vector<RunId>& runs) {
+  return ledger.state().guarded([&] {
+    std::map<RunId, WallTime> last;
+    if (runs.empty()) return last;
+    sqlite::Statement s{ledger.state().db,
+                        fmt::format("SELECT run_id, max(started_at) FROM attempt WHERE run_id IN ({}) AND "
+                                    "outcome IS NOT 'withdrawn' GROUP BY run_id",
+                                    fmt::join(runs, ", "))};
+    for (s.bind(); s.step();) last[s.int64(0)] = from_ms(s.int64(1));
+    return last;
+  });
+}
+
 Result<void> each_past_request(Ledger& ledger, const std::function<void(const PastRequest&)>& visit) {
   return ledger.state().guarded([&] {
-    sqlite::Statement s{
-        ledger.state().db,
-        "SELECT run_id, kind = 'read_back', endpoint = 'backup', sent, started_at, latency_us, "
-        "http_status, error_code, outcome FROM attempt WHERE outcome IS NOT 'withdrawn'"};
+    sqlite::Statement s{ledger.state().db,
+                        "SELECT run_id, endpoint, sent, started_at, latency_us, http_status, error_code, "
+                        "outcome FROM attempt"};
     std::string last;  // mostly the same comes again and again
     std::optional<model::OutcomeKind> last_kind;
     for (s.bind(); s.step();) {
       PastRequest request;
-      request.run = s.int64(0);
-      if (s.int64(1)) request.kind = model::AttemptKind::read_back;
-      if (s.int64(2)) request.endpoint = model::Endpoint::backup;
-      request.sent = s.int64(3) != 0;
-      request.started_at = from_ms(s.int64(4));
-      if (!s.is_null(5)) request.latency = std::chrono::microseconds{s.int64(5)};
-      request.http_status = static_cast<int>(s.int64(6));
-      request.error_code = s.text(7);
-      if (const auto outcome = s.text(8); outcome != last) {
+      if (const auto outcome = s.text(7); outcome != last) {
         last = outcome;
         last_kind.reset();
         if (!last.empty())
           last_kind = model::outcome_from_text(last).value_or(model::OutcomeKind::unknown_answer);
       }
+      if (last == "withdrawn") continue;
       request.outcome = last_kind;
+      request.run = s.int64(0);
+      if (s.text(1) == "backup") request.endpoint = model::Endpoint::backup;
+      request.sent = s.int64(2) != 0;
+      request.started_at = from_ms(s.int64(3));
+      if (!s.is_null(4)) request.latency = std::chrono::microseconds{s.int64(4)};
+      request.http_status = static_cast<int>(s.int64(5));
+      request.error_code = s.text(6);
       visit(request);
     }
   });
@@ -118,18 +130,18 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
 Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const RowInShort&)>& visit) {
   return ledger.state().guarded([&] {
     sqlite::Statement s{ledger.state().db,
-                        fmt::format("SELECT id, status, {}, held, brand_id, card_id, reason, "
+                        fmt::format("SELECT id, status, {}, brand_id, card_id, reason, "
                                     "error_code, http_status, finished_at, {} FROM row NOT INDEXED WHERE {}",
                                     k_is_accepted, k_held_back, k_in_plan)};
     for (s.bind(); s.step();) {
       RowInShort row;
       row.id = s.int64(0);
       row.status = *model::status_from_text(s.text(1));
-      row.accepted = s.int64(2) != 0, row.held = s.int64(3) != 0;
-      row.brand_id = s.text(4), row.card_id = s.text(5), row.reason = s.text(6), row.error_code = s.text(7);
-      row.http_status = static_cast<int>(s.int64(8));
-      if (!s.is_null(9)) row.finished_at = from_ms(s.int64(9));
-      row.held_back = s.text(10);
+      row.accepted = s.int64(2) != 0;
+      row.brand_id = s.text(3), row.card_id = s.text(4), row.reason = s.text(5), row.error_code = s.text(6);
+      row.http_status = static_cast<int>(s.int64(7));
+      if (!s.is_null(8)) row.finished_at = from_ms(s.int64(8));
+      row.held_back = s.text(9);
       visit(row);
     }
   });

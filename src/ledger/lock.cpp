@@ -137,6 +137,17 @@ std::string to_text(const LockHolder& holder) {
                      format_local_full(holder.since));
 }
 
+bool is_suspended(const LockHolder& holder) {
+  if (holder.pid <= 0 || holder.host != host_name()) return false;
+  // "12 (cardvoid) T …"; the name may hold anything (proc_pid_stat(5)).
+  char text[128];
+  const FileDescriptor file{::open(fmt::format("/proc/{}/stat", holder.pid).c_str(), O_RDONLY | O_CLOEXEC)};
+  const auto got = file ? ::read(file.get(), text, sizeof text) : 0;
+  const std::string_view stat{text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+  const auto end = stat.rfind(") ");
+  return end != std::string_view::npos && stat.substr(end + 2).starts_with('T');
+}
+
 Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {
   if (const auto ready = prepare_folder(database); !ready) return ready.error();
   const auto path = lock_file(database);

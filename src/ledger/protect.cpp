@@ -12,9 +12,6 @@ namespace cardvoid::ledger {
 
 namespace {
 
-// A protection is found by the first of these that it fills; so a row asks at most four times.
-constexpr std::string_view k_columns[] = {"code", "openid", "card_id", "brand_id"};
-
 constexpr const char* k_create_table =
     "PRAGMA temp.cache_size = -8192; DROP TABLE IF EXISTS temp.protected_by; "
     "CREATE TEMP TABLE protected_by (key_column INTEGER, key TEXT, code TEXT, openid TEXT, card_id "
@@ -30,8 +27,8 @@ std::string condition(const sqlite::Connection& db) {
     const auto kind = kinds.int64(0);
     text += fmt::format(
         "{}EXISTS (SELECT 1 FROM temp.protected_by AS p WHERE p.key_column = {} AND p.key = row.{}",
-        text.empty() ? "" : " OR ", kind, k_columns[kind]);
-    for (const auto column : k_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
+        text.empty() ? "" : " OR ", kind, k_protecting_columns[kind]);
+    for (const auto column : k_protecting_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
     text += ")";
   }
   return text.empty() ? "FALSE" : "(" + text + ")";

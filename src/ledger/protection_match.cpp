@@ -10,7 +10,6 @@ namespace cardvoid::ledger {
 
 namespace {
 
-constexpr std::string_view k_columns[] = {"code", "openid", "card_id", "brand_id"};
 constexpr int k_examples = 3;
 
 // In a table of the temporary database, since one line may name all rows, and all lines one row.
@@ -24,8 +23,8 @@ void find_matches(sqlite::Connection& db) {
         "INSERT OR IGNORE INTO temp.protection_match SELECT p.n FROM row CROSS JOIN temp.protected_by "
         "AS p "
         "WHERE row.protected AND p.n >= 0 AND p.key_column = {} AND p.key = row.{}",
-        kind, k_columns[kind]);
-    for (const auto column : k_columns) sql += fmt::format(" AND p.{0} IN ('', row.{0})", column);
+        kind, k_protecting_columns[kind]);
+    for (const auto column : k_protecting_columns) sql += fmt::format(" AND p.{0} IN ('', row.{0})", column);
     db.execute(sql);
   }
 }
@@ -37,8 +36,8 @@ std::string named_by_list() {
     text += fmt::format(
         "{}EXISTS (SELECT 1 FROM temp.protected_by AS p WHERE p.n >= 0 AND p.key_column = {} AND p.key = "
         "row.{}",
-        kind == 0 ? "" : " OR ", kind, k_columns[kind]);
-    for (const auto column : k_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
+        kind == 0 ? "" : " OR ", kind, k_protecting_columns[kind]);
+    for (const auto column : k_protecting_columns) text += fmt::format(" AND p.{0} IN ('', row.{0})", column);
     text += ")";
   }
   return text;

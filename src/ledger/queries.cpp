@@ -17,6 +17,13 @@ namespace {
 constexpr std::size_t k_counters = 1000, k_openids_shown = 3, k_reasons_shown = 5;
 constexpr std::int64_t k_least_frequent = 10;
 
+constexpr std::string_view k_is_taken_back =
+    "protected AND status = 'pending' AND (code IN (SELECT code FROM protection WHERE removed_at > (SELECT "
+    "max(finished_at) FROM import)) OR openid IN (SELECT openid FROM protection WHERE removed_at > (SELECT "
+    "max(finished_at) FROM import))) AND NOT EXISTS (SELECT 1 FROM protection AS p WHERE p.removed_at IS "
+    "NULL "
+    "AND (p.code = row.code OR p.openid = row.openid))";
+
 }  // namespace
 
 void Totals::move(model::RowState before, model::RowState after) {
@@ -48,7 +55,9 @@ Result<Totals> totals(Ledger& ledger) {
             "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), "
             "count(*) FILTER (WHERE absent <> 0 AND conflict AND status = 'pending' AND NOT protected), "
             "count(*) FILTER (WHERE absent = 1 AND status = 'pending' AND NOT conflict AND NOT protected), "
-            "(SELECT count(*) FROM refused), count(*) FILTER (WHERE settled_by = 'already'), "
+            "(SELECT count(*) FROM refused), "
+            "(SELECT count(*) FROM refused WHERE cause GLOB '{protected_cause}*'), count(*) FILTER (WHERE "
+            "settled_by = 'already'), "
             "count(*) FILTER (WHERE settled_by = 'read_back'), "
             "count(*) FILTER (WHERE protected AND status = 'pending'), "
             "count(*) FILTER (WHERE absent <> 0 AND protected AND status = 'pending'), "
@@ -56,10 +65,12 @@ Result<Totals> totals(Ledger& ledger) {
             "count(*) FILTER (WHERE protected AND status = 'invalidated'), "
             "count(*) FILTER (WHERE status = 'rejected' AND {accepted}), "
             "count(*) FILTER (WHERE status = 'unresolved' AND {accepted}), "
-            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted} AND answer_signed = 0) "
+            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted} AND answer_signed = 0), "
+            "count(*) FILTER (WHERE {taken_back}) "
             "FROM row WHERE {in_plan}",
             fmt::arg("accepted", k_is_accepted), fmt::arg("in_doubt", k_is_in_doubt),
-            fmt::arg("in_plan", k_in_plan))};
+            fmt::arg("in_plan", k_in_plan), fmt::arg("taken_back", k_is_taken_back),
+            fmt::arg("protected_cause", k_protected_cause))};
     s.bind();
     s.step();
     Totals totals;
@@ -73,6 +84,7 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.conflicts_dropped,
                                     &totals.left,
                                     &totals.refused,
+                                    &totals.refused_protected,
                                     &totals.already,
                                     &totals.read_back,
                                     &totals.protected_pending,
@@ -81,7 +93,8 @@ Result<Totals> totals(Ledger& ledger) {
                                     &totals.protected_invalidated,
                                     &totals.accepted_rejected,
                                     &totals.accepted_unresolved,
-                                    &totals.rejected_unsigned};
+                                    &totals.rejected_unsigned,
+                                    &totals.protected_until_import};
     for (int column = 0; auto* count : counts) *count = s.int64(column++);
     s.reset();
     return totals;
@@ -267,9 +280,12 @@ const std::string k_result_values = fmt::format(
     "NULL), iif({accepted}, accepted_note, NULL)",
     fmt::arg("held_back", k_held_back), fmt::arg("accepted", k_is_accepted));
 
-enum class ResultValue { text, time, attempts };
+// What makes text of a column. SQLite would do the same for a number, with an allocation for each.
+enum class ResultValue { text, number, time, attempts };
 ResultValue kind_of(std::string_view column) {
   if (column == "attempts") return ResultValue::attempts;
+  if (column == "http_status" || column == "source_line" || column == "answer_signed")
+    return ResultValue::number;
   return column.ends_with("_at") ? ResultValue::time : ResultValue::text;
 }
 
@@ -314,14 +330,21 @@ Result<std::int64_t> each_result(Ledger& ledger, std::optional<model::Status> st
       for (std::size_t column = 0; column < values.size(); ++column) {
         const auto at = static_cast<int>(column);
         auto& value = values[column];
-        if (s.is_null(at))
-          value.reset();
-        else if (kinds[column] == ResultValue::text)
-          value ? void(value->assign(s.text(at))) : void(value.emplace(s.text(at)));
-        else if (kinds[column] == ResultValue::time)
-          value = format_rfc3339(from_ms(s.int64(at)));
+        if (kinds[column] == ResultValue::text) {
+          // The room of the row before is used again. NULL has no characters, unlike empty text.
+          if (const auto text = s.text(at); !text.data())
+            value.reset();
+          else
+            value ? void(value->assign(text)) : void(value.emplace(text));
+          continue;
+        }
+        value.reset();
+        if (s.is_null(at)) continue;
+        const auto number = s.int64(at);
+        if (kinds[column] == ResultValue::time)
+          value = format_rfc3339(from_ms(number));
         else
-          value = std::to_string(attempts.of(s.int64(at)));
+          value = std::to_string(kinds[column] == ResultValue::attempts ? attempts.of(number) : number);
       }
       row(values);
       ++count;

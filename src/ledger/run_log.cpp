@@ -14,25 +14,43 @@ namespace {
 // A reason that the pulses have lost for longer than this is over; the next one of its kind is another one.
 constexpr std::int64_t k_longest_gap_ms = 10'000;
 
+// The last pulse that told of it may have been a while before the new one was set.
+void end_former_rate(const sqlite::Connection& db, const Pulse& pulse, std::int64_t since) {
+  sqlite::Statement{
+      db,
+      "UPDATE wait SET until = ?2 WHERE run_id = ?1 AND kind = 'rate_set' AND since < ?2 AND until BETWEEN "
+      "?2 - ?3 AND ?2"}
+      .bind(pulse.run, since, k_longest_gap_ms)
+      .run();
+}
+
 void note_waits(const sqlite::Connection& db, const Pulse& pulse) {
   sqlite::Statement goes_on{
       db,
       "UPDATE wait SET until = ?3, words = ?4, allowed_rate = max(allowed_rate, ?5) WHERE run_id = ?1 AND "
-      "kind = ?2 AND since = (SELECT max(since) FROM wait WHERE run_id = ?1 AND kind = ?2) AND until >= ?6"};
+      "kind = ?2 AND since = (SELECT max(since) FROM wait WHERE run_id = ?1 AND kind = ?2) AND until >= ?6 "
+      "AND (?7 IS NULL OR since = ?7)"};
   sqlite::Statement begins{
       db,
       "INSERT OR IGNORE INTO wait (run_id, kind, since, until, words, allowed_rate) VALUES (?1, ?2, ?3, "
       "?4, ?5, ?6)"};
   const auto at = to_ms(pulse.at);
   for (const auto& reason : pulse.reasons_to_wait) {
-    goes_on.bind(pulse.run, reason.kind, at, reason.words, pulse.allowed_rate, at - k_longest_gap_ms).run();
-    if (db.changes() > 0) continue;
     const auto since = std::min(at, to_ms(reason.since.value_or(pulse.at)));
+    const auto ordered = reason.is_by_person() ? std::optional{since} : std::nullopt;
+    goes_on.bind(pulse.run, reason.kind, at, reason.words, pulse.allowed_rate, at - k_longest_gap_ms, ordered)
+        .run();
+    if (db.changes() > 0) continue;
+    if (reason.kind == "rate_set") end_former_rate(db, pulse, since);
     begins.bind(pulse.run, reason.kind, since, at, reason.words, pulse.allowed_rate).run();
   }
 }
 
 }  // namespace
+
+bool is_under_way(const RunRecord& run, const std::optional<LockHolder>& holder) {
+  return holder && !run.exit_code && run.pid == holder->pid;
+}
 
 Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
   return ledger.state().guarded([&] {
@@ -110,7 +128,8 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
     sqlite::Statement s{
         ledger.state().db,
         "SELECT id, command, started_at, pid, ended_at, exit_code, ending, sent, confirmed, rejected, "
-        "unresolved, tripped_by, culprits, canary, other_brand FROM run ORDER BY id DESC LIMIT ?1"};
+        "unresolved, tripped_by, culprits, canary, other_brand, requests_per_second FROM run ORDER BY id "
+        "DESC LIMIT ?1"};
     s.bind(count);
     while (s.step()) {
       RunRecord run;
@@ -123,6 +142,7 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
       run.ending = s.text(6);
       run.counts = {s.int64(7), s.int64(8), s.int64(9), s.int64(10), s.int64(13), s.int64(14)};
       run.tripped_by = s.text(11), run.culprits = s.text(12);
+      if (!s.is_null(15)) run.requests_per_second = s.real(15);
       runs.push_back(std::move(run));
     }
     return runs;

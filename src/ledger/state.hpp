@@ -19,6 +19,8 @@ namespace cardvoid::ledger {
 
 // With it begins the cause of a refused line whose card is protected.
 inline constexpr std::string_view k_protected_cause = "protected: never sent";
+// A protection is found by the first of these that it fills; so a row asks at most four times.
+inline constexpr std::string_view k_protecting_columns[] = {"code", "openid", "card_id", "brand_id"};
 
 // The greatest row.id of the plan. What lies above belongs to an import that did not finish.
 inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_row), 0) FROM import)";

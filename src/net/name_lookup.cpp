@@ -20,7 +20,6 @@
 namespace cardvoid::net {
 
 namespace asio = boost::asio;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds k_shared_for{1};
 
 namespace {
@@ -118,7 +117,7 @@ asio::awaitable<Resolved> NameLookup::resolve(Instant deadline) {
     if (auto why = start(); !why.empty()) co_return failed(std::move(why));
   }
   Waiter waiter{*this, deadline};
-  co_await waiter.timer.async_wait(as_result);
+  co_await waiter.timer.async_wait(asio::as_tuple(asio::use_awaitable));
   if (waiter.is_served) co_return latest_;
   co_return failed(is_closed_ ? "the client was closed" : "no answer from the resolver in time");
 }

@@ -59,14 +59,19 @@ std::string csv_line(const ledger::ResultRow& row, bool excel) {
 Result<ExportDigest> export_digest(ledger::Ledger& ledger) {
   ExportDigest digest;
   Sha256 hash;
-  const auto add = [&](const std::string& line) {
-    hash.add(line);
-    digest.bytes += static_cast<std::int64_t>(line.size());
+  constexpr std::size_t k_block = 64 * 1024;
+  auto block = csv_header(false);
+  const auto pass_on = [&] {
+    hash.add(block);
+    digest.bytes += static_cast<std::int64_t>(block.size());
+    block.clear();
   };
-  add(csv_header(false));
-  const auto rows =
-      ledger::each_result(ledger, {}, [&](const ledger::ResultRow& row) { add(csv_line(row, false)); });
+  const auto rows = ledger::each_result(ledger, {}, [&](const ledger::ResultRow& row) {
+    append_csv_line(block, row, false);
+    if (block.size() >= k_block) pass_on();
+  });
   if (!rows) return rows.error();
+  pass_on();
   digest.rows = *rows;
   digest.sha256 = hash.finish_hex();
   return digest;
@@ -79,7 +84,7 @@ std::string json_line(const ledger::ResultRow& row) {
     auto& value = object[columns[i]];
     if (!row[i]) continue;
     if (!k_numbers.contains(columns[i])) {
-      value = *row[i];
+      value.emplace_string().assign(row[i]->data(), row[i]->size());
       continue;
     }
     std::int64_t number = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/ledger/one_moment.hpp>
+#include <cardvoid/run/look_ahead.hpp>
 #include <cmath>
 
 namespace cardvoid::report {
@@ -78,93 +79,106 @@ class Groups {
   Group* last_ = nullptr;
 };
 
-// One pass over the requests, before the timeline is known: a run that died ends with its last request.
+// Minutes of the runs, each counted from its start, one after the other.
+class Minutes {
+ public:
+  void add_run(const ledger::PastRun& run, WallTime end) {
+    const auto lasted = std::max(milliseconds{0}, end - run.started_at);
+    runs_[run.id] = {run.started_at, counts_.size()};
+    counts_.resize(counts_.size() + static_cast<std::size_t>(lasted / 1min) + 1);
+    has_whole_one_ |= lasted >= 1min;
+  }
+  void count(ledger::RunId run, WallTime at) {
+    if (run != last_run_) {
+      const auto found = runs_.find(run);
+      if (found == runs_.end()) return;
+      last_run_ = run, last_ = found->second;
+    }
+    const auto minute =
+        last_.first + static_cast<std::size_t>(std::max(milliseconds{0}, at - last_.from) / 1min);
+    if (minute < counts_.size()) ++counts_[minute];
+  }
+  std::optional<double> busiest() const {  // requests/s
+    if (!has_whole_one_) return std::nullopt;
+    return static_cast<double>(*std::max_element(counts_.begin(), counts_.end())) / 60;
+  }
+
+ private:
+  struct Run {
+    WallTime from{};
+    std::size_t first = 0;
+  };
+  std::map<ledger::RunId, Run> runs_;
+  std::vector<std::uint32_t> counts_;
+  bool has_whole_one_ = false;
+  ledger::RunId last_run_ = 0;  // requests of one run mostly follow each other
+  Run last_;
+};
+
+// One pass over the requests.
 class RequestReader {
  public:
-  RequestReader(const std::vector<ledger::PastRun>& runs, Figures& figures, Ends& ends)
-      : figures_{figures}, ends_{ends} {
-    if (!runs.empty()) from_ = runs.front().started_at;
-  }
+  RequestReader(Figures& figures, Minutes minutes)
+      : figures_{figures}, minutes_{std::move(minutes)}, sent_(figures.timeline.parts) {}
   void add(const ledger::PastRequest& request) {
     count_answer(request);
-    auto& last = last_sent_[request.run];
-    last = std::max(last, request.started_at);
     auto& endpoint = figures_.endpoints[static_cast<std::size_t>(request.endpoint)];
     if (request.outcome && is_trouble_of_endpoint(*request.outcome)) ++endpoint.trouble;
     if (!request.sent) return;
     ++figures_.request_count, ++endpoint.requests;
-    seconds_.push_back(
-        static_cast<std::int32_t>(duration_cast<std::chrono::seconds>(request.started_at - from_).count()));
-    if (request.http_status == 0 || !request.latency) return;
-    const auto took =
-        static_cast<std::uint32_t>(std::clamp<std::int64_t>(request.latency->count(), 0, UINT32_MAX));
-    endpoint.latencies.microseconds.push_back(took);
+    if (!sent_.empty()) ++sent_[figures_.timeline.part_of(request.started_at)];
+    minutes_.count(request.run, request.started_at);
+    if (request.http_status != 0 && request.latency) endpoint.latencies.add(*request.latency);
   }
   void finish() {
-    for (const auto& [run, at] : last_sent_) ends_.note(run, at);
-    for (auto& [key, count] : answers_)
-      figures_.answers.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), count});
+    for (auto& [key, kind] : answers_) figures_.answers.push_back(std::move(kind));
     std::stable_sort(figures_.answers.begin(), figures_.answers.end(),
                      [](const auto& a, const auto& b) { return a.count > b.count; });
-    for (auto& endpoint : figures_.endpoints) {
-      auto& each = endpoint.latencies.microseconds;
-      std::sort(each.begin(), each.end());
-    }
-    auto& all = figures_.latencies.microseconds;
-    const auto &a = figures_.endpoints[0].latencies.microseconds,
-               &b = figures_.endpoints[1].latencies.microseconds;
-    all.resize(a.size() + b.size());
-    std::merge(a.begin(), a.end(), b.begin(), b.end(), all.begin());
-  }
-  // Once the timeline is known.
-  void spread() {
-    figures_.rates = rates_of(seconds_, figures_.timeline);
-    std::map<std::int32_t, std::int64_t> minutes;
-    std::int32_t last = INT32_MIN;
-    std::int64_t* count = nullptr;
-    for (const auto second : seconds_) {
-      const auto minute = second / 60;
-      if (minute != last || count == nullptr) count = &minutes[minute], last = minute;
-      figures_.busiest_minute = std::max(figures_.busiest_minute, static_cast<double>(++*count) / 60);
-    }
+    for (const auto& endpoint : figures_.endpoints) figures_.latencies.add(endpoint.latencies);
+    figures_.rates = rates_of(sent_, figures_.timeline);
+    figures_.busiest_minute = minutes_.busiest();
   }
 
  private:
   using AnswerKey = std::tuple<std::string, int, std::string>;
   void count_answer(const ledger::PastRequest& request) {
+    if (last_ == nullptr || request.outcome != last_outcome_ || request.http_status != last_->http_status ||
+        request.error_code != last_->error_code)
+      last_ = find(request);
+    ++last_->count;
+  }
+  AnswerKind* find(const ledger::PastRequest& request) {
     const auto outcome = request.outcome ? model::to_text(*request.outcome) : std::string_view{};
-    if (last_count_ && outcome == std::get<0>(last_key_) && request.http_status == std::get<1>(last_key_) &&
-        request.error_code == std::get<2>(last_key_)) {
-      ++*last_count_;
-      return;
-    }
-    last_key_ = {std::string{outcome}, request.http_status, std::string{request.error_code}};
-    if (answers_.size() >= k_most_kinds && !answers_.contains(last_key_)) std::get<2>(last_key_) = "…";
-    last_count_ = &answers_[last_key_];
-    ++*last_count_;
+    AnswerKey key{std::string{outcome}, request.http_status, std::string{request.error_code}};
+    if (answers_.size() >= k_most_kinds && !answers_.contains(key)) std::get<2>(key) = "…";
+    auto& kind = answers_[key];
+    kind.outcome = outcome, kind.http_status = request.http_status, kind.error_code = std::get<2>(key);
+    last_outcome_ = request.outcome;
+    return &kind;
   }
 
   Figures& figures_;
-  Ends& ends_;
-  WallTime from_{};
-  std::vector<std::int32_t> seconds_;  // since from_, of every request that was sent
-  std::map<ledger::RunId, WallTime> last_sent_;
-  std::map<AnswerKey, std::int64_t> answers_;
-  AnswerKey last_key_;
-  std::int64_t* last_count_ = nullptr;
+  Minutes minutes_;
+  std::vector<std::int64_t> sent_;  // by part of the timeline
+  std::map<AnswerKey, AnswerKind> answers_;
+  AnswerKind* last_ = nullptr;  // mostly the same comes again and again
+  std::optional<model::OutcomeKind> last_outcome_;
 };
 
-void set_timeline(Figures& figures, const model::Job& job, const Ends& ends, WallTime now,
-                  bool is_under_way) {
-  if (figures.runs.empty()) return;
+Minutes set_timeline(Figures& figures, const model::Job& job, const Ends& ends, WallTime now,
+                     bool is_under_way) {
+  Minutes minutes;
+  if (figures.runs.empty()) return minutes;
   const auto from = figures.runs.front().started_at;
   auto ended = from;
   for (const auto& run : figures.runs) {
     const auto end = ends.of(run, now, is_under_way && &run == &figures.runs.back());
     ended = std::max(ended, end);
     figures.running += std::max(milliseconds{0}, end - run.started_at);
+    minutes.add_run(run, end);
   }
   figures.timeline = timeline_of(from, ended, job.limits.requests_per_second);
+  return minutes;
 }
 
 void set_limits(Figures& figures, const model::Job& job, const std::vector<ledger::PastWait>& waits,
@@ -175,24 +189,28 @@ void set_limits(Figures& figures, const model::Job& job, const std::vector<ledge
                            ? static_cast<double>(std::max<std::int64_t>(figures.brands, 1))
                            : 1;
   if (timeline.parts == 0) return;
+  figures.least_limit = HUGE_VAL;
   // Of several limits in one part the highest: a bar can reach it.
-  const auto fill = [&](WallTime from, WallTime to, double limit, auto replaces) {
-    for (auto part = timeline.part_of(from); part <= timeline.part_of(to); ++part)
-      figures.limits[part] = replaces(part) ? limit : std::max(figures.limits[part], limit);
+  const auto fill = [&](WallTime from, WallTime to, double limit) {
+    if (to <= from) return;
+    for (auto part = timeline.part_of(from); part <= timeline.part_of(to - 1ms); ++part)
+      figures.limits[part] = std::max(figures.limits[part], limit);
   };
   for (const auto& run : figures.runs) {
     const auto end = ends.of(run, now, is_under_way && &run == &figures.runs.back());
-    fill(run.started_at, end, lanes * run.requests_per_second.value_or(job.limits.requests_per_second),
-         [](std::size_t) { return false; });
+    const auto own = lanes * run.requests_per_second.value_or(job.limits.requests_per_second);
+    figures.least_limit = std::min(figures.least_limit, own);
+    figures.highest_limit = std::max(figures.highest_limit, own);
+    auto filled = run.started_at;
     for (const auto& wait : waits) {
       if (wait.kind != "rate_set" || wait.run != run.id) continue;
       // On record is the last pulse that named it; the run went on from there.
       const auto until = wait.until + k_longest_gap_of_pulses >= end ? end : wait.until;
-      fill(wait.since, until, wait.allowed_rate, [&](std::size_t part) {
-        return std::max(timeline.start_of(part), run.started_at) >= wait.since &&
-               std::min(timeline.start_of(part + 1), end) <= until;
-      });
+      fill(filled, wait.since, own);
+      fill(std::max(filled, wait.since), until, wait.allowed_rate);
+      filled = std::max(filled, until);
     }
+    fill(filled, end, own);
   }
 }
 
@@ -236,9 +254,9 @@ void set_shades(Figures& figures, const std::vector<ledger::PastWait>& waits, co
 void sum_waits(Figures& figures, const std::vector<ledger::PastWait>& waits) {
   std::map<std::string, WaitSum> sums;
   for (const auto& wait : waits) {
-    auto& sum = sums[wait.kind];
     const auto lasted = wait.until - wait.since;
     if (lasted <= 0ms) continue;  // seen once: gone before the next pulse
+    auto& sum = sums[wait.kind];
     sum.kind = wait.kind;
     ++sum.times, sum.in_all += lasted;
     if (sum.words.empty() || lasted > sum.longest)
@@ -319,7 +337,34 @@ Result<void> read_records(Figures& figures, ledger::Ledger& ledger) {
   // A protected card is a card of the plan, and nothing is wrong with its line.
   std::erase_if(*refused, [](const auto& cause) { return cause.is_protected; });
   figures.refused = std::move(*refused);
-  for (const auto& cause : figures.refused) figures.refused_lines += cause.count;
+  return {};
+}
+
+// A run that died ends with its last request.
+Result<void> note_last_requests(const Figures& figures, ledger::Ledger& ledger, Ends& ends) {
+  std::vector<ledger::RunId> died;
+  for (const auto& run : figures.runs)
+    if (!run.ended_at && !(figures.is_under_way && &run == &figures.runs.back())) died.push_back(run.id);
+  const auto last = ledger::last_requests(ledger, died);
+  if (!last) return last.error();
+  for (const auto& [run, at] : *last) ends.note(run, at);
+  return {};
+}
+
+Result<void> look_ahead(Figures& figures, const model::Job& job, ledger::Ledger& ledger, WallTime now) {
+  if (!figures.is_under_way) return {};
+  const auto pulse = ledger::pulse(ledger);
+  if (!pulse) return pulse.error();
+  if (!*pulse || (*pulse)->run != figures.runs.back().id || now - (*pulse)->at >= run::k_pulse_is_old)
+    return {};
+  const bool only_reads_back = figures.runs.back().command == "reconcile";
+  auto limits = job.limits;
+  limits.requests_per_second =
+      figures.runs.back().requests_per_second.value_or(job.limits.requests_per_second);
+  const auto ahead = run::look_ahead(limits, job.safety.window, ledger, figures.totals, only_reads_back,
+                                     *pulse, (*pulse)->at);
+  if (!ahead) return ahead.error();
+  figures.outlook = *ahead, figures.outlook_at = (*pulse)->at;
   return {};
 }
 
@@ -362,10 +407,9 @@ Timeline timeline_of(WallTime from, WallTime ended, double requests_per_second) 
   return timeline;
 }
 
-std::vector<double> rates_of(const std::vector<std::int32_t>& seconds, const Timeline& timeline) {
-  std::vector<double> rates(timeline.parts, 0);
+std::vector<double> rates_of(const std::vector<std::int64_t>& requests, const Timeline& timeline) {
+  std::vector<double> rates(requests.begin(), requests.end());
   if (rates.empty()) return rates;
-  for (const auto second : seconds) ++rates[timeline.part_of(timeline.from + std::chrono::seconds{second})];
   const auto last =
       duration_cast<std::chrono::seconds>(timeline.ended - timeline.start_of(timeline.parts - 1)) +
       std::chrono::seconds{1};
@@ -374,30 +418,66 @@ std::vector<double> rates_of(const std::vector<std::int32_t>& seconds, const Tim
   return rates;
 }
 
-std::chrono::microseconds Latencies::percentile(double percent) const {
-  if (microseconds.empty()) return std::chrono::microseconds{0};
-  const auto count = static_cast<double>(microseconds.size());
-  const auto rank = static_cast<std::size_t>(std::clamp(std::ceil(percent / 100 * count), 1.0, count));
-  return std::chrono::microseconds{microseconds[rank - 1]};
+std::size_t AnswerTimes::place_of(std::int64_t us) {
+  const auto nearest = [us](std::int64_t step) {  // of two that are as near the even one, as fmt rounds
+    const auto below = us / step, rest = 2 * (us % step);
+    return static_cast<std::size_t>(below + (rest > step || (rest == step && below % 2 != 0)));
+  };
+  if (const auto tenths = nearest(100); tenths < k_tenths) return tenths;
+  if (const auto whole = nearest(1'000); whole < k_whole) return k_tenths + whole;
+  return k_tenths + k_whole + std::min(nearest(100'000), k_slow - 1);
 }
 
-Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now, bool is_held) {
+std::int64_t AnswerTimes::shown_at(std::size_t place) {
+  if (place < k_tenths) return static_cast<std::int64_t>(place) * 100;
+  if (place < k_tenths + k_whole) return static_cast<std::int64_t>(place - k_tenths) * 1'000;
+  return static_cast<std::int64_t>(place - k_tenths - k_whole) * 100'000;
+}
+
+void AnswerTimes::add(std::chrono::microseconds took) {
+  const auto us = std::max<std::int64_t>(took.count(), 0);
+  ++counts_[place_of(us)];
+  ++bars_[static_cast<std::size_t>(
+      std::lower_bound(k_bounds_ms.begin(), k_bounds_ms.end(), us,
+                       [](int bound, std::int64_t value) { return std::int64_t{bound} * 1'000 < value; }) -
+      k_bounds_ms.begin())];
+  ++count_;
+  longest_ = std::max(longest_, us);
+}
+
+void AnswerTimes::add(const AnswerTimes& others) {
+  for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
+  for (std::size_t i = 0; i < bars_.size(); ++i) bars_[i] += others.bars_[i];
+  count_ += others.count_;
+  longest_ = std::max(longest_, others.longest_);
+}
+
+std::chrono::microseconds AnswerTimes::percentile(double percent) const {
+  const auto all = static_cast<double>(count_);
+  auto rank = static_cast<std::int64_t>(std::clamp(std::ceil(percent / 100 * all), 1.0, std::max(all, 1.0)));
+  if (rank >= count_) return std::chrono::microseconds{longest_};
+  std::size_t place = 0;
+  while (place + 1 < counts_.size() && (rank -= counts_[place]) > 0) ++place;
+  return std::chrono::microseconds{std::min(shown_at(place), longest_)};
+}
+
+Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, WallTime now,
+                             const std::optional<ledger::LockHolder>& holder) {
   const ledger::OneMoment moment{ledger};
   Figures figures;
   if (const auto read = read_records(figures, ledger); !read) return read.error();
-  const bool is_under_way = is_held && !figures.runs.empty() && !figures.runs.back().ended_at;
+  const bool is_under_way = !figures.runs.empty() && ledger::is_under_way(figures.runs.back(), holder);
   figures.is_under_way = is_under_way;
   const auto waits = ledger::past_waits(ledger);
   if (!waits) return waits.error();
   Ends ends{*waits};
-  RequestReader requests{figures.runs, figures, ends};
+  if (const auto read = note_last_requests(figures, ledger, ends); !read) return read.error();
+  RequestReader requests{figures, set_timeline(figures, job, ends, now, is_under_way)};
   if (const auto read =
           ledger::each_past_request(ledger, [&](const auto& request) { requests.add(request); });
       !read)
     return read.error();
   requests.finish();
-  set_timeline(figures, job, ends, now, is_under_way);
-  if (figures.timeline.parts > 0) requests.spread();
   RowReader rows{figures};
   if (const auto read = ledger::each_row_in_short(ledger, [&](const auto& row) { rows.add(row); }); !read)
     return read.error();
@@ -406,6 +486,7 @@ Result<Figures> read_figures(const model::Job& job, ledger::Ledger& ledger, Wall
   if (figures.timeline.parts > 0) set_shades(figures, *waits, ends, now, is_under_way);
   sum_waits(figures, *waits);
   if (const auto read = read_examples(figures, ledger); !read) return read.error();
+  if (const auto read = look_ahead(figures, job, ledger, now); !read) return read.error();
   return figures;
 }
 

@@ -45,9 +45,6 @@ array marked(std::string_view text) {
   add(text, false);
   return pieces;
 }
-// What begins with the string views of a page must be text of its own.
-value text_or_null(std::string text) { return text.empty() ? value() : value(std::move(text)); }
-
 // "4.9", "5".
 std::string plain(double number) {
   auto text = fmt::format("{:.1f}", number);
@@ -65,6 +62,7 @@ class Writer {
  private:
   // head
   std::pair<std::string, std::string> verdict() const;  // look and words
+  value time_left() const;                              // null: no run is under way
   array tiles() const;
   // asked
   array asked() const;
@@ -128,20 +126,37 @@ std::pair<std::string, std::string> Writer::verdict() const {
   return {"good", say_("verdict_done")};
 }
 
+value Writer::time_left() const {
+  if (!f_.outlook) return {};
+  const auto& ahead = *f_.outlook;
+  const auto as_of = format_local(f_.outlook_at);
+  if (ahead.rows == 0) return value(say_("left_nothing", as_of));
+  const auto pace = plain(ahead.measured);
+  if (!ahead.left || !ahead.done_at)
+    return value(ahead.measured > 0 ? say_("left_untold_pace", as_of, pace) : say_("left_untold", as_of));
+  const auto left = say_.duration(*ahead.left), done = format_local(*ahead.done_at);
+  return value(ahead.measured > 0 ? say_("left_pace", as_of, left, done, pace)
+                                  : say_("left", as_of, left, done));
+}
+
 array Writer::tiles() const {
   const auto& t = f_.totals;
   array tiles;
-  const auto add = [&](const char* id, const char* look, std::string label, std::int64_t count) {
+  // What was left out of a rehearsal is no outcome of it.
+  const auto left_out = order_.rehearsed > 0 ? t.pending_to_send() : 0;
+  const auto add = [&](const char* id, const char* look, std::string label, std::int64_t count,
+                       bool is_outcome = true) {
     tiles.push_back(object{{"id", id},
                            {"look", count > 0 ? look : "quiet"},
                            {"label", std::move(label)},
                            {"count", grouped(count)},
-                           {"share", say_.percent(count, t.rows())}});
+                           {"share", is_outcome ? say_.percent(count, t.rows() - left_out) : ""}});
   };
   add("invalidated", "good", say_("tile_invalidated"), t.invalidated);
   add("rejected", "bad", say_("tile_rejected"), t.rejected + t.accepted_rejected);
   add("doubt", "doubt", say_("tile_doubt"), t.in_doubt() + t.accepted_unresolved);
-  add("pending", "warn", say_("tile_pending"), t.pending);
+  add("pending", "warn", say_("tile_pending"), t.pending - left_out);
+  if (left_out > 0) add("left_out", "quiet", say_("tile_left_out"), left_out, false);
   return tiles;
 }
 
@@ -191,8 +206,10 @@ array Writer::list() const {
   lines.push_back(line(last.read_by.empty()
                            ? say_("list_read", format_local(last.read_at))
                            : say_("list_read_by", format_local(last.read_at), last.read_by)));
-  lines.push_back(
-      line(say_("list_lines", grouped(last.lines), grouped(last.duplicates), grouped(last.refused))));
+  const auto kept_out = f_.totals.refused_protected;  // of the newest list, as are all that are refused
+  lines.push_back(line(
+      say_("list_lines", grouped(last.lines), grouped(last.duplicates), grouped(last.refused - kept_out))));
+  if (kept_out > 0) lines.push_back(line(say_("list_protected", grouped(kept_out))));
   if (f_.import_count > 1) lines.push_back(line(say_("list_more", grouped(f_.import_count - 1))));
   return lines;
 }
@@ -229,7 +246,8 @@ array Writer::senders() const {
 }
 
 array Writer::limits() const {
-  const auto rate = fmt::format("{:g}", job_.limits.requests_per_second);
+  const auto noted = f_.runs.empty() ? std::nullopt : f_.runs.back().requests_per_second;
+  const auto rate = fmt::format("{:g}", noted.value_or(job_.limits.requests_per_second));
   array lines{line(job_.limits.per == model::QuotaPer::brand ? say_("limit_brand", rate)
                                                              : say_("limit_merchant", rate))};
   const auto& safety = job_.safety;
@@ -299,7 +317,10 @@ array Writer::outcome() const {
         outcome_line("accepted", say_("accepted"), t.accepted(),
                      say_("accepted_means", grouped(t.accepted_rejected), grouped(t.accepted_unresolved))));
   lines.push_back(outcome_line("pending", say_("pending"), t.pending, "", "warn"));
-  part("to_send", t.pending_to_send(), say_("to_send"), say_("to_send_means"));
+  if (order_.rehearsed > 0)
+    part("left_out", t.pending_to_send(), say_("left_out"), say_("left_out_means"));
+  else
+    part("to_send", t.pending_to_send(), say_("to_send"), say_("to_send_means"));
   part("left", t.left, say_("left_list"), say_("left_list_means"));
   part("conflicts", t.conflicts, say_("conflicts"), say_("conflicts_means"));
   part("protected", t.protected_pending, say_("protected"), say_("protected_means"));
@@ -311,7 +332,8 @@ array Writer::outcome() const {
 
 array Writer::outcome_notes() const {
   array notes;
-  if (f_.refused_lines > 0) notes.emplace_back(say_("refused_beside", grouped(f_.refused_lines)));
+  if (const auto lines = f_.totals.refused_lines(); lines > 0)
+    notes.emplace_back(say_("refused_beside", grouped(lines)));
   if (f_.totals.protected_invalidated > 0)
     notes.emplace_back(say_("protected_late", grouped(f_.totals.protected_invalidated)));
   return notes;
@@ -380,11 +402,15 @@ Chart Writer::rate() const {
   for (const auto limit : f_.limits) most = std::max(most, limit);
   const auto running = std::max<std::int64_t>(f_.running.count(), 1);
   const auto top = nice_ceiling(most * 1.02);
-  Chart chart{say_("rate"),
-              say_("rate_alt", grouped(f_.request_count), say_.duration(f_.running),
-                   plain(static_cast<double>(f_.request_count) * 1000 / static_cast<double>(running)),
-                   plain(f_.busiest_minute), fmt::format("{:g}", job_.limits.requests_per_second)),
-              top};
+  Chart chart{
+      say_("rate"),
+      say_("rate_alt", grouped(f_.request_count), say_.duration(f_.running),
+           plain(static_cast<double>(f_.request_count) * 1000 / static_cast<double>(running))) +
+          (f_.busiest_minute ? say_("rate_busiest", plain(*f_.busiest_minute)) : "") +
+          (f_.least_limit < f_.highest_limit ? say_("rate_limits", fmt::format("{:g}", f_.least_limit),
+                                                    fmt::format("{:g}", f_.highest_limit))
+                                             : say_("rate_limit_was", fmt::format("{:g}", f_.highest_limit))),
+      top};
   chart.explain("same", say_("requests_per_second"));
   chart.explain("limit", say_("rate_limit"));
   add_shades(chart);
@@ -404,17 +430,8 @@ std::string Writer::time_of(std::chrono::microseconds took) const {
 // Bars of a fixed scale, from the first one that is not empty to the last.
 Chart Writer::latency() const {
   using std::chrono::microseconds;
-  static constexpr std::array k_bounds{1,    2,    3,    5,    7,    10,     15,     20,    30,
-                                       50,   70,   100,  150,  200,  300,    500,    700,   1000,
-                                       1500, 2000, 3000, 5000, 7000, 10'000, 15'000, 30'000};
-  std::array<std::int64_t, k_bounds.size() + 1> counts{};
-  const auto& sorted = f_.latencies.microseconds;
-  auto from = sorted.begin();
-  for (std::size_t i = 0; i < k_bounds.size(); ++i) {
-    const auto to = std::upper_bound(from, sorted.end(), static_cast<std::uint32_t>(k_bounds[i] * 1000));
-    counts[i] = to - from, from = to;
-  }
-  counts.back() = sorted.end() - from;
+  constexpr auto& k_bounds = AnswerTimes::k_bounds_ms;
+  const auto& counts = f_.latencies.bars();
   std::size_t first = 0, last = counts.size() - 1;
   while (first < last && counts[first] == 0) ++first;
   while (last > first && counts[last] == 0) --last;
@@ -447,7 +464,7 @@ Chart Writer::latency() const {
 array Writer::waits() const {
   array rows;
   for (const auto& wait : f_.waits) {
-    const bool is_by_person = wait.kind == "paused" || wait.kind == "rate_set";
+    const bool is_by_person = model::ReasonToWait::is_by_person(wait.kind);
     auto words = say_.wait(wait.words);
     rows.push_back(object{
         {"why", say_.of("wait", wait.kind, wait.words)},
@@ -462,13 +479,13 @@ array Writer::waits() const {
 
 array Writer::latencies() const {
   array rows;
-  const auto add = [&](const char* id, std::string name, const Latencies& latencies) {
+  const auto add = [&](const char* id, std::string name, const AnswerTimes& latencies) {
     const auto percentile = [&](double percent) {
-      return latencies.microseconds.empty() ? std::string{"–"} : time_of(latencies.percentile(percent));
+      return latencies.count() == 0 ? std::string{"–"} : time_of(latencies.percentile(percent));
     };
     rows.push_back(object{{"id", id},
                           {"name", std::move(name)},
-                          {"count", grouped(static_cast<std::int64_t>(latencies.microseconds.size()))},
+                          {"count", grouped(latencies.count())},
                           {"p50", percentile(50)},
                           {"p90", percentile(90)},
                           {"p95", percentile(95)},
@@ -619,14 +636,14 @@ array Writer::runs() const {
                           {"rejected", grouped(run.counts.rejected)},
                           {"unresolved", grouped(run.counts.unresolved)},
                           {"end", end_of(run)},
-                          {"ending", run.ending == "done" ? value() : text_or_null(run.ending)}});
+                          {"ending", marked(say_.ending(run.ending, run.tripped_by))}});
   }
   return rows;
 }
 
 object Writer::values() const {
   const auto& t = f_.totals;
-  const bool has_run = f_.timeline.parts > 0, has_latency = !f_.latencies.microseconds.empty();
+  const bool has_run = f_.timeline.parts > 0, has_latency = f_.latencies.count() > 0;
   const bool is_rehearsal = !order_.rehearsal.empty();
   auto [look, verdict_words] = verdict();
   array commands;
@@ -641,6 +658,7 @@ object Writer::values() const {
                 {"w", say_.all()},
                 {"verdict_look", look},
                 {"verdict", verdict_words},
+                {"time_left", time_left()},
                 {"tiles", tiles()},
                 {"asked", asked()},
                 {"outcome", outcome()},
@@ -649,8 +667,7 @@ object Writer::values() const {
                 {"has_waits", !f_.waits.empty()},
                 {"waits", waits()},
                 {"has_latency", has_latency},
-                {"latency_note",
-                 say_("latency_note", grouped(static_cast<std::int64_t>(f_.latencies.microseconds.size())))},
+                {"latency_note", say_("latency_note", grouped(f_.latencies.count()))},
                 {"latencies", latencies()},
                 {"answers", answers()},
                 {"endpoints", endpoints()},
@@ -683,7 +700,7 @@ object Writer::values() const {
 
 Result<std::string> job_report(const model::Job& job, ledger::Ledger& ledger, const ReportOrder& order,
                                const AskDigest& digest) {
-  auto figures = read_figures(job, ledger, order.now, order.is_held);
+  auto figures = read_figures(job, ledger, order.now, order.holder);
   if (!figures) return figures.error();
   const auto found = digest();
   if (!found) return found.error();

@@ -100,13 +100,13 @@ std::string bar(double percent, std::size_t columns, const Look& look) {
 }
 
 std::string sparkline(const std::vector<double>& rates, double limit) {
-  static constexpr const char* k_steps[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static constexpr const char* k_bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   double most = limit;
   for (const auto rate : rates) most = std::max(most, rate);
   std::string text;
   if (most > 0)
     for (const auto rate : rates)
-      text += k_steps[static_cast<std::size_t>(std::clamp(rate / most, 0.0, 1.0) * 7)];
+      text += k_bars[static_cast<std::size_t>(std::clamp(rate / most, 0.0, 1.0) * 7)];
   return text;
 }
 
@@ -165,7 +165,8 @@ Line counts(const Moment& moment, bool is_whole) {
       line.push_back({fmt::format("{} {}", label, grouped(count)), rank, style});
   };
   say("invalid", t.invalidated, 0, Style::good);
-  say("already", t.already + moment.counts.already, 3, Style::plain);
+  if (const auto already = t.already + moment.counts.already; already > 0 && !line.empty())
+    line.back().text += fmt::format(" ({} already)", grouped(already));
   say("rejected", t.rejected, 1, Style::bad);
   say("accepted", t.accepted(), 4, Style::plain);
   say("in doubt", moment.in_doubt(), 1, Style::notable);

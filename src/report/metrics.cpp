@@ -231,7 +231,8 @@ void Metrics::write_rows(Page& page) const {
       .add(totals_->in_doubt());
   page.family("held_rows", "gauge", "Cards in doubt that wait for a decision: `cardvoid retry`.")
       .add(totals_->held);
-  page.family("refused_lines", "gauge", "Lines of the latest input that are no cards.").add(totals_->refused);
+  page.family("refused_lines", "gauge", "Lines of the latest input that are no cards.")
+      .add(totals_->refused_lines());
 }
 
 void Metrics::write_attempts(Page& page) const {

@@ -29,9 +29,9 @@ Instant::duration plain_interval(Instant::duration age) {
   return age < 10min ? Instant::duration{k_plain_interval} : age < 2h ? Instant::duration{2min} : k_heartbeat;
 }
 
-bool can_move_cursor() {
-  const char* const terminal = std::getenv("TERM");
-  return terminal && *terminal && std::string_view{terminal} != "dumb";
+// "stopped: SIGINT", "stopped by alice with cardvoid stop"
+std::string words_for_stop(const std::string& why) {
+  return (why.starts_with("stopped ") ? "" : "stopped: ") + escape_for_terminal(why);
 }
 
 // A row that the platform says is not yet INVALID is no error, nor is one that it says is.
@@ -79,15 +79,15 @@ std::string count_line(std::string_view label, int label_columns, std::int64_t c
 std::string summary_text(const Ending& ending) {
   const auto& t = ending.standing.totals;
   auto text = counted(t.rows(), "row") + " in the job\n" + standing_text(ending.standing);
-  if (t.refused > 0)
-    text += counted(t.refused, "input line") + " refused: cardvoid plan shows them by cause\n";
+  if (const auto lines = t.refused_lines(); lines > 0)
+    text += counted(lines, "input line") + " refused: cardvoid plan shows them by cause\n";
   text += fmt::format(
       "this run: {} sent, {}, {}, {} 429, {}\n", counted(ending.counts.sent, "invalidation"),
       counted(static_cast<std::int64_t>(ending.last.read_backs), "read-back"),
       ending.last.retries == 1 ? "1 retry"
                                : grouped(static_cast<std::int64_t>(ending.last.retries)) + " retries",
       counted(static_cast<std::int64_t>(ending.last.throttled), "time"), humanize_duration(ending.elapsed));
-  if (!ending.stopped.empty()) text += fmt::format("stopped: {}\n", escape_for_terminal(ending.stopped));
+  if (!ending.stopped.empty()) text += words_for_stop(ending.stopped) + "\n";
   return text;
 }
 
@@ -106,10 +106,10 @@ std::string summary_line(const Ending& ending) {
   say(t.protected_pending, "protected");
   say(t.conflicts, "in conflict with the input");
   say(t.left, "left the list");
-  say(t.refused, t.refused == 1 ? "input line refused" : "input lines refused");
+  say(t.refused_lines(), t.refused_lines() == 1 ? "input line refused" : "input lines refused");
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
-  if (!ending.stopped.empty()) text += fmt::format("; stopped: {}", escape_for_terminal(ending.stopped));
+  if (!ending.stopped.empty()) text += "; " + words_for_stop(ending.stopped);
   return text;
 }
 
@@ -133,6 +133,11 @@ std::string summary_json(const Ending& ending) {
   object["next"] = boost::json::array(ending.next.begin(), ending.next.end());
   object["exit_code"] = ending.exit_code;
   return to_json_line(object);
+}
+
+bool can_move_cursor() {
+  const char* const terminal = std::getenv("TERM");
+  return terminal && *terminal && std::string_view{terminal} != "dumb";
 }
 
 std::string time_stamp(WallTime now) { return format_local_full(now) + " "; }
@@ -255,9 +260,10 @@ void Progress::say(std::string_view text) {
   const std::lock_guard lock{mutex_};
   if (!screen_) return put(stream_, escape_for_terminal(text) + "\n");
   const auto now = read_clocks();
-  const auto stamped = format_local_clock(now.wall) + " " + escape_for_terminal(text);
+  const auto words = escape_for_terminal(text);
   const auto columns = screen_->size().columns;
-  screen_->print(columns < k_least_to_wrap ? stamped : wrapped(stamped, k_stamp_columns, columns - 1));
+  screen_->print(format_local_clock(now.wall) + " " +
+                 (columns < k_least_to_wrap ? words : wrapped(words, k_stamp_columns, columns - 1)));
   if (latest_) draw(now);
 }
 

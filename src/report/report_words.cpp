@@ -50,8 +50,49 @@ constexpr Translation k_causes[]{
      "此卡已用另一个 openid 发送过请求；如需发送此行，请指定另一个结果数据库"},
     {"the header again, as in files that were joined", "重复的表头，可能由文件合并造成"},
     {"a zero byte in the line", "行中含零字节"},
+    {"a field over several lines that holds what looks like another row; is a quotation mark missing?",
+     "字段跨多行且包含疑似另一行的内容；是否缺少引号？"},
+    {"a zero byte inside, at which many programs end the text", "含零字节，许多程序会在此截断文字"},
     {"not the merchant's own, and the brand API reaches no other brand's cards",
      "不是本商户的品牌；品牌接口无法操作其他品牌的卡"},
+};
+
+// The same with a part that differs; what follows the last part is left out.
+struct Pattern {
+  std::string_view begin, end, chinese;
+  std::optional<std::string> translate(std::string_view english) const {
+    if (!english.starts_with(begin)) return std::nullopt;
+    english.remove_prefix(begin.size());
+    const auto at = end.empty() ? english.size() : english.find(end);
+    if (at == std::string_view::npos) return std::nullopt;
+    return fmt::format(fmt::runtime(chinese), english.substr(0, at));
+  }
+};
+
+constexpr Pattern k_cause_patterns[]{
+    {"stored as ", ", not as TEXT, so leading", "存储类型为 {} 而非 TEXT，可能丢失前导零或数字"},
+    {"stored as ", ", not as TEXT", "存储类型为 {} 而非 TEXT"},
+};
+
+// Why a run ended (run/execute.cpp), without what it leaves.
+constexpr Pattern k_endings[]{
+    {"the window ", " is closed", "发送时段 {} 已结束"},
+    {"stopped by ", " with cardvoid stop", "由 {} 用 cardvoid stop 停止"},
+    {"--max-duration ", " is over", "已达到 --max-duration {}"},
+    {"the limit of ", " row", "已达到本次运行的行数上限 {}"},
+    {"ended with rows in doubt", "", "结束时仍有结果不明的卡"},
+    {"SIG", " received", "收到信号 SIG{}"},
+    {"interrupted", "", "被中断"},
+};
+
+// Why a run stopped itself, by the name of model::TripCause.
+constexpr Translation k_trips[]{
+    {"canary", "首批逐张试发未通过"},
+    {"failure_rate", "被拒绝或结果不明的比例过高"},
+    {"unknown_answer", "多张卡得到相同的异常应答"},
+    {"wrong_card", "多个应答的是另一张卡，或无法解析"},
+    {"contradiction", "应答为已作废，查询结果却不符"},
+    {"already", "多张卡在首次请求之前已作废"},
 };
 
 std::string_view translation_of(std::string_view cause) {
@@ -60,14 +101,40 @@ std::string_view translation_of(std::string_view cause) {
   return {};
 }
 
+// "3 fields, the header has 4", as input/row_maker.cpp says it.
+std::optional<std::string> field_count_in_chinese(std::string_view english) {
+  constexpr std::string_view k_header = ", the header has ", k_comma = "; a full-width comma";
+  const auto at = english.find(k_header);
+  if (at == std::string_view::npos || english.find(" field") > at) return std::nullopt;
+  const auto rest = english.substr(at + k_header.size());
+  return fmt::format("有 {} 个字段，表头有 {} 个{}", english.substr(0, english.find(" field")),
+                     rest.substr(0, rest.find(';')),
+                     rest.find(k_comma) == std::string_view::npos ? "" : "；全角逗号不分隔字段");
+}
+
 }  // namespace
+
+std::string Tongue::ending(std::string_view english, std::string_view tripped_by) const {
+  if (english.empty() || english == "done") return {};
+  if (!is_chinese()) return std::string{english};
+  for (const auto& [cause, chinese] : k_trips)
+    if (cause == tripped_by) return fmt::format("{}；详情见 `cardvoid status`", chinese);
+  for (const auto& pattern : k_endings)
+    if (const auto chinese = pattern.translate(english)) return *chinese;
+  return "详情见 `cardvoid status`";
+}
 
 Tongue::Record Tongue::cause(std::string_view english) const {
   if (!is_chinese()) return {std::string{english}};
   if (const auto whole = translation_of(english); !whole.empty()) return {std::string{whole}, false};
-  if (const auto colon = english.find(": "); colon != std::string_view::npos)
-    if (const auto fault = translation_of(english.substr(colon + 2)); !fault.empty())
-      return {fmt::format("{}：{}", english.substr(0, colon), fault), false};
+  if (const auto colon = english.find(": "); colon != std::string_view::npos) {
+    const auto column = english.substr(0, colon), rest = english.substr(colon + 2);
+    if (const auto fault = translation_of(rest); !fault.empty())
+      return {fmt::format("{}：{}", column, fault), false};
+    for (const auto& pattern : k_cause_patterns)
+      if (const auto fault = pattern.translate(rest)) return {fmt::format("{}：{}", column, *fault), false};
+  }
+  if (const auto fields = field_count_in_chinese(english)) return {*fields, false};
   return {std::string{english}};
 }
 

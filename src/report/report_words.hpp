@@ -47,14 +47,23 @@ inline constexpr Word k_report_words[]{
     {"verdict_held",
      "Nothing is left to send now. {} of {} cards are not invalidated; see below what holds them back.",
      "目前没有可发送的卡。还有 {} 张未作废（总计 {} 张），原因见下文。"},
-    {"verdict_sample", "Rehearsed: the first {} of {} cards. The others were left out.",
-     "已演练前 {} 张卡（共 {} 张），其余未参与演练。"},
+    {"verdict_sample",
+     "A sample: the first {} of {} cards were rehearsed. The others were left out of it; a real run sends "
+     "them too.",
+     "抽样演练：只演练了前 {} 张卡（共 {} 张），其余未参与；真实运行会全部发送。"},
     {"verdict_left", "Work is left: {} of {} cards are still to be sent or settled.",
      "任务尚未完成：还有 {} 张待发送或待确认（总计 {} 张）。"},
     {"verdict_running",
      "Under way: {} of {} cards are still to be sent or settled. These figures are of the moment when the "
      "page was written.",
      "运行中：还有 {} 张待发送或待确认（总计 {} 张）。数字为页面生成时的状态。"},
+    {"left", "As of {}: {} left, done at {}.", "截至 {}：预计还需 {}，{} 完成。"},
+    {"left_pace", "As of {}: {} left, done at {}, at {} requests a second in the last minute.",
+     "截至 {}：预计还需 {}，{} 完成；最近一分钟 {} 次请求/秒。"},
+    {"left_untold", "As of {}: no telling when it is done.", "截至 {}：无法预计完成时间。"},
+    {"left_untold_pace", "As of {}: no telling when it is done; {} requests a second in the last minute.",
+     "截至 {}：无法预计完成时间；最近一分钟 {} 次请求/秒。"},
+    {"left_nothing", "As of {}: nothing left to send.", "截至 {}：没有待发送的卡。"},
     {"verdict_none", "The list has no cards to send.", "名单中没有可发送的卡。"},
     {"verdict_untouched", "Nothing has been sent yet: {} cards wait.",
      "尚未发送任何请求：共 {} 张卡待发送。"},
@@ -62,6 +71,7 @@ inline constexpr Word k_report_words[]{
     {"tile_rejected", "rejected", "被拒绝"},
     {"tile_doubt", "in doubt", "结果不明"},
     {"tile_pending", "not sent", "未发送"},
+    {"tile_left_out", "left out of this rehearsal", "未参与演练"},
     // ---- asked ----
     {"asked", "What was asked, and by whom", "任务内容与授权"},
     {"job", "Job", "任务"},
@@ -80,6 +90,7 @@ inline constexpr Word k_report_words[]{
     {"acknowledge", "Authority", "授权依据"},
     {"list", "List", "名单"},
     {"list_lines", "{} lines, {} duplicates, {} refused", "{} 行，重复 {} 行，拒绝 {} 行"},
+    {"list_protected", "lines of protected cards, kept out: {}", "因卡受保护而未列入：{} 行"},
     {"list_changed", "{} (file of {})", "{}（文件时间 {}）"},
     {"list_read", "read on {}", "读取于 {}"},
     {"list_read_by", "read on {} by {}", "由 {1} 于 {0} 读取"},
@@ -129,6 +140,8 @@ inline constexpr Word k_report_words[]{
     {"pending", "Not sent", "未发送"},
     {"to_send", "to send", "待发送"},
     {"to_send_means", "the next run sends them", "下次运行时发送"},
+    {"left_out", "left out of this rehearsal", "未参与演练"},
+    {"left_out_means", "a real run sends them too", "真实运行会发送"},
     {"left_list", "left the list", "已不在名单中"},
     {"left_list_means", "the newest list no longer has them", "最新名单不再包含"},
     {"conflicts", "in conflict", "与名单冲突"},
@@ -171,10 +184,11 @@ inline constexpr Word k_report_words[]{
     {"wait_stopping", "was stopping", "正在停止"},
     // ---- rate ----
     {"rate", "Rate against the limit", "速率与限制"},
-    {"rate_alt",
-     "{} requests in {} of running: {} a second on average; the busiest minute had {} a second. The job’s "
-     "limit is {} a second.",
-     "运行 {1}，共发送 {0} 次请求：平均 {2} 次/秒；最繁忙的一分钟为 {3} 次/秒。任务限制为 {4} 次/秒。"},
+    {"rate_alt", "{} requests in {} of running: {} a second on average",
+     "运行 {1}，共发送 {0} 次请求：平均 {2} 次/秒"},
+    {"rate_busiest", "; {} a second in the busiest minute", "，最繁忙的一分钟为 {} 次/秒"},
+    {"rate_limit_was", ". The limit was {} a second.", "。限制为 {} 次/秒。"},
+    {"rate_limits", ". The limit was {} to {} a second.", "。各次运行的限制为 {} 至 {} 次/秒。"},
     {"requests_per_second", "requests/s", "请求/秒"},
     {"rate_limit", "limit", "限制"},
     // ---- latency ----
@@ -355,6 +369,9 @@ class Tongue {
   };
   Record cause(std::string_view english) const;  // why a line was refused
   Record wait(std::string_view english) const;   // "paused by root", "rate set to 4/s by root"
+  // Why a run ended, beside its exit code; empty: there is no more to say. In Chinese what is too rare to be
+  // translated is left to `cardvoid status`.
+  std::string ending(std::string_view english, std::string_view tripped_by) const;
 
   std::string duration(milliseconds duration) const;                 // "55h 33m", "55 小时 33 分"
   std::string percent(std::int64_t part, std::int64_t whole) const;  // "99.49%"; 0% and 100% only when exact

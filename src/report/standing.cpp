@@ -43,7 +43,11 @@ std::string words_for_pending(const ledger::Totals& t) {
   const auto say = [&](std::int64_t count, const char* words) {
     if (count > 0) text += fmt::format("{}{} of them {}", text.empty() ? "" : "; ", grouped(count), words);
   };
-  say(t.protected_pending, "protected: never sent");
+  say(t.protected_pending - t.protected_until_import, "protected: never sent");
+  say(t.protected_until_import,
+      "with a protection that was taken back: the next plan or run may send them, unless safety.protect "
+      "names "
+      "them");
   say(t.conflicts, "in conflict with the input: not sent");
   say(t.left, t.left == 1 ? "has left the list: held back" : "have left the list: held back");
   return text.empty() && t.pending > 0 ? "still to send" : text;

@@ -43,7 +43,7 @@ int standing_after(const Order& order, const ledger::Totals& totals) {
   return totals.in_doubt() > 0 ? static_cast<int>(Errc::stopped) : 0;
 }
 
-// What a soft stop leaves, and how long that takes.
+// What a soft stop leaves, and how long that takes. Not on record: tomorrow it is another number.
 std::string words_for_rest(const model::Job& job, const Order& order, const Report& report,
                            ledger::Ledger& ledger, WallTime now) {
   const auto& counts = report.counts;
@@ -130,11 +130,11 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (is_soft && !early && !report.trip) report.stopped.reset();
   const auto now = ports.loop.now();
   report.elapsed = std::chrono::duration_cast<milliseconds>(now.steady - begun.steady);
-  if (report.stopped && report.stopped->code == Errc::stopped)
-    report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
   const auto closed =
       ledger::end_run(ledger, *run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());
+  if (report.stopped && report.stopped->code == Errc::stopped)
+    report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
   (void)ledger.checkpoint();
   return report;
 }

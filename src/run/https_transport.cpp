@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <cardvoid/wechatpay/signer.hpp>
-#include <thread>
 #include <utility>
 
 #include "endpoints.hpp"
@@ -68,8 +67,7 @@ HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, cons
       keys_{keys},
       clock_{clock},
       request_timeout_{job.limits.request_timeout},
-      verifier_{keys.platform.keys},
-      signers_{std::max(1u, std::thread::hardware_concurrency())} {
+      verifier_{keys.platform.keys} {
   identity_.api = job.merchant.api;
   identity_.signer_id = job.merchant.signer_id();
   identity_.serial_no = job.merchant.serial_no;
@@ -81,7 +79,6 @@ HttpsTransport::HttpsTransport(asio::io_context& io, const model::Job& job, cons
 // context.
 HttpsTransport::~HttpsTransport() {
   signers_.stop();
-  signers_.join();
   calls_.clear();
 }
 
@@ -112,7 +109,7 @@ void HttpsTransport::send(model::RowId row, model::AttemptKind kind, const model
   call.card = &card;
   call.written = std::move(written);
   call.answered = std::move(answered);
-  asio::post(signers_, [this, row, &call] {
+  asio::post(signers_.pool(), [this, row, &call] {
     try {
       sign(call);
     } catch (const std::exception& failure) {  // out of memory, no randomness

@@ -3,8 +3,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <cardvoid/base/clock.hpp>
+#include <cardvoid/base/workers.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/net/https_client.hpp>
 #include <cardvoid/run/ports.hpp>
@@ -66,7 +66,7 @@ class HttpsTransport : public Transport {
   std::unordered_map<model::RowId, Call> calls_;
   bool closed_ = false;
   std::unique_ptr<net::HttpsClient> client_;
-  boost::asio::thread_pool signers_;
+  Workers signers_;
 };
 
 }  // namespace cardvoid::run

@@ -4,7 +4,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/dispatch/window.hpp>
-#include <cardvoid/run/outlook.hpp>
+#include <cardvoid/run/look_ahead.hpp>
 
 namespace cardvoid::run {
 
@@ -90,6 +90,20 @@ Outlook outlook(const model::Limits& limits, const std::optional<model::DailyWin
   return view;
 }
 
+Result<Outlook> look_ahead(const model::Limits& limits, const std::optional<model::DailyWindow>& window,
+                           ledger::Ledger& ledger, const ledger::Totals& totals, bool only_reads_back,
+                           const std::optional<ledger::Pulse>& pulse, WallTime now) {
+  Remaining remaining{only_reads_back ? totals.in_doubt() : totals.to_send()};
+  if (limits.per == model::QuotaPer::brand && !only_reads_back) {
+    const auto most = ledger::most_to_send_of_a_brand(ledger);
+    if (!most) return most.error();
+    remaining.rows_of_one_brand = *most;
+  }
+  std::optional<Course> course;
+  if (pulse) course = course_of(*pulse, limits);
+  return outlook(limits, only_reads_back ? std::nullopt : window, remaining, course, now);
+}
+
 std::string to_text(const Outlook& view) {
   auto text = fmt::format("{} left", counted(view.rows, "row") + (view.rows == 1 ? " is" : " are"));
   if (view.needed)
@@ -106,13 +120,17 @@ std::string to_text(const Outlook& view) {
 
 std::string words_for_pace(const Outlook& view, const model::Limits& limits,
                            const std::vector<model::ReasonToWait>& reasons, WallTime now) {
+  auto told = reasons;
+  const bool is_held_up = std::any_of(told.begin(), told.end(), [](const auto& r) { return r.holds_up(); });
+  if (is_held_up) {  // then no one asks how slow it would be
+    std::erase_if(told, [](const auto& reason) { return reason.kind == "slowed"; });
+    std::stable_partition(told.begin(), told.end(), [](const auto& reason) { return reason.holds_up(); });
+  }
   std::string why;
-  bool is_held_up = false;
-  for (const auto& reason : reasons) {
+  for (const auto& reason : told) {
     why += (why.empty() ? "" : ", ") + escape_for_terminal(reason.words);
     if (reason.since) why += " since " + short_time(*reason.since, now);
     if (reason.until) why += " until " + format_local_clock(*reason.until);
-    is_held_up |= reason.holds_up();
   }
   if (is_held_up) return "held up: " + why;
   auto text = view.measured > 0 ? fmt::format("{:.1f}/s of {:g}", view.measured, view.limit)

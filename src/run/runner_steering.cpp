@@ -105,7 +105,9 @@ SteeringAnswer Runner::steer(const Steering& steering, const std::string& by, An
 
 void Runner::tell_of(const Steering& steering, const std::string& by, const SteeringAnswer& told) {
   const auto name = steering.command == Steering::unprotect ? "protect --remove" : to_text(steering.command);
-  observer_.notice({dispatch::Notice::warning, fmt::format("cardvoid {} by {}: {}", name, by, told.message)});
+  const auto level =
+      steering.command == Steering::resume ? dispatch::Notice::info : dispatch::Notice::warning;
+  observer_.notice({level, fmt::format("cardvoid {} by {}: {}", name, by, told.message)});
   if (!finished_) observer_.progress(snapshot(), counts_);
 }
 

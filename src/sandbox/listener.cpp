@@ -15,7 +15,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
@@ -53,7 +52,7 @@ error_code Listener::listen() {
 asio::awaitable<void> Listener::accept_all(std::shared_ptr<Acceptor> acceptor) {
   asio::steady_timer pause{io_};
   while (acceptor->is_open()) {
-    auto [error, socket] = co_await acceptor->async_accept(as_result);
+    auto [error, socket] = co_await acceptor->async_accept(asio::as_tuple(asio::use_awaitable));
     if (!acceptor->is_open()) co_return;  // a connection accepted at the last moment closes with `socket`
     if (!error) {
       add_session(std::move(socket));
@@ -61,7 +60,7 @@ asio::awaitable<void> Listener::accept_all(std::shared_ptr<Acceptor> acceptor) {
     }
     // Out of file descriptors or memory: the peer waits in the backlog meanwhile.
     pause.expires_after(milliseconds{20});
-    co_await pause.async_wait(as_result);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 

@@ -1,12 +1,11 @@
 #include "server.hpp"
 
-#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
+#include <cardvoid/base/workers.hpp>
 #include <future>
 #include <list>
 #include <thread>
@@ -22,8 +21,7 @@ struct Server::State {
   State(std::shared_ptr<asio::ssl::context> context, const ServerSettings& settings, Simulator& simulator,
         Answerer& answerer)
       : tls{std::move(context)},
-        signing{std::max(1U, std::thread::hardware_concurrency())},
-        service{simulator,     answerer, signing, *tls, settings.idle_limit, settings.clock_offset,
+        service{simulator,     answerer, signing.pool(), *tls, settings.idle_limit, settings.clock_offset,
                 settings.clock},
         primary{io, service},
         backup{io, service} {}
@@ -42,7 +40,7 @@ struct Server::State {
 
   // What coroutines refer to is declared before the io_context that owns their frames.
   std::shared_ptr<asio::ssl::context> tls;
-  asio::thread_pool signing;
+  Workers signing;
   asio::io_context io{1};
   Service service;
   Listener primary, backup;
@@ -77,7 +75,7 @@ Server::~Server() {  // NOLINT(bugprone-exception-escape): what io throws is a b
     s.thread.join();
   else
     s.io.run();  // opened, never run
-  s.signing.join();
+  s.signing.finish();
 }
 
 std::uint16_t Server::port(model::Endpoint endpoint) const { return state_->listener(endpoint).port(); }

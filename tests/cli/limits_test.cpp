@@ -117,7 +117,7 @@ TEST_SUITE("cli") {
     CHECK(has(ended.out, "stopped: the window 11:00-12:01 is closed; "));
     CHECK(has(ended.out, " rows are left; at "));
     CHECK(has(ended.out, "the window opens next at "));
-    CHECK(has(stage.run("status").out, "exit 75, the window 11:00-12:01 is closed; "));
+    CHECK(has(stage.run("status").out, "exit 75, the window 11:00-12:01 is closed\n"));
     CHECK(sent(stage) > 0);
     CHECK(sent(stage) < 100);
     CHECK(stage.count("status = 'invalidated'") == static_cast<std::int64_t>(sent(stage)));

@@ -1,11 +1,15 @@
 // The page that somebody approves, and what goes with it.
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cardvoid/base/time.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
 
@@ -26,13 +30,68 @@ TEST_SUITE("cli") {
     return facts.st_mode & 0777;
   }
 
-  // "change code what" of each difference.
+  // The text of a page, with one blank between words; what is quoted reads as it was before.
+  std::string text_of(const std::string& html) {
+    std::string text;
+    bool is_tag = false;
+    for (const char c : html.substr(html.find("<body>"))) {
+      if (c == '<') is_tag = true;
+      const char shown = is_tag || c == '\n' ? ' ' : c;
+      if (shown != ' ' || !text.ends_with(' ')) text += shown;
+      if (c == '>') is_tag = false;
+    }
+    for (auto at = text.find("&quot;"); at != std::string::npos; at = text.find("&quot;"))
+      text.replace(at, 6, "\"");
+    return text;
+  }
+
+  // A number stands for itself, and not for a part of another one.
+  bool has_figure(const std::string& text, const std::string& figure) {
+    const auto is_of_figure = [](char c) { return (c >= '0' && c <= '9') || c == ',' || c == '.'; };
+    for (auto at = text.find(figure); at != std::string::npos; at = text.find(figure, at + 1)) {
+      const auto end = at + figure.size();
+      const bool goes_on = is_of_figure(text[end]) && end + 1 < text.size() && is_of_figure(text[end + 1]);
+      if ((at == 0 || !is_of_figure(text[at - 1])) && !goes_on && !(text[end] >= '0' && text[end] <= '9'))
+        return true;
+    }
+    return false;
+  }
+
+  // How the page to approve shows a member of `plan --json`; empty: in words of its own, or it is nothing.
+  std::string on_page(const std::string& name, const boost::json::value& value) {
+    if (value.is_string()) {
+      const std::string text{value.get_string()};
+      if (name == "at_stake.list.file") return std::filesystem::path{text}.filename().string();
+      if (const auto time = parse_rfc3339(text)) return format_local(*time);
+      return text;
+    }
+    const bool is_whole = value.is_int64() || value.is_uint64();
+    if (name == "at_stake.max_failure_rate") return fmt::format("{:g}%", value.to_number<double>() * 100);
+    if (name.ends_with(".lines[]")) return std::to_string(value.as_int64());
+    if (!is_whole) return value.is_double() ? fmt::format("{:g}", value.get_double()) : "";
+    return value.to_number<std::int64_t>() == 0 ? "" : grouped(value.to_number<std::int64_t>());
+  }
+
+  void check_on_page(const std::string& name, const boost::json::value& value, const std::string& text) {
+    if (const auto* object = value.if_object()) {
+      for (const auto& [key, member] : *object)
+        check_on_page(name.empty() ? std::string{key} : name + "." + std::string{key}, member, text);
+    } else if (const auto* array = value.if_array()) {
+      for (const auto& each : *array) check_on_page(name + "[]", each, text);
+    } else if (const auto shown = on_page(name, value); !shown.empty()) {
+      CHECK_MESSAGE((value.is_string() ? has(text, shown) : has_figure(text, shown)), name, " ", shown);
+    }
+  }
+
+  // "change line what" of each difference.
   std::vector<std::string> differences(const Ended& plan) {
     std::vector<std::string> found;
     const auto answer = boost::json::parse(plan.out);
     for (const auto& each : answer.at("differences").as_array()) {
       const auto& object = each.as_object();
-      auto text = std::string{object.at("change").as_string()} + " " + object.at("code").as_string().c_str();
+      CHECK(object.at("code").as_string().starts_with("****"));
+      auto text = std::string{object.at("change").as_string()} + " " +
+                  std::to_string(object.at("source_line").as_int64());
       if (const auto* what = object.if_contains("what")) text += std::string{" "} + what->as_string().c_str();
       found.push_back(text);
     }
@@ -144,6 +203,92 @@ TEST_SUITE("cli") {
     CHECK_FALSE(has(stage.read("page.html"), "Signature"));
   }
 
+  TEST_CASE("plan: every fact of --json is on the page to approve") {
+    const auto stage = stage_of(40);
+    const std::string card = ",pbLatjvWOibDc5-TBnbUk1pD12o0,";
+    const auto members = [&](const std::string& code, int from, int to, const std::string& reason) {
+      std::string lines;
+      for (int i = from; i < to; ++i)
+        lines += fmt::format("{}{:04}{}oPlain{:04}uMuAJO_M2pxb1Q9zN,{}\r\n", code, i, card, i, reason);
+      return lines;
+    };
+    const std::string head = "code,card_id,openid,reason\r\n";
+    // First 13 that the platform does not know, and 23 of the others; then a list that leaves 7 out, adds
+    // 1,713 cards of which 619 are of one member, names 5 again, and has 11 lines that are no cards.
+    const auto unknown = members("unknown", 100, 113, "");
+    stage.write("members.csv", head + unknown + members("card", 0, 37, "会员计划已结束"));
+    REQUIRE(stage.run("run", {"--yes", "--limit", "36"}).exit_code == 75);
+    std::string list =
+        head + members("card", 0, 30, "会员计划已结束") + members("card", 0, 5, "会员计划已结束") + unknown;
+    list += members("newcard", 1000, 2094, "停业");
+    for (int i = 0; i < 619; ++i) list += fmt::format("one{:05}{}oFilledDown0001,\r\n", i, card);
+    for (int i = 0; i < 11; ++i) list += fmt::format("１{:05}{}oFullWidth,\r\n", i, card);
+    list += members("card", 29, 30, "另一个原因");
+    stage.write("members.csv", list);
+    stage.write("staff.csv", "code\r\nnewcard1000\r\nnewcard1001\r\nnewcard1002\r\nnobody000001\r\n");
+    const auto page = (stage.dir / "page.html").string();
+    const auto plan =
+        stage.run("plan", {"--json", "--page", page, "--set", "safety.protect=staff.csv", "--set",
+                           "safety.canary=9", "--set", "safety.max_failure_rate=0.35", "--set",
+                           "safety.max_rows=4321", "--set", "limits.requests_per_second=17"});
+    INFO(plan.err);
+    REQUIRE(plan.exit_code == 0);
+    auto answer = boost::json::parse(plan.out);
+    auto& facts = answer.as_object();
+    const auto text = text_of(stage.read("page.html"));
+    // Lines are told apart there: protected ones are no fault of the list.
+    CHECK(facts.at("refused_protected").as_int64() == 3);
+    CHECK(has_figure(text, grouped(facts.at("refused").as_int64() - 3)));
+    facts.erase("refused");
+    const auto seconds = std::chrono::seconds{facts.at("seconds_needed").as_int64()};
+    CHECK((has(text, humanize_duration(seconds)) ||
+           has(text, humanize_duration(seconds + std::chrono::seconds{1}))));
+    facts.erase("seconds_needed");
+    REQUIRE(facts.at("frequent_openids").as_array().size() == 1);
+    CHECK(facts.at("left_list").as_int64() == 7);
+    facts.at("at_stake").as_object().erase("different_reasons");  // the page lists them all
+    CHECK(facts.at("rejected").as_int64() == 13);
+    CHECK(facts.at("invalidated").as_int64() == 23);
+    CHECK(facts.at("templates").at(0).at("rejected").as_int64() == 13);
+    check_on_page("", answer, text);
+  }
+
+  TEST_CASE("plan: two outputs in one file are refused before the list is read") {
+    const auto stage = stage_of(2);
+    const auto one = (stage.dir / "one.csv").string();
+    std::filesystem::create_symlink(one, stage.dir / "link.html");
+    const std::vector<std::vector<std::string>> refused{
+        {"--refused", one, "--diff", one},
+        {"--page", one, "--diff", one},
+        {"--refused", one, "--page", (stage.dir / "." / "one.csv").string()},
+        {"--diff", one, "--page", (stage.dir / "link.html").string()}};
+    for (const auto& flags : refused) {
+      const auto plan = stage.run("plan", flags);
+      CHECK(plan.exit_code == 64);
+      CHECK(has(plan.err, " name the same file, " + flags[3] + "; name two different ones\n"));
+    }
+    CHECK(has(stage.run("plan", refused[1]).err, "--diff and --page name the same file"));
+    CHECK_FALSE(std::filesystem::exists(one));
+    CHECK_FALSE(std::filesystem::exists(stage.database()));
+    const auto metrics = (stage.dir / "m.prom").string();
+    CHECK(stage.run("plan", {"--page", metrics, "--set", "results.metrics_file=" + metrics}).exit_code == 64);
+    CHECK(stage.run("export", {"-o", metrics, "--set", "results.report_file=" + metrics}).exit_code == 64);
+  }
+
+  TEST_CASE("plan: an output that cannot be written is told before the list is read") {
+    const auto stage = stage_of(2);
+    for (const auto* flag : {"--refused", "--diff", "--page"}) {
+      const auto plan = stage.run("plan", {flag, (stage.dir / "no/such/file").string()});
+      CHECK(plan.exit_code == 74);
+      CHECK(has(plan.err, "cannot create it: No such file or directory"));
+      CHECK(has(plan.err, "once it can be written: cardvoid plan "));
+      CHECK_FALSE(has(plan.err, "cardvoid status"));
+    }
+    CHECK_FALSE(std::filesystem::exists(stage.database()));
+    for (const auto& entry : std::filesystem::directory_iterator{stage.dir})
+      CHECK(entry.path().extension() != ".tmp");
+  }
+
   TEST_CASE("plan: --diff lists what was added and changed and left since the last import") {
     const auto stage = stage_of(4);
     CHECK(has(stage.run("plan", {"--diff"}).out, "\nnothing to compare: this is the first list\n"));
@@ -180,8 +325,7 @@ TEST_SUITE("cli") {
     // The first list again: one is back, two are as they were, and two have left.
     stage.write("members.csv", plain_members(4));
     CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
-          std::vector<std::string>{"returned card0000", "changed card0001 openid", "changed card0002 reason",
-                                   "left card0004", "left card0005"});
+          std::vector<std::string>{"returned 2", "changed 3 openid", "changed 4 reason", "left 5", "left 6"});
     CHECK(has(stage.run("plan", {"--diff"}).out,
               "since the last import: 0 added (+), 0 changed (~), 0 left the list (-)\n"));
   }
@@ -226,7 +370,7 @@ TEST_SUITE("cli") {
     CHECK(has(file, "\r\nput_back,,6,1004,"));
     CHECK(has(file, ",rejected,accepted\r\n"));
     CHECK(differences(stage.run("plan", {"--diff", "--json"})) ==
-          std::vector<std::string>{"held_back unknown00017", "put_back unknown00018"});
+          std::vector<std::string>{"held_back 5", "put_back 6"});
     const auto answer = boost::json::parse(stage.run("plan", {"--diff", "--json"}).out);
     CHECK(answer.at("differences").at(0).at("held_back") == "accepted");
   }

@@ -122,7 +122,9 @@ canary = 2
     CHECK(has(ended.out, "merchant.mchid: missing"));
     CHECK(has(ended.out, "merchant.serial_no: expected"));
     CHECK(has(ended.out, "platform.public_key_file: missing"));
-    CHECK(has(ended.out, "  cardvoid check " + draft.job + "\n"));
+    CHECK(ended.out.ends_with("\nNext\n  cardvoid rehearse " + draft.job +
+                              " --faults bad-day\n  cardvoid check " + draft.job + "\n  cardvoid plan " +
+                              draft.job + " --page approve.html\n  cardvoid run " + draft.job + "\n"));
     draft.check_nothing_left();
   }
 
@@ -192,7 +194,12 @@ on_finish = "./hook.sh"
     const auto page = (draft.folder.path / "page.html").string();
     const auto sample = draft.rehearse({"--speed", "20", "--limit", "20", "-o", page});
     CHECK(sample.exit_code == 0);
-    CHECK(has(read_file(page, 1 << 20, Errc::no_input).value(), "Rehearsed: the first 20 of 500 cards."));
+    const auto html = read_file(page, 1 << 20, Errc::no_input).value();
+    CHECK(has(html, "A sample: the first 20 of 500 cards were rehearsed."));
+    CHECK(has(html,
+              "id=\"tile-invalidated\">20</strong> <span>invalidated</span> <span class=\"quiet\">100%<"));
+    CHECK(has(html, "id=\"tile-left_out\">480</strong> <span>left out of this rehearsal</span>"));
+    CHECK(has(html, "id=\"tile-pending\">0</strong>"));
   }
 
   TEST_CASE("rehearse: the safety rules of the job hold and its window is not waited for") {
@@ -285,6 +292,50 @@ timezone = "Asia/Shanghai"
     }
     CHECK(read_file(precious, 100, Errc::no_input).value() == "SQLite format 3");
     CHECK(fs::is_empty(draft.tmp));
+  }
+
+  TEST_CASE("rehearse: a page that cannot be written is told before the rehearsal") {
+    const Draft draft{300};
+    const auto page = (draft.folder.path / "no/such/page.html").string();
+    const auto ended = draft.rehearse({"--speed", "1", "-o", page});
+    CHECK(ended.exit_code == 74);
+    CHECK(has(ended.err, "-o: " + page + ": cannot create it: No such file or directory\n"));
+    CHECK(has(ended.err, "once it is right, rehearse again: cardvoid rehearse "));
+    CHECK_FALSE(has(ended.err, "cardvoid status"));
+    CHECK_FALSE(has(ended.err, "canary"));
+    draft.check_nothing_left();
+  }
+
+  TEST_CASE("rehearse: a page that cannot be written at the end does not take the answer away") {
+    const Draft draft{30};
+    const auto pages = draft.folder.path / "pages";
+    fs::create_directory(pages);
+    Program program{
+        draft.words({"--speed", "4", "--progress", "plain", "-o", (pages / "page.html").string()}),
+        draft.circumstances};
+    program.wait_for_words("2 of 2 cards are invalidated");
+    fs::remove(pages);
+    const auto ended = program.wait();
+    CHECK(ended.exit_code == 74);
+    CHECK(has(ended.out, "  invalidated    30\n"));
+    CHECK(has(ended.out, "\nNext\n"));
+    CHECK(has(ended.err, "page.html: cannot create it"));
+    draft.check_nothing_left();
+  }
+
+  TEST_CASE("rehearse: a real report and the page of a plan are not overwritten") {
+    const auto stage = stage_of(5);
+    const auto page = (stage.dir / "page.html").string();
+    REQUIRE(stage.run("plan", {"--page", page}).exit_code == 0);
+    const auto approved = stage.read("page.html");
+    const auto refused = stage.run("rehearse", {"--speed", "50", "-o", page});
+    CHECK(refused.exit_code == 64);
+    CHECK(has(refused.err, "is not the page of a rehearsal; name another one\n"));
+    CHECK(stage.read("page.html") == approved);
+    const auto report = (stage.dir / "report.html").string();
+    const auto own = stage.run("rehearse", {"-o", report, "--set", "results.report_file=" + report});
+    CHECK(own.exit_code == 64);
+    CHECK(has(own.err, "that is the job's report; name another file\n"));
   }
 
   TEST_CASE("rehearse: wrong words and wrong files are refused") {

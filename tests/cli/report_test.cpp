@@ -141,6 +141,8 @@ TEST_SUITE("cli") {
     const auto page = stage.run("report", {"-o", "-", "--lang", "en"}).out;
     CHECK(page.find("data-figure=\"held-back-protected\">1<") != std::string::npos);
     CHECK(page.find("never became cards") == std::string::npos);
+    CHECK(page.find("3 lines, 0 duplicates, 0 refused<") != std::string::npos);
+    CHECK(page.find("lines of protected cards, kept out: 1<") != std::string::npos);
     CHECK(page.find("(2 cards)") != std::string::npos);
     CHECK(page.find("(3 cards)") == std::string::npos);
     CHECK(page.find(", 0ms") == std::string::npos);
@@ -171,11 +173,21 @@ TEST_SUITE("cli") {
     stage.wait_until([&] { return std::filesystem::exists(stage.dir / "r.html"); }, "the page of a run");
     const auto page = stage.read("r.html");
     CHECK(page.ends_with("</html>\n\n"));
+    CHECK(page.find("Under way: ") != std::string::npos);
+    stage.wait_until(
+        [&] {
+          return stage.run("report", {"-o", "-", "--lang", "en"}).out.find("id=\"time-left\">As of ") !=
+                 std::string::npos;
+        },
+        "the time left on the page");
     CHECK(page.find("id=\"digest\"") == std::string::npos);  // it would be wrong a moment later
     const auto ended = run->wait();
     CAPTURE(ended.err);
     CHECK(ended.exit_code == 0);
     CHECK(stage.read("r.html").find(sha256(stage.run("export").out)) != std::string::npos);
+    CHECK(stage.read("r.html").find("id=\"time-left\"") == std::string::npos);
+    CHECK(stage.read("r.html").find("in the busiest minute") == std::string::npos);  // it took seconds
+    CHECK(stage.read("r.html").find("The limit was 100 a second.") != std::string::npos);
     CHECK(stage.read("r.html").find("Every card is confirmed invalid.") != std::string::npos);
   }
 

@@ -206,6 +206,11 @@ TEST_SUITE("cli") {
     CHECK(has(back, "NOT SENT. The protection has ended: taken back by " + user_name() + " on 20"));
     CHECK(has(back, "Protected          no longer: taken back by " + user_name()));
     CHECK_FALSE(has(back, "list safety.protect"));
+    const auto standing = stage.run("status", with({})).out;
+    CAPTURE(standing);
+    CHECK(has(standing, "1 of them protected: never sent; 1 of them with a protection that was taken back"));
+    CHECK(stage.run("plan", with({})).exit_code == 0);
+    CHECK_FALSE(has(stage.run("status", with({})).out, "taken back"));
     const auto listed = stage.show(with({"--code", code(3)})).out;
     CAPTURE(listed);
     CHECK(has(listed, "NOT SENT, and protected"));

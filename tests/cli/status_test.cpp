@@ -96,6 +96,65 @@ TEST_SUITE("cli") {
           std::string::npos);
   }
 
+  TEST_CASE("status: a suspended run is told as that and names what continues it") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 100ms;
+    const auto stage = stage_of(400, settings);
+    const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
+    stage.wait_until("status = 'invalidated'", 3);
+    CHECK(stage.run("status").out.find("suspended") == std::string::npos);
+    program->send_signal(SIGSTOP);
+    const auto answer = [&] { return boost::json::parse(stage.run("status", {"--json"}).out).as_object(); };
+    auto told = answer();
+    for (int i = 0; i < 100 && told.at("running").as_object().at("suspended") == false; ++i) told = answer();
+    CHECK(told.at("running").as_object().at("suspended") == true);
+    CHECK(told.at("now").is_null());  // nothing goes on
+    const auto page = stage.run("status").out;
+    CAPTURE(page);
+    CHECK(page.find("or kill -CONT " + std::to_string(program->pid())) != std::string::npos);
+    CHECK(page.find("; under way\n") != std::string::npos);
+    CHECK(page.find("; at 20 requests/s") != std::string::npos);  // the run's, and not the job file's
+    program->send_signal(SIGCONT);
+    program->send_signal(SIGINT);
+    CHECK(program->wait().exit_code == 75);
+  }
+
+  TEST_CASE("status: the limit is that of the run under way") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 100ms;
+    const auto stage = stage_of(400, settings);
+    const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=7"});
+    stage.wait_until("status = 'invalidated'", 10);
+    const auto page = stage.run("status").out;
+    CAPTURE(page);
+    CHECK((page.find("/s of 7") != std::string::npos || page.find("limit 7/s") != std::string::npos));
+    program->send_signal(SIGINT);
+    program->wait();
+  }
+
+  TEST_CASE("status: without results it says what to type next") {
+    const auto stage = stage_of(3);
+    const auto ended = stage.run("status");
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 66);
+    CHECK(ended.err.find("make the results database: cardvoid plan ") != std::string::npos);
+  }
+
+  TEST_CASE("status: on a terminal no line is longer than it is and --watch clears nothing but its own") {
+    const auto stage = stage_of(3);
+    CHECK(stage.run("plan").exit_code == 0);
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    terminal.environment = {{"TERM", "xterm"}};
+    Program program{stage.words("status", {"--watch"}), terminal};
+    program.wait_for_words("no run is under way");
+    program.send_signal(SIGINT);
+    const auto ended = program.wait();
+    CAPTURE(ended.out);
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.out.find("\x1B[2J") == std::string::npos);
+  }
+
   TEST_CASE("status: errors are counted by code") {
     const auto stage = stage_of(3);
     stage.write("members.csv", plain_members(3) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oX,\r\n");

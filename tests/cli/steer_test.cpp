@@ -113,6 +113,8 @@ TEST_SUITE("cli") {
     stage.check_against_truth();
     const auto page = stage.run("status").out;
     CHECK(page.find("exit 75, stopped by ") != std::string::npos);
+    CHECK(page.find("with cardvoid stop\n") != std::string::npos);  // the forecast was that run's
+    CHECK(ended.out.find("stopped: stopped") == std::string::npos);
 
     CHECK(stage.run("run", k_brisk).exit_code == 0);
     CHECK(stage.count("status = 'invalidated'") == 400);

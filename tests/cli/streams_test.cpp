@@ -165,6 +165,19 @@ TEST_SUITE("cli") {
     CHECK((plain.find("[....") != std::string::npos || plain.find("[####") != std::string::npos));
   }
 
+  TEST_CASE("streams: on every terminal the end of a run has its time") {
+    for (const std::string name : {"xterm", "dumb"}) {
+      CAPTURE(name);
+      const auto stage = stage_of(3);
+      Circumstances terminal;
+      terminal.on_terminal = true;
+      terminal.environment = {{"TERM", name}};
+      const auto shown = Program{stage.words("run", {"--yes"}), terminal}.wait().out;
+      CAPTURE(shown);
+      CHECK(std::regex_search(shown, std::regex{"[0-9]{2}:[0-9]{2}:[0-9]{2} ([+-][0-9]{4} )?run 1 ended: "}));
+    }
+  }
+
   TEST_CASE("streams: on a terminal a success shows the whole summary") {
     const auto stage = stage_of(3);
     Circumstances terminal;

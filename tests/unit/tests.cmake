@@ -7,6 +7,7 @@ cardvoid_test(unit dispatch SOURCES dispatch/breaker_test.cpp dispatch/canary_te
 target_compile_definitions(unit_dispatch PRIVATE CARDVOID_ANSWERS="${PROJECT_SOURCE_DIR}/docs/answers.md")
 cardvoid_test(unit wechatpay TIMEOUT 60 SOURCES wechatpay/answer_test.cpp wechatpay/keys_test.cpp wechatpay/published_test.cpp
   wechatpay/request_test.cpp wechatpay/signer_test.cpp wechatpay/verifier_test.cpp DEPENDS cardvoid_wechatpay)
+cardvoid_test(unit workers SOURCES base/workers_test.cpp DEPENDS cardvoid_base Boost::headers Threads::Threads)
 cardvoid_test(unit job SOURCES job/faults_test.cpp job/load_test.cpp job/limits_test.cpp job/own_files_test.cpp job/proxy_test.cpp job/schema_test.cpp DEPENDS cardvoid_job Boost::json fmt::fmt)
 target_include_directories(unit_job PRIVATE ${PROJECT_SOURCE_DIR}/src/job)  # the table of keys
 target_compile_definitions(unit_job PRIVATE CARDVOID_JOBS="${PROJECT_SOURCE_DIR}/jobs"

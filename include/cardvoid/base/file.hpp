@@ -41,7 +41,11 @@ class PrivateFile {
   int error_ = 0;                        // errno of the first failure
 };
 
-// The same in one call.
+// Whether one can be made there: nothing is written, and what is there stays. A device or a pipe is not
+// opened. Error: io (74).
+Result<void> try_private_file(const std::filesystem::path& path);
+
+// A private file in one call.
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content);
 
 // A file that everyone may read (0644), replaced in one step. For other programs, never for personal data.

@@ -31,6 +31,10 @@ std::string fit_to_width(std::string_view text, std::size_t columns);
 // many blanks. Breaks between words and beside Chinese characters; a line break in the text stays one.
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns);
 
+// A page of valid UTF-8 whose lines are wrapped where they are longer than `columns`. What goes on is
+// indented as far as the last column of the line's table, or two blanks more than the line.
+std::string folded(std::string_view page, std::size_t columns);
+
 // Makes foreign text safe for a terminal or a log line: control characters and invalid bytes become \xNN.
 std::string escape_for_terminal(std::string_view text);
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,6 @@ namespace cardvoid::ledger {
 struct PastRun : RunRecord {
   std::string user, host, version, acknowledge, fingerprint;  // user: empty where it was not noted
   bool by_confirm = false;
-  std::optional<double> requests_per_second;  // of the job file; nullopt: of an earlier version
 };
 Result<std::vector<PastRun>> past_runs(Ledger& ledger);  // in their order
 
@@ -51,11 +51,13 @@ struct PastPlan {
 };
 Result<std::optional<PastPlan>> last_confirmed_plan(Ledger& ledger);
 
+// When the last request of each of these runs began; a run without one is not named. Reads the whole table.
+Result<std::map<RunId, WallTime>> last_requests(Ledger& ledger, const std::vector<RunId>& runs);
+
 // A request of any run that has left or may have left; or that did not, where `sent` is false. Text is valid
 // during the visit.
 struct PastRequest {
   RunId run = 0;
-  model::AttemptKind kind = model::AttemptKind::invalidate;
   model::Endpoint endpoint = model::Endpoint::primary;
   bool sent = true;
   WallTime started_at{};
@@ -72,7 +74,7 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
 struct RowInShort {
   model::RowId id = 0;
   model::Status status = model::Status::pending;
-  bool accepted = false, held = false;
+  bool accepted = false;
   std::string_view held_back;  // as the view `results` has it; empty: it is not
   std::string_view brand_id, card_id, reason, error_code;
   int http_status = 0;

@@ -20,6 +20,10 @@ struct LockHolder {
 // "cardvoid run (pid 12 on host, since …)", as far as it is known.
 std::string to_text(const LockHolder& holder);
 
+// Whether it was stopped, by Ctrl-Z or SIGSTOP: it keeps the job and does nothing until it is continued.
+// False where that cannot be told: it runs on another machine, or hides its pid.
+bool is_suspended(const LockHolder& holder);
+
 // A lock on the database file itself, held while this object lives: all names that lead to the file share it,
 // and deleting DATABASE.lock does not release it. The kernel releases it however the process ends.
 // DATABASE.lock, beside the real file, is locked too, since older versions look there; its text names the

@@ -22,15 +22,20 @@ struct Totals {
   std::int64_t accepted_rejected = 0, accepted_unresolved = 0;  // not among the two before
   std::int64_t rejected_unsigned = 0;                           // by an answer without a verified signature
   std::int64_t held = 0;                                        // of the unresolved
-  std::int64_t conflicts = 0;               // of the pending: the input names another openid or reason
-  std::int64_t conflicts_dropped = 0;       // of these: the list no longer names the card
-  std::int64_t left = 0;                    // of the pending: the list no longer has them; no conflicts
-  std::int64_t protected_pending = 0;       // safety.protect names them: never sent; no conflicts
-  std::int64_t protected_dropped = 0;       // of these: the list no longer names the card
+  std::int64_t conflicts = 0;          // of the pending: the input names another openid or reason
+  std::int64_t conflicts_dropped = 0;  // of these: the list no longer names the card
+  std::int64_t left = 0;               // of the pending: the list no longer has them; no conflicts
+  std::int64_t protected_pending = 0;  // safety.protect names them: never sent; no conflicts
+  std::int64_t protected_dropped = 0;  // of these: the list no longer names the card
+  // Of protected_pending: since the latest import `protect --remove` has taken back what named it. The list
+  // safety.protect may name it too; the next import tells.
+  std::int64_t protected_until_import = 0;
   std::int64_t protected_in_doubt = 0;      // of those in doubt and not held: only read back
   std::int64_t protected_invalidated = 0;   // named too late
-  std::int64_t refused = 0;                 // input lines that never became rows
+  std::int64_t refused = 0;                 // input lines
+  std::int64_t refused_protected = 0;       // of these: their cards are protected, and rows of the job
   std::int64_t already = 0, read_back = 0;  // of the invalidated, by how they were settled
+  std::int64_t refused_lines() const { return refused - refused_protected; }  // that never became rows
   std::int64_t by_answer() const { return invalidated - already - read_back; }
   std::int64_t accepted() const { return accepted_rejected + accepted_unresolved; }
   std::int64_t rows() const { return pending + in_flight + invalidated + rejected + unresolved + accepted(); }

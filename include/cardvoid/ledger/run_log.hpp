@@ -3,6 +3,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/reason.hpp>
 #include <cardvoid/model/trip.hpp>
 #include <cstdint>
@@ -45,7 +46,11 @@ struct RunRecord {
   std::string ending;
   RunCounts counts;
   std::string tripped_by, culprits;  // why it stopped itself, and the rows as a JSON array; empty: it did not
+  std::optional<double> requests_per_second = {};  // its limits.requests_per_second; nullopt: not noted
 };
+
+// Whether the run goes on: it has not ended, and it is the process that has the job.
+bool is_under_way(const RunRecord& run, const std::optional<LockHolder>& holder);
 
 // What a run says of itself while it goes on.
 struct Pulse {
@@ -67,7 +72,8 @@ Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exi
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts);
 // The run has stopped itself: the next one begins with a canary again.
 Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip);
-// Its reasons to wait go on record as well, for as long as pulse after pulse has them.
+// Its reasons to wait go on record as well, for as long as pulse after pulse has them. Each pause and each
+// rate that a person sets is one of its own.
 Result<void> save_pulse(Ledger& ledger, const Pulse& pulse);
 
 Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count);  // the latest first

@@ -4,6 +4,7 @@
 #include <cardvoid/base/time.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace cardvoid::model {
 
@@ -15,6 +16,9 @@ struct ReasonToWait {
 
   // It only sets the pace, and nothing is held up.
   bool is_pace() const { return kind == "rate_set" || kind == "shared" || kind == "slowed"; }
+  // It lasts from a person's command, at `since`, until the next one.
+  static bool is_by_person(std::string_view kind) { return kind == "paused" || kind == "rate_set"; }
+  bool is_by_person() const { return is_by_person(kind); }
   // Nothing is sent, and no one can tell for how long.
   bool holds_up() const { return !is_pace() && kind != "throttled" && kind != "canary"; }
 };

@@ -6,6 +6,7 @@
 #include <cardvoid/base/language.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/report/export.hpp>
 #include <functional>
@@ -15,6 +16,9 @@
 
 namespace cardvoid::report {
 
+// In the first 512 bytes of the page of a rehearsal, and of no other page.
+inline constexpr std::string_view k_mark_of_rehearsal = "content=\"cardvoid rehearse\"";
+
 struct ReportOrder {
   Language language = Language::english;
   WallTime now{};
@@ -22,8 +26,8 @@ struct ReportOrder {
   // A command on this job that can be pasted into a shell: ("export", "-o results.csv").
   std::function<std::string(std::string_view name, std::string_view flags)> command = {};
   std::string rehearsal = {};  // its scenario: the page says that no card was touched; empty: it is real
-  std::int64_t rehearsed = 0, of_cards = 0;  // the first ones of all to send; 0: no part was chosen
-  bool is_held = false;                      // a process has the job, and may change it
+  std::int64_t rehearsed = 0, of_cards = 0;       // the first ones of all to send; 0: no part was chosen
+  std::optional<ledger::LockHolder> holder = {};  // it has the job, and may change it
 };
 
 // `digest` is asked for the digest of the export when all else has been read, so that it can be computed

@@ -62,6 +62,9 @@ struct Manner {
   bool has_times = false;  // plain lines begin with the local time
 };
 
+// Whether the terminal that TERM names can show the live display.
+bool can_move_cursor();
+
 // "2026-11-27 01:00:59 +0800 ", for what goes to a file.
 std::string time_stamp(WallTime now);
 

@@ -14,9 +14,9 @@ TEST_SUITE("component") {
   WallTime after(std::int64_t seconds) { return k_now + milliseconds{seconds * 1000}; }
 
   void pulse(Ledger& ledger, ledger::RunId run, std::int64_t seconds,
-             const std::vector<model::ReasonToWait>& reasons) {
+             const std::vector<model::ReasonToWait>& reasons, double allowed_rate = 5) {
     ledger::Pulse pulse;
-    pulse.run = run, pulse.at = after(seconds), pulse.allowed_rate = 5;
+    pulse.run = run, pulse.at = after(seconds), pulse.allowed_rate = allowed_rate;
     pulse.reasons_to_wait = reasons;
     must(ledger::save_pulse(ledger, pulse));
   }
@@ -42,6 +42,26 @@ TEST_SUITE("component") {
     CHECK(books.ask(waits) == "paused:3-10 throttled:10-10 throttled:40-42");
     CHECK(books.ask("SELECT DISTINCT words FROM wait ORDER BY 1 LIMIT 1") == "paused by 429");
     CHECK(books.ask("SELECT user || ' ' || requests_per_second FROM run") == "alice 5.0");
+  }
+
+  TEST_CASE("waits: each rate and each pause by a person is one of its own") {
+    const Books books;
+    auto ledger = books.open();
+    const auto run =
+        must(ledger::begin_run(ledger, {"run", k_now, "here", 1, "4", "", "", false, "alice", 5}));
+    const auto rate = [](std::int64_t since, const char* words) {
+      return model::ReasonToWait{"rate_set", words, after(since), {}};
+    };
+    for (const auto at : {4, 6}) pulse(ledger, run, at, {rate(3, "rate set to 2/s by bob")}, 2);
+    for (const auto at : {8, 10}) pulse(ledger, run, at, {rate(7, "rate set to 4/s by eve")}, 4);
+    for (const auto at : {12, 14}) pulse(ledger, run, at, {{"paused", "paused by bob", after(11), {}}});
+    for (const auto at : {16, 18}) pulse(ledger, run, at, {{"paused", "paused by eve", after(15), {}}});
+    const auto waits = fmt::format(
+        "SELECT substr(words, -3) || ':' || ((since - {0}) / 1000) || '-' || ((until - {0}) / 1000) || ' at "
+        "' "
+        "|| allowed_rate FROM wait ORDER BY since",
+        k_now.time_since_epoch().count());
+    CHECK(books.ask(waits) == "bob:3-7 at 2.0 eve:7-10 at 4.0 bob:11-14 at 5.0 eve:15-18 at 5.0");
   }
 
   TEST_CASE("import: the file of a list and who read it are on record") {

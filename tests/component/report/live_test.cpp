@@ -14,7 +14,8 @@ TEST_SUITE("component") {
 
   const auto k_now = *parse_rfc3339("2026-11-27T03:10:00+08:00");  // a Friday
 
-  report::Moment busy(std::vector<model::ReasonToWait> reasons = {{"slowed", "slowed by 429 (4 in 10m)"}}) {
+  report::Moment busy(std::vector<model::ReasonToWait> reasons = {
+                          {"slowed", "slowed to 3.2/s by 429 (4 in 10m)"}}) {
     set_time_zone("Asia/Shanghai");
     report::Moment made;
     made.job = "gold-closure-2026", made.brand = "brand 1004", made.host = "api.mch.weixin.qq.com";
@@ -46,8 +47,8 @@ TEST_SUITE("component") {
     CHECK(joined(report::live_lines(busy(), Look{80, 24})) ==
           "gold-closure-2026  brand 1004  api.mch.weixin.qq.com  since 02:47 +0800\n"
           "████░░░░░░░░░░░  81,239/300,000 27.0%  this run 12,480  done at 22:46 (19h 36m)\n"
-          "invalid 81,217  already 51  rejected 22  in doubt 1  protected 1\n"
-          "3.1/s of 5, slowed by 429 (4 in 10m)  ██▄▁▅\n"
+          "invalid 81,217 (51 already)  rejected 22  in doubt 1  protected 1\n"
+          "3.1/s of 5, slowed to 3.2/s by 429 (4 in 10m)  ██▄▁▅\n"
           "primary up (backup served 14)  p50 118ms p95 240ms p99 1.9s  in flight 2\n"
           "last error SYSTEM_ERROR 02:58:00  cardvoid pause|stop gold.toml\n");
   }
@@ -80,6 +81,15 @@ TEST_SUITE("component") {
     CHECK(report::live_lines(moment, Look{25, 2}) == std::vector<std::string>{"81,239/300,000 27.0%"});
     CHECK(report::live_lines(moment, Look{42, 3}) ==
           std::vector<std::string>{"81,239/300,000 27.0%", "held up: paused by alice since 03:05"});
+  }
+
+  TEST_CASE("live: what holds a run up comes first and what only slows it down is left out") {
+    const auto text = joined(report::live_lines(busy({{"slowed", "slowed to 3.2/s by 429 (3 in 10m)"},
+                                                      {"canary", "line 4 goes alone"},
+                                                      {"endpoints_down", "neither serves", k_now - 1min}}),
+                                                Look{120, 24}));
+    CHECK(text.find("\nheld up: neither serves since 03:09, line 4 goes alone") != std::string::npos);
+    CHECK(text.find("429") == std::string::npos);
   }
 
   TEST_CASE("live: without a forecast none is made up") {
@@ -126,9 +136,10 @@ TEST_SUITE("component") {
 
   TEST_CASE("live: one line says all of it for a log") {
     CHECK(report::live_line(busy()) ==
-          "81,239/300,000 27.0%  this run 12,480  invalid 81,217  already 51  rejected 22  in doubt 1  "
+          "81,239/300,000 27.0%  this run 12,480  invalid 81,217 (51 already)  rejected 22  in doubt 1  "
           "protected 1  "
-          "3.1/s of 5, slowed by 429 (4 in 10m)  primary up (backup served 14)  in flight 2  last error "
+          "3.1/s of 5, slowed to 3.2/s by 429 (4 in 10m)  primary up (backup served 14)  in flight 2  last "
+          "error "
           "SYSTEM_ERROR 02:58:00  done at 22:46 (19h 36m)");
   }
 

@@ -37,6 +37,14 @@ TEST_SUITE("unit") {
     CHECK(wrapped("", 3, 10).empty());
   }
 
+  TEST_CASE(
+      "fold: a long line goes on under the last column of its table or a little further in than it began") {
+    CHECK(folded("one two three four\n", 10) == "one two\n  three\n  four\n");
+    CHECK(folded("  a  1  one two three\nshort", 16) == "  a  1  one two\n        three\nshort");
+    CHECK(folded("  会员计划已结束\n", 10) == "  会员计\n    划已结\n    束\n");
+    CHECK(folded("", 10).empty());
+  }
+
   TEST_CASE("escape: control characters and broken bytes cannot reach a terminal") {
     CHECK(escape_for_terminal("a\x1B[31mb\n") == "a\\x1B[31mb\\x0A");
     CHECK(escape_for_terminal("会\xFF") == "会\\xFF");
