@@ -58,7 +58,6 @@ Result<void> check_words(Options& options, const Globals& globals) {
 int export_results(Console& console, const Options& options) {
   const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
-  const bool to_file = !options.output.empty() && options.output != "-";
   if (const auto allowed = check_outputs({{"-o", options.output}}, *job); !allowed)
     return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);

@@ -15,7 +15,7 @@ bool is_same_file(const std::filesystem::path& one, const std::filesystem::path&
 }
 
 // Writing over one of the job's own files would destroy what the answer is made from.
-Result<void> refuse_own_file(const Output& output, const model::Job& job) {
+Result<void> refuse_own_file(const OutputFile& output, const model::Job& job) {
   const auto own = model::find_own_file(job, output.file);
   if (!own) return {};
   return Error{Errc::usage, fmt::format("{} {}: that is the job's {}; name another file", output.flag,
@@ -24,8 +24,8 @@ Result<void> refuse_own_file(const Output& output, const model::Job& job) {
 
 }  // namespace
 
-Result<void> check_outputs(const std::vector<Output>& outputs, const model::Job& job) {
-  std::vector<const Output*> files;
+Result<void> check_outputs(const std::vector<OutputFile>& outputs, const model::Job& job) {
+  std::vector<const OutputFile*> files;
   for (const auto& output : outputs) {
     if (output.file.empty() || output.file == "-") continue;
     if (const auto allowed = refuse_own_file(output, job); !allowed) return allowed;

@@ -61,7 +61,7 @@ Words words(PlanOptions& options) {
        wait_lock(options.wait_lock)}};
 }
 
-std::vector<Output> outputs(const PlanOptions& options) {
+std::vector<OutputFile> outputs(const PlanOptions& options) {
   return {{"--refused", options.refused_file}, {"--diff", options.diff_file}, {"--page", options.page_file}};
 }
 

@@ -52,7 +52,6 @@ int write_report(Console& console, const Options& options) {
   const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
   if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
-  const bool to_file = options.output != "-";
   if (const auto allowed = check_outputs({{"-o", options.output}}, *job); !allowed)
     return console.fail(allowed.error());
   auto ledger = open_results(console, *job, ledger::Access::read_only);
