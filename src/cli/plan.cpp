@@ -12,6 +12,7 @@
 #include <cardvoid/run/outlook.hpp>
 
 #include "commands.hpp"
+#include "consent.hpp"
 #include "console.hpp"
 #include "interrupt.hpp"
 #include "next_steps.hpp"
@@ -160,8 +161,9 @@ int plan(Console& console, const PlanOptions& options) {
   const auto give_up = [&](Stage stage, const Error& why) {
     return fail(console, options.job_file, stage, why);
   };
-  const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
+  auto job = load_job(console.globals(), options.job_file, options.accept_damage);
   if (!job) return give_up(Stage::job, job.error());
+  if (const auto proven = add_proof_of_consent(*job); !proven) return give_up(Stage::job, proven.error());
   if (const auto zone = use_time_zone(*job); !zone) return give_up(Stage::job, zone.error());
   for (const auto& [flag, file] : files_to_write(options))
     if (!file->empty())
