@@ -147,9 +147,10 @@ void look_at_consent(model::Job& job, Findings& findings) {
   if (const auto placeholder = find_placeholder(job.safety.acknowledge); !placeholder.empty())
     findings.push_back(warning(
         subject,
-        fmt::format("safety.acknowledge looks like a placeholder (\"{}\"): write who told the members beforehand and "
-                    "got their consent, and when; WeChat Pay demands both, and punishes complaints",
-                    escape_for_terminal(placeholder))));
+        fmt::format(
+            "safety.acknowledge looks like a placeholder (\"{}\"): write who told the members beforehand and "
+            "got their consent, and when; WeChat Pay demands both, and punishes complaints",
+            escape_for_terminal(placeholder))));
   if (job.safety.acknowledge_file.empty()) return;
   const auto proven = add_proof_of_consent(job);
   findings.push_back(proven ? fine(subject, job.safety.acknowledge) : fault(subject, proven.error()));
@@ -159,10 +160,11 @@ void look_at_pace(const model::Limits& limits, Findings& findings) {
   if (limits.requests_per_second <= model::k_documented_rate) return;
   findings.push_back(warning(
       "limits",
-      fmt::format("requests_per_second is {:g}, and the platform documents {:g} for one merchant, all its programs "
-                  "together: it answers 429 to what is above, and a run then slows down; set requests_per_second = "
-                  "{:g} unless WeChat Pay has granted you more",
-                  limits.requests_per_second, model::k_documented_rate, model::k_documented_rate)));
+      fmt::format(
+          "requests_per_second is {:g}, and the platform documents {:g} for one merchant, all its programs "
+          "together: it answers 429 to what is above, and a run then slows down; set requests_per_second = "
+          "{:g} unless WeChat Pay has granted you more",
+          limits.requests_per_second, model::k_documented_rate, model::k_documented_rate)));
 }
 
 // ---- what must never be sent, and when nothing may be ----

@@ -35,7 +35,8 @@ Result<void> add_proof_of_consent(model::Job& job) {
   const auto& file = job.safety.acknowledge_file;
   if (file.empty()) return {};
   const auto fault = [&](Errc code, std::string_view why) {
-    return Error{code, fmt::format("safety.acknowledge_file: {}: {}", escape_for_terminal(file.string()), why)};
+    return Error{code,
+                 fmt::format("safety.acknowledge_file: {}: {}", escape_for_terminal(file.string()), why)};
   };
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored)) return fault(Errc::no_input, "a folder, not a file");
@@ -57,9 +58,9 @@ Result<void> add_proof_of_consent(model::Job& job) {
 
 std::string find_placeholder(std::string_view acknowledge) {
   // The last two are of our own examples.
-  constexpr std::array<std::string_view, 18> k_words{"todo", "fixme", "tbd", "xxx", "xxxx", "test", "testing",
-                                                     "asdf", "foo", "placeholder", "sample", "example", "dummy",
-                                                     "lorem", "n/a", "none", "ops-1234", "crm-77"};
+  constexpr std::array<std::string_view, 18> k_words{
+      "todo",        "fixme",  "tbd",     "xxx",   "xxxx",  "test", "testing", "asdf",     "foo",
+      "placeholder", "sample", "example", "dummy", "lorem", "n/a",  "none",    "ops-1234", "crm-77"};
   constexpr std::array<std::string_view, 7> k_chinese{"测试", "待补", "待填", "待定", "示例", "占位", "某某"};
   std::string text{acknowledge};
   for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

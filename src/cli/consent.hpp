@@ -8,9 +8,9 @@
 
 namespace cardvoid::cli {
 
-// Reads safety.acknowledge_file, if the job names one, and adds its name and SHA-256 to safety.acknowledge: so they
-// stand wherever that does, in every run's record too. Errors: no_input when it cannot be opened, bad_input when it
-// is empty.
+// Reads safety.acknowledge_file, if the job names one, and adds its name and SHA-256 to safety.acknowledge:
+// so they stand wherever that does, in every run's record too. Errors: no_input when it cannot be opened,
+// bad_input when it is empty.
 Result<void> add_proof_of_consent(model::Job& job);
 
 // What makes it look like text that no person has thought about: "TODO". Empty: nothing does.

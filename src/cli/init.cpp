@@ -63,7 +63,7 @@ Words words(Options& options) {
         .set = into(options.columns)},
        {.name = "--api",
         .value = "API",
-        .help = "Who signs: a service provider for the brand, or the brand itself; default: partner",
+        .help = "Who signs: a service provider for the brand (the default), or the brand itself",
         .choices = {"partner", "brand"},
         .set = into(options.api)},
        text_flag("--mchid", "NUMBER", "The service provider's merchant number; default: the certificate's",
@@ -72,13 +72,15 @@ Words words(Options& options) {
        text_flag("--card-id", "ID", "The card template, unless the list has it", draft.card_id),
        text_flag("--private-key", "FILE", "The merchant's API private key, apiclient_key.pem",
                  draft.private_key_file, file),
-       text_flag("--passphrase-file", "FILE", "Holds the passphrase of an encrypted key", draft.passphrase_file,
-                 file),
+       text_flag("--passphrase-file", "FILE", "Holds the passphrase of an encrypted key",
+                 draft.passphrase_file, file),
        text_flag("--certificate", "FILE",
-                 "The merchant's API certificate, for its serial number; default: apiclient_cert.pem beside the key",
+                 "The merchant's API certificate, for its serial number; default: apiclient_cert.pem beside "
+                 "the key",
                  options.certificate, file),
        text_flag("--serial-no", "HEX", "Its serial number, where there is no certificate", draft.serial_no),
-       text_flag("--public-key", "FILE", "The WeChat Pay public key, wxp_pub.pem", draft.public_key_file, file),
+       text_flag("--public-key", "FILE", "The WeChat Pay public key, wxp_pub.pem", draft.public_key_file,
+                 file),
        text_flag("--public-key-id", "ID", "Its id, PUB_KEY_ID_…", draft.public_key_id),
        text_flag("--certificates-dir", "DIR", "Instead of these two: a folder of platform certificates",
                  draft.certificates_dir, ValueKind::folder),
@@ -106,9 +108,9 @@ class Drafting {
 
   // The questions, in the order in which one answer helps with the next.
   Result<void> ask() {
-    for (const auto part : {&Drafting::ask_list, &Drafting::ask_columns, &Drafting::ask_key,
-                            &Drafting::ask_serial, &Drafting::ask_merchant, &Drafting::ask_cards,
-                            &Drafting::ask_platform, &Drafting::ask_words})
+    for (const auto part :
+         {&Drafting::ask_list, &Drafting::ask_columns, &Drafting::ask_key, &Drafting::ask_serial,
+          &Drafting::ask_merchant, &Drafting::ask_cards, &Drafting::ask_platform, &Drafting::ask_words})
       if (const auto asked = (this->*part)(); !asked) return asked.error();
     return interview_.finish();
   }
@@ -117,7 +119,8 @@ class Drafting {
 
  private:
   Result<void> read_list(const std::string& file) {
-    if (file == "-") return Error{Errc::usage, "init needs a file, since it reads the list only to see its columns"};
+    if (file == "-")
+      return Error{Errc::usage, "init needs a file, since it reads the list only to see its columns"};
     if (!input::is_sqlite(file)) {
       auto names = input::read_header(file);
       if (!names) return names.error();
@@ -159,7 +162,8 @@ class Drafting {
     };
     const auto judge = [&](const std::string& name) -> Result<void> {
       if (find(name) != tables_.end()) return {};
-      return Error{Errc::usage, fmt::format("there is no table {}; there are {}", name, fmt::join(all, ", "))};
+      return Error{Errc::usage,
+                   fmt::format("there is no table {}; there are {}", name, fmt::join(all, ", "))};
     };
     const auto settled = interview_.settle(
         draft_.table, {.flag = "--table NAME",
@@ -175,10 +179,12 @@ class Drafting {
     for (const auto& pair : options_.columns) {
       const auto equals = pair.find('=');
       const auto ours = pair.substr(0, equals);
-      if (equals == std::string::npos || std::find(std::begin(k_ours), std::end(k_ours), ours) == std::end(k_ours))
-        return Error{Errc::usage, fmt::format("--column {}: expected one of code, openid, card_id, brand_id and "
-                                              "reason, = and its name in the list",
-                                              escape_for_terminal(pair))};
+      if (equals == std::string::npos ||
+          std::find(std::begin(k_ours), std::end(k_ours), ours) == std::end(k_ours))
+        return Error{Errc::usage,
+                     fmt::format("--column {}: expected one of code, openid, card_id, brand_id and "
+                                 "reason, = and its name in the list",
+                                 escape_for_terminal(pair))};
       draft_.columns[ours] = pair.substr(equals + 1);
     }
     return {};
@@ -195,8 +201,8 @@ class Drafting {
     };
     for (const auto& [ours, theirs] : draft_.columns)
       if (const auto there = judge(theirs); !there) return with_context(there.error(), "--column " + ours);
-    for (const auto& [ours, flag, what] :
-         {std::tuple{"code", "--column code=NAME", "card codes"}, {"openid", "--column openid=NAME", "openids"}}) {
+    for (const auto& [ours, flag, what] : {std::tuple{"code", "--column code=NAME", "card codes"},
+                                           {"openid", "--column openid=NAME", "openids"}}) {
       if (draft_.columns.contains(ours)) continue;
       std::string name;
       const auto settled = interview_.settle(
@@ -229,11 +235,10 @@ class Drafting {
 
   Result<void> ask_key() {
     const auto named = interview_.settle(
-        draft_.private_key_file,
-        {.flag = "--private-key FILE",
-         .text = "The merchant's API private key (商户API私钥)",
-         .proposal = find_file({"apiclient_key.pem", "keys/apiclient_key.pem"}),
-         .judge = fits("merchant.private_key_file")});
+        draft_.private_key_file, {.flag = "--private-key FILE",
+                                  .text = "The merchant's API private key (商户API私钥)",
+                                  .proposal = find_file({"apiclient_key.pem", "keys/apiclient_key.pem"}),
+                                  .judge = fits("merchant.private_key_file")});
     if (!named || draft_.private_key_file.empty()) return named;
     std::error_code ignored;
     if (!fs::exists(draft_.private_key_file, ignored)) return {};  // told at the end
@@ -244,7 +249,8 @@ class Drafting {
           draft_.passphrase_file, {.flag = "--passphrase-file FILE",
                                    .text = "The key is encrypted. The file that holds its passphrase",
                                    .judge = fits("merchant.passphrase_file")});
-      if (!opened || draft_.passphrase_file.empty() || !fs::exists(draft_.passphrase_file, ignored)) return opened;
+      if (!opened || draft_.passphrase_file.empty() || !fs::exists(draft_.passphrase_file, ignored))
+        return opened;
     }
     auto key = wechatpay::load_merchant_key(merchant());
     if (!key) return key.error();
@@ -269,10 +275,11 @@ class Drafting {
     auto certificate = wechatpay::read_certificate(*pem);
     if (!certificate) return with_context(certificate.error(), "--certificate: " + options_.certificate);
     if (key_ && EVP_PKEY_eq(certificate->key.get(), key_.get()) != 1)
-      return Error{Errc::bad_credentials,
-                   fmt::format("--certificate: {} does not belong to the private key {}; WeChat Pay accepts only the "
-                               "pair that was made together",
-                               options_.certificate, draft_.private_key_file)};
+      return Error{
+          Errc::bad_credentials,
+          fmt::format("--certificate: {} does not belong to the private key {}; WeChat Pay accepts only the "
+                      "pair that was made together",
+                      options_.certificate, draft_.private_key_file)};
     serial_from_ = options_.certificate;
     return std::move(*certificate);
   }
@@ -286,16 +293,17 @@ class Drafting {
         subject_ = (**certificate).subject;
       }
     }
-    return interview_.settle(draft_.serial_no,
-                             {.flag = "--certificate FILE (or --serial-no HEX)",
-                              .text = "No certificate is beside the key. Its serial number (商户API证书序列号)",
-                              .judge = fits("merchant.serial_no")});
+    return interview_.settle(
+        draft_.serial_no, {.flag = "--certificate FILE (or --serial-no HEX)",
+                           .text = "No certificate is beside the key. Its serial number (商户API证书序列号)",
+                           .judge = fits("merchant.serial_no")});
   }
 
   // ---- who, which cards, why ----
 
   Result<void> ask_merchant() {
-    auto api = !options_.api.empty() || !interview_.asks() || !draft_.mchid.empty() ? options_.api : std::string{};
+    auto api =
+        !options_.api.empty() || !interview_.asks() || !draft_.mchid.empty() ? options_.api : std::string{};
     if (interview_.asks() && api.empty() && draft_.mchid.empty()) {
       const auto judge = [](const std::string& answer) -> Result<void> {
         if (answer == "partner" || answer == "brand") return {};
@@ -323,9 +331,9 @@ class Drafting {
 
   Result<void> ask_cards() {
     if (draft_.api == model::Api::brand || !draft_.columns.contains("brand_id")) {
-      const auto settled = interview_.settle(draft_.brand_id, {.flag = "--brand-id ID",
-                                                               .text = "The brand's id (品牌ID)",
-                                                               .judge = fits("defaults.brand_id")});
+      const auto settled = interview_.settle(
+          draft_.brand_id,
+          {.flag = "--brand-id ID", .text = "The brand's id (品牌ID)", .judge = fits("defaults.brand_id")});
       if (!settled) return settled;
     }
     if (draft_.list.empty() || draft_.columns.contains("card_id")) return {};
@@ -340,18 +348,19 @@ class Drafting {
       return Error{Errc::usage, "--certificates-dir stands instead of --public-key and --public-key-id"};
     }
     const auto file = interview_.settle(
-        draft_.public_key_file, {.flag = "--public-key FILE",
-                                 .text = "The WeChat Pay public key (微信支付公钥)",
-                                 .proposal = find_file({"wxp_pub.pem", "keys/wxp_pub.pem", "pub_key.pem",
-                                                        "keys/pub_key.pem"}),
-                                 .judge = fits("platform.public_key_file")});
+        draft_.public_key_file,
+        {.flag = "--public-key FILE",
+         .text = "The WeChat Pay public key (微信支付公钥)",
+         .proposal = find_file({"wxp_pub.pem", "keys/wxp_pub.pem", "pub_key.pem", "keys/pub_key.pem"}),
+         .judge = fits("platform.public_key_file")});
     if (!file) return file;
     const auto id = interview_.settle(draft_.public_key_id, {.flag = "--public-key-id ID",
                                                              .text = "Its id (微信支付公钥ID, PUB_KEY_ID_…)",
                                                              .judge = fits("platform.public_key_id")});
     std::error_code ignored;
     if (!id || draft_.public_key_file.empty() || !fs::exists(draft_.public_key_file, ignored)) return id;
-    if (const auto keys = wechatpay::load_platform_keys({draft_.public_key_id, draft_.public_key_file, {}}); !keys)
+    if (const auto keys = wechatpay::load_platform_keys({draft_.public_key_id, draft_.public_key_file, {}});
+        !keys)
       return keys.error();
     return {};
   }
@@ -365,13 +374,13 @@ class Drafting {
                           .judge = fits("defaults.reason")});
       if (!settled) return settled;
     }
-    return interview_.settle(
-        draft_.acknowledge,
-        {.flag = "--acknowledge TEXT",
-         .text = "WeChat Pay demands that members are told beforehand and agree (事先告知并取得同意). Who took care "
-                 "of that, and when (empty: later; nothing is sent before)",
-         .may_stay_open = true,
-         .judge = fits("safety.acknowledge")});
+    return interview_.settle(draft_.acknowledge,
+                             {.flag = "--acknowledge TEXT",
+                              .text = "WeChat Pay demands that members are told beforehand and agree "
+                                      "(事先告知并取得同意). Who took care "
+                                      "of that, and when (empty: later; nothing is sent before)",
+                              .may_stay_open = true,
+                              .judge = fits("safety.acknowledge")});
   }
 
   Options& options_;
@@ -379,8 +388,8 @@ class Drafting {
   Interview& interview_;
   std::vector<std::string> names_;
   std::vector<input::Table> tables_;
-  wechatpay::PrivateKey key_;             // null: not there yet
-  std::string serial_from_, subject_;     // of the certificate
+  wechatpay::PrivateKey key_;          // null: not there yet
+  std::string serial_from_, subject_;  // of the certificate
 };
 
 // ---- the file ----
@@ -403,16 +412,18 @@ std::string name_for(const fs::path& job_file) {
 }
 
 Error exists_already(const fs::path& job_file) {
-  return {Errc::cannot_create, fmt::format("{} is there already, and init overwrites nothing: name another file, or "
-                                           "move this one away",
-                                           job_file.string())};
+  return {Errc::cannot_create,
+          fmt::format("{} is there already, and init overwrites nothing: name another file, or "
+                      "move this one away",
+                      job_file.string())};
 }
 
 Result<void> write_new(const fs::path& job_file, const std::string& text) {
   const FileDescriptor file{::open(job_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
   if (!file && errno == EEXIST) return exists_already(job_file);
   if (!file)
-    return Error{Errc::cannot_create, fmt::format("{}: cannot create it: {}", job_file.string(), std::strerror(errno))};
+    return Error{Errc::cannot_create,
+                 fmt::format("{}: cannot create it: {}", job_file.string(), std::strerror(errno))};
   const auto written = ::write(file.get(), text.data(), text.size());
   if (written == static_cast<ssize_t>(text.size()) && ::fsync(file.get()) == 0) return {};
   const auto why = written < 0 ? std::strerror(errno) : "no space left on device";
@@ -426,7 +437,8 @@ Result<model::Job> read_back(const JobDraft& draft, const fs::path& job_file) {
   if (told.acknowledge.empty()) told.acknowledge = "not yet";
   auto job = job::parse(job_text(told), job_file, {});
   if (!job) return Error{Errc::usage, job.error().what};
-  if (const auto list = input::open(job->input, job->defaults, job->merchant.api, job->merchant.brand_id); !list)
+  if (const auto list = input::open(job->input, job->defaults, job->merchant.api, job->merchant.brand_id);
+      !list)
     return list.error();
   return job;
 }
@@ -434,8 +446,9 @@ Result<model::Job> read_back(const JobDraft& draft, const fs::path& job_file) {
 std::vector<std::string> missing_files(const model::Job& job) {
   std::vector<std::string> missing;
   std::error_code ignored;
-  for (const auto& file : {job.merchant.private_key_file, job.merchant.passphrase_file, job.platform.public_key_file,
-                           job.platform.certificates_dir, job.safety.acknowledge_file})
+  for (const auto& file :
+       {job.merchant.private_key_file, job.merchant.passphrase_file, job.platform.public_key_file,
+        job.platform.certificates_dir, job.safety.acknowledge_file})
     if (!file.empty() && !fs::exists(file, ignored)) missing.push_back(file.string());
   return missing;
 }
@@ -458,9 +471,9 @@ struct Written {
 std::string answer_text(const Globals& globals, const Written& done) {
   auto text = fmt::format("{} is written\n", done.job_file.string());
   text += fmt::format("  columns: {}\n", words_for_columns(done.draft));
-  text += done.serial_from.empty()
-              ? fmt::format("  serial number: {}\n", done.job.merchant.serial_no)
-              : fmt::format("  serial number: {}, read from {}\n", done.job.merchant.serial_no, done.serial_from);
+  text += done.serial_from.empty() ? fmt::format("  serial number: {}\n", done.job.merchant.serial_no)
+                                   : fmt::format("  serial number: {}, read from {}\n",
+                                                 done.job.merchant.serial_no, done.serial_from);
   if (done.draft.api == model::Api::partner) text += fmt::format("  merchant number: {}\n", done.draft.mchid);
   for (const auto& file : missing_files(done.job)) text += fmt::format("not there yet: {}\n", file);
   if (done.draft.acknowledge.empty())
@@ -502,7 +515,7 @@ int init(Console& console, const Options& given) {
   std::error_code ignored;
   const auto is_there = [&] { return fs::exists(fs::symlink_status(options.job_file, ignored)); };
   if (!options.job_file.empty() && is_there()) return console.fail(exists_already(options.job_file));
-  Interview interview{::isatty(STDIN_FILENO) != 0 && !console.globals().quiet};
+  Interview interview{::isatty(STDIN_FILENO) != 0};
   Drafting drafting{options, interview};
   if (const auto asked = drafting.ask(); !asked) return console.fail(asked.error());
   if (options.job_file.empty()) options.job_file = fs::path{draft.list}.filename().replace_extension(".toml");
@@ -526,24 +539,28 @@ int init(Console& console, const Options& given) {
 }  // namespace
 
 Command init_command() {
-  return {.name = "init",
-          .group = "Before a run",
-          .purpose = "Writes a commented job file, from flags or by asking; sends nothing",
-          .about =
-              "On a terminal it asks what the flags have not said, about eight questions. It reads the columns from "
-              "the list, Chinese names too (会员卡号, 卡号, OpenID, 会员卡模板ID, 作废原因), and the serial number "
-              "from the certificate. Paths that are typed are relative to the working folder.",
-          .examples = {{"cardvoid init gold.toml"},
-                       {"cardvoid init gold.toml --list members.csv --private-key keys/apiclient_key.pem --public-key "
-                        "keys/wxp_pub.pem --public-key-id PUB_KEY_ID_0119 --brand-id 1004 --card-id pbLatj"}},
-          .exits = {{0, "the job file is written"},
-                    {64, "an answer is missing, and there is no terminal to ask on"},
-                    {65, "the list cannot be read as what it claims to be"},
-                    {66, "the list or the certificate cannot be opened"},
-                    {73, "the job file is there already, or cannot be created"},
-                    {74, "the job file cannot be written"},
-                    {77, "a key is unusable, or the certificate does not belong to it"}},
-          .call = call_of(words, init)};
+  return {
+      .name = "init",
+      .group = "Before a run",
+      .purpose = "Writes a commented job file, from flags or by asking; sends nothing",
+      .about =
+          "On a terminal it asks what the flags have not said, about eight questions. It reads the columns "
+          "from "
+          "the list, Chinese names too (会员卡号, 卡号, OpenID, 会员卡模板ID, 作废原因), and the serial "
+          "number "
+          "from the certificate. Paths that are typed are relative to the working folder.",
+      .examples =
+          {{"cardvoid init gold.toml"},
+           {"cardvoid init gold.toml --list members.csv --private-key keys/apiclient_key.pem --public-key "
+            "keys/wxp_pub.pem --public-key-id PUB_KEY_ID_0119 --brand-id 1004 --card-id pbLatj"}},
+      .exits = {{0, "the job file is written"},
+                {64, "an answer is missing, and there is no terminal to ask on"},
+                {65, "the list cannot be read as what it claims to be"},
+                {66, "the list or the certificate cannot be opened"},
+                {73, "the job file is there already, or cannot be created"},
+                {74, "the job file cannot be written"},
+                {77, "a key is unusable, or the certificate does not belong to it"}},
+      .call = call_of(words, init)};
 }
 
 }  // namespace cardvoid::cli

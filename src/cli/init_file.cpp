@@ -37,7 +37,8 @@ std::string merchant(const JobDraft& draft) {
 std::string platform(const JobDraft& draft) {
   std::string text{"[platform]\n# An answer that this does not verify is never believed.\n"};
   if (!draft.certificates_dir.empty())
-    return text + pair("certificates_dir", draft.certificates_dir, "put a new certificate beside the old ones");
+    return text +
+           pair("certificates_dir", draft.certificates_dir, "put a new certificate beside the old ones");
   return text + pair("public_key_id", draft.public_key_id) + pair("public_key_file", draft.public_key_file);
 }
 
@@ -81,7 +82,8 @@ std::string defaults(const JobDraft& draft) {
 std::string safety(const JobDraft& draft) {
   auto text =
       "[safety]\n"
-      "# WeChat Pay demands that members are told beforehand and agree (事先告知并取得同意), and an invalidation cannot\n"
+      "# WeChat Pay demands that members are told beforehand and agree (事先告知并取得同意), and an "
+      "invalidation cannot\n"
       "# be undone. Who took care of that, and when? Without it nothing is sent.\n" +
       pair("acknowledge", draft.acknowledge);
   if (draft.acknowledge_file.empty())
@@ -89,7 +91,8 @@ std::string safety(const JobDraft& draft) {
   else
     text += pair("acknowledge_file", draft.acknowledge_file, "its SHA-256 is kept with every run");
   return text +
-         "# The first cards go one by one, each read back as INVALID before the next; one that fails stops the job.\n"
+         "# The first cards go one by one, each read back as INVALID before the next; one that fails stops "
+         "the job.\n"
          "canary = 5\n"
          "# A list with more cards than this is the wrong list.\n"
          "# max_rows = 1000\n"
@@ -103,8 +106,8 @@ std::string safety(const JobDraft& draft) {
 
 std::string job_text(const JobDraft& draft) {
   return "# Written by `cardvoid init`; change what you like. Paths are relative to this file's folder.\n\n" +
-         pair("name", draft.name) + "\n" + merchant(draft) + "\n" + platform(draft) + "\n" + input(draft) + "\n" +
-         defaults(draft) +
+         pair("name", draft.name) + "\n" + merchant(draft) + "\n" + platform(draft) + "\n" + input(draft) +
+         "\n" + defaults(draft) +
          "[limits]\n"
          "# What the platform documents for one merchant, all its programs together.\n"
          "requests_per_second = 5\n\n" +

@@ -61,9 +61,10 @@ Result<void> Interview::settle(std::string& answer, const Question& question) {
 
 Result<void> Interview::finish() const {
   if (missing_.empty()) return {};
-  return Error{Errc::usage, fmt::format("without a terminal init cannot ask: give {}; nothing is written; see "
-                                        "`cardvoid init --help`",
-                                        fmt::join(missing_, ", "))};
+  return Error{Errc::usage,
+               fmt::format("without a terminal init cannot ask: give {}; nothing is written; see "
+                           "`cardvoid init --help`",
+                           fmt::join(missing_, ", "))};
 }
 
 }  // namespace cardvoid::cli

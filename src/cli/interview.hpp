@@ -24,8 +24,8 @@ class Interview {
 
   explicit Interview(bool asks) : asks_{asks} {}
 
-  // An answer that is there already, from a flag, is only judged. Where no person can be asked, the flag is noted as
-  // missing. Error: a flag's answer does not do, or the terminal has no more answers.
+  // An answer that is there already, from a flag, is only judged. Where no person can be asked, the flag is
+  // noted as missing. Error: a flag's answer does not do, or the terminal has no more answers.
   Result<void> settle(std::string& answer, const Question& question);
 
   // Error (usage): names the missing flags, all at once.

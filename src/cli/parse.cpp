@@ -295,9 +295,10 @@ class Parser {
                                escape_for_terminal(first)),
                    name());
     if (!chosen_ && is_job_file(first))
-      return usage(fmt::format("{0} is a file, not a command; the command stands before it, for example: cardvoid "
-                               "plan {0}",
-                               escape_for_terminal(first)));
+      return usage(
+          fmt::format("{0} is a file, not a command; the command stands before it, for example: cardvoid "
+                      "plan {0}",
+                      escape_for_terminal(first)));
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));

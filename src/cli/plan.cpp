@@ -17,6 +17,7 @@
 #include "interrupt.hpp"
 #include "next_steps.hpp"
 #include "own_output.hpp"
+#include "plan_words.hpp"
 #include "results.hpp"
 #include "space.hpp"
 #include "take_lock.hpp"
@@ -177,6 +178,7 @@ int plan(Console& console, const PlanOptions& options) {
   if (!made) return give_up(Stage::input, made.error());
   made->run_command = run_command(console.globals(), options, *made, *job);
   warn_of_protect_list(*made, console);
+  if (const auto words = words_for_other_brand(*made); !words.empty()) console.log(LogLevel::warning, words);
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return give_up(Stage::sending, written.error());

@@ -23,7 +23,8 @@ std::string plain(std::string_view name) {
       continue;
     }
     const char c = name.front();
-    if (c != ' ' && c != '\t' && c != '-' && c != '_') text += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (c != ' ' && c != '\t' && c != '-' && c != '_')
+      text += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     name.remove_prefix(1);
   }
   return text;
@@ -36,12 +37,15 @@ struct Names {
 
 const std::array<Names, 5>& names_of_people() {
   static const std::array<Names, 5> names{{
-      {"code", {"code", "cardcode", "cardno", "cardnumber", "usercardcode", "membercardcode", "membercardno",
-                "会员卡号", "会员卡号码", "会员卡code", "会员卡编号", "会员卡卡号", "卡号", "卡code"}},
-      {"openid", {"openid", "useropenid", "wxopenid", "wechatopenid", "微信openid", "用户openid", "会员openid",
-                  "用户标识"}},
-      {"card_id", {"cardid", "templateid", "cardtemplateid", "会员卡模板id", "会员卡模版id", "卡模板id",
-                   "卡模版id", "模板id", "模版id"}},
+      {"code",
+       {"code", "cardcode", "cardno", "cardnumber", "usercardcode", "membercardcode", "membercardno",
+        "会员卡号", "会员卡号码", "会员卡code", "会员卡编号", "会员卡卡号", "卡号", "卡code"}},
+      {"openid",
+       {"openid", "useropenid", "wxopenid", "wechatopenid", "微信openid", "用户openid", "会员openid",
+        "用户标识"}},
+      {"card_id",
+       {"cardid", "templateid", "cardtemplateid", "会员卡模板id", "会员卡模版id", "卡模板id", "卡模版id",
+        "模板id", "模版id"}},
       {"brand_id", {"brandid", "品牌id", "品牌编号"}},
       {"reason", {"reason", "invalidreason", "作废原因", "原因"}},
   }};

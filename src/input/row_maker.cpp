@@ -70,12 +70,13 @@ struct Lacking {
 
 // The list's name for a column that is lacking; empty: none comes near. A name that stands for another of our
 // columns is not offered.
-std::string likely_name(const Lacking& column, const Columns& guessed, const std::vector<std::string>& names) {
+std::string likely_name(const Lacking& column, const Columns& guessed,
+                        const std::vector<std::string>& names) {
   if (const auto found = guessed.find(column.ours); found != guessed.end()) return found->second;
   const std::size_t most_typing_errors = column.wanted.size() < 6 ? 1 : 2;
   for (const auto& name : names) {
-    const bool is_taken = std::any_of(guessed.begin(), guessed.end(),
-                                      [&](const auto& other) { return other.second == name; });
+    const bool is_taken =
+        std::any_of(guessed.begin(), guessed.end(), [&](const auto& other) { return other.second == name; });
     if (!is_taken && edit_distance(column.wanted, name) <= most_typing_errors) return name;
   }
   return "";

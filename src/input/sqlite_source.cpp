@@ -358,8 +358,8 @@ Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings, const Pati
 }
 
 Result<std::vector<Table>> read_tables(const fs::path& database) try {
-  const Connection connection{database, look_at(database).is_alone ? sqlite::Mode::read_only_alone
-                                                                   : sqlite::Mode::read_only};
+  const Connection connection{
+      database, look_at(database).is_alone ? sqlite::Mode::read_only_alone : sqlite::Mode::read_only};
   harden(connection);
   std::vector<Table> tables;
   Statement names{connection,

@@ -76,7 +76,7 @@ KeyResult store_serial(std::string& into, const std::string& text) {
     if (c != ':' && c != ' ') into += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   for (const std::string_view prefix : {"SERIAL=", "0X"})
     if (into.starts_with(prefix)) into.erase(0, prefix.size());
-  return stored_if(consists_of(text, 64, is_hex));
+  return stored_if(consists_of(into, 64, is_hex));
 }
 
 KeyResult store_reason(std::string& into, const std::string& text) {
@@ -127,8 +127,10 @@ constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters w
 constexpr std::string_view k_a_column{"the name of a column in the file"};
 // WeChat Pay's own words, from the page of the API (docs/platform.md section 1).
 constexpr std::string_view k_consent{
-    "in words, who told the members beforehand and got their consent, and when: WeChat Pay demands both before "
-    "cards are invalidated (商家调用作废接口前须与顾客事先告知并取得同意), punishes complaints, and cannot undo "
+    "in words, who told the members beforehand and got their consent, and when: WeChat Pay demands both "
+    "before "
+    "cards are invalidated (商家调用作废接口前须与顾客事先告知并取得同意), punishes complaints, and cannot "
+    "undo "
     "it; for example \"OPS-1234: members told by template message and agreed, 2026-11-01, Customer Care\""};
 const std::string k_a_rate{"a number from " + model::allowed_rates()};  // above k_keys: made first
 constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};

@@ -65,12 +65,9 @@ class Faults {
 };
 
 // What a rehearsal has of its own.
-constexpr std::array<std::string_view, 6> k_own_keys{"merchant.mchid",
-                                                     "merchant.serial_no",
-                                                     "merchant.private_key_file",
-                                                     "merchant.passphrase_file",
-                                                     "safety.acknowledge",
-                                                     "safety.acknowledge_file"};
+constexpr std::array<std::string_view, 6> k_own_keys{
+    "merchant.mchid",           "merchant.serial_no", "merchant.private_key_file",
+    "merchant.passphrase_file", "safety.acknowledge", "safety.acknowledge_file"};
 constexpr std::array<std::string_view, 3> k_own_tables{"platform", "endpoints", "results"};
 
 bool is_of_rehearsal(std::string_view path) {
@@ -130,17 +127,28 @@ std::string_view last_name(std::string_view path) { return path.substr(path.rfin
 // What other programs call our keys.
 std::string_view key_by_other_name(std::string_view name) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 22> k_other_names{
-      {{"rate", "limits.requests_per_second"},     {"rps", "limits.requests_per_second"},
-       {"qps", "limits.requests_per_second"},      {"tps", "limits.requests_per_second"},
-       {"rate_limit", "limits.requests_per_second"}, {"concurrency", "limits.max_in_flight"},
-       {"timeout", "limits.request_timeout"},      {"retries", "limits.max_attempts"},
-       {"max_retries", "limits.max_attempts"},     {"serial", "merchant.serial_no"},
-       {"cert_serial", "merchant.serial_no"},      {"key", "merchant.private_key_file"},
-       {"key_file", "merchant.private_key_file"},  {"private_key", "merchant.private_key_file"},
-       {"mch_id", "merchant.mchid"},               {"public_key", "platform.public_key_file"},
-       {"file", "input.csv"},                      {"list", "input.csv"},
-       {"members", "input.csv"},                   {"consent", "safety.acknowledge"},
-       {"limit", "safety.max_rows"},               {"db", "results.database"}}};
+      {{"rate", "limits.requests_per_second"},
+       {"rps", "limits.requests_per_second"},
+       {"qps", "limits.requests_per_second"},
+       {"tps", "limits.requests_per_second"},
+       {"rate_limit", "limits.requests_per_second"},
+       {"concurrency", "limits.max_in_flight"},
+       {"timeout", "limits.request_timeout"},
+       {"retries", "limits.max_attempts"},
+       {"max_retries", "limits.max_attempts"},
+       {"serial", "merchant.serial_no"},
+       {"cert_serial", "merchant.serial_no"},
+       {"key", "merchant.private_key_file"},
+       {"key_file", "merchant.private_key_file"},
+       {"private_key", "merchant.private_key_file"},
+       {"mch_id", "merchant.mchid"},
+       {"public_key", "platform.public_key_file"},
+       {"file", "input.csv"},
+       {"list", "input.csv"},
+       {"members", "input.csv"},
+       {"consent", "safety.acknowledge"},
+       {"limit", "safety.max_rows"},
+       {"db", "results.database"}}};
   for (const auto& [other, ours] : k_other_names)
     if (other == name) return ours;
   return {};
@@ -195,7 +203,8 @@ std::string read_typed(const Key& key, const Value& value, const std::filesystem
         return fmt::format("\"~\" is not expanded in {}; write the whole path", describe(value));
       if (std::any_of(text->begin(), text->end(), is_control))
         return fmt::format(
-            "{} has control characters: between \" \" a backslash has a meaning of its own, \\t and \\n among "
+            "{} has control characters: between \" \" a backslash has a meaning of its own, \\t and \\n "
+            "among "
             "them; put the path between ' ', or write / for each \\",
             describe(value));
       typed.path = (folder / *text).lexically_normal();

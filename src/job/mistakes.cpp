@@ -53,11 +53,11 @@ struct Character {
 // The first of them that stands outside of what TOML takes for text or a comment.
 const Character* find_wide_character(std::string_view line) {
   static constexpr std::array k_characters{
-      Character{"“", "\""}, Character{"”", "\""}, Character{"‘", "'"}, Character{"’", "'"},
+      Character{"“", "\""},  Character{"”", "\""},  Character{"‘", "'"},   Character{"’", "'"},
       Character{"＂", "\""}, Character{"「", "\""}, Character{"」", "\""}, Character{"＝", "="},
-      Character{"［", "["}, Character{"］", "]"}, Character{"【", "["}, Character{"】", "]"},
-      Character{"，", ","}, Character{"。", "."}, Character{"．", "."}, Character{"：", "="},
-      Character{"｛", "{"}, Character{"｝", "}"}, Character{"＃", "#"}, Character{"　", " "}};
+      Character{"［", "["},  Character{"］", "]"},  Character{"【", "["},  Character{"】", "]"},
+      Character{"，", ","},  Character{"。", "."},  Character{"．", "."},  Character{"：", "="},
+      Character{"｛", "{"},  Character{"｝", "}"},  Character{"＃", "#"},  Character{"　", " "}};
   char quote = 0;
   for (std::size_t at = 0; at < line.size(); ++at) {
     if (quote) {
@@ -78,7 +78,8 @@ std::string name_other_kind(std::string_view head, const std::filesystem::path& 
   const auto name = escape_for_terminal(file.string());
   if (head.starts_with("SQLite format 3"))
     return fmt::format(
-        "an SQLite database, not a job file; `cardvoid init --list {}` writes the job file for such a list, and "
+        "an SQLite database, not a job file; `cardvoid init --list {}` writes the job file for such a list, "
+        "and "
         "the results of a job are looked at with its job file",
         name);
   if (const auto kind = signature_of(head); !kind.empty())
@@ -89,7 +90,8 @@ std::string name_other_kind(std::string_view head, const std::filesystem::path& 
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (extension == ".csv" || (extension != ".toml" && is_header(first_line(head))))
     return fmt::format(
-        "a list (CSV), not a job file; the job file names the list: `cardvoid init --list {}` writes it", name);
+        "a list (CSV), not a job file; the job file names the list: `cardvoid init --list {}` writes it",
+        name);
   return {};
 }
 
@@ -101,7 +103,8 @@ std::string explain_fault(std::string_view toml, const SyntaxFault& fault) {
   const bool is_about_escape = fault.what.find("escape") != std::string::npos ||
                                fault.what.find("unicode scalar") != std::string::npos;
   if (is_about_escape && line.find('\\') != std::string_view::npos)
-    return "a backslash has a meaning of its own between \" \"; put the path between ' ', or write / for each \\";
+    return "a backslash has a meaning of its own between \" \"; put the path between ' ', or write / for "
+           "each \\";
   if (fault.what.find("could not determine value type") != std::string::npos)
     return "text must stand between \" \"";
   return {};

@@ -13,8 +13,8 @@ namespace cardvoid::job {
 // `head` is its beginning. Empty: no idea.
 std::string name_other_kind(std::string_view head, const std::filesystem::path& file);
 
-// The likely cause of a fault in TOML: quotation marks of Chinese text, a full-width character, a backslash, text
-// without quotation marks. Empty: no idea.
+// The likely cause of a fault in TOML: quotation marks of Chinese text, a full-width character, a backslash,
+// text without quotation marks. Empty: no idea.
 std::string explain_fault(std::string_view toml, const SyntaxFault& fault);
 
 }  // namespace cardvoid::job

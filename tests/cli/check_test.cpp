@@ -483,16 +483,17 @@ TEST_SUITE("cli") {
 
   TEST_CASE("check: a placeholder in the place of the consent is a warning") {
     const auto stage = stage_of(1);
-    for (const std::string text : {"TODO", "xxx", "test", "just a Test.", "OPS-1234: members told and agreed", "测试用",
-                                   "ok"}) {
+    for (const std::string text :
+         {"TODO", "xxx", "test", "just a Test.", "OPS-1234: members told and agreed", "测试用", "ok"}) {
       CAPTURE(text);
       const auto checked = check(stage.job(), {"--set", "safety.acknowledge=" + text});
       CHECK(checked.exit_code == 0);
       CHECK(checked.of("consent").level == "WARN");
       CHECK(checked.of("consent").text.find("WeChat Pay demands both") != std::string::npos);
     }
-    for (const std::string text : {"OPS-7: told by message, agreed by 2026-11-01, Li", "客服部：11月1日短信告知，会员已同意",
-                                   "the protest was heard; members agreed"}) {
+    for (const std::string text :
+         {"OPS-7: told by message, agreed by 2026-11-01, Li", "客服部：11月1日短信告知，会员已同意",
+          "the protest was heard; members agreed"}) {
       CAPTURE(text);
       CHECK_FALSE(check(stage.job(), {"--set", "safety.acknowledge=" + text}).lines.contains("consent"));
     }

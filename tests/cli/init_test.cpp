@@ -25,9 +25,18 @@ TEST_SUITE("cli") {
 
   // All answers of a merchant as flags; paths are those of the stage's folder, where init runs.
   std::vector<std::string> flags(std::vector<std::string> more = {}) {
-    std::vector<std::string> words{"init", "gold.toml", "--list", "list.csv", "--private-key",
-                                   "apiclient_key.pem", "--public-key", "wxp_pub.pem", "--public-key-id",
-                                   "PUB_KEY_ID_0119", "--brand-id", "1004"};
+    std::vector<std::string> words{"init",
+                                   "gold.toml",
+                                   "--list",
+                                   "list.csv",
+                                   "--private-key",
+                                   "apiclient_key.pem",
+                                   "--public-key",
+                                   "wxp_pub.pem",
+                                   "--public-key-id",
+                                   "PUB_KEY_ID_0119",
+                                   "--brand-id",
+                                   "1004"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -42,9 +51,11 @@ TEST_SUITE("cli") {
 
   }  // namespace
 
-  TEST_CASE("init: flags give a job file with the columns of the list and the serial number of the certificate") {
+  TEST_CASE(
+      "init: flags give a job file with the columns of the list and the serial number of the certificate") {
     const auto stage = stage_with_list(k_list);
-    const auto ended = init_in(stage, flags({"--acknowledge", "OPS-7: told by message and agreed, 2026-11-01"}));
+    const auto ended =
+        init_in(stage, flags({"--acknowledge", "OPS-7: told by message and agreed, 2026-11-01"}));
     CAPTURE(ended.err);
     REQUIRE(ended.exit_code == 0);
     const auto job = stage.read("gold.toml");

@@ -13,16 +13,17 @@ namespace cardvoid::input {
 // Our name → the list's name.
 using Columns = std::map<std::string, std::string>;
 
-// Our columns among `names`: by our own name, else by a name that people give it, such as 会员卡号 or "Card No".
-// Case, blanks, "-" and "_" do not count. A column that two names could stand for is left out: a person decides.
+// Our columns among `names`: by our own name, else by a name that people give it, such as 会员卡号 or "Card
+// No". Case, blanks, "-" and "_" do not count. A column that two names could stand for is left out: a person
+// decides.
 Columns guess_columns(const std::vector<std::string>& names);
 
-// What the job file needs of them: `columns = { code = "会员卡号" }`, with only those that are not called as ours.
-// Empty: nothing has to be said.
+// What the job file needs of them: `columns = { code = "会员卡号" }`, with only those that are not called as
+// ours. Empty: nothing has to be said.
 std::string columns_line(const Columns& columns);
 
-// The names in the first line of a CSV file, in any encoding and with any delimiter that the reader knows. Errors
-// as of open() in source.hpp.
+// The names in the first line of a CSV file, in any encoding and with any delimiter that the reader knows.
+// Errors as of open() in source.hpp.
 Result<std::vector<std::string>> read_header(const std::string& csv);
 
 struct Table {

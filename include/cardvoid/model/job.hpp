@@ -85,7 +85,7 @@ constexpr bool is_allowed_rate(double requests_per_second) {      // false for N
 }
 // What the platform documents for this API's family (docs/platform.md section 1.1).
 constexpr double k_documented_rate = 5;  // requests/s
-std::string allowed_rates();  // "0.001 to 10000", for messages and help
+std::string allowed_rates();             // "0.001 to 10000", for messages and help
 
 struct Limits {
   double requests_per_second = k_documented_rate;
@@ -110,7 +110,7 @@ struct DailyWindow {
 struct Safety {
   std::string acknowledge;
   std::filesystem::path acknowledge_file;  // the proof of it; empty: none
-  bool match_openid = true;  // an answer that names another openid is about another card
+  bool match_openid = true;                // an answer that names another openid is about another card
   std::optional<std::int64_t> max_rows;
   int canary = 5;                     // rows to send first, one by one; 0: off
   bool expect_already = false;        // many cards are INVALID before us: no reason to stop

@@ -275,8 +275,7 @@ on_finish = ["a", "b"]
     const auto wrong = parse("name = \"gold\"\n[inputs]\n", "gold.toml", overrides);
     REQUIRE_FALSE(wrong.has_value());
     CHECK(wrong.error().code == Errc::bad_job);
-    for (const auto* part :
-         {"inputs: unknown table", "input: expected either csv"})
+    for (const auto* part : {"inputs: unknown table", "input: expected either csv"})
       CHECK_MESSAGE(wrong.error().what.find(part) != std::string::npos, wrong.error().what);
     CHECK(wrong.error().what.find("mchid") == std::string::npos);
     CHECK(wrong.error().what.find("acknowledge") == std::string::npos);
