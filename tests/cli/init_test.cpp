@@ -15,13 +15,11 @@ TEST_SUITE("cli") {
 
   namespace {
 
-  Stage stage_with_list(std::string_view list) {
-    Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}}};
-    stage.write("list.csv", list);
-    return stage;
+  Stage stage_with_list(const std::string& list) {
+    return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}, {"list.csv", list}}};
   }
 
-  constexpr std::string_view k_list = "会员卡号,OpenID,会员卡模板ID,姓名\ncard0000,open0000,template,王\n";
+  const std::string k_list = "会员卡号,OpenID,会员卡模板ID,姓名\ncard0000,open0000,template,王\n";
 
   // All answers of a merchant as flags; paths are those of the stage's folder, where init runs.
   std::vector<std::string> flags(std::vector<std::string> more = {}) {

@@ -60,7 +60,8 @@ TEST_SUITE("unit") {
           "they are: columns = { openid = \"ITS NAME IN THE LIST\" }");
     CHECK(found_in("code;openid;code\n") == "members.csv:1: the column \"code\" appears twice");
     CHECK(found_in("code|openid\n") ==
-          "members.csv:1: no columns \"code\", \"openid\"; there are \"code|openid\"; the columns seem to be separated by "
+          "members.csv:1: no columns \"code\", \"openid\"; there are \"code|openid\"; the columns seem to be "
+          "separated by "
           "|: commas, semicolons or tabs are needed");
     CHECK(found_in("sep=;\ncode;openid\n").ends_with("; remove Excel's line sep="));
   }

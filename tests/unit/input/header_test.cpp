@@ -55,7 +55,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("header: card_id and brand_id may be missing only where a default stands in") {
     CHECK(open_error("code,openid\n") == "");
-    CHECK(open_error("code,openid\n", k_no_defaults).starts_with("members.csv:1: no columns \"card_id\", \"brand_id\""));
+    CHECK(open_error("code,openid\n", k_no_defaults)
+              .starts_with("members.csv:1: no columns \"card_id\", \"brand_id\""));
     CHECK(open_error("code,openid,card_id\n", k_no_defaults)
               .starts_with("members.csv:1: no column \"brand_id\""));
     CHECK(open_error("code,openid,card_id\n",
