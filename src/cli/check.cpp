@@ -23,6 +23,7 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "consent.hpp"
 #include "console.hpp"
 #include "finish_hook.hpp"
 #include "results.hpp"
@@ -137,6 +138,33 @@ InputFacts look_at_input(const model::Job& job, Findings& findings) {
   if (reading->is_whole)
     for (const auto& remark : (*source)->remarks()) findings.push_back(warning(subject, remark));
   return facts;
+}
+
+// ---- consent, and the pace ----
+
+void look_at_consent(model::Job& job, Findings& findings) {
+  const std::string subject = "consent";
+  if (const auto placeholder = find_placeholder(job.safety.acknowledge); !placeholder.empty())
+    findings.push_back(warning(
+        subject,
+        fmt::format(
+            "safety.acknowledge looks like a placeholder (\"{}\"): write who told the members beforehand and "
+            "got their consent, and when; WeChat Pay demands both, and punishes complaints",
+            escape_for_terminal(placeholder))));
+  if (job.safety.acknowledge_file.empty()) return;
+  const auto proven = add_proof_of_consent(job);
+  findings.push_back(proven ? fine(subject, job.safety.acknowledge) : fault(subject, proven.error()));
+}
+
+void look_at_pace(const model::Limits& limits, Findings& findings) {
+  if (limits.requests_per_second <= model::k_documented_rate) return;
+  findings.push_back(warning(
+      "limits",
+      fmt::format(
+          "requests_per_second is {:g}, and the platform documents {:g} for one merchant, all its programs "
+          "together: it answers 429 to what is above, and a run then slows down; set requests_per_second = "
+          "{:g} unless WeChat Pay has granted you more",
+          limits.requests_per_second, model::k_documented_rate, model::k_documented_rate)));
 }
 
 // ---- what must never be sent, and when nothing may be ----
@@ -314,7 +342,7 @@ Words words(Options& options) { return {{job_file(options.job_file)}, {}}; }
 // One line for each check, also after one that fails; the exit code is that of the first fault.
 int check(Console& console, const Options& options) {
   const auto& globals = console.globals();
-  const auto job = load_job(globals, options.job_file);
+  auto job = load_job(globals, options.job_file);
   if (!job) {
     const int code = console.fail(job.error());
     if (globals.json) (void)console.answer(json_line({fault("job", job.error())}, code));
@@ -330,6 +358,8 @@ int check(Console& console, const Options& options) {
       if (!globals.json && (is_news || !globals.quiet)) (void)console.answer(page_line(finding));
     }
   };
+  look_at_consent(*job, findings);
+  look_at_pace(job->limits, findings);
   const auto keys = look_at_keys(*job, findings);
   show();
   const auto input = look_at_input(*job, findings);

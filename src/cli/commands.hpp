@@ -7,6 +7,7 @@
 
 namespace cardvoid::cli {
 
+Command init_command();
 Command check_command();
 Command plan_command();
 Command rehearse_command();
@@ -29,9 +30,9 @@ Command help_command();
 Command version_command();
 
 inline constexpr std::array k_commands{
-    check_command,  plan_command,    rehearse_command,   run_command,  reconcile_command,
-    retry_command,  accept_command,  protect_command,    show_command, status_command,
-    pause_command,  resume_command,  rate_command,       stop_command, export_command,
-    report_command, sandbox_command, completion_command, help_command, version_command};
+    init_command,       check_command,  plan_command,    rehearse_command, run_command,    reconcile_command,
+    retry_command,      accept_command, protect_command, show_command,     status_command, pause_command,
+    resume_command,     rate_command,   stop_command,    export_command,   report_command, sandbox_command,
+    completion_command, help_command,   version_command};
 
 }  // namespace cardvoid::cli

@@ -154,8 +154,10 @@ class Steps {
         }
         decisions();
         return say_again(tr("go on with what is left, a canary first"));
-      case Errc::bad_credentials:
-      case Errc::bad_job: look_around(); return say_again(tr("once it is right"));
+      case Errc::bad_job:
+        if (ended_.stage != Stage::job) look_around();  // it would say the same
+        return say_again(tr("once it is right"));
+      case Errc::bad_credentials: look_around(); return say_again(tr("once it is right"));
     }
   }
 

@@ -8,6 +8,7 @@
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cstdlib>
+#include <filesystem>
 
 #include "commands.hpp"
 #include "help.hpp"
@@ -230,7 +231,7 @@ class Parser {
     if (globals_.version) return version_command().call();
     auto extras = app_.remaining(true);
     std::erase(extras, "--");  // flags end there; CLI11 counts it as one of the words that it does not know
-    if (!extras.empty()) return words_for(extras);
+    if (!extras.empty()) return words_for(extras, argc, argv);
     if (!taken_globals) return usage(escape_for_terminal(taken_globals.error().what));
     if (!chosen_) return usage("no command given");
     globals_.command = chosen_->command.name;
@@ -279,8 +280,25 @@ class Parser {
     return std::count_if(word.begin(), word.end(), is_digit) >= k_digits_of_code ? mask(word) : word;
   }
 
-  Error words_for(const std::vector<std::string>& extras) const {
+  // `cardvoid gold.toml run`: the job file stands where the command belongs.
+  static bool is_job_file(const std::string& word) {
+    std::error_code ignored;
+    return word.ends_with(".toml") || std::filesystem::is_regular_file(word, ignored);
+  }
+
+  Error words_for(const std::vector<std::string>& extras, int argc, const char* const* argv) const {
     const auto is_flag = [](const std::string& word) { return word.size() > 1 && word.front() == '-'; };
+    const auto& first = extras.front();
+    if (chosen_ && is_job_file(first) &&
+        std::find(argv, argv + argc, first) < std::find(argv, argv + argc, name()))
+      return usage(fmt::format("the command stands before the job file: cardvoid {} {}", name(),
+                               escape_for_terminal(first)),
+                   name());
+    if (!chosen_ && is_job_file(first))
+      return usage(
+          fmt::format("{0} is a file, not a command; the command stands before it, for example: cardvoid "
+                      "plan {0}",
+                      escape_for_terminal(first)));
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));

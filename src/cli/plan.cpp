@@ -11,10 +11,12 @@
 #include <cardvoid/run/outlook.hpp>
 
 #include "commands.hpp"
+#include "consent.hpp"
 #include "console.hpp"
 #include "interrupt.hpp"
 #include "next_steps.hpp"
 #include "own_output.hpp"
+#include "plan_words.hpp"
 #include "results.hpp"
 #include "space.hpp"
 #include "take_lock.hpp"
@@ -157,8 +159,9 @@ int plan(Console& console, const PlanOptions& options) {
   const auto give_up = [&](Stage stage, const Error& why) {
     return fail(console, options.job_file, stage, why);
   };
-  const auto job = load_job(console.globals(), options.job_file, options.accept_damage);
+  auto job = load_job(console.globals(), options.job_file, options.accept_damage);
   if (!job) return give_up(Stage::job, job.error());
+  if (const auto proven = add_proof_of_consent(*job); !proven) return give_up(Stage::job, proven.error());
   if (const auto zone = use_time_zone(*job); !zone) return give_up(Stage::job, zone.error());
   if (const auto allowed = check_outputs(outputs(options), *job); !allowed)
     return give_up(Stage::job, allowed.error());
@@ -170,6 +173,7 @@ int plan(Console& console, const PlanOptions& options) {
   if (!made) return give_up(Stage::input, made.error());
   made->run_command = run_command(console.globals(), options, *made, *job);
   warn_of_protect_list(*made, console);
+  if (const auto words = words_for_other_brand(*made); !words.empty()) console.log(LogLevel::warning, words);
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return give_up(Stage::sending, written.error());

@@ -138,4 +138,30 @@ Stake stake_of(const Plan& plan, const model::Job& job) {
   return stake;
 }
 
+std::string words_for_other_brand(const Plan& plan) {
+  if (plan.totals.left == 0) return {};
+  struct Cards {
+    std::int64_t held_back = 0, to_send = 0;
+  };
+  std::map<std::string, Cards> brands;
+  for (const auto& one : plan.survey.templates) {
+    auto& cards = brands[one.brand_id];
+    cards.to_send += one.to_send;
+    cards.held_back += one.rows - one.to_send - one.in_doubt - one.invalidated - one.rejected;
+  }
+  for (const auto& [before, cards] : brands) {
+    if (cards.to_send > 0 || cards.held_back == 0) continue;
+    for (const auto& [now, others] : brands)
+      if (others.to_send > 0)
+        return fmt::format(
+            "another brand than before: {} of brand {} would be sent, and {} of brand {} are held back, "
+            "since the "
+            "list no longer has them. If brand_id is mistyped, correct it and plan again; if it is another "
+            "brand's "
+            "list, give it a job file of its own, with another results.database",
+            counted(others.to_send, "card"), now, counted(cards.held_back, "card"), before);
+  }
+  return {};
+}
+
 }  // namespace cardvoid::cli

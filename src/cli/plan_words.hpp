@@ -59,4 +59,8 @@ std::vector<CountLine> lines_protected(const Plan& plan);
 std::vector<CountLine> rows_not_as_listed(const Plan& plan);
 std::vector<CountLine> rows_by_state(const Plan& plan);
 
+// What a person must know where a list names another brand than the job's cards so far, which is mostly a
+// mistyped brand_id. Empty: nothing.
+std::string words_for_other_brand(const Plan& plan);
+
 }  // namespace cardvoid::cli

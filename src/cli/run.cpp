@@ -15,6 +15,7 @@
 #include "interrupt.hpp"
 #include "next_steps.hpp"
 #include "plan.hpp"
+#include "plan_words.hpp"
 #include "send.hpp"
 
 namespace cardvoid::cli {
@@ -142,6 +143,7 @@ void warn_about(const Plan& plan, Console& console) {
   say(LogLevel::warning, plan.imported.vanished_to_send, "row",
       "to send that the input no longer has: requests were made for them before, or input.vanished says so");
   if (plan.totals.left > 0) console.log(LogLevel::warning, words_for_left(plan.totals.left));
+  if (const auto words = words_for_other_brand(plan); !words.empty()) console.log(LogLevel::warning, words);
   say(LogLevel::warning, plan.imported.corrected, "row",
       "changed: the input names another openid or reason than before; no request was made for them");
   say(LogLevel::warning, plan.totals.conflicts, "row",

@@ -12,6 +12,7 @@
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 
+#include "consent.hpp"
 #include "interrupt.hpp"
 #include "reporter.hpp"
 #include "results.hpp"
@@ -290,9 +291,11 @@ int send(Console& console, const Sending& sending) {
   console.begin_times();
   const Interrupt interrupt;  // the run itself handles signals while it lasts
   const auto give_up = [&](const Error& why) { return fail(console, sending.job_file, Stage::job, why); };
-  const auto job = load_job(console.globals(), sending.job_file, sending.accept_damage);
+  auto job = load_job(console.globals(), sending.job_file, sending.accept_damage);
   if (!job) return give_up(job.error());
+  const auto proven = add_proof_of_consent(*job);
   Reporter reporter{console, sending.job_file, *job};
+  if (!proven) return reporter.finish(fail(console, sending.job_file, Stage::keys, proven.error()));
   if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(give_up(zone.error()));
   if (const auto ready = reporter.check(); !ready) return reporter.finish(give_up(ready.error()));
   if (const auto& why = job->endpoints.unusable_proxy; !why.empty())  // before anything is imported or asked

@@ -6,11 +6,13 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/input/code_list.hpp>
+#include <cardvoid/input/columns.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cerrno>
 #include <cstring>
 
 #include "csv_source.hpp"
+#include "record_reader.hpp"
 #include "sqlite_source.hpp"
 
 namespace cardvoid::input {
@@ -136,6 +138,21 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
   auto source = open_sqlite(settings, patience);
   if (!source) return of_key(source.error(), "input.sqlite");
   return source;
+}
+
+Result<std::vector<std::string>> read_header(const std::string& csv) {
+  auto text = open_text(csv, name_of(csv), model::Encoding::automatic);
+  if (!text) return text.error();
+  RecordReader records{LineReader{text->read, name_of(csv)}, 0};
+  const auto found = records.next();
+  if (!found) return found.error();
+  if (!*found)
+    return Error{Errc::bad_input, name_of(csv) + ": empty; a header with the names of the columns is needed"};
+  std::vector<std::string> names;
+  for (const auto& delimiter : k_delimiters)
+    if (const auto* fields = records.fields_by(delimiter.mark); fields && fields->size() > names.size())
+      names.assign(fields->begin(), fields->end());
+  return names;
 }
 
 Result<CodeList> CodeList::open(const std::string& file, const std::string& code_column) {

@@ -6,6 +6,7 @@
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/input/columns.hpp>
 
 #include "record_reader.hpp"
 
@@ -62,17 +63,57 @@ std::string hint_at_delimiter(const std::vector<std::string>& names) {
   return "";
 }
 
-Error missing(std::string_view column, const std::string& wanted, const std::vector<std::string>& names,
-              const std::string& where) {
-  const auto why = wanted == column ? "" : fmt::format(" (input.columns.{})", column);
-  auto what = fmt::format("{}: no column {}{}; there are {}", where, in_quotes(wanted), why, list(names));
+struct Lacking {
+  std::string ours, wanted;  // wanted: the name that input.columns gives it, else ours
+};
+
+// The list's name for a column that is lacking; empty: none comes near. A name that stands for another of our
+// columns is not offered.
+std::string likely_name(const Lacking& column, const Columns& guessed,
+                        const std::vector<std::string>& names) {
+  if (const auto found = guessed.find(column.ours); found != guessed.end()) return found->second;
+  const std::size_t most_typing_errors = column.wanted.size() < 6 ? 1 : 2;
+  for (const auto& name : names) {
+    const bool is_taken =
+        std::any_of(guessed.begin(), guessed.end(), [&](const auto& other) { return other.second == name; });
+    if (!is_taken && edit_distance(column.wanted, name) <= most_typing_errors) return name;
+  }
+  return "";
+}
+
+// What to write into the job file.
+std::string remedy(const std::vector<Lacking>& lacking, const std::vector<std::string>& names,
+                   const Settings& settings) {
+  const auto guessed = guess_columns(names);
+  Columns columns = settings.input.columns;
+  bool is_known = true;
+  std::string defaults;
+  for (const auto& column : lacking) {
+    auto name = likely_name(column, guessed, names);
+    is_known = is_known && !name.empty();
+    const bool has_default = column.ours == k_columns[card_id] || column.ours == k_columns[brand_id];
+    if (has_default && name.empty())
+      defaults += fmt::format("; or set defaults.{0}, where it is the same for all rows", column.ours);
+    columns[column.ours] = name.empty() ? "ITS NAME IN THE LIST" : std::move(name);
+  }
+  return fmt::format("{}: {}{}", is_known ? "; write in [input]" : "; say in [input] which they are",
+                     columns_line(columns), defaults);
+}
+
+Error missing(const std::vector<Lacking>& lacking, const std::vector<std::string>& names,
+              const Settings& settings, const std::string& where) {
+  std::string which;
+  for (const auto& [ours, wanted] : lacking)
+    which += (which.empty() ? "" : ", ") + in_quotes(wanted) +
+             (wanted == ours ? "" : fmt::format(" (input.columns.{})", ours));
+  auto what = fmt::format("{}: no column{} {}; there are {}", where, lacking.size() == 1 ? "" : "s", which,
+                          list(names));
   if (const auto hint = hint_at_delimiter(names); !hint.empty())
     what += hint;
   else if (std::any_of(names.begin(), names.end(), looks_like_data))
     what += "; is the line with the names missing?";
-  else if (const auto near = nearest(wanted, names))
-    what += fmt::format("; did you mean {}? Then set input.columns.{} = {}", in_quotes(*near), column,
-                        in_quotes(*near));
+  else
+    what += remedy(lacking, names, settings);
   return {Errc::bad_input, what};
 }
 
@@ -116,6 +157,7 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
   maker.defaults_[brand_id] = maker.brand_is_fixed_ ? settings.brand_of_merchant : settings.defaults.brand_id;
   maker.defaults_[reason] = settings.defaults.reason;
 
+  std::vector<Lacking> lacking;
   std::vector<bool> is_used(names.size());
   for (std::size_t column = 0; column < k_column_names.size(); ++column) {
     const auto mapped = settings.input.columns.find(std::string{k_column_names[column]});
@@ -124,7 +166,7 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
     const auto found = std::find(names.begin(), names.end(), wanted);
     if (found == names.end()) {
       if (is_mapped || (column != reason && maker.defaults_[column].empty()))
-        return missing(k_column_names[column], wanted, names, where);
+        lacking.push_back({std::string{k_column_names[column]}, wanted});
       continue;
     }
     if (std::find(found + 1, names.end(), wanted) != names.end())
@@ -132,6 +174,8 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
     maker.indices_[column] = static_cast<std::size_t>(found - names.begin());
     is_used[*maker.indices_[column]] = true;
   }
+
+  if (!lacking.empty()) return missing(lacking, names, settings, where);
 
   std::vector<std::string> used, ignored;
   for (std::size_t i = 0; i < names.size(); ++i) (is_used[i] ? used : ignored).push_back(names[i]);

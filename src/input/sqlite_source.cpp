@@ -8,6 +8,7 @@
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/input/columns.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 
 #include "record_reader.hpp"
@@ -354,6 +355,23 @@ Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings, const Pati
   return std::unique_ptr<Source>{std::move(source)};
 } catch (const Failure& failure) {
   return explain(settings.input.sqlite, failure, settings.input.query);
+}
+
+Result<std::vector<Table>> read_tables(const fs::path& database) try {
+  const Connection connection{
+      database, look_at(database).is_alone ? sqlite::Mode::read_only_alone : sqlite::Mode::read_only};
+  harden(connection);
+  std::vector<Table> tables;
+  Statement names{connection,
+                  "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE "
+                  "'sqlite_%' ORDER BY name"};
+  while (names.step()) tables.push_back({std::string{names.text(0)}, {}});
+  Statement columns{connection, "SELECT name FROM pragma_table_info(?1)"};
+  for (auto& table : tables)
+    for (columns.bind(table.name); columns.step();) table.columns.emplace_back(columns.text(0));
+  return tables;
+} catch (const Failure& failure) {
+  return explain(database, failure, "");
 }
 
 }  // namespace cardvoid::input

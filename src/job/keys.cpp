@@ -69,11 +69,14 @@ KeyResult store_name(std::string& into, const std::string& text) {
   return stored_if(consists_of(text, 64, allowed) && (is_digit(text[0]) || is_letter(text[0])));
 }
 
+// As programs print it: "serial=1DDE55", "1d:de:55", "0x1dde55", "1D DE 55".
 KeyResult store_serial(std::string& into, const std::string& text) {
-  into = text;
-  for (auto& c : into)
-    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
-  return stored_if(consists_of(text, 64, is_hex));
+  into.clear();
+  for (const char c : text)
+    if (c != ':' && c != ' ') into += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  for (const std::string_view prefix : {"SERIAL=", "0X"})
+    if (into.starts_with(prefix)) into.erase(0, prefix.size());
+  return stored_if(consists_of(into, 64, is_hex));
 }
 
 KeyResult store_reason(std::string& into, const std::string& text) {
@@ -122,6 +125,13 @@ constexpr std::string_view k_an_endpoint{
     "a URL such as \"https://api.mch.weixin.qq.com\": https, a host and perhaps a port"};
 constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters without spaces"};
 constexpr std::string_view k_a_column{"the name of a column in the file"};
+// WeChat Pay's own words, from the page of the API (docs/platform.md section 1).
+constexpr std::string_view k_consent{
+    "in words, who told the members beforehand and got their consent, and when: WeChat Pay demands both "
+    "before "
+    "cards are invalidated (商家调用作废接口前须与顾客事先告知并取得同意), punishes complaints, and cannot "
+    "undo "
+    "it; for example \"OPS-1234: members told by template message and agreed, 2026-11-01, Customer Care\""};
 const std::string k_a_rate{"a number from " + model::allowed_rates()};  // above k_keys: made first
 constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};
 
@@ -240,8 +250,10 @@ const auto k_keys = std::to_array<Key>({
     {"limits.failover_cooldown", Type::duration, k_pause_range,
      [](const Typed& v, Job& job) { return store_duration(job.limits.failover_cooldown, v.duration, k_1_hour); }},
 
-    {"safety.acknowledge", Type::text, "who allowed this and when, in words",
+    {"safety.acknowledge", Type::text, k_consent,
      [](const Typed& v, Job& job) { return store_text(job.safety.acknowledge, v.text); }, true},
+    {"safety.acknowledge_file", Type::path, k_a_file,
+     [](const Typed& v, Job& job) { return store_path(job.safety.acknowledge_file, v); }},
     {"safety.match_openid", Type::truth, "true or false",
      [](const Typed& v, Job& job) { return job.safety.match_openid = v.truth, stored; }},
     {"safety.max_rows", Type::whole_number, "a whole number of at least 1",

@@ -6,11 +6,13 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/job/load.hpp>
 #include <cardvoid/model/own_files.hpp>
+#include <fstream>
 #include <set>
 #include <tuple>
 
 #include "document.hpp"
 #include "keys.hpp"
+#include "mistakes.hpp"
 #include "proxy.hpp"
 
 namespace cardvoid::job {
@@ -63,8 +65,9 @@ class Faults {
 };
 
 // What a rehearsal has of its own.
-constexpr std::array<std::string_view, 4> k_own_keys{"merchant.mchid", "merchant.serial_no",
-                                                     "merchant.private_key_file", "merchant.passphrase_file"};
+constexpr std::array<std::string_view, 6> k_own_keys{
+    "merchant.mchid",           "merchant.serial_no", "merchant.private_key_file",
+    "merchant.passphrase_file", "safety.acknowledge", "safety.acknowledge_file"};
 constexpr std::array<std::string_view, 3> k_own_tables{"platform", "endpoints", "results"};
 
 bool is_of_rehearsal(std::string_view path) {
@@ -121,6 +124,36 @@ Result<void> apply_override(std::string_view set_by, std::string_view argument, 
 
 std::string_view last_name(std::string_view path) { return path.substr(path.rfind('.') + 1); }
 
+// What other programs call our keys.
+std::string_view key_by_other_name(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 22> k_other_names{
+      {{"rate", "limits.requests_per_second"},
+       {"rps", "limits.requests_per_second"},
+       {"qps", "limits.requests_per_second"},
+       {"tps", "limits.requests_per_second"},
+       {"rate_limit", "limits.requests_per_second"},
+       {"concurrency", "limits.max_in_flight"},
+       {"timeout", "limits.request_timeout"},
+       {"retries", "limits.max_attempts"},
+       {"max_retries", "limits.max_attempts"},
+       {"serial", "merchant.serial_no"},
+       {"cert_serial", "merchant.serial_no"},
+       {"key", "merchant.private_key_file"},
+       {"key_file", "merchant.private_key_file"},
+       {"private_key", "merchant.private_key_file"},
+       {"mch_id", "merchant.mchid"},
+       {"public_key", "platform.public_key_file"},
+       {"file", "input.csv"},
+       {"list", "input.csv"},
+       {"members", "input.csv"},
+       {"consent", "safety.acknowledge"},
+       {"limit", "safety.max_rows"},
+       {"db", "results.database"}}};
+  for (const auto& [other, ours] : k_other_names)
+    if (other == name) return ours;
+  return {};
+}
+
 // First a typing error in the same table, then the right name in another table, then a typing error there.
 std::string suggest_key(std::string_view path) {
   const auto name = last_name(path);
@@ -129,12 +162,17 @@ std::string suggest_key(std::string_view path) {
     if (table_of(key.path) == table_of(path)) siblings.push_back(last_name(key.path));
     names.push_back(last_name(key.path));
   }
+  if (const auto meant = key_by_other_name(name); !meant.empty())
+    return fmt::format("; did you mean \"{}\"?", meant);
   if (const auto found = nearest(name, siblings)) return fmt::format("; did you mean \"{}\"?", *found);
-  const auto elsewhere =
-      std::find(names.begin(), names.end(), name) != names.end() ? std::string{name} : nearest(name, names);
+  const bool is_short = name.size() < 5;  // anything comes near it
+  const auto elsewhere = std::find(names.begin(), names.end(), name) != names.end() ? std::string{name}
+                         : is_short                                                 ? std::nullopt
+                                                                                    : nearest(name, names);
   for (const auto& key : keys())
     if (elsewhere == last_name(key.path)) return fmt::format("; did you mean \"{}\"?", key.path);
-  return "";
+  if (siblings.empty()) return "";
+  return fmt::format("; [{}] has {}", table_of(path), fmt::join(siblings, ", "));
 }
 
 std::string suggest_table(std::string_view path) {
@@ -144,6 +182,8 @@ std::string suggest_table(std::string_view path) {
   const auto found = nearest(path, tables);
   return found ? fmt::format("; did you mean \"{}\"?", *found) : "";
 }
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20; }
 
 // Returns what is wrong with the value; empty text: `typed` holds it.
 std::string read_typed(const Key& key, const Value& value, const std::filesystem::path& folder,
@@ -161,6 +201,12 @@ std::string read_typed(const Key& key, const Value& value, const std::filesystem
       if (text->empty()) return unexpected;
       if (*text == "~" || text->starts_with("~/"))
         return fmt::format("\"~\" is not expanded in {}; write the whole path", describe(value));
+      if (std::any_of(text->begin(), text->end(), is_control))
+        return fmt::format(
+            "{} has control characters: between \" \" a backslash has a meaning of its own, \\t and \\n "
+            "among "
+            "them; put the path between ' ', or write / for each \\",
+            describe(value));
       typed.path = (folder / *text).lexically_normal();
     }
     return "";
@@ -382,12 +428,31 @@ void apply_environment(const Overrides& overrides, model::Job& job) {
 
 }  // namespace
 
+namespace {
+
+// Empty for what is no plain file or cannot be read.
+std::string read_head(const std::filesystem::path& file) {
+  constexpr std::size_t k_head_bytes = 4096;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return {};
+  std::string head(k_head_bytes, '\0');
+  std::ifstream in{file, std::ios::binary};
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(in.gcount()));
+  return head;
+}
+
+}  // namespace
+
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides) {
   Faults faults{file};
   auto read = read_document(toml);
   if (const auto* fault = std::get_if<SyntaxFault>(&read)) {
-    faults.add(fault->at, "not valid TOML", fault->what);
+    if (const auto kind = name_other_kind(toml, file); !kind.empty())
+      return Error{Errc::bad_job, fmt::format("{}: {}", escape_for_terminal(file.string()), kind)};
+    const auto cause = explain_fault(toml, *fault);
+    faults.add(fault->at, "not valid TOML", cause.empty() ? fault->what : fault->what + "; " + cause);
     return Error{Errc::bad_job, faults.text()};
   }
   auto& document = std::get<Document>(read);
@@ -417,8 +482,20 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
 
 Result<model::Job> load(const std::filesystem::path& file, const Overrides& overrides) {
   const auto toml = read_file(file, k_largest_file, Errc::no_input);
-  if (!toml) return toml.error();
-  return parse(*toml, file, overrides);
+  if (toml) return parse(*toml, file, overrides);
+  // A list may be too large for a job file.
+  const auto kind = name_other_kind(read_head(file), file);
+  if (kind.empty()) return toml.error();
+  return Error{Errc::bad_job, fmt::format("{}: {}", escape_for_terminal(file.string()), kind)};
+}
+
+std::string fault_of_value(std::string_view key, const std::string& value) {
+  const auto* known = find_key(key);
+  Typed typed;
+  if (auto wrong = read_typed(*known, value, {}, typed); !wrong.empty()) return wrong;
+  model::Job job;
+  if (known->store(typed, job) == KeyResult::stored) return {};
+  return fmt::format("expected {}, found {}", known->expected, describe(value));
 }
 
 }  // namespace cardvoid::job

@@ -49,6 +49,7 @@ std::vector<OwnFile> own_files(const Job& job) {
   list.add("endpoints.ca_file", "ca_file", job.endpoints.ca_file);
   if (job.input.csv != "-") list.add("input.csv", "input", job.input.csv);
   list.add_database("input.sqlite", "input", job.input.sqlite, {"-wal", "-shm", "-journal"});
+  list.add("safety.acknowledge_file", "proof of consent", job.safety.acknowledge_file);
   list.add("safety.protect", "list of protected cards", job.safety.protect);
   list.add_database("results.database", "results database", job.results.database,
                     {"-wal", "-shm", "-journal", k_lock_suffix, k_socket_suffix});

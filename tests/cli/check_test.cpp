@@ -480,4 +480,31 @@ TEST_SUITE("cli") {
       CHECK(ended.out.find("card000") == std::string::npos);
     }
   }
+
+  TEST_CASE("check: a placeholder in the place of the consent is a warning") {
+    const auto stage = stage_of(1);
+    for (const std::string text :
+         {"TODO", "xxx", "test", "just a Test.", "OPS-1234: members told and agreed", "测试用", "ok"}) {
+      CAPTURE(text);
+      const auto checked = check(stage.job(), {"--set", "safety.acknowledge=" + text});
+      CHECK(checked.exit_code == 0);
+      CHECK(checked.of("consent").level == "WARN");
+      CHECK(checked.of("consent").text.find("WeChat Pay demands both") != std::string::npos);
+    }
+    for (const std::string text :
+         {"OPS-7: told by message, agreed by 2026-11-01, Li", "客服部：11月1日短信告知，会员已同意",
+          "the protest was heard; members agreed"}) {
+      CAPTURE(text);
+      CHECK_FALSE(check(stage.job(), {"--set", "safety.acknowledge=" + text}).lines.contains("consent"));
+    }
+  }
+
+  TEST_CASE("check: a rate above the one that the platform documents is a warning") {
+    const auto stage = stage_of(1);
+    const auto fast = check(stage.job(), {"--set", "limits.requests_per_second=5000"});
+    CHECK(fast.exit_code == 0);
+    CHECK(fast.of("limits").level == "WARN");
+    CHECK(fast.of("limits").text.find("requests_per_second is 5000, and the platform documents 5") == 0);
+    CHECK_FALSE(check(stage.job(), {"--set", "limits.requests_per_second=5"}).lines.contains("limits"));
+  }
 }

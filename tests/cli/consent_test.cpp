@@ -176,11 +176,44 @@ TEST_SUITE("cli") {
     const auto without = support::run({"run", stage.job_with("acknowledge = ", "# acknowledge = "), "--yes"});
     CHECK(without.exit_code == 78);
     CHECK(without.err.find("safety.acknowledge") != std::string::npos);
+    CHECK(without.err.find("事先告知并取得同意") != std::string::npos);
     const auto empty = stage.run("run", {"--yes", "--set", "safety.acknowledge=' '"});
     CHECK(empty.exit_code == 78);
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
     REQUIRE(stage.run("run", {"--yes", "--set", "safety.acknowledge=OPS-1234"}).exit_code == 0);
     CHECK(stage.ask_results("SELECT acknowledge FROM runs") == std::vector<Line>{{"OPS-1234"}});
+  }
+
+  TEST_CASE("consent: the SHA-256 of acknowledge_file stands in the plan and in every run") {
+    const auto stage = stage_of(3);
+    stage.write("consent.pdf", "abc");
+    const std::string digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const std::string told = "sandbox: no real customers (consent.pdf, SHA-256 " + digest + ")";
+    const std::vector<std::string> set{"--set", "safety.acknowledge_file=consent.pdf"};
+    const auto with = [&](std::vector<std::string> flags) {
+      flags.insert(flags.end(), set.begin(), set.end());
+      return flags;
+    };
+    CHECK(stage.run("plan", set).out.find(digest) != std::string::npos);
+    CHECK(stage.run("check", set).out.find(digest) != std::string::npos);
+    REQUIRE(stage.run("run", with({"--yes"})).exit_code == 0);
+    REQUIRE(stage.run("reconcile", set).exit_code == 0);
+    CHECK(stage.ask_results("SELECT acknowledge FROM runs") == std::vector<Line>{{told}, {told}});
+    CHECK(stage.run("show", {"--code", "card0000"}).out.find(digest) != std::string::npos);
+    // What is shown of the past does not need it any more; a run does.
+    std::filesystem::remove(stage.dir / "consent.pdf");
+    CHECK(stage.run("status", set).exit_code == 0);
+    const auto gone = stage.run("run", with({"--yes"}));
+    CHECK(gone.exit_code == 66);
+    CHECK(gone.err.find("safety.acknowledge_file") != std::string::npos);
+    stage.write("consent.pdf", "");
+    CHECK(stage.run("plan", set).exit_code == 65);
+  }
+
+  TEST_CASE("consent: the runs view has the operating-system user") {
+    const auto stage = stage_of(1);
+    REQUIRE(stage.run("run", {"--yes"}).exit_code == 0);
+    CHECK(stage.ask_results("SELECT user FROM runs WHERE user <> ''").size() == 1);
   }
 
   TEST_CASE("consent: the fingerprint depends on the rows and not on their order") {

@@ -63,6 +63,57 @@ TEST_SUITE("cli") {
     check_message(support::run({"run", job, "--yes"}), {66, {"merchant.private_key_file", "nowhere.pem"}});
   }
 
+  TEST_CASE("a list or a database in the place of the job file is named and init is offered") {
+    const auto stage = small_stage();
+    stage.write("名单.csv", "会员卡号,OpenID\r\n1,o1\r\n");
+    for (const std::string command : {"check", "plan", "status"}) {
+      check_message(support::run({command, (stage.dir / "名单.csv").string()}),
+                    {78, {"a list (CSV), not a job file", "cardvoid init --list"}});
+    }
+    CHECK(stage.run("plan").exit_code == 0);
+    check_message(support::run({"plan", stage.database().string()}),
+                  {78, {"an SQLite database, not a job file"}});
+    // Larger than any job file.
+    stage.write("large.csv", "code,openid\n" + std::string(2'000'000, 'x'));
+    check_message(support::run({"plan", (stage.dir / "large.csv").string()}),
+                  {78, {"a list (CSV), not a job file"}});
+  }
+
+  TEST_CASE("a job file before the command is told which way round it goes") {
+    const auto stage = small_stage();
+    check_message(support::run({stage.job(), "run"}),
+                  {64, {"the command stands before the job file: cardvoid run ", "sandbox.toml"}});
+    check_message(support::run({"-q", stage.job(), "plan", "--json"}), {64, {"cardvoid plan "}});
+    check_message(support::run({stage.job()}), {64, {"is a file, not a command", "cardvoid plan "}});
+    check_message(support::run({"run", "--yes", stage.job(), "more.toml"}),
+                  {64, {"unexpected argument more.toml"}});
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+  }
+
+  TEST_CASE("a list without our columns is told the line for the job file and then it is taken") {
+    const auto stage = small_stage();
+    stage.write("odd.csv", "会员卡号,OpenID\r\ncard0000,open0000\r\n");
+    const auto line = "columns = { code = \"会员卡号\", openid = \"OpenID\" }";
+    check_message(stage.run("plan", {"--set", "input.csv=odd.csv"}),
+                  {65, {"odd.csv:1: ", "write in [input]: ", line}});
+    CHECK(support::run(
+              {"plan", stage.job_with("csv = \"members.csv\"", std::string{"csv = \"odd.csv\"\n"} + line)})
+              .exit_code == 0);
+  }
+
+  TEST_CASE("another brand in the same job is told before anything is sent") {
+    const auto stage = small_stage();
+    CHECK(stage.run("plan").err.find("another brand") == std::string::npos);
+    const auto job = stage.job_with("brand_id = \"1004\"", "brand_id = \"1005\"");
+    const auto planned = support::run({"plan", job});
+    CHECK(planned.exit_code == 0);
+    CHECK(planned.err.find(
+              "another brand than before: 5 cards of brand 1005 would be sent, and 5 cards of brand "
+              "1004 are held back") != std::string::npos);
+    CHECK(support::run({"run", job, "--confirm", "00000000"}).err.find("another brand than before") !=
+          std::string::npos);
+  }
+
   TEST_CASE("an unusable private key ends with 77 and says which file and why") {
     const auto stage = small_stage();
     stage.write("empty.pem", "");

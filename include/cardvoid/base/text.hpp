@@ -38,6 +38,9 @@ std::string folded(std::string_view page, std::size_t columns);
 // Makes foreign text safe for a terminal or a log line: control characters and invalid bytes become \xNN.
 std::string escape_for_terminal(std::string_view text);
 
+// Text as a TOML file has it, in quotation marks: "a \"b\"". Valid UTF-8.
+std::string toml_quoted(std::string_view text);
+
 // Columns of the terminal that the stream goes to; 80 when it is none.
 std::size_t terminal_columns(std::FILE* stream);
 

@@ -35,4 +35,8 @@ Result<model::Job> load(const std::filesystem::path& file, const Overrides& over
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides);
 
+// What is wrong with a value for a key that takes text, a path or a name: "expected …, found …". Empty:
+// nothing.
+std::string fault_of_value(std::string_view key, const std::string& value);
+
 }  // namespace cardvoid::job

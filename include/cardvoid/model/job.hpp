@@ -83,10 +83,12 @@ constexpr double k_least_rate = 0.001, k_greatest_rate = 10'000;  // requests/s
 constexpr bool is_allowed_rate(double requests_per_second) {      // false for NaN
   return requests_per_second >= k_least_rate && requests_per_second <= k_greatest_rate;
 }
-std::string allowed_rates();  // "0.001 to 10000", for messages and help
+// What the platform documents for this API's family (docs/platform.md section 1.1).
+constexpr double k_documented_rate = 5;  // requests/s
+std::string allowed_rates();             // "0.001 to 10000", for messages and help
 
 struct Limits {
-  double requests_per_second = 5;
+  double requests_per_second = k_documented_rate;
   QuotaPer per = QuotaPer::merchant;
   int max_in_flight = 32;
   milliseconds connect_timeout{5'000};
@@ -107,7 +109,8 @@ struct DailyWindow {
 
 struct Safety {
   std::string acknowledge;
-  bool match_openid = true;  // an answer that names another openid is about another card
+  std::filesystem::path acknowledge_file;  // the proof of it; empty: none
+  bool match_openid = true;                // an answer that names another openid is about another card
   std::optional<std::int64_t> max_rows;
   int canary = 5;                     // rows to send first, one by one; 0: off
   bool expect_already = false;        // many cards are INVALID before us: no reason to stop

@@ -154,7 +154,10 @@ TEST_SUITE("component") {
     const TempFolder folder;
     const int file = ::open(folder.write("m.csv", "a,b\n").c_str(), O_RDONLY);
     with_standard_input(file, [] {
-      CHECK(read(csv("-")) == Found{"error: standard input:1: no column \"code\"; there are \"a\", \"b\""});
+      const auto found = read(csv("-"));
+      REQUIRE(found.size() == 1);
+      CHECK(found[0].starts_with(
+          "error: standard input:1: no columns \"code\", \"openid\"; there are \"a\", \"b\""));
     });
     ::close(file);
   }

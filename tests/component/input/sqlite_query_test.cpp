@@ -47,7 +47,8 @@ TEST_SUITE("component") {
     CHECK(read(query(file, "SELECT code, openid FROM member")) == Found{prefix + "no such table: member"});
     CHECK(read(query(file, "SELEKT 1")) == Found{prefix + "near \"SELEKT\": syntax error"});
     CHECK(read(query(file, "SELECT code FROM members")) ==
-          Found{prefix + "no column \"openid\"; there are \"code\""});
+          Found{prefix + "no column \"openid\"; there are \"code\"; say in [input] which they are: "
+                         "columns = { openid = \"ITS NAME IN THE LIST\" }"});
     CHECK(read(query(file, "SELECT code, openid, 1 AS code FROM members")) ==
           Found{prefix + "the column \"code\" appears twice"});
     CHECK(read(query(file, "SELECT code, openid, abs(-9223372036854775808) FROM members")) ==

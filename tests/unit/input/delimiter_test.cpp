@@ -56,10 +56,12 @@ TEST_SUITE("unit") {
 
   TEST_CASE("delimiter: where no one fits the message is about the one that splits the most") {
     CHECK(found_in("code;name;x,y\n") ==
-          "members.csv:1: no column \"openid\"; there are \"code\", \"name\", \"x,y\"");
+          "members.csv:1: no column \"openid\"; there are \"code\", \"name\", \"x,y\"; say in [input] which "
+          "they are: columns = { openid = \"ITS NAME IN THE LIST\" }");
     CHECK(found_in("code;openid;code\n") == "members.csv:1: the column \"code\" appears twice");
     CHECK(found_in("code|openid\n") ==
-          "members.csv:1: no column \"code\"; there are \"code|openid\"; the columns seem to be separated by "
+          "members.csv:1: no columns \"code\", \"openid\"; there are \"code|openid\"; the columns seem to be "
+          "separated by "
           "|: commas, semicolons or tabs are needed");
     CHECK(found_in("sep=;\ncode;openid\n").ends_with("; remove Excel's line sep="));
   }

@@ -43,17 +43,20 @@ TEST_SUITE("unit") {
 
   TEST_CASE("header: a missing column is named with those that are there and the nearest") {
     CHECK(open_error("code,open_id,name\n") ==
-          "members.csv:1: no column \"openid\"; there are \"code\", \"open_id\", \"name\"; did you mean "
-          "\"open_id\"? Then "
-          "set input.columns.openid = \"open_id\"");
-    CHECK(open_error("openid,x\n") == "members.csv:1: no column \"code\"; there are \"openid\", \"x\"");
-    CHECK(open_error("Code,openid\n").find("did you mean \"Code\"?") != std::string::npos);
+          "members.csv:1: no column \"openid\"; there are \"code\", \"open_id\", \"name\"; write in [input]: "
+          "columns = { openid = \"open_id\" }");
+    CHECK(open_error("openid,x\n") ==
+          "members.csv:1: no column \"code\"; there are \"openid\", \"x\"; say in [input] which they are: "
+          "columns "
+          "= { code = \"ITS NAME IN THE LIST\" }");
+    CHECK(open_error("code,opneid\n").ends_with("columns = { openid = \"opneid\" }"));
     CHECK(open_error("\n\ncode\n").starts_with("members.csv:3: no column \"openid\""));
   }
 
   TEST_CASE("header: card_id and brand_id may be missing only where a default stands in") {
     CHECK(open_error("code,openid\n") == "");
-    CHECK(open_error("code,openid\n", k_no_defaults).starts_with("members.csv:1: no column \"card_id\""));
+    CHECK(open_error("code,openid\n", k_no_defaults)
+              .starts_with("members.csv:1: no columns \"card_id\", \"brand_id\""));
     CHECK(open_error("code,openid,card_id\n", k_no_defaults)
               .starts_with("members.csv:1: no column \"brand_id\""));
     CHECK(open_error("code,openid,card_id\n",
@@ -64,7 +67,9 @@ TEST_SUITE("unit") {
     Options options;
     options.input.columns = {{"reason", "原因"}};
     CHECK(open_error("code,openid\n", options) ==
-          "members.csv:1: no column \"原因\" (input.columns.reason); there are \"code\", \"openid\"");
+          "members.csv:1: no column \"原因\" (input.columns.reason); there are \"code\", \"openid\"; say in "
+          "[input] "
+          "which they are: columns = { reason = \"ITS NAME IN THE LIST\" }");
   }
 
   TEST_CASE("header: a needed column that is there twice is refused and another one is not") {
@@ -88,8 +93,29 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("header: names that differ in case are not ours and the message says so") {
-    CHECK(open_error("Code,openid\n")
-              .ends_with("did you mean \"Code\"? Then set input.columns.code = \"Code\""));
+    CHECK(open_error("Code,openid\n").ends_with("write in [input]: columns = { code = \"Code\" }"));
+  }
+
+  TEST_CASE("header: a list without our columns gets the line for the job file") {
+    CHECK(open_error("会员卡号,OpenID,姓名\n") ==
+          "members.csv:1: no columns \"code\", \"openid\"; there are \"会员卡号\", \"OpenID\", \"姓名\"; "
+          "write in "
+          "[input]: columns = { code = \"会员卡号\", openid = \"OpenID\" }");
+    CHECK(
+        open_error("卡号,用户标识,会员卡模板 ID,品牌ID\n", k_no_defaults)
+            .ends_with(
+                "columns = { code = \"卡号\", openid = \"用户标识\", card_id = \"会员卡模板 ID\", brand_id = "
+                "\"品牌ID\" }"));
+    Options options;
+    options.input.columns = {{"reason", "说明"}};
+    CHECK(open_error("卡 号,openid,说明\n", options)
+              .ends_with("columns = { code = \"卡 号\", reason = \"说明\" }"));
+    CHECK(open_error("code,openid\n", k_no_defaults)
+              .ends_with(
+                  "brand_id = \"ITS NAME IN THE LIST\" }; or set defaults.card_id, where it is the same for "
+                  "all rows; or set defaults.brand_id, where it is the same for all rows"));
+    // Two that could be it: a person decides.
+    CHECK(open_error("会员卡号,卡号,openid\n").ends_with("columns = { code = \"ITS NAME IN THE LIST\" }"));
   }
 
   TEST_CASE("header: an empty file has none") {

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "job_text.hpp"
+#include "keys.hpp"
 
 TEST_SUITE("unit") {
   using namespace cardvoid;
@@ -14,7 +15,13 @@ TEST_SUITE("unit") {
   TEST_CASE("fault: an unknown key is named with its line and the nearest known one") {
     CHECK(message(with("[limits]\nrequest_per_second = 5\n")) ==
           "jobs/gold.toml:14: limits.request_per_second: unknown key; did you mean \"requests_per_second\"?");
-    CHECK(message(with("[limits]\ncolour = 5\n")) == "jobs/gold.toml:14: limits.colour: unknown key");
+    CHECK(message(with("[limits]\ncolour = 5\n")) ==
+          "jobs/gold.toml:14: limits.colour: unknown key; [limits] has "
+          "requests_per_second, per, max_in_flight, connect_timeout, request_timeout, max_attempts, "
+          "backoff_base, "
+          "backoff_cap, failover_after, failover_cooldown");
+    CHECK(message(with("[limits]\nrps = 5\n")) ==
+          "jobs/gold.toml:14: limits.rps: unknown key; did you mean \"limits.requests_per_second\"?");
   }
 
   TEST_CASE("fault: a key in the wrong table is sent to the right one") {
@@ -98,7 +105,7 @@ TEST_SUITE("unit") {
     }
     CHECK(message(replaced("gold", std::string(65, 'a'))) != "");
     CHECK(message(replaced("gold", std::string(64, 'a'))) == "");
-    CHECK(message(replaced("1dde55ad98e0", "1d:de")).find("serial_no: expected") != std::string::npos);
+    CHECK(message(replaced("1dde55ad98e0", "1d:dg")).find("serial_no: expected") != std::string::npos);
     CHECK(message(replaced("PUB_KEY_ID_0119", "0119")).find("public_key_id: expected") != std::string::npos);
     CHECK(message(with("[defaults]\nbrand_id = \"10 04\"\n")).find("defaults.brand_id: expected") !=
           std::string::npos);
@@ -177,7 +184,8 @@ TEST_SUITE("unit") {
           "provider's "
           "merchant number, digits in quotes such as \"1900000001\"");
     CHECK(message(replaced("[safety]\nacknowledge = \"OPS-1: agreed\"\n", "")) ==
-          "jobs/gold.toml: safety.acknowledge: missing; expected who allowed this and when, in words");
+          "jobs/gold.toml: safety.acknowledge: missing; expected " +
+              std::string{find_key("safety.acknowledge")->expected});
     CHECK(message(replaced("public_key_file = \"keys/wxp_pub.pem\"\n", "")) ==
           "jobs/gold.toml:6: platform.public_key_file: missing, and public_key_id is given; expected the "
           "path of a file");
@@ -272,20 +280,25 @@ TEST_SUITE("unit") {
         "up to 64 "
         "hexadecimal digits\n"
         "jobs/gold.toml: merchant.private_key_file: missing; expected the path of a file\n"
-        "jobs/gold.toml: safety.acknowledge: missing; expected who allowed this and when, in words\n"
-        "jobs/gold.toml: merchant.mchid: missing, and merchant.api is \"partner\"; expected the service "
-        "provider's "
-        "merchant number, digits in quotes such as \"1900000001\"\n"
-        "jobs/gold.toml: platform: expected either public_key_id and public_key_file, or certificates_dir; "
-        "found neither\n"
-        "jobs/gold.toml: input: expected either csv, or sqlite and query; found neither\n"
-        "jobs/gold.toml:1:8: name: expected 1 to 64 letters, digits or \"-_.\", the first a letter or digit "
-        "(it names "
-        "the results database), found \"\"\n"
-        "jobs/gold.toml:3:16: limits.max_attempts: expected a whole number from 1 to 100, found the number "
-        "0\n"
-        "jobs/gold.toml:4: limits.max_atempts: unknown key; did you mean \"max_attempts\"?\n"
-        "--set results.database: \"~\" is not expanded in \"~/x.db\"; write the whole path");
+        "jobs/gold.toml: safety.acknowledge: missing; expected " +
+            std::string{find_key("safety.acknowledge")->expected} +
+            "\n"
+            "jobs/gold.toml: merchant.mchid: missing, and merchant.api is \"partner\"; expected the service "
+            "provider's "
+            "merchant number, digits in quotes such as \"1900000001\"\n"
+            "jobs/gold.toml: platform: expected either public_key_id and public_key_file, or "
+            "certificates_dir; "
+            "found neither\n"
+            "jobs/gold.toml: input: expected either csv, or sqlite and query; found neither\n"
+            "jobs/gold.toml:1:8: name: expected 1 to 64 letters, digits or \"-_.\", the first a letter or "
+            "digit "
+            "(it names "
+            "the results database), found \"\"\n"
+            "jobs/gold.toml:3:16: limits.max_attempts: expected a whole number from 1 to 100, found the "
+            "number "
+            "0\n"
+            "jobs/gold.toml:4: limits.max_atempts: unknown key; did you mean \"max_attempts\"?\n"
+            "--set results.database: \"~\" is not expanded in \"~/x.db\"; write the whole path");
   }
 
   TEST_CASE("fault: a syntax error has its line and column") {
@@ -297,6 +310,46 @@ TEST_SUITE("unit") {
     CHECK(message("a = \"\xFF\"\n").starts_with("jobs/gold.toml:1"));
     CHECK(message("[[[limits]]]\n")
               .starts_with("jobs/gold.toml:1:3: not valid TOML: "));  // an abort in toml++ 3.3
+  }
+
+  TEST_CASE("fault: what people mistype in TOML is named with the remedy") {
+    const auto line = [](std::string_view text) { return message("a = 1\n" + std::string{text} + "\n"); };
+    CHECK(
+        line("name = “gold”").ends_with("; “ is a Chinese or full-width character, and \" must stand there"));
+    CHECK(line("“name” = \"gold\"")
+              .ends_with("; “ is a Chinese or full-width character, and \" must stand there"));
+    CHECK(line("name ＝ \"gold\"")
+              .ends_with("; ＝ is a Chinese or full-width character, and = must stand there"));
+    CHECK(line("name　= \"gold\"").ends_with("and an ordinary blank must stand there"));
+    CHECK(line(R"(csv = "C:\keys\k.pem")").ends_with("put the path between ' ', or write / for each \\"));
+    CHECK(line(R"(csv = "C:\Users\k.pem")").ends_with("put the path between ' ', or write / for each \\"));
+    CHECK(line("name = gold").ends_with("; text must stand between \" \""));
+    // The same in a text or a comment is no mistake.
+    CHECK(message(replaced("OPS-1: agreed", "“agreed”，")) == "");
+    CHECK(line("name = \"a\" b # “").find("Chinese") == std::string::npos);
+  }
+
+  TEST_CASE("fault: a path with control characters was meant to have backslashes") {
+    CHECK(message(replaced("\"members.csv\"", R"("C:\new\table.csv")"))
+              .ends_with("put the path between ' ', or write / for each \\"));
+    CHECK(message(replaced("\"members.csv\"", R"('C:\new\table.csv')")) == "");
+  }
+
+  TEST_CASE("fault: a file of another kind is no job file and the message says what it is for") {
+    const auto said = [](std::string_view text, const char* file) {
+      const auto job = parse(text, file, {});
+      return job ? "" : job.error().what;
+    };
+    CHECK(said("会员卡号,OpenID\n0001,o1\n", "members.csv") ==
+          "members.csv: a list (CSV), not a job file; the job file names the list: `cardvoid init --list "
+          "members.csv` "
+          "writes it");
+    CHECK(said("code;openid\n0001;o1\n", "list.txt").find("a list (CSV)") != std::string::npos);
+    CHECK(said({"SQLite format 3\0\x10", 17}, "crm.db").find("an SQLite database, not a job file") !=
+          std::string::npos);
+    CHECK(said("PK\x03\x04", "m.xlsx").find("an Excel workbook") != std::string::npos);
+    CHECK(said("-----BEGIN PRIVATE KEY-----\n", "k.pem").find("a key or a certificate") != std::string::npos);
+    CHECK(said("a, b\n", "gold.toml").find("not valid TOML") != std::string::npos);
   }
 
   TEST_CASE("fault: names of absurd depth do not exhaust the stack") {

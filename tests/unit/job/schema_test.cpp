@@ -108,11 +108,17 @@ TEST_SUITE("unit") {
     CHECK(find("endpoints").at("backup").at("default").as_string() == "https://" + endpoints.backup.text());
   }
 
-  TEST_CASE("jobs: every job file that is shipped can be read") {
+  TEST_CASE("jobs: every job file that is shipped can be read once the consent stands in it") {
     int read = 0;
     for (const auto& entry : std::filesystem::directory_iterator{CARDVOID_JOBS}) {
       if (entry.path().extension() != ".toml") continue;
-      const auto job = job::load(entry.path(), {});
+      const auto shipped = job::load(entry.path(), {});
+      REQUIRE_MESSAGE(!shipped, entry.path().string(), " is shipped with somebody's consent");
+      CHECK(shipped.error().code == Errc::bad_job);
+      CHECK(shipped.error().what.find("safety.acknowledge: expected") != std::string::npos);
+      CHECK(shipped.error().what.find("事先告知并取得同意") != std::string::npos);
+      CHECK(shipped.error().what.find('\n') == std::string::npos);  // and nothing else is wrong
+      const auto job = job::load(entry.path(), {{"safety.acknowledge=OPS-7: told and agreed"}, {}});
       CHECK_MESSAGE(job.has_value(), entry.path().string(), ": ", (job ? "" : job.error().what));
       ++read;
     }

@@ -1,0 +1,75 @@
+#include "consent.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cardvoid/base/ascii.hpp>
+#include <cardvoid/base/sha256.hpp>
+#include <cardvoid/base/text.hpp>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace cardvoid::cli {
+
+namespace {
+
+constexpr std::size_t k_shortest = 8;  // characters: no person and no date fit in less
+
+bool is_of_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// As a word of its own: "test", but not in "protest".
+bool has_word(std::string_view text, std::string_view word) {
+  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const auto end = at + word.size();
+    if ((at == 0 || !is_of_word(text[at - 1])) && (end == text.size() || !is_of_word(text[end]))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<void> add_proof_of_consent(model::Job& job) {
+  const auto& file = job.safety.acknowledge_file;
+  if (file.empty()) return {};
+  const auto fault = [&](Errc code, std::string_view why) {
+    return Error{code,
+                 fmt::format("safety.acknowledge_file: {}: {}", escape_for_terminal(file.string()), why)};
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) return fault(Errc::no_input, "a folder, not a file");
+  if (const auto usable = check_openssl(); !usable) return usable.error();
+  std::ifstream in{file, std::ios::binary};
+  if (!in) return fault(Errc::no_input, fmt::format("cannot open it: {}", std::strerror(errno)));
+  Sha256 digest;
+  std::array<char, 65'536> block{};
+  std::streamsize bytes = 0;
+  while (in.read(block.data(), block.size()), in.gcount() > 0) {
+    digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
+    bytes += in.gcount();
+  }
+  if (in.bad()) return fault(Errc::no_input, "cannot read it");
+  if (bytes == 0) return fault(Errc::bad_input, "empty: it proves no consent");
+  job.safety.acknowledge += fmt::format(" ({}, SHA-256 {})", file.filename().string(), digest.finish_hex());
+  return {};
+}
+
+std::string find_placeholder(std::string_view acknowledge) {
+  // The last two are of our own examples.
+  constexpr std::array<std::string_view, 18> k_words{
+      "todo",        "fixme",  "tbd",     "xxx",   "xxxx",  "test", "testing", "asdf",     "foo",
+      "placeholder", "sample", "example", "dummy", "lorem", "n/a",  "none",    "ops-1234", "crm-77"};
+  constexpr std::array<std::string_view, 7> k_chinese{"测试", "待补", "待填", "待定", "示例", "占位", "某某"};
+  std::string text{acknowledge};
+  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const auto word : k_words)
+    if (has_word(text, word)) return std::string{word};
+  for (const auto word : k_chinese)
+    if (text.find(word) != std::string::npos) return std::string{word};
+  if (count_characters(text) < k_shortest) return std::string{acknowledge};
+  return {};
+}
+
+}  // namespace cardvoid::cli
