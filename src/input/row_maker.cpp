@@ -91,7 +91,8 @@ std::string remedy(const std::vector<Lacking>& lacking, const std::vector<std::s
   for (const auto& column : lacking) {
     auto name = likely_name(column, guessed, names);
     is_known = is_known && !name.empty();
-    const bool has_default = column.ours == k_columns[card_id] || column.ours == k_columns[brand_id];
+    const bool has_default =
+        column.ours == k_column_names[card_id] || column.ours == k_column_names[brand_id];
     if (has_default && name.empty())
       defaults += fmt::format("; or set defaults.{0}, where it is the same for all rows", column.ours);
     columns[column.ours] = name.empty() ? "ITS NAME IN THE LIST" : std::move(name);
