@@ -483,8 +483,8 @@ TEST_SUITE("cli") {
 
   TEST_CASE("check: a placeholder in the place of the consent is a warning") {
     const auto stage = stage_of(1);
-    for (const std::string text :
-         {"TODO", "xxx", "test", "just a Test.", "OPS-1234: members told and agreed", "测试用", "ok"}) {
+    for (const std::string text : {"TODO", "xxx", "test", "just a Test.", "OPS-1234: members told and agreed",
+                                   "测试用", "Who took care of that, and when?", "ok"}) {
       CAPTURE(text);
       const auto checked = check(stage.job(), {"--set", "safety.acknowledge=" + text});
       CHECK(checked.exit_code == 0);
