@@ -57,10 +57,11 @@ Result<void> add_proof_of_consent(model::Job& job) {
 }
 
 std::string find_placeholder(std::string_view acknowledge) {
-  // The last two are of our own examples.
-  constexpr std::array<std::string_view, 18> k_words{
-      "todo",        "fixme",  "tbd",     "xxx",   "xxxx",  "test", "testing", "asdf",     "foo",
-      "placeholder", "sample", "example", "dummy", "lorem", "n/a",  "none",    "ops-1234", "crm-77"};
+  // The last four are of our own examples and comments.
+  constexpr std::array<std::string_view, 20> k_words{
+      "todo", "fixme", "tbd",         "xxx",    "xxxx",         "test",         "testing",
+      "asdf", "foo",   "placeholder", "dummy",  "example",      "lorem",        "sample",
+      "n/a",  "none",  "ops-1234",    "crm-77", "who told the", "who took care"};
   constexpr std::array<std::string_view, 7> k_chinese{"测试", "待补", "待填", "待定", "示例", "占位", "某某"};
   std::string text{acknowledge};
   for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

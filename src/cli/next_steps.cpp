@@ -132,7 +132,10 @@ class Steps {
         return say_help();
       case Errc::bad_input: return refused_input();
       case Errc::no_input:
-        if (ended_.stage == Stage::job) return say_help();
+        if (ended_.stage == Stage::job) {
+          say_help();
+          return say(tr("or have a job file written"), "init");
+        }
         if (ended_.stage == Stage::results) return say(tr("make the results database"), "plan");
         look_around();
         return say_again(tr("once the file is there"));

@@ -485,6 +485,9 @@ Result<model::Job> load(const std::filesystem::path& file, const Overrides& over
   if (toml) return parse(*toml, file, overrides);
   // A list may be too large for a job file.
   const auto kind = name_other_kind(read_head(file), file);
+  std::error_code ignored;
+  if (const auto whole = file.string() + ".toml"; kind.empty() && std::filesystem::exists(whole, ignored))
+    return Error{toml.error().code, fmt::format("{}; did you mean {}?", toml.error().what, whole)};
   if (kind.empty()) return toml.error();
   return Error{Errc::bad_job, fmt::format("{}: {}", escape_for_terminal(file.string()), kind)};
 }

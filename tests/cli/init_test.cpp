@@ -130,10 +130,15 @@ TEST_SUITE("cli") {
     says({"--column", "kode=a"}, 64, "expected one of code, openid");
     says({"--column", "code=nowhere"}, 64, "the list has no column nowhere; it has 会员卡号, OpenID");
     says({"--certificate", "nowhere.pem"}, 66, "nowhere.pem");
-    says({"--certificate", "ca.pem"}, 77, "does not belong to the private key");
+    says({"--certificate", "ca.pem"}, 77, "not an RSA key");
     says({"--table", "t"}, 64, "--table belongs to an SQLite database");
     says({"--api", "brand", "--mchid", "1900000001"}, 64, "--mchid belongs to --api partner");
     says({"--certificates-dir", "."}, 64, "stands instead of");
+    auto words = flags({"--certificate", "apiclient_cert.pem"});
+    words[5] = "wxp_key.pem";
+    const auto another = init_in(stage, words);
+    CHECK(another.exit_code == 77);
+    CHECK(has(another.err, "apiclient_cert.pem does not belong to the private key wxp_key.pem"));
   }
 
   TEST_CASE("init: without consent the job is written and only a rehearsal takes it") {

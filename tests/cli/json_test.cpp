@@ -360,6 +360,31 @@ TEST_SUITE("cli") {
                  {"--speed", "50", "--set", "safety.window=12:00-00:00", "--faults", "bad-day"});
   }
 
+  void write_jobs(Commands& commands) {
+    const auto stage = stage_of(1);
+    stage.write("list.csv", "会员卡号,OpenID,会员卡模板ID,品牌ID,作废原因\n1,o1,t,1004,bye\n");
+    const auto init = [&](const std::string& file, const std::string& key, std::vector<std::string> more) {
+      const auto path = [&](const std::string& name) { return (stage.dir / name).string(); };
+      std::vector<std::string> words{"init",
+                                     path(file),
+                                     "--list",
+                                     path("list.csv"),
+                                     "--private-key",
+                                     path(key),
+                                     "--public-key",
+                                     path("wxp_pub.pem"),
+                                     "--public-key-id",
+                                     "PUB_KEY_ID_1",
+                                     "--json"};
+      words.insert(words.end(), more.begin(), more.end());
+      const auto ended = support::run(words);
+      INFO(ended.err);
+      commands.check_text("init", ended.out);
+    };
+    init("a.toml", "apiclient_key.pem", {});
+    init("b.toml", "later/key.pem", {"--serial-no", "ab:cd", "--mchid", "1900000001"});
+  }
+
   void simulate(Commands& commands) {
     const auto stage = stage_of(1);
     Program program{{"sandbox", "--dir", stage.dir.string(), "--json"}};
@@ -380,7 +405,8 @@ TEST_SUITE("cli") {
     Page page{json_page()};
     Commands commands{page};
     std::vector<std::future<void>> at_work;  // most of their time is waiting
-    for (auto* const each : {live_a_life, plan_two_lists, steer_a_run, trip_a_run, rehearse, simulate})
+    for (auto* const each :
+         {live_a_life, plan_two_lists, steer_a_run, trip_a_run, rehearse, write_jobs, simulate})
       at_work.push_back(std::async(std::launch::async, each, std::ref(commands)));
     for (auto& each : at_work) each.get();
     for (const auto& fault : page.faults()) FAIL_CHECK(fault);

@@ -302,11 +302,11 @@ TEST_SUITE("cli") {
     std::string err;
   };
   Piped run_without_reader(const Stage& stage, const std::string& command, const std::string& flags = {}) {
-    const auto script = "cd '" + stage.dir.string() +
-                        "' && rm -f pipe && mkfifo pipe && exec 3<>pipe 4>pipe 3<&- && '" CARDVOID_BINARY
-                        "' " +
-                        command + " " + stage.job() + " " + flags + " >&4 2>err; echo $? >code";
-    CHECK(std::system(("sh -c \"" + script + "\"").c_str()) == 0);
+    stage.write("script", "cd '" + stage.dir.string() +
+                              "' && rm -f pipe && mkfifo pipe && exec 3<>pipe 4>pipe 3<&-\n'" CARDVOID_BINARY
+                              "' " +
+                              command + " " + stage.job() + " " + flags + " >&4 2>err\necho $? >code\n");
+    CHECK(std::system(("sh '" + (stage.dir / "script").string() + "'").c_str()) == 0);
     return {std::stoi(stage.read("code")), stage.read("err")};
   }
 
