@@ -7,6 +7,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <utility>
 
@@ -80,21 +81,21 @@ std::string as_text(const Difference& d) {
 }  // namespace
 
 // Behind a count: "3 put back by retry (+)".
-std::string_view words_for(Difference::Kind kind) {
+std::string words_for(Difference::Kind kind) {
   switch (kind) {
-    case Difference::added: return "added (+)";
-    case Difference::changed: return "changed (~)";
-    case Difference::left: return "left the list (-)";
-    case Difference::returned: return "returned (+)";
-    case Difference::put_back: return "put back by retry (+)";
-    case Difference::kept_back: return "held back (-)";
+    case Difference::added: return tr("added (+)");
+    case Difference::changed: return tr("changed (~)");
+    case Difference::left: return tr("left the list (-)");
+    case Difference::returned: return tr("returned (+)");
+    case Difference::put_back: return tr("put back by retry (+)");
+    case Difference::kept_back: return tr("held back (-)");
   }
   return {};
 }
 
 std::string line_of(const Difference& d) {
   const bool is_of_this_list = d.kind == Difference::added || (d.kind == Difference::changed && d.in_place);
-  return fmt::format("{}line {}", is_of_this_list ? "" : "once ", d.source_line);
+  return is_of_this_list ? tr("line {}", d.source_line) : tr("once line {}", d.source_line);
 }
 
 std::string words_for(const Difference& d) {
@@ -102,36 +103,33 @@ std::string words_for(const Difference& d) {
       d.status == model::Status::pending ? std::string{} : fmt::format(" ({})", model::to_text(d.status));
   switch (d.kind) {
     case Difference::added: return {};
-    case Difference::returned: return "to send again" + status;
+    case Difference::returned: return tr("to send again") + status;
     case Difference::changed:
-      return (d.in_place
-                  ? fmt::format("another {} than before", changed_columns(d))
-                  : fmt::format("stays as it was sent, the list says another {}", changed_columns(d))) +
+      return (d.in_place ? tr("another {} than before", changed_columns(d))
+                         : tr("stays as it was sent, the list says another {}", changed_columns(d))) +
              status;
-    case Difference::put_back: return "put back by retry" + status;
+    case Difference::put_back: return tr("put back by retry") + status;
     case Difference::kept_back: return name_of(d.held_back) + status;
     case Difference::left: break;
   }
-  if (d.held_back != Difference::sent) return "held back";
+  if (d.held_back != Difference::sent) return tr("held back");
   const bool is_settled = d.status == model::Status::invalidated || d.status == model::Status::rejected;
-  return fmt::format("{}{}", model::to_text(d.status), is_settled ? "" : ", and goes on");
+  return is_settled ? std::string{model::to_text(d.status)} : tr("{}, and goes on", model::to_text(d.status));
 }
 
 std::string words_for_changes(const Differences& differences) {
   const auto& basis = differences.basis;
-  if (basis.kind == Basis::nothing) return "nothing to compare: this is the first list";
-  auto text =
-      (basis.kind == Basis::import ? std::string{"since the last import"}
-                                   : fmt::format("since the plan {} of {}, which was confirmed last",
-                                                 basis.fingerprint.substr(0, 12), format_local(basis.at))) +
-      ":";
-  const char* separator = " ";
+  if (basis.kind == Basis::nothing) return tr("nothing to compare: this is the first list");
+  std::string counts;
   for (const auto& [kind, count, shown] : differences.kinds) {
     const bool is_always_said = kind <= Difference::left;
     if (count == 0 && !is_always_said) continue;
-    text += fmt::format("{}{} {}", std::exchange(separator, ", "), grouped(count), words_for(kind));
+    const auto one = tr("{} {}", grouped(count), words_for(kind));
+    counts = counts.empty() ? one : tr("{}, {}", counts, one);
   }
-  return text;
+  return basis.kind == Basis::import ? tr("since the last import: {}", counts)
+                                     : tr("since the plan {} of {}, which was confirmed last: {}",
+                                          basis.fingerprint.substr(0, 12), format_local(basis.at), counts);
 }
 
 Result<Differences> find_differences(ledger::Ledger& ledger) {
@@ -153,9 +151,11 @@ std::string differences_text(const Differences& differences, const std::filesyst
   for (const auto& [kind, count, shown] : differences.kinds) {
     for (const auto& one : shown) text += as_text(one);
     if (count > k_most_of_a_kind)
-      text += fmt::format("  and {} more {}: {}\n", grouped(count - k_most_of_a_kind), words_for(kind),
-                          file.empty() ? "`plan --diff FILE` writes all of them"
-                                       : fmt::format("all of them are in {}", file.string()));
+      text += "  " +
+              tr("and {} more {}: {}", grouped(count - k_most_of_a_kind), words_for(kind),
+                 file.empty() ? tr("`plan --diff FILE` writes all of them")
+                              : tr("all of them are in {}", file.string())) +
+              "\n";
   }
   return text;
 }

@@ -6,7 +6,9 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
+#include <cardvoid/report/job_report.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <optional>
 #include <utility>
@@ -26,21 +28,22 @@ std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
 }
 
 std::string cause_line(const ledger::RefusedCause& cause) {
-  const auto words = fmt::format("{} ({})", cause.cause, words_for_lines(cause));
+  const auto words = fmt::format("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause));
   return fmt::format("  {:>16}  {}\n", grouped(cause.count), wrapped(words, 20, k_columns));
 }
 
 std::string template_table(const ledger::Survey& survey) {
   const auto& all = survey.templates;
   const auto shown = std::min(all.size(), k_most_templates_in_text);
-  std::size_t brand_columns = 5, template_columns = 13;
+  const auto brand = tr("brand"), card_template = tr("card template");
+  auto brand_columns = display_width(brand), template_columns = display_width(card_template);
   for (std::size_t i = 0; i < shown; ++i) {
     brand_columns = std::max(brand_columns, all[i].brand_id.size());
     template_columns = std::max(template_columns, all[i].card_id.size());
   }
   const auto columns = number_columns(survey);
-  auto text = fmt::format("  {:<{}}  {:<{}}", "brand", brand_columns, "card template", template_columns);
-  for (const auto& column : columns) text += fmt::format("{:>{}}", column.head, column.width);
+  auto text = fmt::format("  {:<{}}  {:<{}}", brand, brand_columns, card_template, template_columns);
+  for (const auto& column : columns) text += fmt::format("{:>{}}", tr(column.head), column.width);
   text += "\n";
   for (std::size_t i = 0; i < shown; ++i) {
     text += fmt::format("  {:<{}}  {:<{}}", all[i].brand_id, brand_columns, all[i].card_id, template_columns);
@@ -48,37 +51,37 @@ std::string template_table(const ledger::Survey& survey) {
       text += fmt::format("{:>{}}", grouped(all[i].*column.number), column.width);
     text += "\n";
   }
-  for (const auto& words : words_for_more_templates(survey, shown)) text += fmt::format("  and {}\n", words);
+  for (const auto& words : words_for_more_templates(survey, shown)) text += "  " + tr("and {}", words) + "\n";
   return text;
 }
 
 // What is at stake.
 std::string head_of(const Plan& plan, const model::Job& job) {
   const auto cards = plan.totals.to_send();
-  auto text = fmt::format("job {}", job.name);
-  if (cards > 0)
-    text += fmt::format(": {} to become invalid, which cannot be undone", counted(cards, "card"));
+  auto text = cards > 0 ? tr_n(cards, "job {1}: {0} card to become invalid, which cannot be undone",
+                               "job {1}: {0} cards to become invalid, which cannot be undone", job.name)
+                        : tr("job {}", job.name);
   text = wrapped(text, 0, k_columns) + "\n";
   const auto say = [&](std::string_view label, const std::string& words) {
     if (!words.empty())
       text += fmt::format("  {:<13}{}\n", label, wrapped(escape_for_terminal(words), 15, k_columns));
   };
   const auto stake = stake_of(plan, job);
-  say("list", stake.list);
+  say(tr("list"), stake.list);
   say("SHA-256", stake.sha256);
-  say("merchant", stake.merchant);
-  say("host", stake.hosts);
-  say("brand", stake.brands);
-  std::string_view label = "members read";
+  say(tr("merchant"), stake.merchant);
+  say(tr("host"), stake.hosts);
+  say(tr("brand"), stake.brands);
+  auto label = tr("members read");
   for (const auto& [words, count] : stake.reasons)
-    say(std::exchange(label, ""), fmt::format("{} ({})", words, count));
-  say("acknowledged", job.safety.acknowledge);
-  say("canary", stake.canary);
-  say("breaker", stake.breaker);
-  say("protected", stake.protections);
-  say("at most", stake.most);
-  say("window", stake.window);
-  say("planned", stake.planned);
+    say(std::exchange(label, std::string{}), fmt::format("{} ({})", words, count));
+  say(tr("acknowledged"), job.safety.acknowledge);
+  say(tr("canary"), stake.canary);
+  say(tr("breaker"), stake.breaker);
+  say(tr("protected"), stake.protections);
+  say(tr("at most"), stake.most);
+  say(tr("window"), stake.window);
+  say(tr("planned"), stake.planned);
   return text;
 }
 
@@ -172,12 +175,15 @@ boost::json::object stake_json(const Plan& plan, const model::Job& job) {
 
 std::string words_for_pace(const Plan& plan, const model::Job& job) {
   const auto end = end_of(plan, job);
-  auto text =
-      fmt::format("at {:g} requests/s: {}", job.limits.requests_per_second, humanize_duration(plan.needed));
-  if (!job.safety.window) return text + fmt::format(", until {} if it began now", format_local(*end));
-  return text + fmt::format(", {} in every window {} from now on",
-                            end ? "until " + format_local(*end) : "more than a year",
-                            dispatch::to_text(*job.safety.window));
+  const auto rate = job.limits.requests_per_second;
+  const auto needed = humanize_duration(plan.needed);
+  if (!job.safety.window)
+    return tr("at {:g} requests/s: {}, until {} if it began now", rate, needed, format_local(*end));
+  const auto window = dispatch::to_text(*job.safety.window);
+  return end ? tr("at {:g} requests/s: {}, until {} in every window {} from now on", rate, needed,
+                  format_local(*end), window)
+             : tr("at {:g} requests/s: {}, more than a year in every window {} from now on", rate, needed,
+                  window);
 }
 
 bool is_too_large(const Plan& plan, const model::Job& job) {
@@ -186,44 +192,47 @@ bool is_too_large(const Plan& plan, const model::Job& job) {
 
 std::string protections_text(const ledger::ProtectionMatch& list) {
   const auto without = list.lines - list.matched;
-  if (without == 0) return "of its lines: each names a row of this job";
+  if (without == 0) return tr("of its lines: each names a row of this job");
   std::string examples;
   for (const auto& p : list.unmatched)
-    examples += fmt::format("{}line {}{}{}{}{}", examples.empty() ? "" : ", ", p.source_line,
+    examples += fmt::format("{}{}{}{}{}{}", examples.empty() ? "" : ", ", tr("line {}", p.source_line),
                             p.code.empty() ? "" : " code " + mask(p.code),
                             p.openid.empty() ? "" : " openid " + mask(p.openid),
                             p.card_id.empty() ? "" : " card_id " + p.card_id,
                             p.brand_id.empty() ? "" : " brand_id " + p.brand_id);
-  return fmt::format("of its lines {} a row of this job, {} {} none ({}{})",
-                     list.matched == 1 ? "names" : "name", grouped(without), without == 1 ? "names" : "name",
-                     examples, without > static_cast<std::int64_t>(list.unmatched.size()) ? ", …" : "");
+  if (without > static_cast<std::int64_t>(list.unmatched.size())) examples += ", …";
+  return list.matched == 1 ? tr_n(without, "of its lines names a row of this job, {} names none ({})",
+                                  "of its lines names a row of this job, {} name none ({})", examples)
+                           : tr_n(without, "of its lines name a row of this job, {} names none ({})",
+                                  "of its lines name a row of this job, {} name none ({})", examples);
 }
 
 void warn_of_protect_list(const Plan& plan, Console& console) {
   const auto& list = plan.imported.protections;
   if (!list || list->matched > 0) return;
   console.warn_at_once(
-      fmt::format("safety.protect protects no card of this job: {} {}. Are its codes and openids those "
-                  "of the input, and written alike?",
-                  list->matched, protections_text(*list)));
+      tr("safety.protect protects no card of this job: {} {}. Are its codes and openids those of the input, "
+         "and written alike?",
+         list->matched, protections_text(*list)));
 }
 
 std::vector<CountLine> lines_read(const Plan& plan) {
-  return {{"lines read", plan.imported.lines, {}},
-          {"new", plan.imported.added, {}},
-          {"known", plan.imported.known, "from an earlier import"},
-          {"duplicates", plan.imported.duplicates, "the same card again: collapsed"},
-          {"refused", plan.totals.refused_lines(), {}}};
+  return {{tr("lines read"), plan.imported.lines, {}},
+          {tr("new"), plan.imported.added, {}},
+          {tr("known"), plan.imported.known, tr("from an earlier import")},
+          {tr("duplicates"), plan.imported.duplicates, tr("the same card again: collapsed")},
+          {tr("refused"), plan.totals.refused_lines(), {}}};
 }
 
 std::vector<CountLine> lines_protected(const Plan& plan) {
   std::vector<CountLine> lines;
   for (const auto& cause : plan.causes)
     if (cause.is_protected)
-      lines.push_back({"", cause.count, fmt::format("{} ({})", cause.cause, words_for_lines(cause))});
+      lines.push_back({"", cause.count,
+                       fmt::format("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause))});
   if (!lines.empty())
-    lines.insert(lines.begin(), {"kept out", plan.totals.refused_protected,
-                                 "lines whose cards are protected: rows of the job, but never sent"});
+    lines.insert(lines.begin(), {tr("kept out"), plan.totals.refused_protected,
+                                 tr("lines whose cards are protected: rows of the job, but never sent")});
   return lines;
 }
 
@@ -231,68 +240,73 @@ std::vector<CountLine> rows_not_as_listed(const Plan& plan) {
   const auto& t = plan.totals;
   std::vector<CountLine> lines;
   const auto changed = plan.imported.changed, corrected = plan.imported.corrected;
-  constexpr std::string_view k_changed = "with another openid or reason than before";
   if (changed > corrected) {
-    lines.push_back({"changed", changed, fmt::format("{}; of these:", k_changed)});
-    lines.push_back({"", corrected, "no request was made for them, so they are as the list says now"});
+    lines.push_back({tr("changed"), changed, tr("with another openid or reason than before; of these:")});
+    lines.push_back({"", corrected, tr("no request was made for them, so they are as the list says now")});
   } else if (corrected > 0) {
-    lines.push_back({"changed", corrected, fmt::format("{}; no request was made for them", k_changed)});
+    lines.push_back({tr("changed"), corrected,
+                     tr("with another openid or reason than before; no request was made for them")});
   }
   if (t.conflicts > 0)
     lines.push_back(
-        {"conflicts", t.conflicts,
-         "the input names another openid or reason than was sent, or contradicts itself: not sent"});
+        {tr("conflicts"), t.conflicts,
+         tr("the input names another openid or reason than was sent, or contradicts itself: not sent")});
   const auto& list = plan.imported.protections;
   if (list || t.protected_pending + t.protected_in_doubt + t.protected_invalidated > 0) {
-    lines.push_back({"protected", t.protected_pending,
-                     list ? fmt::format("never sent; safety.protect has {}", counted(list->lines, "line"))
-                          : "by `cardvoid protect`: never sent"});
+    lines.push_back({tr("protected"), t.protected_pending,
+                     list ? tr_n(list->lines, "never sent; safety.protect has {} line",
+                                 "never sent; safety.protect has {} lines")
+                          : tr("by `cardvoid protect`: never sent")});
     if (list) {
       lines.push_back({"", list->matched, protections_text(*list)});
       if (const auto cards = plan.protected_rows.by_command; cards > 0)
-        lines.push_back(
-            {"", cards, fmt::format("{} named by `cardvoid protect`", cards == 1 ? "card is" : "cards are")});
+        lines.push_back({"", cards,
+                         cards == 1 ? tr("card is named by `cardvoid protect`")
+                                    : tr("cards are named by `cardvoid protect`")});
     }
     if (t.protected_in_doubt > 0)
       lines.push_back(
-          {"", t.protected_in_doubt, "more of them are in doubt: read back, and never sent again"});
+          {"", t.protected_in_doubt, tr("more of them are in doubt: read back, and never sent again")});
     if (t.protected_invalidated > 0)
-      lines.push_back({"", t.protected_invalidated, "more of them are INVALID already: named too late"});
+      lines.push_back({"", t.protected_invalidated, tr("more of them are INVALID already: named too late")});
   }
   if (const auto& read = plan.imported; read.vanished > 0) {
-    lines.push_back({"vanished", read.vanished,
-                     fmt::format("rows of an earlier import that the input no longer has; {} of them are "
-                                 "still to send",
-                                 grouped(read.vanished_to_send))});
+    lines.push_back(
+        {tr("vanished"), read.vanished,
+         tr("rows of an earlier import that the input no longer has; {} of them are still to send",
+            grouped(read.vanished_to_send))});
     if (read.newly_vanished < read.vanished)
-      lines.push_back({"", read.newly_vanished, "of them were in the list before this one"});
+      lines.push_back({"", read.newly_vanished, tr("of them were in the list before this one")});
   }
   if (plan.imported.returned > 0)
-    lines.push_back({"returned", plan.imported.returned, "rows that the list has again"});
+    lines.push_back({tr("returned"), plan.imported.returned, tr("rows that the list has again")});
   return lines;
 }
 
 std::vector<CountLine> rows_by_state(const Plan& plan) {
   const auto& t = plan.totals;
-  std::vector<CountLine> lines{{"invalidated", t.invalidated, {}}, {"rejected", t.rejected, {}}};
+  std::vector<CountLine> lines{{tr("invalidated"), t.invalidated, {}}, {tr("rejected"), t.rejected, {}}};
   if (t.accepted() > 0)
-    lines.push_back({"accepted", t.accepted(), "rejected or unresolved, and settled by a person's word"});
-  lines.push_back({"in doubt", t.in_doubt(), t.in_doubt() > 0 ? "read back before anything is sent" : ""});
-  lines.push_back({"pending", t.pending, {}});
+    lines.push_back(
+        {tr("accepted"), t.accepted(), tr("rejected or unresolved, and settled by a person's word")});
+  lines.push_back(
+      {tr("in doubt"), t.in_doubt(), t.in_doubt() > 0 ? tr("read back before anything is sent") : ""});
+  lines.push_back({tr("pending"), t.pending, {}});
   if (t.pending == t.pending_to_send()) return lines;
-  lines.push_back({"", t.pending_to_send(), "to send"});
-  if (t.protected_pending > 0) lines.push_back({"", t.protected_pending, "protected: never sent"});
-  if (t.conflicts > 0) lines.push_back({"", t.conflicts, "in conflict with the input: not sent"});
-  if (t.left > 0) lines.push_back({"", t.left, "no longer in the list: held back"});
+  lines.push_back({"", t.pending_to_send(), tr("to send")});
+  if (t.protected_pending > 0) lines.push_back({"", t.protected_pending, tr("protected: never sent")});
+  if (t.conflicts > 0) lines.push_back({"", t.conflicts, tr("in conflict with the input: not sent")});
+  if (t.left > 0) lines.push_back({"", t.left, tr("no longer in the list: held back")});
   return lines;
 }
 
 std::string plan_text(const Plan& plan, const model::Job& job, std::string_view differences) {
   const auto& t = plan.totals;
-  auto text = head_of(plan, job) + fmt::format("input {}\n", wrapped(plan.imported.source, 6, k_columns));
+  auto text = head_of(plan, job) + tr("input {}", wrapped(plan.imported.source, 6, k_columns)) + "\n";
   for (const auto& remark : plan.imported.remarks)
-    text += fmt::format("  note: {}\n", wrapped(remark, 8, k_columns));
-  if (!plan.imported.samples.empty()) text += "  samples as decoded, please look whether they make sense:\n";
+    text += "  " + tr("note: {}", wrapped(remark, 8, k_columns)) + "\n";
+  if (!plan.imported.samples.empty())
+    text += "  " + tr("samples as decoded, please look whether they make sense:") + "\n";
   for (const auto& sample : plan.imported.samples) text += fmt::format("    {}\n", sample);
   const auto say = [&](const std::vector<CountLine>& lines) {
     for (const auto& line : lines)
@@ -303,22 +317,20 @@ std::string plan_text(const Plan& plan, const model::Job& job, std::string_view 
     if (!cause.is_protected) text += cause_line(cause);
   say(lines_protected(plan));
   say(rows_not_as_listed(plan));
-  if (t.left > 0) text += fmt::format("  {}; no request was made for them\n", words_for_left(t.left));
-  text += counted(t.rows(), "row") + " in the job\n";
+  if (t.left > 0) text += "  " + tr("{}; no request was made for them", words_for_left(t.left)) + "\n";
+  text += tr_n(t.rows(), "{} row in the job", "{} rows in the job") + "\n";
   say(rows_by_state(plan));
   if (!plan.survey.templates.empty()) text += template_table(plan.survey);
   for (const auto& words : words_for_openids(plan.survey)) text += fmt::format("  {}\n", words);
   if (!differences.empty()) text.append("\n").append(differences).append("\n");
-  if (t.to_send() == 0) return text + "nothing to send\n";
-  text +=
-      wrapped(fmt::format("to send {} {}", grouped(t.to_send()), words_for_pace(plan, job)), 2, k_columns) +
-      "\n";
+  if (t.to_send() == 0) return text + tr("nothing to send") + "\n";
+  text += wrapped(tr("to send {} {}", grouped(t.to_send()), words_for_pace(plan, job)), 2, k_columns) + "\n";
   if (is_too_large(plan, job))
-    text += fmt::format("run will refuse: safety.max_rows allows {}\n", grouped(*job.safety.max_rows));
-  text += fmt::format("fingerprint {}\n", plan.fingerprint);
+    text += tr("run will refuse: safety.max_rows allows {}", grouped(*job.safety.max_rows)) + "\n";
+  text += tr("fingerprint {}", plan.fingerprint) + "\n";
   if (!plan.run_command.empty())
-    text += fmt::format("\nWhat is sent cannot be undone. Once this plan is approved, this sends it:\n  {}\n",
-                        plan.run_command);
+    text += "\n" + tr("What is sent cannot be undone. Once this plan is approved, this sends it:") + "\n  " +
+            plan.run_command + "\n";
   return text;
 }
 
@@ -369,7 +381,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
 }
 
 std::string words_for_left(std::int64_t cards) {
-  return fmt::format("{} {} left the list: held back", counted(cards, "card"), cards == 1 ? "has" : "have");
+  return tr_n(cards, "{} card has left the list: held back", "{} cards have left the list: held back");
 }
 
 }  // namespace cardvoid::cli

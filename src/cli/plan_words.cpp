@@ -6,6 +6,7 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <map>
 
@@ -17,14 +18,14 @@ constexpr std::size_t k_most_brands = 5;
 
 std::string words_for_list(const model::ListFile& file, const model::Job& job) {
   auto text = std::filesystem::path{file.name}.filename().string();
-  if (!job.input.sqlite.empty()) text += ", by a query";
-  if (file.changed_at) text += fmt::format(", changed {}", format_local(*file.changed_at));
+  if (!job.input.sqlite.empty()) text = tr("{}, by a query", text);
+  if (file.changed_at) text = tr("{}, changed {}", text, format_local(*file.changed_at));
   return text;
 }
 
 std::string words_for_host(const model::EndpointAddress& address) {
   if (!address.proxy) return address.text();
-  return fmt::format("{} (through {}:{})", address.text(), address.proxy->host, address.proxy->port);
+  return tr("{} (through {}:{})", address.text(), address.proxy->host, address.proxy->port);
 }
 
 // Of the rows to send, as far as templates are told apart.
@@ -37,20 +38,23 @@ std::string words_for_brands(const ledger::Survey& survey) {
   for (const auto& [brand, count] : cards) {
     if (++said > k_most_brands) continue;
     text += fmt::format("{}{}", text.empty() ? "" : ", ", brand);
-    if (cards.size() > 1) text += fmt::format(" ({})", counted(count, "card"));
+    if (cards.size() > 1) text += " (" + tr_n(count, "{} card", "{} cards") + ")";
   }
-  if (said > k_most_brands) text += fmt::format(", and {} more", said - k_most_brands);
+  if (said > k_most_brands) text = tr("{}, and {} more", text, said - k_most_brands);
   return text;
 }
 
 std::vector<std::pair<std::string, std::string>> words_for_reasons(const ledger::Survey::Reasons& reasons) {
-  const std::string at_least = reasons.is_exact ? "" : "at least ";
   std::vector<std::pair<std::string, std::string>> words;
   for (const auto& [reason, count] : reasons.most)
-    words.emplace_back(reason.empty() ? "nothing: the list gives no reason" : reason,
-                       at_least + counted(count, "card"));
+    words.emplace_back(reason.empty() ? tr("nothing: the list gives no reason") : reason,
+                       reasons.is_exact ? tr_n(count, "{} card", "{} cards")
+                                        : tr_n(count, "at least {} card", "at least {} cards"));
   if (const auto more = reasons.different - static_cast<std::int64_t>(reasons.most.size()); more > 0)
-    words.emplace_back(fmt::format("and {}{}", at_least, counted(more, "other reason")), "fewer cards each");
+    words.emplace_back(reasons.is_exact
+                           ? tr_n(more, "and {} other reason", "and {} other reasons")
+                           : tr_n(more, "and at least {} other reason", "and at least {} other reasons"),
+                       tr("fewer cards each"));
   return words;
 }
 
@@ -58,11 +62,11 @@ std::string words_for_protections(const Plan& plan, const model::Job& job) {
   const auto& [by_list, by_command] = plan.protected_rows;
   std::string text;
   if (!job.safety.protect.empty())
-    text = fmt::format("{} by safety.protect ({})", counted(by_list, "card"),
-                       job.safety.protect.filename().string());
-  if (by_command > 0)
-    text += fmt::format("{}{} by `cardvoid protect`", text.empty() ? "" : ", ", counted(by_command, "card"));
-  return text.empty() ? "no card" : text;
+    text = tr_n(by_list, "{} card by safety.protect ({})", "{} cards by safety.protect ({})",
+                job.safety.protect.filename().string());
+  if (by_command == 0) return text.empty() ? tr("no card") : text;
+  const auto commanded = tr_n(by_command, "{} card by `cardvoid protect`", "{} cards by `cardvoid protect`");
+  return text.empty() ? commanded : tr("{}, {}", text, commanded);
 }
 
 }  // namespace
@@ -71,18 +75,19 @@ std::string words_for_lines(const ledger::RefusedCause& cause) {
   std::string text;
   for (const auto line : cause.example_lines) text += fmt::format("{}{}", text.empty() ? "" : ", ", line);
   const bool has_more = static_cast<std::size_t>(cause.count) > cause.example_lines.size();
-  return fmt::format("line{} {}{}", cause.example_lines.size() == 1 ? "" : "s", text, has_more ? ", …" : "");
+  if (has_more) text += ", …";
+  return cause.example_lines.size() == 1 ? tr("line {}", text) : tr("lines {}", text);
 }
 
 std::vector<NumberColumn> number_columns(const ledger::Survey& survey) {
   using ledger::TemplateTotals;
   constexpr NumberColumn k_all[] = {
-      {"rows", "Cards in the job", 12, &TemplateTotals::rows, false},
-      {"to send", "To become invalid", 12, &TemplateTotals::to_send, false},
-      {"in doubt", "In doubt", 11, &TemplateTotals::in_doubt, true},
-      {"invalidated", "Invalid already", 13, &TemplateTotals::invalidated, true},
-      {"rejected", "Rejected", 11, &TemplateTotals::rejected, true},
-      {"in conflict", "In conflict", 13, &TemplateTotals::conflicts, true}};
+      {translatable("rows"), translatable("Cards in the job"), 12, &TemplateTotals::rows, false},
+      {translatable("to send"), translatable("To become invalid"), 12, &TemplateTotals::to_send, false},
+      {translatable("in doubt"), translatable("In doubt"), 11, &TemplateTotals::in_doubt, true},
+      {translatable("invalidated"), translatable("Invalid already"), 13, &TemplateTotals::invalidated, true},
+      {translatable("rejected"), translatable("Rejected"), 11, &TemplateTotals::rejected, true},
+      {translatable("in conflict"), translatable("In conflict"), 13, &TemplateTotals::conflicts, true}};
   std::vector<NumberColumn> columns;
   for (const auto& column : k_all)
     if (!column.may_be_left_out || std::any_of(survey.templates.begin(), survey.templates.end(),
@@ -95,17 +100,17 @@ std::vector<std::string> words_for_more_templates(const ledger::Survey& survey, 
   std::vector<std::string> words;
   const auto all = static_cast<std::int64_t>(survey.templates.size());
   if (const auto more = all - static_cast<std::int64_t>(shown); more > 0)
-    words.push_back(counted(more, "more template"));
+    words.push_back(tr_n(more, "{} more template", "{} more templates"));
   if (survey.others.rows > 0)
-    words.push_back(
-        fmt::format("{} of templates beyond the first {}", counted(survey.others.rows, "row"), grouped(all)));
+    words.push_back(tr_n(survey.others.rows, "{} row of templates beyond the first {}",
+                         "{} rows of templates beyond the first {}", grouped(all)));
   return words;
 }
 
 std::vector<std::string> words_for_openids(const ledger::Survey& survey) {
   std::vector<std::string> words;
   for (const auto& [openid, cards] : survey.frequent_openids)
-    words.push_back(fmt::format("openid {} has at least {} of the cards", mask(openid), grouped(cards)));
+    words.push_back(tr("openid {} has at least {} of the cards", mask(openid), grouped(cards)));
   return words;
 }
 
@@ -116,25 +121,29 @@ Stake stake_of(const Plan& plan, const model::Job& job) {
   Stake stake;
   stake.list = words_for_list(imported.file, job);
   stake.sha256 = imported.file.sha256;
-  stake.merchant = fmt::format("{} {} signs ({} API)", is_brand_api ? "brand" : "mchid",
-                               job.merchant.signer_id(), is_brand_api ? "brand" : "partner");
+  stake.merchant = is_brand_api ? tr("brand {} signs (brand API)", job.merchant.signer_id())
+                                : tr("mchid {} signs (partner API)", job.merchant.signer_id());
   stake.hosts =
-      fmt::format("{}, else {}", words_for_host(job.endpoints.primary), words_for_host(job.endpoints.backup));
+      tr("{}, else {}", words_for_host(job.endpoints.primary), words_for_host(job.endpoints.backup));
   stake.brands = words_for_brands(plan.survey);
   stake.reasons = words_for_reasons(plan.survey.reasons);
-  stake.canary = safety.canary > 0
-                     ? fmt::format("the first {} one by one, each read back", counted(safety.canary, "card"))
-                     : "off";
-  stake.breaker =
-      safety.max_failure_rate < 1
-          ? fmt::format("stops when more than {:g}% of the last 50 cards fail", safety.max_failure_rate * 100)
-          : "off";
+  stake.canary = safety.canary > 0 ? tr_n(safety.canary, "the first {} card alone, and read back",
+                                          "the first {} cards one by one, each read back")
+                                   : tr("off");
+  stake.breaker = safety.max_failure_rate < 1 ? tr("stops when more than {:g}% of the last 50 cards fail",
+                                                   safety.max_failure_rate * 100)
+                                              : tr("off");
   stake.protections = words_for_protections(plan, job);
-  if (safety.max_rows) stake.most = fmt::format("{} (safety.max_rows)", counted(*safety.max_rows, "card"));
-  stake.window = safety.window ? fmt::format("every day {}{}", dispatch::to_text(*safety.window),
-                                             safety.timezone.empty() ? "" : ", " + safety.timezone)
-                               : "at any hour";
-  stake.planned = fmt::format("by {}, {}", imported.read_by, format_local(imported.finished_at));
+  if (safety.max_rows)
+    stake.most = tr_n(*safety.max_rows, "{} card (safety.max_rows)", "{} cards (safety.max_rows)");
+  if (safety.window) {
+    const auto hours = dispatch::to_text(*safety.window);
+    stake.window =
+        safety.timezone.empty() ? tr("every day {}", hours) : tr("every day {}, {}", hours, safety.timezone);
+  } else {
+    stake.window = tr("at any hour");
+  }
+  stake.planned = tr("by {}, {}", imported.read_by, format_local(imported.finished_at));
   return stake;
 }
 
@@ -153,13 +162,13 @@ std::string words_for_other_brand(const Plan& plan) {
     if (cards.to_send > 0 || cards.held_back == 0) continue;
     for (const auto& [now, others] : brands)
       if (others.to_send > 0)
-        return fmt::format(
-            "another brand than before: {} of brand {} would be sent, and {} of brand {} are held back, "
-            "since the "
-            "list no longer has them. If brand_id is mistyped, correct it and plan again; if it is another "
-            "brand's "
-            "list, give it a job file of its own, with another results.database",
-            counted(others.to_send, "card"), now, counted(cards.held_back, "card"), before);
+        return tr(
+            "another brand than before: {} cards of brand {} would be sent, and {} cards of brand {} are "
+            "held "
+            "back, since the list no longer has them. If brand_id is mistyped, correct it and plan again; if "
+            "it "
+            "is another brand's list, give it a job file of its own, with another results.database",
+            grouped(others.to_send), now, grouped(cards.held_back), before);
   }
   return {};
 }

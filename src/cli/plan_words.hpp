@@ -24,8 +24,8 @@ std::string words_for_pace(const Plan& plan, const model::Job& job);
 
 // A column with a number in the table of templates.
 struct NumberColumn {
-  std::string_view head, page_head;
-  int width;  // on a terminal
+  const char *head, *page_head;  // in English
+  int width;                     // on a terminal
   std::int64_t ledger::TemplateTotals::*number;
   bool may_be_left_out;  // when it would hold nothing but zeros
 };
@@ -39,7 +39,7 @@ std::vector<std::string> words_for_openids(const ledger::Survey& survey);
 std::string words_for_lines(const ledger::RefusedCause& cause);
 
 // Behind a count: "added (+)".
-std::string_view words_for(ledger::Difference::Kind kind);
+std::string words_for(ledger::Difference::Kind kind);
 // "line 12", or "once line 12", in an earlier list.
 std::string line_of(const ledger::Difference& difference);
 // "another reason than before"; empty: that it is of its kind says it all.

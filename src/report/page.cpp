@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/page.hpp>
 #include <kainjow/mustache.hpp>
 #include <map>
@@ -69,7 +70,8 @@ std::string_view page_source(std::string_view name) {
 
 std::string render_page(std::string_view name, const boost::json::object& values) {
   mustache::mustache page{std::string{page_source(name)}};
-  const auto data = as_data(values);
+  auto data = as_data(values);
+  data.set("t", mustache::data{mustache::lambda{[](const std::string& english) { return tr(english); }}});
   Context context{&data};
   std::ostringstream text;
   if (page.is_valid()) page.render(context, text);

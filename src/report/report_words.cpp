@@ -2,6 +2,8 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <cardvoid/base/translate.hpp>
+#include <cardvoid/report/job_report.hpp>
 
 namespace cardvoid::report {
 
@@ -136,6 +138,10 @@ Tongue::Record Tongue::cause(std::string_view english) const {
   }
   if (const auto fields = field_count_in_chinese(english)) return {*fields, false};
   return {std::string{english}};
+}
+
+std::string refused_cause(const std::string& english) {
+  return Tongue{spoken_language()}.cause(english).text;
 }
 
 Tongue::Record Tongue::wait(std::string_view english) const {

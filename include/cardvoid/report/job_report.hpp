@@ -37,4 +37,7 @@ using AskDigest = std::function<Result<std::optional<ExportDigest>>()>;
 Result<std::string> job_report(const model::Job& job, ledger::Ledger& ledger, const ReportOrder& order,
                                const AskDigest& digest);
 
+// Why a line of the list was refused, which is on record in English, in the language that is spoken.
+std::string refused_cause(const std::string& english);
+
 }  // namespace cardvoid::report
