@@ -6,6 +6,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cstdlib>
 #include <utility>
@@ -78,15 +79,20 @@ std::string count_line(std::string_view label, int label_columns, std::int64_t c
 
 std::string summary_text(const Ending& ending) {
   const auto& t = ending.standing.totals;
-  auto text = counted(t.rows(), "row") + " in the job\n" + standing_text(ending.standing);
+  auto text =
+      tr_n(t.rows(), "{} row in the job", "{} rows in the job") + "\n" + standing_text(ending.standing);
   if (const auto lines = t.refused_lines(); lines > 0)
-    text += counted(lines, "input line") + " refused: cardvoid plan shows them by cause\n";
-  text += fmt::format(
-      "this run: {} sent, {}, {}, {} 429, {}\n", counted(ending.counts.sent, "invalidation"),
-      counted(static_cast<std::int64_t>(ending.last.read_backs), "read-back"),
-      ending.last.retries == 1 ? "1 retry"
-                               : grouped(static_cast<std::int64_t>(ending.last.retries)) + " retries",
-      counted(static_cast<std::int64_t>(ending.last.throttled), "time"), humanize_duration(ending.elapsed));
+    text += tr_n(lines, "{} input line refused: cardvoid plan shows them by cause",
+                 "{} input lines refused: cardvoid plan shows them by cause") +
+            "\n";
+  const auto& last = ending.last;
+  text += tr("this run: {} sent, {}, {}, {} 429, {}",
+             tr_n(ending.counts.sent, "{} invalidation", "{} invalidations"),
+             tr_n(static_cast<std::int64_t>(last.read_backs), "{} read-back", "{} read-backs"),
+             tr_n(static_cast<std::int64_t>(last.retries), "{} retry", "{} retries"),
+             tr_n(static_cast<std::int64_t>(last.throttled), "{} time", "{} times"),
+             humanize_duration(ending.elapsed)) +
+          "\n";
   if (!ending.stopped.empty()) text += words_for_stop(ending.stopped) + "\n";
   return text;
 }

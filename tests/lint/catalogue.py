@@ -39,6 +39,8 @@ def fault(english, chinese):
         if missing or extra:
             return f"other values than the English: missing {sorted(missing)}, extra {sorted(extra)}"
         formatted(english), formatted(chinese)
+        if set(re.findall(r"\{\{\w+\}\}", english)) != set(re.findall(r"\{\{\w+\}\}", chinese)):
+            return "other names of the page than the English"
     except (ValueError, KeyError, IndexError) as why:
         return str(why)
     if bool(english[-1:].isspace()) != bool(chinese[-1:].isspace()):
@@ -48,7 +50,7 @@ def fault(english, chinese):
 
 def self_test():
     good = [("{} of {}", "{1} 中的 {0}"), ("{:.1f}/s", "每秒 {:.1f}"), ("plain", "普通")]
-    bad = [("{} of {}", "{}"), ("{:.1f}", "{:d}"), ("{}", "{0} {1}"), ("a {", "甲 {"), ("a\n", "甲")]
+    bad = [("{} of {}", "{}"), ("{:.1f}", "{:d}"), ("{}", "{0} {1}"), ("a {", "甲 {"), ("a\n", "甲"), ("{{cards}} end", "{{card}} 作废")]
     return all(fault(*pair) is None for pair in good) and all(fault(*pair) for pair in bad)
 
 
