@@ -7,8 +7,9 @@ using namespace cardvoid::report;
 
 TEST_SUITE("component") {
   TEST_CASE("page: what a value holds is text and never markup") {
-    const auto page =
-        render_page("head", {{"lang", "en"}, {"title", "<script>alert(\"&'\")</script>\x1b[2J\u202e"}});
+    const auto page = render_page(
+        "head",
+        {{"lang", "en"}, {"rehearsal", nullptr}, {"title", "<script>alert(\"&'\")</script>\x1b[2J\u202e"}});
     CHECK(page.find("<script>") == std::string::npos);
     CHECK(page.find("&lt;script&gt;alert(&quot;&amp;&apos;&quot;)&lt;/script&gt;\\x1B[2J\\xE2\\x80\\xAE") !=
           std::string::npos);
@@ -20,7 +21,7 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("page: its policy lets it fetch nothing and run no script") {
-    const auto page = render_page("head", {{"lang", "en"}, {"title", "x"}});
+    const auto page = render_page("head", {{"lang", "en"}, {"rehearsal", nullptr}, {"title", "x"}});
     CHECK(page.find("default-src 'none'") != std::string::npos);
     CHECK(page.find("script-src") == std::string::npos);
   }
