@@ -1,7 +1,7 @@
 #pragma once
 // HTML pages: one file that needs nothing else, no network and no script. A template (src/report/pages, in
 // Mustache) and values make it. Everything that a value holds is escaped: no template may insert markup
-// these. A template can use {{> head}} and {{> foot}}, the shared frame: they want `lang`, `title`,
+// (lint/pages). A template can use {{> head}} and {{> foot}}, the shared frame: they want `lang`, `title`,
 // `written`, and `rehearsal`: true where nothing of the page is real. {{#t}}An English sentence.{{/t}} is
 // translated as a whole, its {{names}} included.
 
