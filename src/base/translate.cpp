@@ -17,7 +17,12 @@ Language& language_of_process() {
   return language;
 }
 
+thread_local bool is_in_english = false;
+
 }  // namespace
+
+InEnglish::InEnglish() : before_{is_in_english} { is_in_english = true; }
+InEnglish::~InEnglish() { is_in_english = before_; }
 
 void speak(Language language, const std::filesystem::path& catalogues) {
   language_of_process() = language;
@@ -33,7 +38,7 @@ void speak(Language language, const std::filesystem::path& catalogues) {
   ::bindtextdomain("libc", catalogues.c_str());
 }
 
-Language spoken_language() { return language_of_process(); }
+Language spoken_language() { return is_in_english ? Language::english : language_of_process(); }
 
 std::filesystem::path own_catalogues() {
   std::error_code failed;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/live.hpp>
 #include <cmath>
 #include <utility>
@@ -112,20 +113,19 @@ std::string sparkline(const std::vector<double>& rates, double limit) {
 
 std::string words_for_canary(const dispatch::Snapshot& snapshot) {
   if (snapshot.canary == 0) return {};
-  auto text = fmt::format("canary {} of {}", snapshot.canary_passed, snapshot.canary);
-  if (snapshot.canary_already > 0) text += fmt::format(" ({} already)", snapshot.canary_already);
+  auto text = tr("canary {} of {}", snapshot.canary_passed, snapshot.canary);
+  if (snapshot.canary_already > 0) text = tr("{} ({} already)", text, snapshot.canary_already);
   return text;
 }
 
 std::string words_for_endpoints(const Moment& moment) {
   using State = dispatch::EndpointHealth::State;
   const auto& s = moment.snapshot;
-  const auto served = moment.by_backup > 0 ? fmt::format(" (backup served {})",
-                                                         grouped(static_cast<std::int64_t>(moment.by_backup)))
-                                           : std::string{};
-  if (s.primary == State::closed) return "primary up" + served;
-  if (s.backup == State::closed) return "primary down, on backup" + served;
-  return "no endpoint serves";
+  const auto text = s.primary == State::closed  ? tr("primary up")
+                    : s.backup == State::closed ? tr("primary down, on backup")
+                                                : tr("no endpoint serves");
+  if (moment.by_backup == 0 || (s.primary != State::closed && s.backup != State::closed)) return text;
+  return tr("{} (backup served {})", text, grouped(static_cast<std::int64_t>(moment.by_backup)));
 }
 
 bool is_troubled(const Moment& moment) {
@@ -135,10 +135,11 @@ bool is_troubled(const Moment& moment) {
 }
 
 Line heading(const Moment& moment) {
-  return {{escape_for_terminal(moment.job), 0, Style::strong},
-          {moment.brand, 2},
-          {moment.host, 3},
-          {"since " + run::short_time(moment.since, moment.now) + format_local(moment.since).substr(16), 1}};
+  return {
+      {escape_for_terminal(moment.job), 0, Style::strong},
+      {moment.brand, 2},
+      {moment.host, 3},
+      {tr("since {}", run::short_time(moment.since, moment.now) + format_local(moment.since).substr(16)), 1}};
 }
 
 std::string words_for_progress(const Moment& moment) {
@@ -148,7 +149,7 @@ std::string words_for_progress(const Moment& moment) {
 
 Line progress(const Moment& moment, const Look& look, std::size_t columns) {
   Line line{{words_for_progress(moment), 0, Style::strong},
-            {fmt::format("this run {}", grouped(moment.done_by_run())), 2},
+            {tr("this run {}", grouped(moment.done_by_run())), 2},
             {run::words_for_end(moment.outlook, moment.now), 1}};
   const auto used = width_of(line) + 2;
   if (used + k_least_bar <= columns)
@@ -160,18 +161,18 @@ Line progress(const Moment& moment, const Look& look, std::size_t columns) {
 Line counts(const Moment& moment, bool is_whole) {
   const auto& t = moment.totals;
   Line line;
-  const auto say = [&](const char* label, std::int64_t count, int rank, Style style) {
+  const auto say = [&](const std::string& label, std::int64_t count, int rank, Style style) {
     if (count > 0 || (is_whole && rank == 0))
       line.push_back({fmt::format("{} {}", label, grouped(count)), rank, style});
   };
-  say("invalid", t.invalidated, 0, Style::good);
+  say(tr("invalid"), t.invalidated, 0, Style::good);
   if (const auto already = t.already + moment.counts.already; already > 0 && !line.empty())
-    line.back().text += fmt::format(" ({} already)", grouped(already));
-  say("rejected", t.rejected, 1, Style::bad);
-  say("accepted", t.accepted(), 4, Style::plain);
-  say("in doubt", moment.in_doubt(), 1, Style::notable);
-  say("protected", t.protected_pending, 2, Style::plain);
-  say("conflicts", t.conflicts, 2, Style::notable);
+    line.back().text = tr("{} ({} already)", line.back().text, grouped(already));
+  say(tr("rejected"), t.rejected, 1, Style::bad);
+  say(tr("accepted"), t.accepted(), 4, Style::plain);
+  say(tr("in doubt"), moment.in_doubt(), 1, Style::notable);
+  say(tr("protected"), t.protected_pending, 2, Style::plain);
+  say(tr("conflicts"), t.conflicts, 2, Style::notable);
   return line;
 }
 
@@ -182,21 +183,22 @@ std::string words_for_pace(const Moment& moment) {
 }
 
 Line endpoints(const Moment& moment) {
-  Line line{{words_for_endpoints(moment), 0,
-             words_for_endpoints(moment).starts_with("primary up") ? Style::plain : Style::notable}};
+  Line line{
+      {words_for_endpoints(moment), 0,
+       moment.snapshot.primary == dispatch::EndpointHealth::State::closed ? Style::plain : Style::notable}};
   if (moment.latencies)
     line.push_back({fmt::format("p50 {} p95 {} p99 {}", shown_latency(moment.latencies->p50),
                                 shown_latency(moment.latencies->p95), shown_latency(moment.latencies->p99)),
                     1});
-  line.push_back({fmt::format("in flight {}", moment.snapshot.in_flight), 2});
-  if (moment.snapshot.waiting > 0) line.push_back({fmt::format("waiting {}", moment.snapshot.waiting), 3});
+  line.push_back({tr("in flight {}", moment.snapshot.in_flight), 2});
+  if (moment.snapshot.waiting > 0) line.push_back({tr("waiting {}", moment.snapshot.waiting), 3});
   return line;
 }
 
 Piece last_error(const Moment& moment) {
-  if (!moment.last_error) return {"no error", 2, Style::faint};
-  return {fmt::format("last error {} {}", escape_for_terminal(moment.last_error->code),
-                      format_local_clock(moment.last_error->at)),
+  if (!moment.last_error) return {tr("no error"), 2, Style::faint};
+  return {tr("last error {} {}", escape_for_terminal(moment.last_error->code),
+             format_local_clock(moment.last_error->at)),
           0, Style::notable};
 }
 
@@ -258,6 +260,7 @@ std::vector<std::string> live_lines(const Moment& moment, const Look& look) {
 }
 
 std::string live_line(const Moment& moment) {
+  const InEnglish of_log;
   auto text = words_for_progress(moment) + fmt::format("  this run {}", grouped(moment.done_by_run()));
   for (const auto& piece : counts(moment, false)) text += "  " + piece.text;
   text += "  " + words_for_pace(moment);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/run/look_ahead.hpp>
 
@@ -132,17 +133,17 @@ std::string words_for_pace(const Outlook& view, const model::Limits& limits,
     if (reason.since) why += " since " + short_time(*reason.since, now);
     if (reason.until) why += " until " + format_local_clock(*reason.until);
   }
-  if (is_held_up) return "held up: " + why;
-  auto text = view.measured > 0 ? fmt::format("{:.1f}/s of {:g}", view.measured, view.limit)
-                                : fmt::format("limit {:g}/s", view.limit);
-  if (limits.per == model::QuotaPer::brand) text += " a brand";
-  return why.empty() ? text : text + ", " + why;
+  if (is_held_up) return tr("held up: {}", why);
+  auto text =
+      view.measured > 0 ? tr("{:.1f}/s of {:g}", view.measured, view.limit) : tr("limit {:g}/s", view.limit);
+  if (limits.per == model::QuotaPer::brand) text = tr("{} a brand", text);
+  return why.empty() ? text : tr("{}, {}", text, why);
 }
 
 std::string words_for_end(const Outlook& view, WallTime now) {
-  if (view.rows == 0) return "nothing left";
-  if (!view.done_at || !view.left) return "no telling when it is done";
-  return fmt::format("done at {} ({})", short_time(*view.done_at, now), humanize_duration(*view.left));
+  if (view.rows == 0) return tr("nothing left");
+  if (!view.done_at || !view.left) return tr("no telling when it is done");
+  return tr("done at {} ({})", short_time(*view.done_at, now), humanize_duration(*view.left));
 }
 
 std::string short_time(WallTime time, WallTime now) {

@@ -21,6 +21,18 @@ namespace cardvoid {
 void speak(Language language, const std::filesystem::path& catalogues);
 Language spoken_language();
 
+// While one lives, this thread speaks English: for what logs and people read from the same sentences.
+class InEnglish {
+ public:
+  InEnglish();
+  ~InEnglish();
+  InEnglish(const InEnglish&) = delete;
+  InEnglish& operator=(const InEnglish&) = delete;
+
+ private:
+  bool before_;
+};
+
 // The folder of the catalogues of this program: beside it where it was built, else in the share folder of the
 // prefix where it was installed.
 std::filesystem::path own_catalogues();
