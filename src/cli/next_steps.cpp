@@ -158,7 +158,9 @@ class Steps {
         decisions();
         return say_again(tr("go on with what is left, a canary first"));
       case Errc::bad_job:
-        if (ended_.stage != Stage::job) look_around();  // it would say the same
+        if (ended_.stage != Stage::job) look_around();  // else it would say the same
+        if (ended_.stage == Stage::job && job_file_.extension() != ".toml")
+          return say_help();  // no job file at all
         return say_again(tr("once it is right"));
       case Errc::bad_credentials: look_around(); return say_again(tr("once it is right"));
     }

@@ -70,6 +70,8 @@ TEST_SUITE("cli") {
       check_message(support::run({command, (stage.dir / "名单.csv").string()}),
                     {78, {"a list (CSV), not a job file", "cardvoid init --list"}});
     }
+    const auto list = support::run({"plan", (stage.dir / "名单.csv").string()});
+    CHECK(list.err.find("cardvoid plan /") == std::string::npos);  // the same again would be no help
     CHECK(stage.run("plan").exit_code == 0);
     check_message(support::run({"plan", stage.database().string()}),
                   {78, {"an SQLite database, not a job file"}});
