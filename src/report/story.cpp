@@ -172,10 +172,10 @@ std::string authority_for(const Story& story, const Telling& telling) {
     text += field(telling, tr("Acknowledged"), escape_for_terminal(run.acknowledge));
     auto plan = run.fingerprint.substr(0, k_fingerprint_digits);
     if (run.plan)
-      plan = tr("{}, {} cards, made on {} by {}", plan, grouped(run.plan->to_send),
-                format_local(run.plan->made_at),
-                run.plan->made_by.empty() ? tr("a user that is not on record")
-                                          : escape_for_terminal(run.plan->made_by));
+      plan = tr_n(run.plan->to_send, "{1}, {0} card, made on {2} by {3}",
+                  "{1}, {0} cards, made on {2} by {3}", plan, format_local(run.plan->made_at),
+                  run.plan->made_by.empty() ? tr("a user that is not on record")
+                                            : escape_for_terminal(run.plan->made_by));
     text += field(telling, tr("Plan"), tr("{}; {}", plan, words_for_consent(run)));
   }
   return text.empty() ? text : "\n" + tr("Who authorised it") + "\n" + text;

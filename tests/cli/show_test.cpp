@@ -214,7 +214,7 @@ TEST_SUITE("cli") {
     const auto listed = stage.show(with({"--code", code(3)})).out;
     CAPTURE(listed);
     CHECK(has(listed, "NOT SENT, and protected"));
-    CHECK(has(listed, "take line 2 out of"));
+    CHECK(has(listed, "Take line 2 out of"));
     CHECK(has(listed, "Protected          yes, by line 2 of protect.csv"));
   }
 
