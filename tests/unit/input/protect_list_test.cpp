@@ -145,7 +145,8 @@ TEST_SUITE("unit") {
     model::Input input;
     input.accept_damage = true;
     CHECK(protections(destroyed, input) == "4.78516E+23///");
-    CHECK(protections("code\n=\"0123\"\n").find("input.unwrap = true") != std::string::npos);
+    CHECK(protections("code\n=\"0123\"\n") == "0123///");  // as `export --excel` writes it
+    CHECK(protections("code\n'0456\n").find("input.unwrap = true") != std::string::npos);
     input.unwrap = true;
     CHECK(protections("code\n=\"0123\"\n'0456\n", input) == "0123/// 0456///");
   }
