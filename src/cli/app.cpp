@@ -45,6 +45,8 @@ int run(int argc, const char* const* argv) {
     Globals globals;
     const auto call = parse(argc, argv, globals);
     if (!call) return before_parsing.fail(call.error());
+    if (globals.json || globals.log_json || globals.progress == report::ProgressMode::json)
+      speak(Language::english, {});  // programs read it
     Console console{globals};
     int exit_code = call->run(console);
     // Work that was done keeps its code when its reader has left, and what ended otherwise keeps its own.

@@ -3,6 +3,7 @@
 
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
@@ -112,8 +113,8 @@ Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, 
   if (plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
   if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
-  ask(fmt::format("{}\nInvalidating cannot be undone. Type the number of cards ({}) to go on: ",
-                  plan_text(plan, job), plan.totals.to_send()));
+  ask(plan_text(plan, job) + "\n" +
+      tr("Invalidating cannot be undone. Type the number of cards ({}) to go on: ", plan.totals.to_send()));
   std::string typed;
   if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
   if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};
@@ -135,6 +136,7 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
 
 // What somebody who does not look at the plan must know.
 void warn_about(const Plan& plan, Console& console) {
+  const InEnglish of_log;
   const auto say = [&](LogLevel level, std::int64_t count, const char* noun, const char* words) {
     if (count > 0) console.log(level, fmt::format("{} {}", counted(count, noun), words));
   };

@@ -29,7 +29,7 @@ void note_waits(const sqlite::Connection& db, const Pulse& pulse) {
       db,
       "UPDATE wait SET until = ?3, words = ?4, allowed_rate = max(allowed_rate, ?5) WHERE run_id = ?1 AND "
       "kind = ?2 AND since = (SELECT max(since) FROM wait WHERE run_id = ?1 AND kind = ?2) AND until >= ?6 "
-      "AND (?7 IS NULL OR since = ?7)"};
+      "AND (NOT ?7 OR since = ?8)"};  // each order of a person is a stretch of its own
   sqlite::Statement begins{
       db,
       "INSERT OR IGNORE INTO wait (run_id, kind, since, until, words, allowed_rate) VALUES (?1, ?2, ?3, "
@@ -37,8 +37,9 @@ void note_waits(const sqlite::Connection& db, const Pulse& pulse) {
   const auto at = to_ms(pulse.at);
   for (const auto& reason : pulse.reasons_to_wait) {
     const auto since = std::min(at, to_ms(reason.since.value_or(pulse.at)));
-    const auto ordered = reason.is_by_person() ? std::optional{since} : std::nullopt;
-    goes_on.bind(pulse.run, reason.kind, at, reason.words, pulse.allowed_rate, at - k_longest_gap_ms, ordered)
+    goes_on
+        .bind(pulse.run, reason.kind, at, reason.words, pulse.allowed_rate, at - k_longest_gap_ms,
+              int{reason.is_by_person()}, since)
         .run();
     if (db.changes() > 0) continue;
     if (reason.kind == "rate_set") end_former_rate(db, pulse, since);

@@ -82,7 +82,7 @@ constexpr Pattern k_endings[]{
     {"stopped by ", " with cardvoid stop", "由 {} 用 cardvoid stop 停止"},
     {"--max-duration ", " is over", "已达到 --max-duration {}"},
     {"the limit of ", " row", "已达到本次运行的行数上限 {}"},
-    {"ended with rows in doubt", "", "结束时仍有结果不明的卡"},
+    {"ended with rows in doubt", "", "结束时仍有未决的卡"},
     {"SIG", " received", "收到信号 SIG{}"},
     {"interrupted", "", "被中断"},
 };
@@ -90,7 +90,7 @@ constexpr Pattern k_endings[]{
 // Why a run stopped itself, by the name of model::TripCause.
 constexpr Translation k_trips[]{
     {"canary", "首批逐张试发未通过"},
-    {"failure_rate", "被拒绝或结果不明的比例过高"},
+    {"failure_rate", "被拒绝或未决的比例过高"},
     {"unknown_answer", "多张卡得到相同的异常应答"},
     {"wrong_card", "多个应答的是另一张卡，或无法解析"},
     {"contradiction", "应答为已作废，查询结果却不符"},

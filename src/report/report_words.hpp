@@ -69,7 +69,7 @@ inline constexpr Word k_report_words[]{
      "尚未发送任何请求：共 {} 张卡待发送。"},
     {"tile_invalidated", "invalidated", "已作废"},
     {"tile_rejected", "rejected", "被拒绝"},
-    {"tile_doubt", "in doubt", "结果不明"},
+    {"tile_doubt", "in doubt", "未决"},
     {"tile_pending", "not sent", "未发送"},
     {"tile_left_out", "left out of this rehearsal", "未参与演练"},
     // ---- asked ----
@@ -129,8 +129,8 @@ inline constexpr Word k_report_words[]{
     {"rejected_means", "the platform refused the card, and it is not INVALID", "平台拒绝了请求，该卡未作废"},
     {"accepted", "Settled by a person", "人工了结"},
     {"accepted_means", "rejected {}, in doubt {}; `cardvoid accept` has the notes",
-     "被拒绝 {} 张，结果不明 {} 张；备注见 `cardvoid accept` 记录"},
-    {"doubt", "In doubt", "结果不明"},
+     "被拒绝 {} 张，未决 {} 张；备注见 `cardvoid accept` 记录"},
+    {"doubt", "In doubt", "未决"},
     {"doubt_means",
      "a request may have changed the card, and no verified answer says so; the next run reads it back",
      "请求可能已生效，但没有经过验签的应答；下次运行会先查询"},
@@ -247,7 +247,7 @@ inline constexpr Word k_report_words[]{
     // ---- causes ----
     {"causes", "What was not invalidated, and what to do", "未作废的卡及处理办法"},
     {"causes_none", "No card was rejected, is in doubt or held back, and no line was refused.",
-     "没有被拒绝、结果不明或暂不发送的卡，也没有不合格的行。"},
+     "没有被拒绝、未决或暂不发送的卡，也没有不合格的行。"},
     {"held_back", "Cards that are held back", "暂不发送的卡"},
     {"held_back_protected", "protected", "受保护"},
     {"held_back_held", "held after unclear answers", "应答不明确，已挂起"},
@@ -256,7 +256,7 @@ inline constexpr Word k_report_words[]{
     {"do_held_back_protected",
      "Nothing: they are never sent, and one in doubt is only read back. When one is to end after all, take "
      "its protection back.",
-     "无需处理：受保护的卡不会发送，结果不明的只做查询。确需作废时，先撤销其保护。"},
+     "无需处理：受保护的卡不会发送，未决的只做查询。确需作废时，先撤销其保护。"},
     {"do_held_back_held", "Find out how they stand, then `cardvoid retry` or `cardvoid accept`.",
      "查明状态后执行 `cardvoid retry` 或 `cardvoid accept`。"},
     {"do_held_back_conflict", "Correct the list, so that it says what was sent, and run the plan again.",

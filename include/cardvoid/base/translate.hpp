@@ -16,7 +16,7 @@
 
 namespace cardvoid {
 
-// Call at most once, at the start: the C library keeps the choice for the process. `catalogues` is the folder
+// Call it at the start, while there is one thread; English may be chosen again. `catalogues` is the folder
 // with zh_CN/LC_MESSAGES/cardvoid.mo. Without it English is spoken.
 void speak(Language language, const std::filesystem::path& catalogues);
 Language spoken_language();
