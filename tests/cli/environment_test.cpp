@@ -137,4 +137,19 @@ TEST_SUITE("cli") {
     CHECK(support::run({"report", "nowhere.toml", "-o", "-", "--lang", "zh"})
               .err.find("No such file or directory") != std::string::npos);
   }
+
+  TEST_CASE("environment: in Chinese people read Chinese and programs and logs English") {
+    const auto stage = stage_of(3);
+    const std::vector<std::string> chinese{"--lang", "zh"};
+    const auto plan = stage.run("plan", chinese);
+    CHECK(plan.out.starts_with("任务 sandbox：将作废 3 张会员卡，无法恢复\n"));
+    const auto run = stage.run("run", {"--yes", "--lang", "zh"});
+    CHECK(run.exit_code == 0);
+    CHECK(run.err.find(" run of sandbox begins: 3 cards to send") != std::string::npos);
+    CHECK(stage.run("status", chinese).out.find("  已作废") != std::string::npos);
+    CHECK(stage.run("show", {"--line", "2", "--lang", "zh"}).out.find("由本任务作废。\n") !=
+          std::string::npos);
+    CHECK(stage.run("show", {"--line", "2", "--json", "--lang", "zh"}).out ==
+          stage.run("show", {"--line", "2", "--json"}).out);
+  }
 }
