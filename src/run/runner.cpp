@@ -160,12 +160,20 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
   flight.failure.reset();
   flight.durable = false;
   const ledger::Intent intent{id, prepare.attempt, run_, prepare.endpoint, flight.started.wall, prepare.kind};
-  if (prepare.kind == AttemptKind::invalidate) move(flight, {model::Status::in_flight, flight.standing.held});
-  ports_.store.submit([intent](ledger::Ledger& ledger) { return ledger::open_attempt(ledger, intent); },
-                      [this, id] {
-                        flights_.at(id).durable = true;
-                        check_prepared(id);
-                      });
+  if (prepare.kind == AttemptKind::invalidate) {
+    move(flight, {model::Status::in_flight, flight.standing.held});
+    ++open_;
+  }
+  ports_.store.submit(
+      [intent, counts = counts()](ledger::Ledger& ledger) -> Result<void> {
+        const auto opened = ledger::open_attempt(ledger, intent);
+        if (!opened || intent.kind == AttemptKind::read_back) return opened;
+        return ledger::save_counts(ledger, intent.run, counts);
+      },
+      [this, id] {
+        flights_.at(id).durable = true;
+        check_prepared(id);
+      });
   ports_.transport.connect(id, prepare.endpoint, prepare.fresh_connection,
                            [this, id](const std::optional<net::ConnectFailure>& failure) {
                              auto& connecting = flights_.at(id);
@@ -174,6 +182,12 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
                              check_prepared(id);
                            });
   return true;
+}
+
+ledger::RunCounts Runner::counts() const {
+  auto counts = counts_;
+  counts.sent += open_;
+  return counts;
 }
 
 void Runner::move(Flight& flight, model::RowState to) {
@@ -232,7 +246,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   move(flight, {ruling.status, ruling.held});
   if (sent) ++requests_;
   if (outcome.other_brand && ++counts_.other_brand == 1) observer_.notice(words_for_other_brand());
-  if (sent && flight.kind == AttemptKind::invalidate) ++counts_.sent;
+  if (flight.kind == AttemptKind::invalidate) --open_, counts_.sent += sent;
   // A canary row is invalidated before its read-back has come.
   const bool confirmed = ruling.status == model::Status::invalidated;
   if (confirmed != std::exchange(flight.confirmed, confirmed)) counts_.confirmed += confirmed ? 1 : -1;
@@ -247,7 +261,7 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
       return ledger::save_trip(ledger, run, trip);
     });
   ports_.store.submit(
-      [attempt, ruling, run = run_, counts = counts_](ledger::Ledger& ledger) -> Result<void> {
+      [attempt, ruling, run = run_, counts = counts()](ledger::Ledger& ledger) -> Result<void> {
         if (const auto closed = ledger::close_attempt(ledger, attempt, ruling); !closed) return closed;
         return ledger::save_counts(ledger, run, counts);
       },
@@ -262,10 +276,13 @@ bool Runner::carry_out(const dispatch::action::Withdraw& withdraw) {
     status = withdraw.status;
     auto& flight = flights_.at(withdraw.row);
     move(flight, {withdraw.status, flight.standing.held});
+    --open_;
   }
-  ports_.store.submit([withdraw, status](ledger::Ledger& ledger) {
-    return ledger::withdraw_attempt(ledger, withdraw.row, withdraw.attempt, status);
-  });
+  ports_.store.submit(
+      [withdraw, status, run = run_, counts = counts()](ledger::Ledger& ledger) -> Result<void> {
+        const auto withdrawn = ledger::withdraw_attempt(ledger, withdraw.row, withdraw.attempt, status);
+        return withdrawn && status ? ledger::save_counts(ledger, run, counts) : withdrawn;
+      });
   ports_.transport.release(withdraw.row);
   if (!withdraw.is_kept) flights_.erase(withdraw.row);
   return true;

@@ -44,6 +44,35 @@ TEST_SUITE("faults") {
     CHECK(stage.sandbox->counters().after_invalid == 0);  // the platform's own word that none was sent twice
   }
 
+  TEST_CASE("the requests of a run that was killed are counted as they stand on record") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 400ms;
+    const auto stage = stage_of(200, settings);
+    const auto check_counts = [&] {
+      const auto differing = stage.ask_results(
+          "SELECT run_id, sent, (SELECT count(*) FROM attempts a WHERE a.run_id = runs.run_id AND kind = "
+          "'invalidate') AS on_record FROM runs WHERE sent <> on_record");
+      for (const auto& run : differing) FAIL_CHECK("run ", run[0], " sent ", run[1], " of ", run[2]);
+    };
+    const auto first = stage.start("run", k_flags);
+    stage.wait_until("status = 'invalidated'", 10);
+    stage.wait_until("status = 'in_flight' AND attempts > 0", 5);
+    check_counts();  // also while it goes on
+    first->send_signal(SIGKILL);
+    first->wait();
+    check_counts();
+    const auto second = stage.start("run", k_flags);  // and one that leaves at once
+    stage.wait_until("status = 'invalidated'", 60);
+    second->send_signal(SIGTERM);
+    (void)second->ends_within(1100ms);  // until then it would be an echo of the first
+    second->send_signal(SIGTERM);
+    second->wait();
+    check_counts();
+    stage.run("run", k_flags);
+    check_counts();
+    stage.check_against_truth();
+  }
+
   TEST_CASE("reconcile settles what a crash left in doubt and invalidates nothing") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 400ms;

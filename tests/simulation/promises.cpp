@@ -247,6 +247,16 @@ void Job::check_results(bool at_the_end) {
     requests.step();
     if (requests.int64(0) < told_) fail("a request was called on record and is not");
     requests.reset();
+    sqlite::Statement counts{db,
+                             "SELECT id, run.sent, coalesce(made, 0) FROM run LEFT JOIN (SELECT run_id, "
+                             "count(*) AS made FROM attempt "
+                             "WHERE kind = 'invalidate' AND sent GROUP BY run_id) ON run_id = id WHERE "
+                             "run.sent <> coalesce(made, 0)"};
+    counts.bind();
+    if (counts.step())
+      fail(fmt::format("run {} says that it sent {}, and {} are on record", counts.int64(0), counts.int64(1),
+                       counts.int64(2)));
+    counts.reset();
     sqlite::Statement newest{db, "SELECT source FROM import ORDER BY id DESC LIMIT 1"};
     newest.bind();
     newest.step() ? note_import(number_of(newest.text(0))) : lists_.forget();

@@ -60,7 +60,8 @@ class Runner {
   bool is_finished() const { return finished_; }
   const std::optional<Error>& ending() const { return ending_; }  // why it ended early
   const std::optional<model::Trip>& trip() const { return dispatcher_.trip(); }
-  const ledger::RunCounts& counts() const { return counts_; }
+  // As they are on record: requests that may have left are sent ones, also where their end is not known.
+  ledger::RunCounts counts() const;
   dispatch::Snapshot snapshot() const;
 
  private:
@@ -113,7 +114,8 @@ class Runner {
   std::unordered_map<model::RowId, Flight> flights_;
   // Of this run's `protect` commands. A row that was fetched before one was durable may come after it.
   std::vector<ledger::Protectee> protected_;
-  ledger::RunCounts counts_;
+  ledger::RunCounts counts_;    // `sent` without the open ones
+  std::int64_t open_ = 0;       // invalidations whose intent stands on record, and whose end does not
   std::uint64_t requests_ = 0;  // of both kinds
   dispatch::RateMeter rate_;
   double measured_ = 0;     // requests/s of the last minute
