@@ -4,7 +4,7 @@
 PRAGMA application_id = 0x43564F44;  -- "CVOD"
 PRAGMA user_version = 4;  -- rises with every change of this file (src/ledger/schema.cpp)
 
--- Facts about the file itself: the job's name.
+-- Facts about the file itself: the job's name, and who signed last ("mchid 1900000001", "brand 1004").
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL

@@ -62,7 +62,5 @@ std::string_view chosen(const char* one, const char* many, std::int64_t count) {
   return ::dngettext(k_domain, one, many, static_cast<unsigned long>(count));
 }
 
-std::string count_for_people(std::int64_t count) { return grouped(count); }
-
 }  // namespace detail
 }  // namespace cardvoid

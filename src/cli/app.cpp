@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/cli/app.hpp>
 #include <cstdlib>
@@ -48,6 +51,10 @@ int run(int argc, const char* const* argv) {
     if (globals.json || globals.log_json || globals.progress == report::ProgressMode::json)
       speak(Language::english, {});  // programs read it
     Console console{globals};
+    for (const auto& [variable, meant] : mistyped_variables())
+      console.log(LogLevel::warning,
+                  fmt::format("{}: there is no such variable, and it does nothing; did you mean {}?",
+                              escape_for_terminal(variable), meant));
     int exit_code = call->run(console);
     // Work that was done keeps its code when its reader has left, and what ended otherwise keeps its own.
     if (console.has_reader_left()) {

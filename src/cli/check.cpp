@@ -26,6 +26,7 @@
 #include "consent.hpp"
 #include "console.hpp"
 #include "finish_hook.hpp"
+#include "next_steps.hpp"
 #include "results.hpp"
 #include "space.hpp"
 #include "time_zone.hpp"
@@ -344,7 +345,7 @@ int check(Console& console, const Options& options) {
   const auto& globals = console.globals();
   auto job = load_job(globals, options.job_file);
   if (!job) {
-    const int code = console.fail(job.error());
+    const int code = fail(console, options.job_file, Stage::job, job.error());
     if (globals.json) (void)console.answer(json_line({fault("job", job.error())}, code));
     return code;
   }

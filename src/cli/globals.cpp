@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cardvoid/base/text.hpp>
 #include <cstdlib>
 #include <cstring>
 
@@ -122,6 +124,29 @@ void read_environment(Globals& globals) {
   globals.lang = language_of_environment();
   globals.overrides.https_proxy = from_environment("https_proxy", "HTTPS_PROXY");
   globals.overrides.no_proxy = from_environment("no_proxy", "NO_PROXY");
+}
+
+std::vector<std::pair<std::string, std::string>> mistyped_variables() {
+  constexpr std::string_view k_ours{"CARDVOID_"};
+  Globals unread;
+  std::vector<std::string> known{"EXIT_CODE"};  // of a program that on_finish has started
+  for (const auto& flag : global_flags(unread))
+    if (const auto name = variable_of(flag); !name.empty()) known.push_back(name.substr(k_ours.size()));
+  std::vector<std::pair<std::string, std::string>> mistyped;
+  for (char** each = environ; each && *each; ++each) {
+    const std::string_view variable{*each};
+    if (!variable.starts_with(k_ours)) continue;
+    const std::string name{variable.substr(k_ours.size(), variable.find('=') - k_ours.size())};
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto longer =
+        std::find_if(known.begin(), known.end(), [&](const auto& of) { return name.starts_with(of); });
+    auto meant = nearest(name, known);
+    const auto most = std::max<std::size_t>(name.size() / 3, 1);  // a user may have variables of that kind
+    if (meant && edit_distance(name, *meant) > most) meant.reset();
+    if (longer != known.end()) meant = *longer;
+    if (meant) mistyped.emplace_back(std::string{k_ours} + name, std::string{k_ours} + *meant);
+  }
+  return mistyped;
 }
 
 Result<model::Job> load_job(const Globals& globals, const std::filesystem::path& file, bool accept_damage) {

@@ -7,6 +7,7 @@
 #include <cardvoid/report/progress_mode.hpp>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cardvoid::cli {
@@ -40,6 +41,10 @@ bool has_utf8();
 // From HTTPS_PROXY and NO_PROXY, and the language of the locale. The variables of the global flags are taken
 // with the flags themselves (parse.hpp).
 void read_environment(Globals& globals);
+
+// Variables of the environment whose names are nearly those of global flags, with the name that is meant
+// each: "CARDVOID_LANGUAGE", "CARDVOID_LANG". They do nothing.
+std::vector<std::pair<std::string, std::string>> mistyped_variables();
 
 // The job file, with what the global flags change. `accept_damage`: of plan and run.
 Result<model::Job> load_job(const Globals& globals, const std::filesystem::path& file,

@@ -5,7 +5,9 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <boost/version.hpp>
+#include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 
 #include "commands.hpp"
@@ -91,6 +93,14 @@ std::string version_text() {
                      sqlite3_libversion());
 }
 
+std::string version_json() {
+  return to_json_line({{"version", k_version},
+                       {"boost", fmt::format("{}.{}.{}", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+                                             BOOST_VERSION % 100)},
+                       {"openssl", OpenSSL_version(OPENSSL_VERSION)},
+                       {"sqlite", sqlite3_libversion()}});
+}
+
 int print(Console& console, const std::string& text) {
   return console.answer(text) ? 0 : static_cast<int>(Errc::io);
 }
@@ -174,9 +184,11 @@ Command version_command() {
           .group = "Other",
           .purpose = "Prints the version of cardvoid and of its libraries",
           .examples = {{"cardvoid version"}},
-          .call = call_of<VersionOptions>(
-              [](VersionOptions&) -> Words { return {}; },
-              [](Console& console, const VersionOptions&) { return print(console, version_text()); })};
+          .call = call_of<VersionOptions>([](VersionOptions&) -> Words { return {}; },
+                                          [](Console& console, const VersionOptions&) {
+                                            return print(console, console.globals().json ? version_json()
+                                                                                         : version_text());
+                                          })};
 }
 
 }  // namespace cardvoid::cli

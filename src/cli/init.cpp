@@ -20,6 +20,7 @@
 #include "init_file.hpp"
 #include "interview.hpp"
 #include "next_steps.hpp"
+#include "time_zone.hpp"
 
 namespace cardvoid::cli {
 
@@ -323,10 +324,19 @@ class Drafting {
     }
     const bool is_number = !subject_.empty() && std::all_of(subject_.begin(), subject_.end(), is_digit);
     if (is_number && draft_.mchid.empty() && !interview_.asks()) draft_.mchid = subject_;
+    const auto judge = [this, is_number](const std::string& number) -> Result<void> {
+      if (const auto fit = fits("merchant.mchid")(number); !fit) return fit;
+      if (!is_number || number == subject_) return {};
+      return Error{
+          Errc::usage,
+          fmt::format("the certificate {} was issued for the merchant number {}, and WeChat Pay accepts "
+                      "its key for no other; expected {}, or another key and certificate",
+                      serial_from_, subject_, subject_)};
+    };
     return interview_.settle(draft_.mchid, {.flag = "--mchid NUMBER",
                                             .text = "The service provider's merchant number (服务商商户号)",
                                             .proposal = is_number ? subject_ : "",
-                                            .judge = fits("merchant.mchid")});
+                                            .judge = judge});
   }
 
   Result<void> ask_cards() {
@@ -521,6 +531,7 @@ int init(Console& console, const Options& given) {
   if (options.job_file.empty()) options.job_file = fs::path{draft.list}.filename().replace_extension(".toml");
   if (is_there()) return console.fail(exists_already(options.job_file));
   draft.name = name_for(options.job_file);
+  draft.timezone = zone_of_machine();
   for (auto* path : {&draft.list, &draft.private_key_file, &draft.passphrase_file, &draft.public_key_file,
                      &draft.certificates_dir, &draft.acknowledge_file})
     *path = as_in_job(*path, options.job_file);

@@ -99,7 +99,9 @@ std::string safety(const JobDraft& draft) {
          "# Cards and members that must never be sent, even if the list has them.\n"
          "# protect = \"protect.csv\"\n"
          "# Send only at these hours.\n"
-         "# window = \"01:00-06:00\"\n";
+         "# window = \"01:00-06:00\"\n"
+         "# Whose hours these are, and the times that people read.\n" +
+         (draft.timezone.empty() ? "# timezone = \"Asia/Shanghai\"\n" : pair("timezone", draft.timezone));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct JobDraft {
   std::string list, table;  // table empty: the list is a CSV file
   input::Columns columns;
   std::string reason, acknowledge, acknowledge_file;
+  std::string timezone;  // empty: not known
 };
 
 // Commented TOML.

@@ -44,10 +44,32 @@ class Steps {
     lines_.push_back(tr("{}: {}", what, command_line(globals_, job_file_, name, flags)));
   }
 
+  // Of what follows --set: is it what the error is about?
+  bool is_refused(const std::string& set) const {
+    const auto key = set.substr(0, set.find_first_of("= "));
+    for (const char behind : {':', '=', '.'})
+      if (ended_.why.find("--set " + key + behind) != std::string_view::npos) return true;
+    return false;
+  }
+
+  // The command line without the --set that is wrong.
+  std::vector<std::string> words_but_refused() const {
+    constexpr std::string_view k_set = "--set";
+    std::vector<std::string> words;
+    for (auto word = globals_.words.begin(); word != globals_.words.end(); ++word) {
+      const bool has_value = *word == k_set && std::next(word) != globals_.words.end();
+      if (has_value && is_refused(*std::next(word)))
+        ++word;
+      else if (!word->starts_with("--set=") || !is_refused(word->substr(k_set.size() + 1)))
+        words.push_back(*word);
+    }
+    return words;
+  }
+
   // The command itself, as it was typed.
   void say_again(std::string_view what, std::string_view flags = {}) {
     std::string command = "cardvoid";
-    for (const auto& word : globals_.words) command += " " + quoted(word);
+    for (const auto& word : words_but_refused()) command += " " + quoted(word);
     if (!flags.empty()) command += fmt::format(" {}", flags);
     lines_.push_back(tr("{}: {}", what, command));
   }
@@ -127,6 +149,8 @@ class Steps {
   void failure(Errc code) {
     switch (code) {
       case Errc::usage:
+        if (words_but_refused().size() < globals_.words.size())
+          return say_again(tr("correct the --set, or leave it out"));
         if (ended_.stage == Stage::consent) return say(tr("see the plan and its fingerprint"), "plan");
         if (ended_.stage == Stage::proxy) return say_again(tr("once it is right"));
         return say_help();
@@ -134,6 +158,8 @@ class Steps {
       case Errc::no_input:
         if (ended_.stage == Stage::job) {
           say_help();
+          std::error_code ignored;
+          if (std::filesystem::is_directory(job_file_, ignored)) return;
           return say(tr("or have a job file written"), "init");
         }
         if (ended_.stage == Stage::results) return say(tr("make the results database"), "plan");
@@ -161,6 +187,8 @@ class Steps {
         if (ended_.stage != Stage::job) look_around();  // else it would say the same
         if (ended_.stage == Stage::job && job_file_.extension() != ".toml")
           return say_help();  // no job file at all
+        if (words_but_refused().size() < globals_.words.size())
+          return say_again(tr("correct the --set, or leave it out"));
         return say_again(tr("once it is right"));
       case Errc::bad_credentials: look_around(); return say_again(tr("once it is right"));
     }
@@ -191,7 +219,8 @@ std::vector<std::string> next_steps(const Globals& globals, const std::filesyste
 
 int fail(Console& console, const std::filesystem::path& job_file, Stage stage, const Error& error) {
   const int exit_code = console.fail(error);
-  console.say_next(next_steps(console.globals(), job_file, {.exit_code = exit_code, .stage = stage}));
+  console.say_next(
+      next_steps(console.globals(), job_file, {.exit_code = exit_code, .stage = stage, .why = error.what}));
   return exit_code;
 }
 

@@ -32,6 +32,7 @@ struct Ended {
   std::optional<model::TripCause> trip = {};
   ledger::Totals totals = {};  // as far as known
   bool read_back_only = false;
+  std::string_view why = {};  // what the error says
 };
 
 // Lines such as "carry on: cardvoid run gold.toml --yes": commands that can be pasted into a shell, with

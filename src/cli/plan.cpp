@@ -1,13 +1,16 @@
 #include "plan.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/plan.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/run/outlook.hpp>
 
 #include "commands.hpp"
@@ -35,6 +38,25 @@ void check_space(const std::filesystem::path& database, Plan& plan) {
   plan.imported.remarks.push_back(
       fmt::format("the results database may grow by {} MiB in the run, and its disk has {} MiB left",
                   space->prudent_bytes >> 20, space->available_bytes >> 20));
+}
+
+// Does the job file name this brand, and not the list?
+bool is_brand_of_job(const model::Job& job, const std::string& brand_id) {
+  return job.merchant.api == model::Api::brand || job.defaults.brand_id == brand_id;
+}
+
+Result<void> look_for_strangers(const model::Job& job, ledger::Ledger& ledger, Plan& plan) {
+  if (plan.totals.to_send() + plan.totals.in_doubt() == 0) return {};
+  const auto brands = ledger::other_brand(ledger, plan.survey.brands);
+  if (!brands) return brands.error();
+  const auto signer = ledger::signer(ledger);
+  if (!signer) return signer.error();
+  plan.other_brand = *brands;
+  if (!signer->empty() && *signer != job.merchant.signer()) plan.former_signer = *signer;
+  const auto* const now = *brands ? &(**brands).now : nullptr;
+  plan.needs_a_person =
+      now ? !now->was_requested && is_brand_of_job(job, now->brand_id) : !plan.former_signer.empty();
+  return {};
 }
 
 Words words(PlanOptions& options) {
@@ -151,6 +173,7 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   plan.needed =
       *run::outlook(job.limits, std::nullopt, plan.remaining, std::nullopt, read_clocks().wall).needed;
   check_space(job.results.database, plan);
+  if (const auto looked = look_for_strangers(job, ledger, plan); !looked) return looked.error();
   return plan;
 }
 
@@ -173,7 +196,12 @@ int plan(Console& console, const PlanOptions& options) {
   if (!made) return give_up(Stage::input, made.error());
   made->run_command = run_command(console.globals(), options, *made, *job);
   warn_of_protect_list(*made, console);
-  if (const auto words = words_for_other_brand(*made); !words.empty()) console.log(LogLevel::warning, words);
+  const bool is_read_here = ::isatty(STDOUT_FILENO) && !console.globals().json;  // and the plan has it
+  if (!is_read_here) {
+    const InEnglish of_log;
+    if (const auto words = words_for_strangers(*made, *job); !words.empty())
+      console.log(LogLevel::warning, words);
+  }
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return give_up(Stage::sending, written.error());

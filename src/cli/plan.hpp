@@ -9,6 +9,7 @@
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/import.hpp>
 #include <cardvoid/run/outlook.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,12 @@ struct Plan {
   run::Remaining remaining = {};
   milliseconds needed{0};  // at the limit; retries and read-backs come on top
   ledger::ProtectedRows protected_rows;
+  // Another brand than the job's cards so far, or another merchant than the last one: mostly a mistyped
+  // brand_id or mchid, or another job's list.
+  std::optional<ledger::OtherBrand> other_brand = {};
+  std::string former_signer = {};  // empty: the same, or none
+  // One of these, and the job file has it so: `run --yes` sends nothing then.
+  bool needs_a_person = false;
   std::string run_command;  // that sends exactly this plan; empty: there is none, or it is not to be said
 };
 

@@ -15,7 +15,7 @@ namespace cardvoid::cli {
 
 namespace {
 
-constexpr std::size_t k_most_templates_in_page = 100;
+constexpr std::size_t k_most_templates_in_page = 100, k_most_reasons_in_page = 1000;
 
 // For the page, which takes null for nothing.
 boost::json::value text_or_null(const std::string& text) {
@@ -110,7 +110,7 @@ Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::L
   const auto differences = find_differences(ledger);
   if (!differences) return differences.error();
   const auto& t = plan.totals;
-  const auto stake = stake_of(plan, job);
+  const auto stake = stake_of(plan, job, k_most_reasons_in_page);
   return report::render_page(
       "plan", {{"lang", spoken_language() == Language::chinese ? "zh-CN" : "en"},
                {"title", tr("Cards to become invalid: {}", job.name)},
@@ -141,7 +141,7 @@ Result<std::string> plan_html(const Plan& plan, const model::Job& job, ledger::L
                {"has_frequent", !plan.survey.frequent_openids.empty()},
                {"frequent", as_array(words_for_openids(plan.survey))},
                {"source", plan.imported.source},
-               {"remarks", as_array(plan.imported.remarks)},
+               {"remarks", as_array(remarks_of(plan, job))},
                {"read", as_array(lines_and_rows(plan))},
                {"has_samples", !plan.imported.samples.empty()},
                {"samples", as_array(plan.imported.samples)},

@@ -19,7 +19,7 @@ namespace cardvoid::cli {
 
 namespace {
 
-constexpr std::size_t k_most_templates_in_text = 20, k_columns = 80;
+constexpr std::size_t k_most_templates_in_text = 20, k_most_reasons_in_text = 5, k_columns = 80;
 
 // If it began as soon as the window lets it; nullopt: not within a year.
 std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
@@ -66,7 +66,7 @@ std::string head_of(const Plan& plan, const model::Job& job) {
     if (!words.empty())
       text += fmt::format("  {:<13}{}\n", label, wrapped(escape_for_terminal(words), 15, k_columns));
   };
-  const auto stake = stake_of(plan, job);
+  const auto stake = stake_of(plan, job, k_most_reasons_in_text);
   say(tr("list"), stake.list);
   say("SHA-256", stake.sha256);
   say(tr("merchant"), stake.merchant);
@@ -230,7 +230,8 @@ std::vector<CountLine> lines_protected(const Plan& plan) {
     if (cause.is_protected)
       lines.push_back({"", cause.count,
                        fmt::format("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause))});
-  if (!lines.empty())
+  if (lines.size() == 1) lines.front().label = tr("kept out");
+  if (lines.size() > 1)
     lines.insert(lines.begin(), {tr("kept out"), plan.totals.refused_protected,
                                  tr("lines whose cards are protected: rows of the job, but never sent")});
   return lines;
@@ -258,7 +259,7 @@ std::vector<CountLine> rows_not_as_listed(const Plan& plan) {
                                  "never sent; safety.protect has {} lines")
                           : tr("by `cardvoid protect`: never sent")});
     if (list) {
-      lines.push_back({"", list->matched, protections_text(*list)});
+      if (list->matched < list->lines) lines.push_back({"", list->matched, protections_text(*list)});
       if (const auto cards = plan.protected_rows.by_command; cards > 0)
         lines.push_back({"", cards,
                          cards == 1 ? tr("card is named by `cardvoid protect`")
@@ -303,7 +304,7 @@ std::vector<CountLine> rows_by_state(const Plan& plan) {
 std::string plan_text(const Plan& plan, const model::Job& job, std::string_view differences) {
   const auto& t = plan.totals;
   auto text = head_of(plan, job) + tr("input {}", wrapped(plan.imported.source, 6, k_columns)) + "\n";
-  for (const auto& remark : plan.imported.remarks)
+  for (const auto& remark : remarks_of(plan, job))
     text += "  " + tr("note: {}", wrapped(remark, 8, k_columns)) + "\n";
   if (!plan.imported.samples.empty())
     text += "  " + tr("samples as decoded, please look whether they make sense:") + "\n";
@@ -341,7 +342,7 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
       {"job", job.name},
       {"at_stake", stake_json(plan, job)},
       {"source", plan.imported.source},
-      {"remarks", as_array(plan.imported.remarks)},
+      {"remarks", as_array(remarks_of(plan, job))},
       {"samples", as_array(plan.imported.samples)},
       {"lines", plan.imported.lines},
       {"added", plan.imported.added},

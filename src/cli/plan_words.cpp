@@ -44,17 +44,22 @@ std::string words_for_brands(const ledger::Survey& survey) {
   return text;
 }
 
-std::vector<std::pair<std::string, std::string>> words_for_reasons(const ledger::Survey::Reasons& reasons) {
+std::vector<std::pair<std::string, std::string>> words_for_reasons(const ledger::Survey::Reasons& reasons,
+                                                                   std::size_t most) {
   std::vector<std::pair<std::string, std::string>> words;
-  for (const auto& [reason, count] : reasons.most)
+  for (const auto& [reason, count] : reasons.most) {
+    if (words.size() == most) break;
     words.emplace_back(reason.empty() ? tr("nothing: the list gives no reason") : reason,
                        reasons.is_exact ? tr_n(count, "{} card", "{} cards")
                                         : tr_n(count, "at least {} card", "at least {} cards"));
-  if (const auto more = reasons.different - static_cast<std::int64_t>(reasons.most.size()); more > 0)
+  }
+  if (const auto more = reasons.different - static_cast<std::int64_t>(words.size()); more > 0)
     words.emplace_back(reasons.is_exact
                            ? tr_n(more, "and {} other reason", "and {} other reasons")
                            : tr_n(more, "and at least {} other reason", "and at least {} other reasons"),
-                       tr("fewer cards each"));
+                       tr("fewer cards each; `plan --page` names them"));
+  else if (!reasons.is_exact)
+    words.emplace_back(tr("and further reasons"), tr("fewer cards each; they stand in the list"));
   return words;
 }
 
@@ -114,7 +119,7 @@ std::vector<std::string> words_for_openids(const ledger::Survey& survey) {
   return words;
 }
 
-Stake stake_of(const Plan& plan, const model::Job& job) {
+Stake stake_of(const Plan& plan, const model::Job& job, std::size_t most_reasons) {
   const auto& safety = job.safety;
   const auto& imported = plan.imported;
   const bool is_brand_api = job.merchant.api == model::Api::brand;
@@ -126,7 +131,7 @@ Stake stake_of(const Plan& plan, const model::Job& job) {
   stake.hosts =
       tr("{}, else {}", words_for_host(job.endpoints.primary), words_for_host(job.endpoints.backup));
   stake.brands = words_for_brands(plan.survey);
-  stake.reasons = words_for_reasons(plan.survey.reasons);
+  stake.reasons = words_for_reasons(plan.survey.reasons, most_reasons);
   stake.canary = safety.canary > 0 ? tr_n(safety.canary, "the first {} card alone, and read back",
                                           "the first {} cards one by one, each read back")
                                    : tr("off");
@@ -147,30 +152,48 @@ Stake stake_of(const Plan& plan, const model::Job& job) {
   return stake;
 }
 
-std::string words_for_other_brand(const Plan& plan) {
-  if (plan.totals.left == 0) return {};
-  struct Cards {
-    std::int64_t held_back = 0, to_send = 0;
+namespace {
+
+std::string words_for_other_brand(const ledger::OtherBrand& brands) {
+  const auto& [before, now] = brands;
+  std::string states;
+  const auto say = [&states](std::int64_t count, const std::string& words) {
+    if (count > 0) states += (states.empty() ? "" : tr(", ")) + words;
   };
-  std::map<std::string, Cards> brands;
-  for (const auto& one : plan.survey.templates) {
-    auto& cards = brands[one.brand_id];
-    cards.to_send += one.to_send;
-    cards.held_back += one.rows - one.to_send - one.in_doubt - one.invalidated - one.rejected;
-  }
-  for (const auto& [before, cards] : brands) {
-    if (cards.to_send > 0 || cards.held_back == 0) continue;
-    for (const auto& [now, others] : brands)
-      if (others.to_send > 0)
-        return tr(
-            "another brand than before: {} cards of brand {} would be sent, and {} cards of brand {} are "
-            "held "
-            "back, since the list no longer has them. If brand_id is mistyped, correct it and plan again; if "
-            "it "
-            "is another brand's list, give it a job file of its own, with another results.database",
-            grouped(others.to_send), now, grouped(cards.held_back), before);
-  }
-  return {};
+  say(before.in_doubt, tr("{} in doubt", grouped(before.in_doubt)));
+  say(before.invalidated, tr("{} invalidated", grouped(before.invalidated)));
+  say(before.rejected, tr("{} rejected", grouped(before.rejected)));
+  say(before.held_back, tr("{} held back", grouped(before.held_back)));
+  say(before.to_send, tr("{} still to be sent or settled", grouped(before.to_send)));
+  return tr(
+      "another brand than before: {} cards of brand {} would be sent, and the list no longer has any of the "
+      "job's {} cards of brand {} ({}). If brand_id is mistyped, correct it and plan again; if it is another "
+      "brand's list, give it a job file of its own, with another results.database",
+      grouped(now.to_send), now.brand_id, grouped(before.rows), before.brand_id, states);
+}
+
+}  // namespace
+
+std::string words_for_other_signer(std::string_view before, std::string_view now) {
+  return tr(
+      "another merchant than before: {} signs now, and {} signed when this results database was last used. "
+      "If "
+      "that is a mistake in [merchant], correct it and plan again; another merchant's list needs a job file "
+      "of "
+      "its own, with another results.database",
+      now, before);
+}
+
+std::string words_for_strangers(const Plan& plan, const model::Job& job) {
+  if (plan.other_brand) return words_for_other_brand(*plan.other_brand);
+  return plan.former_signer.empty() ? std::string{}
+                                    : words_for_other_signer(plan.former_signer, job.merchant.signer());
+}
+
+std::vector<std::string> remarks_of(const Plan& plan, const model::Job& job) {
+  auto remarks = plan.imported.remarks;
+  if (auto words = words_for_strangers(plan, job); !words.empty()) remarks.push_back(std::move(words));
+  return remarks;
 }
 
 }  // namespace cardvoid::cli

@@ -17,7 +17,7 @@ struct Stake {
   std::vector<std::pair<std::string, std::string>> reasons;  // what members will read, and how many
   std::string canary, breaker, protections, most, window, planned;
 };
-Stake stake_of(const Plan& plan, const model::Job& job);
+Stake stake_of(const Plan& plan, const model::Job& job, std::size_t most_reasons);
 
 // "at 5 requests/s: 16h 40m, until 2026-11-30 02:02 +0800 if it began now".
 std::string words_for_pace(const Plan& plan, const model::Job& job);
@@ -59,8 +59,11 @@ std::vector<CountLine> lines_protected(const Plan& plan);
 std::vector<CountLine> rows_not_as_listed(const Plan& plan);
 std::vector<CountLine> rows_by_state(const Plan& plan);
 
-// What a person must know where a list names another brand than the job's cards so far, which is mostly a
-// mistyped brand_id. Empty: nothing.
-std::string words_for_other_brand(const Plan& plan);
+// What a person must know of Plan::other_brand or former_signer. Empty: nothing.
+std::string words_for_strangers(const Plan& plan, const model::Job& job);
+// `before` signed so far ("mchid 1900000001"), and another one signs now.
+std::string words_for_other_signer(std::string_view before, std::string_view now);
+// Those of the input, and that one.
+std::vector<std::string> remarks_of(const Plan& plan, const model::Job& job);
 
 }  // namespace cardvoid::cli

@@ -1,7 +1,11 @@
 #include "commands.hpp"
 
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/run_log.hpp>
+
+#include "plan_words.hpp"
 #include "send.hpp"
 
 namespace cardvoid::cli {
@@ -18,7 +22,13 @@ Words words(Options& options) {
   return {{job_file(options.job_file)}, {max_duration(options.max_duration), wait_lock(options.wait_lock)}};
 }
 
-Result<Errand> prepare(const Options& options, ledger::Ledger& ledger) {
+Result<Errand> prepare(Console& console, const Options& options, const model::Job& job,
+                       ledger::Ledger& ledger) {
+  const auto signer = ledger::signer(ledger);
+  if (!signer) return signer.error();
+  const InEnglish of_log;
+  if (!signer->empty() && *signer != job.merchant.signer())
+    console.log(LogLevel::warning, words_for_other_signer(*signer, job.merchant.signer()));
   const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
   const auto fingerprint = ledger::fingerprint(ledger);
@@ -37,8 +47,8 @@ int reconcile(Console& console, const Options& options) {
   sending.job_file = options.job_file;
   sending.needs_results = true;
   sending.wait_lock = options.wait_lock;
-  sending.prepare = [&](const model::Job&, ledger::Ledger& ledger, Stage&) {
-    return prepare(options, ledger);
+  sending.prepare = [&](const model::Job& job, ledger::Ledger& ledger, Stage&) {
+    return prepare(console, options, job, ledger);
   };
   return send(console, sending);
 }

@@ -89,6 +89,11 @@ std::string rehearsal_part(const Rehearsal& r) {
       r.cards < r.to_send
           ? fmt::format("the first of {}: what follows for all of them is scaled up", grouped(r.to_send))
           : "all that are to be sent");
+  constexpr std::int64_t k_small_sample = 200;
+  if (r.cards < r.to_send && r.cards < k_small_sample)
+    text += line("",
+                 "so few cards say little of what is rare: the numbers below are rough, and --limit N "
+                 "rehearses more of them");
   text += line("went wrong", events_text(r));
   if (!r.stopped.empty()) {
     text += count("invalidated", r.totals.invalidated);

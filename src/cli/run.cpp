@@ -106,14 +106,38 @@ void ask(const std::string& question) {
   }
 }
 
+// What counts, once more below a plan that is longer than the terminal.
+std::string words_to_agree_to(const Plan& plan, const model::Job& job) {
+  const auto& t = plan.totals;
+  auto text = tr_n(t.to_send(), "{0} card of job {1} becomes invalid", "{0} cards of job {1} become invalid",
+                   job.name);
+  const auto add = [&text](const std::string& words) { text = tr("{}; {}", text, words); };
+  if (const auto brands = stake_of(plan, job, 0).brands; !brands.empty()) add(tr("brand {}", brands));
+  if (t.in_doubt() > 0) add(tr("{} in doubt", grouped(t.in_doubt())));
+  if (t.protected_pending > 0)
+    add(tr_n(t.protected_pending, "{} protected card is left out", "{} protected cards are left out"));
+  if (t.refused_lines() > 0)
+    add(tr_n(t.refused_lines(), "{} refused line is left out", "{} refused lines are left out"));
+  add(tr("fingerprint {}", plan.fingerprint.substr(0, k_least_fingerprint_digits)));
+  constexpr std::size_t k_columns = 80;
+  if (const auto strangers = words_for_strangers(plan, job); !strangers.empty())
+    return wrapped(tr("note: {}", strangers), 2, k_columns) + "\n" + wrapped(text, 2, k_columns);
+  return wrapped(text, 2, k_columns);
+}
+
 Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
   if (is_too_large(plan, job))
     return Error{Errc::bad_input, fmt::format("{} to send, safety.max_rows allows {}; nothing was sent",
                                               counted(plan.totals.to_send(), "row"), *job.safety.max_rows)};
   if (plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
+  if (o.yes && plan.needs_a_person)
+    return Error{
+        Errc::bad_input,
+        "--yes does not go on with another brand or merchant than before; --confirm FINGERPRINT, from "
+        "`cardvoid plan`, does. Nothing was sent"};
   if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
-  ask(plan_text(plan, job) + "\n" +
+  ask(plan_text(plan, job) + "\n" + words_to_agree_to(plan, job) + "\n" +
       tr("Invalidating cannot be undone. Type the number of cards ({}) to go on: ", plan.totals.to_send()));
   std::string typed;
   if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
@@ -135,17 +159,18 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
 }
 
 // What somebody who does not look at the plan must know.
-void warn_about(const Plan& plan, Console& console) {
+void warn_about(const Plan& plan, const model::Job& job, Console& console) {
   const InEnglish of_log;
   const auto say = [&](LogLevel level, std::int64_t count, const char* noun, const char* words) {
     if (count > 0) console.log(level, fmt::format("{} {}", counted(count, noun), words));
   };
   for (const auto& remark : plan.imported.remarks)
     console.log(LogLevel::warning, fmt::format("input: {}", remark));
+  if (const auto words = words_for_strangers(plan, job); !words.empty())
+    console.log(LogLevel::warning, words);
   say(LogLevel::warning, plan.imported.vanished_to_send, "row",
       "to send that the input no longer has: requests were made for them before, or input.vanished says so");
   if (plan.totals.left > 0) console.log(LogLevel::warning, words_for_left(plan.totals.left));
-  if (const auto words = words_for_other_brand(plan); !words.empty()) console.log(LogLevel::warning, words);
   say(LogLevel::warning, plan.imported.corrected, "row",
       "changed: the input names another openid or reason than before; no request was made for them");
   say(LogLevel::warning, plan.totals.conflicts, "row",
@@ -171,7 +196,7 @@ Result<Errand> prepare(Console& console, const RunOptions& options, const model:
   const auto plan = make_plan(job, ledger);
   if (!plan) return plan.error();
   stage = Stage::consent;
-  warn_about(*plan, console);
+  warn_about(*plan, job, console);
   // Asks for nothing that cannot be done now; but a plan that is not the confirmed one is said at any hour.
   const bool asks = !consent.yes && consent.confirm.empty();
   if (asks)
@@ -196,8 +221,12 @@ int run(Console& console, const RunOptions& options) {
     return plan(console, {.job_file = options.job_file,
                           .accept_damage = consent.accept_damage,
                           .wait_lock = options.wait_lock});
-  if (const auto given = require_consent(consent); !given)
-    return fail(console, options.job_file, Stage::consent, given.error());
+  if (const auto given = require_consent(consent); !given) {
+    // Who has no job yet is told that first.
+    const auto job = load_job(console.globals(), options.job_file, consent.accept_damage);
+    return job ? fail(console, options.job_file, Stage::consent, given.error())
+               : fail(console, options.job_file, Stage::job, job.error());
+  }
   Sending sending;
   sending.job_file = options.job_file;
   sending.accept_damage = consent.accept_damage;

@@ -30,6 +30,17 @@ KeyResult store_identifier(std::string& into, const std::string& text) {
   return stored_if(model::fault_of_identifier(text).empty());
 }
 
+KeyResult store_number(std::string& into, const std::string& text) {
+  into = text;
+  return stored_if(consists_of(text, 32, is_digit));
+}
+
+// Not an ID that belongs in public_key_id.
+KeyResult store_key_file(std::filesystem::path& into, const Typed& value) {
+  into = value.path;
+  return stored_if(!value.text.starts_with("PUB_KEY_ID_") || value.text.find('.') != std::string::npos);
+}
+
 KeyResult store_text(std::string& into, const std::string& text) {
   into = text;
   return stored_if(text.find_first_not_of(" \t\r\n") != std::string::npos);
@@ -124,6 +135,12 @@ constexpr std::string_view k_a_file{"the path of a file"};
 constexpr std::string_view k_an_endpoint{
     "a URL such as \"https://api.mch.weixin.qq.com\": https, a host and perhaps a port"};
 constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters without spaces"};
+constexpr std::string_view k_a_brand{"the brand's ID, digits in quotes such as \"1004\""};
+constexpr std::string_view k_a_public_key{
+    "the path of the WeChat Pay public key, such as \"keys/wxp_pub.pem\" (its ID, PUB_KEY_ID_…, belongs in "
+    "public_key_id)"};
+constexpr std::string_view k_a_private_key{
+    "the path of the merchant's API private key, such as \"keys/apiclient_key.pem\""};
 constexpr std::string_view k_a_column{"the name of a column in the file"};
 // WeChat Pay's own words, from the page of the API (docs/platform.md section 1).
 constexpr std::string_view k_consent{
@@ -149,16 +166,13 @@ const auto k_keys = std::to_array<Key>({
        return stored_if(v.text == "partner" || v.text == "brand");
      }},
     {"merchant.mchid", Type::text, "the service provider's merchant number, digits in quotes such as \"1900000001\"",
-     [](const Typed& v, Job& job) {
-       job.merchant.mchid = v.text;
-       return stored_if(consists_of(v.text, 32, is_digit));
-     }},
-    {"merchant.brand_id", Type::text, k_an_identifier,
-     [](const Typed& v, Job& job) { return store_identifier(job.merchant.brand_id, v.text); }},
+     [](const Typed& v, Job& job) { return store_number(job.merchant.mchid, v.text); }},
+    {"merchant.brand_id", Type::text, k_a_brand,
+     [](const Typed& v, Job& job) { return store_number(job.merchant.brand_id, v.text); }},
     {"merchant.serial_no", Type::text, "the serial number of the signing certificate, up to 64 hexadecimal digits",
      [](const Typed& v, Job& job) { return store_serial(job.merchant.serial_no, v.text); }, true},
-    {"merchant.private_key_file", Type::path, k_a_file,
-     [](const Typed& v, Job& job) { return store_path(job.merchant.private_key_file, v); }, true},
+    {"merchant.private_key_file", Type::path, k_a_private_key,
+     [](const Typed& v, Job& job) { return store_key_file(job.merchant.private_key_file, v); }, true},
     {"merchant.passphrase_file", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.merchant.passphrase_file, v); }},
 
@@ -167,8 +181,8 @@ const auto k_keys = std::to_array<Key>({
        job.platform.public_key_id = v.text;
        return stored_if(v.text.starts_with("PUB_KEY_ID_") && consists_of(v.text, 128, is_visible));
      }},
-    {"platform.public_key_file", Type::path, k_a_file,
-     [](const Typed& v, Job& job) { return store_path(job.platform.public_key_file, v); }},
+    {"platform.public_key_file", Type::path, k_a_public_key,
+     [](const Typed& v, Job& job) { return store_key_file(job.platform.public_key_file, v); }},
     {"platform.certificates_dir", Type::path, "the path of a folder",
      [](const Typed& v, Job& job) { return store_path(job.platform.certificates_dir, v); }},
 
@@ -216,8 +230,8 @@ const auto k_keys = std::to_array<Key>({
     {"input.columns.brand_id", Type::text, k_a_column,
      [](const Typed& v, Job& job) { return store_text(job.input.columns["brand_id"], v.text); }},
 
-    {"defaults.brand_id", Type::text, k_an_identifier,
-     [](const Typed& v, Job& job) { return store_identifier(job.defaults.brand_id, v.text); }},
+    {"defaults.brand_id", Type::text, k_a_brand,
+     [](const Typed& v, Job& job) { return store_number(job.defaults.brand_id, v.text); }},
     {"defaults.card_id", Type::text, k_an_identifier,
      [](const Typed& v, Job& job) { return store_identifier(job.defaults.card_id, v.text); }},
     {"defaults.reason", Type::text, "1 to 32 characters without line breaks or emoji and not only spaces",

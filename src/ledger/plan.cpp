@@ -194,4 +194,26 @@ Result<std::vector<model::RowId>> already_so_far(Ledger& ledger, int enough) {
   });
 }
 
+Result<std::optional<OtherBrand>> other_brand(Ledger& ledger, const std::vector<BrandTotals>& brands) {
+  return ledger.state().guarded([&]() -> std::optional<OtherBrand> {
+    sqlite::Statement imports_between{ledger.state().db,
+                                      "SELECT count(*) FROM import WHERE last_row >= ?1 AND last_row < ?2"};
+    const auto came_later = [&](const BrandTotals& one, const BrandTotals& other) {
+      imports_between.bind(other.first, one.first).step();
+      const bool later = imports_between.int64(0) > 0;
+      imports_between.reset();
+      return later;
+    };
+    for (const auto& before : brands) {
+      if (before.named > 0) continue;
+      for (const auto& now : brands) {
+        if (now.named == 0 || now.to_send == 0) continue;
+        const bool was_corrected = now.was_requested && !before.was_requested;
+        if (!was_corrected && came_later(now, before)) return OtherBrand{before, now};
+      }
+    }
+    return std::nullopt;
+  });
+}
+
 }  // namespace cardvoid::ledger

@@ -14,15 +14,16 @@ namespace cardvoid::ledger {
 
 namespace {
 
-constexpr std::size_t k_counters = 1000, k_openids_shown = 3, k_reasons_shown = 5;
+constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
 constexpr std::int64_t k_least_frequent = 10;
 
 constexpr std::string_view k_is_taken_back =
     "protected AND status = 'pending' AND (code IN (SELECT code FROM protection WHERE removed_at > (SELECT "
     "max(finished_at) FROM import)) OR openid IN (SELECT openid FROM protection WHERE removed_at > (SELECT "
-    "max(finished_at) FROM import))) AND NOT EXISTS (SELECT 1 FROM protection AS p WHERE p.removed_at IS "
-    "NULL "
-    "AND (p.code = row.code OR p.openid = row.openid))";
+    "max(finished_at) FROM import))) AND code NOT IN (SELECT code FROM protection WHERE removed_at IS NULL "
+    "AND "
+    "code IS NOT NULL) AND openid NOT IN (SELECT openid FROM protection WHERE removed_at IS NULL AND openid "
+    "IS NOT NULL)";
 
 }  // namespace
 
@@ -201,20 +202,64 @@ Result<void> each_refused(Ledger& ledger, const std::function<void(const Refused
   });
 }
 
+namespace {
+
+// Of the rows as survey() reads them.
+class BrandCounter {
+ public:
+  explicit BrandCounter(std::size_t most) : most_{most} {}
+  void add(const sqlite::Statement& row) {
+    if (!current_ || row.text(0) != current_->brand_id) {
+      std::string brand{row.text(0)};
+      const bool has_room = brands_.size() < most_ || brands_.contains(brand);
+      current_ = has_room ? &brands_[brand] : &others_;
+      current_->brand_id = std::move(brand);
+    }
+    auto& brand = *current_;
+    const auto status = *model::status_from_text(row.text(3));
+    const bool is_to_send = row.int64(5) != 0, is_accepted = row.int64(6) != 0;
+    if (brand.rows++ == 0) brand.first = row.int64(10);
+    brand.to_send += is_to_send;
+    brand.named += row.int64(8) == 0;
+    brand.was_requested = brand.was_requested || row.int64(9) != 0 || status != model::Status::pending;
+    brand.held_back += status == model::Status::pending && !is_to_send;
+    brand.in_doubt +=
+        !is_accepted && (status == model::Status::in_flight || status == model::Status::unresolved);
+    brand.invalidated += status == model::Status::invalidated;
+    brand.rejected += status == model::Status::rejected;
+  }
+  std::vector<BrandTotals> take() {
+    std::vector<BrandTotals> all;
+    for (auto& [id, brand] : brands_) all.push_back(std::move(brand));
+    return all;
+  }
+
+ private:
+  std::size_t most_;
+  std::map<std::string, BrandTotals> brands_;
+  BrandTotals others_;
+  BrandTotals* current_ = nullptr;
+};
+
+}  // namespace
+
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
   return ledger.state().guarded([&] {
     // In the order of the table, which is that of the input: rows of one template mostly stand together.
-    sqlite::Statement s{ledger.state().db,
-                        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, "
-                                    "{}, {}, reason FROM row NOT INDEXED "
-                                    "WHERE {}",
-                                    k_to_send, k_is_accepted, k_in_plan)};
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, "
+                    "{}, {}, reason, absent, first_sent_at IS NOT NULL, id FROM row NOT INDEXED "
+                    "WHERE {}",
+                    k_to_send, k_is_accepted, k_in_plan)};
     Survey survey;
     FrequentValues openids{k_counters}, reasons{k_counters};
     std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
+    BrandCounter brands{most_templates};
     TemplateTotals* current = nullptr;
     s.bind();
     while (s.step()) {
+      brands.add(s);
       if (!current || s.text(0) != current->brand_id || s.text(1) != current->card_id) {
         std::pair key{std::string{s.text(0)}, std::string{s.text(1)}};
         const bool has_room = templates.size() < most_templates || templates.contains(key);
@@ -235,8 +280,9 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
       }
     }
     for (auto& [key, totals] : templates) survey.templates.push_back(std::move(totals));
+    survey.brands = brands.take();
     survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
-    survey.reasons = {reasons.top(k_reasons_shown, 1), static_cast<std::int64_t>(reasons.different()),
+    survey.reasons = {reasons.top(k_counters, 1), static_cast<std::int64_t>(reasons.different()),
                       reasons.is_exact()};
     return survey;
   });

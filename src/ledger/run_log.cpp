@@ -59,6 +59,11 @@ Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
     if (start.command == "reconcile")
       ledger.state().db.execute(
           "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE held)");
+    sqlite::Transaction transaction{ledger.state().db};
+    if (!start.signer.empty())
+      sqlite::Statement{ledger.state().db, "INSERT OR REPLACE INTO meta VALUES ('signer', ?1)"}
+          .bind(start.signer)
+          .run();
     sqlite::Statement insert{
         ledger.state().db,
         "INSERT INTO run (command, started_at, host, pid, version, acknowledge, fingerprint, by_confirm, "
@@ -70,7 +75,9 @@ Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
         .bind(start.command, to_ms(start.started_at), start.host, start.pid, start.version, start.acknowledge,
               start.fingerprint, int{start.confirmed}, start.user, start.requests_per_second, start.consent)
         .run();
-    return RunId{sqlite3_last_insert_rowid(ledger.state().db.get())};
+    const RunId run{sqlite3_last_insert_rowid(ledger.state().db.get())};
+    transaction.commit();
+    return run;
   });
 }
 
@@ -120,6 +127,13 @@ Result<void> save_pulse(Ledger& ledger, const Pulse& pulse) {
               pulse.canary_already, to_json(as_json(pulse.reasons_to_wait)))
         .run();
     if (!pulse.reasons_to_wait.empty()) note_waits(ledger.state().db, pulse);
+  });
+}
+
+Result<std::string> signer(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement s{ledger.state().db, "SELECT value FROM meta WHERE key = 'signer'"};
+    return s.bind().step() ? std::string{s.text(0)} : std::string{};
   });
 }
 

@@ -202,6 +202,14 @@ Piece last_error(const Moment& moment) {
           0, Style::notable};
 }
 
+std::string steering_command(const Moment& moment) {
+  if (moment.steering.empty()) return {};
+  const auto& reasons = moment.snapshot.reasons_to_wait;
+  const bool is_paused =
+      std::any_of(reasons.begin(), reasons.end(), [](const auto& reason) { return reason.kind == "paused"; });
+  return fmt::format("cardvoid {}|stop {}", is_paused ? "resume" : "pause", moment.steering);
+}
+
 // A reason may be long, and it is what people look for: it gets two lines.
 std::vector<std::string> pace_lines(const Moment& moment, const Look& look, std::size_t columns) {
   const auto words = words_for_pace(moment);
@@ -247,10 +255,7 @@ std::vector<std::string> live_lines(const Moment& moment, const Look& look) {
     lines.push_back({std::move(line), std::exchange(rank, 3)});
   lines.push_back({drawn(endpoints(moment), look, columns), 6});
   lines.push_back(
-      {drawn({last_error(moment),
-              {moment.steering.empty() ? "" : "cardvoid pause|stop " + moment.steering, 1, Style::faint}},
-             look, columns),
-       4});
+      {drawn({last_error(moment), {steering_command(moment), 1, Style::faint}}, look, columns), 4});
   std::vector<std::string> shown;
   while (lines.size() > most)
     lines.erase(std::max_element(lines.begin(), lines.end(),

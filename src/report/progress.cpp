@@ -31,8 +31,14 @@ Instant::duration plain_interval(Instant::duration age) {
 }
 
 // "stopped: SIGINT", "stopped by alice with cardvoid stop"
-std::string words_for_stop(const std::string& why) {
-  return (why.starts_with("stopped ") ? "" : "stopped: ") + escape_for_terminal(why);
+// With exit code 0 or 1 it happened at the last card: "nothing is left that it could stop: the canary
+// failed".
+std::string words_for_stop(const Ending& ending) {
+  const auto& why = ending.stopped;
+  const auto* const label = ending.exit_code <= 1         ? "nothing is left that it could stop: "
+                            : why.starts_with("stopped ") ? ""
+                                                          : "stopped: ";
+  return label + escape_for_terminal(why);
 }
 
 // A row that the platform says is not yet INVALID is no error, nor is one that it says is.
@@ -93,7 +99,7 @@ std::string summary_text(const Ending& ending) {
              tr_n(static_cast<std::int64_t>(last.throttled), "{} time", "{} times"),
              humanize_duration(ending.elapsed)) +
           "\n";
-  if (!ending.stopped.empty()) text += words_for_stop(ending.stopped) + "\n";
+  if (!ending.stopped.empty()) text += words_for_stop(ending) + "\n";
   return text;
 }
 
@@ -115,7 +121,7 @@ std::string summary_line(const Ending& ending) {
   say(t.refused_lines(), t.refused_lines() == 1 ? "input line refused" : "input lines refused");
   text +=
       fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
-  if (!ending.stopped.empty()) text += "; " + words_for_stop(ending.stopped);
+  if (!ending.stopped.empty()) text += "; " + words_for_stop(ending);
   return text;
 }
 

@@ -239,11 +239,11 @@ std::string words_for_no_card(const ledger::Stories& stories, const ledger::Ques
       text += tr("it is protected by {} since {}: a list that names it changes nothing",
                  escape_for_terminal(entry.added.by), format_local(entry.added.at)) +
               "\n";
-  text += question.line
-              ? tr("a card keeps the line of the list that first named it, also when later lists have it "
-                   "elsewhere: ask by its code")
-              : tr("each job has results of its own, and knows only what was on its lists; leading "
-                   "zeros count");
+  text += question.line ? tr("a card keeps the line that first named it; a later line or a later list that "
+                             "repeats the card is "
+                             "not noted: ask by its code")
+                        : tr("each job has results of its own, and knows only what was on its lists; leading "
+                             "zeros count");
   return text;
 }
 

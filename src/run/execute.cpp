@@ -71,6 +71,19 @@ Result<void> remind(ledger::Ledger& ledger, Runner& runner) {
   return {};
 }
 
+ledger::RunStart start_of(const model::Job& job, const Order& order, WallTime begun) {
+  ledger::RunStart start;
+  start.command = order.command;
+  start.started_at = begun;
+  start.host = host_name(), start.pid = static_cast<int>(::getpid());
+  start.version = order.version, start.acknowledge = job.safety.acknowledge;
+  start.fingerprint = order.fingerprint, start.confirmed = order.confirmed;
+  start.user = user_name(), start.consent = order.consent;
+  start.requests_per_second = job.limits.requests_per_second;
+  if (!order.read_back_only) start.signer = job.merchant.signer();
+  return start;
+}
+
 std::string_view words_for_ending(const Report& report) {
   if (report.stopped) return report.stopped->what;
   return report.exit_code == static_cast<int>(Errc::stopped) ? "ended with rows in doubt" : "done";
@@ -94,10 +107,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   if (!last) return failed(last.error());
   const auto hold = hold_after_earlier_run(job.limits, *last, begun);
 
-  const auto run =
-      ledger::begin_run(ledger, {order.command, begun.wall, host_name(), static_cast<int>(::getpid()),
-                                 order.version, job.safety.acknowledge, order.fingerprint, order.confirmed,
-                                 user_name(), job.limits.requests_per_second, order.consent});
+  const auto run = ledger::begin_run(ledger, start_of(job, order, begun.wall));
   if (!run) return failed(run.error());
   const auto passed = ledger::canary_passed(ledger);
   if (!passed) return failed(passed.error());

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/unfolded.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
@@ -47,6 +49,26 @@ TEST_SUITE("cli") {
     program.type("12\n");
     CHECK(program.wait().exit_code == 0);
     CHECK(stage.count("status = 'invalidated'") == 12);
+  }
+
+  TEST_CASE("consent: what counts stands with the question below a plan that is longer than the terminal") {
+    const auto stage = stage_of(12);
+    stage.write("protect.csv", "code\r\ncard0000\r\n");
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    Program program{stage.words("run", {"--set", "safety.protect=protect.csv"}), terminal};
+    program.wait_for_words("to go on: ");
+    auto said = program.said();
+    std::erase(said, '\r');
+    const auto fingerprint = said.substr(said.find("\nfingerprint ") + 1, 20);
+    auto foot = said.substr(said.rfind("11 cards of job sandbox become invalid"));
+    CHECK(std::count(foot.begin(), foot.end(), '\n') <= 4);
+    foot = unfolded(foot);
+    CHECK(foot.find("brand 1004") != std::string::npos);
+    CHECK(foot.find("1 protected card is left out") != std::string::npos);
+    CHECK(foot.find(fingerprint) != std::string::npos);
+    program.type("no\n");
+    CHECK(program.wait().exit_code == 64);
   }
 
   TEST_CASE("consent: --confirm takes eight digits of the plan's fingerprint and no other") {

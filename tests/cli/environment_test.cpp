@@ -105,6 +105,17 @@ TEST_SUITE("cli") {
     CHECK(both.err.find("CARDVOID_VERBOSE and CARDVOID_QUIET cannot be set together") != std::string::npos);
   }
 
+  TEST_CASE("environment: a variable that is mistyped is told with the one that is meant and does nothing") {
+    const auto warnings = [](const std::string& variable) { return run_in({{variable, "1"}}, {"help"}).err; };
+    CHECK(warnings("CARDVOID_LANGUAGE")
+              .find("CARDVOID_LANGUAGE: there is no such variable, and it does nothing; "
+                    "did you mean CARDVOID_LANG?") != std::string::npos);
+    CHECK(warnings("CARDVOID_RESULT").find("did you mean CARDVOID_RESULTS?") != std::string::npos);
+    CHECK(warnings("CARDVOID_LOGLEVEL").find("did you mean CARDVOID_LOG_LEVEL?") != std::string::npos);
+    for (const auto* of_others : {"CARDVOID_EXIT_CODE", "CARDVOID_JOB", "CARDVOID_BACKUP_HOST", "CARDVOIDX"})
+      CHECK(warnings(of_others).empty());
+  }
+
   TEST_CASE("environment: help and version come through a wrong variable") {
     const std::map<std::string, std::string> wrong{{"CARDVOID_LANG", "xx"}, {"CARDVOID_JSON", "maybe"}};
     for (const std::string word : {"--help", "--version"}) CHECK(run_in(wrong, {word}).exit_code == 0);

@@ -90,6 +90,22 @@ TEST_SUITE("cli") {
     CHECK_FALSE(has(checked.out, "WARN  consent"));
   }
 
+  TEST_CASE("init: the zone of the machine's clock stands in the job file where it has a name") {
+    const auto stage = stage_with_list(k_list);
+    const auto line_in = [&](const std::string& zone, const std::string& file) {
+      Circumstances there;
+      there.folder = stage.dir;
+      there.environment["TZ"] = zone;
+      auto words = flags();
+      words[1] = file;
+      CHECK(support::run(words, there).exit_code == 0);
+      return stage.read(file);
+    };
+    CHECK(has(line_in("Asia/Tokyo", "a.toml"), "\ntimezone = \"Asia/Tokyo\"\n"));
+    CHECK(has(line_in(":Asia/Urumqi", "b.toml"), "\ntimezone = \"Asia/Urumqi\"\n"));
+    CHECK(has(line_in("CST-8", "c.toml"), "\n# timezone = \"Asia/Shanghai\"\n"));
+  }
+
   TEST_CASE("init: nothing is overwritten") {
     const auto stage = stage_with_list(k_list);
     stage.write("gold.toml", "mine");
@@ -126,12 +142,24 @@ TEST_SUITE("cli") {
       CHECK_FALSE(std::filesystem::exists(stage.dir / "gold.toml"));
     };
     says({"--mchid", "19x"}, 64, "--mchid: expected the service provider's merchant number");
+    says({"--mchid", "1900000002"}, 64, "was issued for the merchant number 1900000001");
     says({"--reason", std::string(40, 'x')}, 64, "--reason: expected 1 to 32 characters");
     says({"--column", "kode=a"}, 64, "expected one of code, openid");
     says({"--column", "code=nowhere"}, 64, "the list has no column nowhere; it has 会员卡号, OpenID");
     says({"--certificate", "nowhere.pem"}, 66, "nowhere.pem");
     says({"--certificate", "ca.pem"}, 77, "not an RSA key");
     says({"--table", "t"}, 64, "--table belongs to an SQLite database");
+    const auto says_instead = [&](std::size_t at, const std::string& value, std::string_view words) {
+      auto line = flags();
+      line[at] = value;
+      const auto ended = init_in(stage, line);
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 64);
+      CHECK(has(ended.err, words));
+      CHECK_FALSE(std::filesystem::exists(stage.dir / "gold.toml"));
+    };
+    says_instead(7, "PUB_KEY_ID_0119", "--public-key: expected the path of the WeChat Pay public key");
+    says_instead(11, "keys/brand", "--brand-id: expected the brand's ID, digits");
     says({"--api", "brand", "--mchid", "1900000001"}, 64, "--mchid belongs to --api partner");
     says({"--certificates-dir", "."}, 64, "stands instead of");
     auto words = flags({"--certificate", "apiclient_cert.pem"});

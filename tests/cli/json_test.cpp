@@ -386,6 +386,8 @@ TEST_SUITE("cli") {
   }
 
   void simulate(Commands& commands) {
+    commands.check_text("version", run({"version", "--json"}).out);
+    CHECK(run({"--version", "--json"}).out == run({"version", "--json"}).out);
     const auto stage = stage_of(1);
     Program program{{"sandbox", "--dir", stage.dir.string(), "--json"}};
     program.wait_for_words("127.0.0.1");

@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <boost/json.hpp>
+#include <cardvoid/sqlite/connection.hpp>
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/unfolded.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
@@ -45,6 +48,10 @@ TEST_SUITE("cli") {
     try_job("serial_no =", "serial_number =", {"serial_number", "serial_no"});
     try_job("requests_per_second =", "request_per_second =", {"request_per_second", "requests_per_second"});
     try_job("[limits]", "[limit]", {"limit", "limits"});
+    try_job("brand_id = \"1004\"", "brand_id = \"keys/wxp_pub.pem\"", {"defaults.brand_id", "digits"});
+    try_job("mchid = \"1900000001\"", "mchid = \"keys/1900000001\"", {"merchant.mchid", "digits"});
+    try_job("public_key_file = \"", "public_key_file = \"PUB_KEY_ID_0119\" # ",
+            {"platform.public_key_file", "PUB_KEY_ID_…, belongs in public_key_id"});
     try_job("primary = \"https:", "primary = \"http:", {"endpoints.primary", "https"});
     try_job("name = \"sandbox\"", "name = sandbox", {"other.toml:2"});
     try_job("requests_per_second = ", "requests_per_second = \"5\" # ",
@@ -55,6 +62,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("a file that is named and not there ends with 66") {
     const auto stage = small_stage();
+    check_message(support::run({"run", (stage.dir / "nowhere.toml").string()}), {66, {"nowhere.toml"}});
     check_message(support::run({"plan", (stage.dir / "nowhere.toml").string()}), {66, {"nowhere.toml"}});
     check_message(stage.run("status"), {66, {"sandbox.db", "cardvoid plan"}});
     check_message(stage.run("export"), {66, {"sandbox.db"}});
@@ -103,17 +111,82 @@ TEST_SUITE("cli") {
               .exit_code == 0);
   }
 
-  TEST_CASE("another brand in the same job is told before anything is sent") {
+  // The job's list under another brand_id, while a row of the old brand is in the state that `sql` makes.
+  void check_other_brand(const std::string& sql, const std::string& states) {
+    CAPTURE(states);
     const auto stage = small_stage();
     CHECK(stage.run("plan").err.find("another brand") == std::string::npos);
+    if (!sql.empty()) sqlite::Connection{stage.database(), sqlite::Mode::read_write}.execute(sql);
     const auto job = stage.job_with("brand_id = \"1004\"", "brand_id = \"1005\"");
-    const auto planned = support::run({"plan", job});
+    const auto words =
+        "another brand than before: 5 cards of brand 1005 would be sent, and the list no longer has any of "
+        "the "
+        "job's 5 cards of brand 1004 (" +
+        states + ")";
+    const auto planned = support::run({"plan", job, "--page", (stage.dir / "page.html").string()});
     CHECK(planned.exit_code == 0);
-    CHECK(planned.err.find(
-              "another brand than before: 5 cards of brand 1005 would be sent, and 5 cards of brand "
-              "1004 are held back") != std::string::npos);
-    CHECK(support::run({"run", job, "--confirm", "00000000"}).err.find("another brand than before") !=
+    CHECK(unfolded(planned.err).find(words) != std::string::npos);
+    CHECK(unfolded(planned.out).find(words) != std::string::npos);
+    CHECK(stage.read("page.html").find("another brand than before: 5 cards of brand 1005") !=
           std::string::npos);
+    check_message(support::run({"run", job, "--yes"}),
+                  {65, {words, "--yes does not go on with another brand", "--confirm FINGERPRINT"}});
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    CHECK(stage.sandbox->counters().read_back_requests == 0);
+  }
+
+  TEST_CASE("another brand in the same job is told no matter how the cards of the old one stand") {
+    check_other_brand("", "5 held back");
+    check_other_brand("UPDATE row SET status = 'in_flight' WHERE id = 1",
+                      "1 in doubt, 4 held back, 1 still to be sent or settled");
+    check_other_brand("UPDATE row SET status = 'unresolved', held = 1", "5 in doubt");
+    check_other_brand("UPDATE row SET status = 'invalidated', settled_by = 'answer'", "5 invalidated");
+    check_other_brand("UPDATE row SET status = 'rejected' WHERE id < 3", "2 rejected, 3 held back");
+    check_other_brand("UPDATE row SET conflict = 1", "5 held back");
+  }
+
+  TEST_CASE("another brand is sent once its fingerprint is confirmed and then --yes goes on") {
+    auto settings = sandbox::plain_settings();
+    const auto stage = support::stage_of(2, settings);
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    const auto job = stage.job_with("brand_id = \"1004\"", "brand_id = \"1005\"");
+    const auto plan = boost::json::parse(support::run({"plan", job, "--json"}).out);
+    const auto fingerprint = std::string{plan.at("fingerprint").as_string()};
+    CHECK(support::run({"run", job, "--confirm", fingerprint, "--limit", "1"}).exit_code != 65);
+    CHECK(stage.count("brand_id = '1005' AND attempts > 0") == 1);
+    CHECK(support::run({"run", job, "--yes"}).err.find("--yes does not go on") == std::string::npos);
+  }
+
+  TEST_CASE("a mistyped brand that was corrected before anything was sent is no other brand") {
+    const auto stage = small_stage();
+    CHECK(stage.run("plan").exit_code == 0);
+    CHECK(support::run({"plan", stage.job_with("brand_id = \"1004\"", "brand_id = \"1005\"")}).exit_code ==
+          0);
+    const auto corrected = stage.run("plan");
+    CHECK(corrected.err.find("another brand") == std::string::npos);
+    CHECK(stage.run("run", {"--yes"}).exit_code != 65);
+  }
+
+  TEST_CASE("a list that names two brands and one of them no more is no mistake") {
+    const auto stage = small_stage();
+    stage.write("two.csv", "code,openid,brand_id\r\ncard0000,open0000,1004\r\ncard0001,open0001,1005\r\n");
+    const std::vector<std::string> two{"--set", "input.csv=two.csv"};
+    CHECK(stage.run("plan", two).exit_code == 0);
+    stage.write("two.csv", "code,openid,brand_id\r\ncard0001,open0001,1005\r\n");
+    CHECK(stage.run("plan", two).err.find("another brand") == std::string::npos);
+  }
+
+  TEST_CASE("another merchant than the last one is told and --yes does not send for it") {
+    const auto stage = support::stage_of(3);
+    CHECK(stage.run("run", {"--yes", "--limit", "1"}).exit_code == 75);
+    const auto job = stage.job_with("mchid = \"1900000001\"", "mchid = \"1900000002\"");
+    const std::string words =
+        "another merchant than before: mchid 1900000002 signs now, and mchid 1900000001 signed";
+    CHECK(unfolded(support::run({"plan", job}).err).find(words) != std::string::npos);
+    check_message(support::run({"run", job, "--yes"}), {65, {words, "--yes does not go on"}});
+    CHECK(unfolded(support::run({"reconcile", job}).err).find(words) != std::string::npos);
+    CHECK(stage.run("plan").err.find("another merchant") == std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == 1);
   }
 
   TEST_CASE("an unusable private key ends with 77 and says which file and why") {

@@ -56,7 +56,18 @@ TEST_SUITE("cli") {
               .starts_with("cardvoid plan " + stage.job()));
     const auto wrong = stage.run("plan", {"--set", "limits.max_attempts=0"});
     CHECK(wrong.exit_code == 78);
-    CHECK(command_behind(wrong, "once it is right").starts_with("cardvoid plan "));
+    const auto again = command_behind(wrong, "correct the --set, or leave it out");
+    CHECK(again.starts_with("cardvoid plan "));
+    CHECK(again.find("max_attempts") == std::string::npos);
+    CHECK(again.find("--set") != std::string::npos);  // the others stay
+    CHECK(command_behind(stage.run("plan", {"--set", "limits.requests_per_secnd=2"}),
+                         "correct the --set, or leave it out")
+              .find("secnd") == std::string::npos);
+    CHECK(command_behind(stage.run("plan", {"--set", "nothing"}), "correct the --set, or leave it out")
+              .find("nothing") == std::string::npos);
+    const auto folder = support::run({"plan", stage.dir.string()});
+    CHECK(folder.exit_code == 66);
+    CHECK(folder.err.find("cardvoid init") == std::string::npos);
     CHECK(wrong.err.find("cardvoid check") == std::string::npos);  // it would say the same
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
   }

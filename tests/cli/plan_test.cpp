@@ -167,6 +167,18 @@ TEST_SUITE("cli") {
     CHECK(answer.at("at_stake").at("reasons").at(0).at("reason") == "same");
   }
 
+  TEST_CASE("plan: the page to approve names every reason that members will read") {
+    const auto stage = stage_of(1);
+    std::string list = "code,openid,card_id,reason\r\n";
+    for (int i = 10; i < 22; ++i) list += fmt::format("c{0},o{0},pA,because{0}\r\n", i);
+    stage.write("members.csv", list);
+    const auto plan = stage.run("plan", {"--page", (stage.dir / "page.html").string()});
+    CHECK(has(unfolded(plan.out), "and 7 other reasons (fewer cards each; `plan --page` names them)"));
+    const auto page = stage.read("page.html");
+    for (int i = 10; i < 22; ++i) CHECK(has(page, fmt::format("because{}", i)));
+    CHECK_FALSE(has(page, "other reasons"));
+  }
+
   TEST_CASE("plan: --page writes one page to read and sign with everything masked") {
     const auto stage = stage_of(30);
     stage.write("few.csv", plain_members(1));

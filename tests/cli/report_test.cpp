@@ -141,10 +141,10 @@ TEST_SUITE("cli") {
     const auto page = stage.run("report", {"-o", "-", "--lang", "en"}).out;
     CHECK(page.find("data-figure=\"held-back-protected\">1<") != std::string::npos);
     CHECK(page.find("never became cards") == std::string::npos);
-    CHECK(page.find("3 lines, 0 duplicates, 0 refused<") != std::string::npos);
+    CHECK(page.find("lines: 3, duplicates: 0, refused: 0<") != std::string::npos);
     CHECK(page.find("lines of protected cards, kept out: 1<") != std::string::npos);
-    CHECK(page.find("(2 cards)") != std::string::npos);
-    CHECK(page.find("(3 cards)") == std::string::npos);
+    CHECK(page.find("(cards: 2)") != std::string::npos);
+    CHECK(page.find("(cards: 3)") == std::string::npos);
     CHECK(page.find(", 0ms") == std::string::npos);
     CHECK(page.find('`') == std::string::npos);
   }
@@ -155,7 +155,7 @@ TEST_SUITE("cli") {
     REQUIRE(stage.run("plan").exit_code == 0);
     const auto page = stage.run("report", {"-o", "-", "--lang", "en"});
     CHECK(page.exit_code == 0);
-    CHECK(page.out.find("Nothing has been sent yet: 3 cards wait.") != std::string::npos);
+    CHECK(page.out.find("Nothing has been sent yet. Cards that wait: 3.") != std::string::npos);
     const auto refused = stage.run("report", {"-o", (stage.dir / "members.csv").string()});
     CHECK(refused.exit_code == 64);
     CHECK(refused.err.find("that is the job's input; name another file") != std::string::npos);

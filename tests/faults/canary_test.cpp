@@ -78,6 +78,15 @@ TEST_SUITE("faults") {
     stage.check_against_truth();
   }
 
+  TEST_CASE("canary: one that fails at the last card has stopped nothing and says so") {
+    const Listed stage{1, std::string{k_header} + unknown_members(1)};
+    const auto ended = stage.run("run", {"--yes"});
+    CHECK(ended.exit_code == 1);
+    CHECK(ended.out.find("nothing is left that it could stop: the canary failed at line 2") !=
+          std::string::npos);
+    CHECK(ended.out.find("stopped: ") == std::string::npos);
+  }
+
   TEST_CASE("canary: the first cards are read back one by one and then the pace opens for good") {
     const Listed stage{40, plain_members(40)};
     const auto ended = stage.run("run", {"--yes", "--limit", "20"});

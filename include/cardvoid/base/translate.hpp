@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/language.hpp>
+#include <cardvoid/base/text.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -54,7 +55,6 @@ std::string tr(fmt::format_string<Value, Values...> english, Value&& value, Valu
 
 namespace detail {
 std::string_view chosen(const char* one, const char* many, std::int64_t count);
-std::string count_for_people(std::int64_t count);
 }  // namespace detail
 
 // tr_n(n, "{} card waits", "{} cards wait"): the count comes first, grouped in thousands.
@@ -62,8 +62,8 @@ template <class... Values>
 std::string tr_n(std::int64_t count, fmt::format_string<std::string, Values...> one,
                  fmt::format_string<std::string, Values...> many, Values&&... values) {
   const auto text = detail::chosen(fmt::string_view{one}.data(), fmt::string_view{many}.data(), count);
-  const auto grouped = detail::count_for_people(count);
-  return fmt::vformat(text, fmt::make_format_args(grouped, values...));
+  const auto shown = grouped(count);
+  return fmt::vformat(text, fmt::make_format_args(shown, values...));
 }
 
 }  // namespace cardvoid

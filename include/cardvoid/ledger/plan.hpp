@@ -3,6 +3,7 @@
 // protected, and those that a person puts back or accepts.
 
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cstdint>
 #include <functional>
@@ -113,6 +114,15 @@ struct ProtectedRows {
   std::int64_t by_list = 0, by_command = 0;
 };
 Result<ProtectedRows> protected_rows(Ledger& ledger);
+
+// After an import: cards of one brand are to be sent, while the list names none of the cards of another brand
+// that an earlier import brought. Mostly a mistyped brand_id, or another brand's list. nullopt: it is not so,
+// the brand that is to be sent is not the newer one, or nothing was ever sent but for that one. `brands`: of
+// survey().
+struct OtherBrand {
+  BrandTotals before, now;
+};
+Result<std::optional<OtherBrand>> other_brand(Ledger& ledger, const std::vector<BrandTotals>& brands);
 
 // Which rows `retry` or `accept` is for: those that meet every part. An empty part does not restrict.
 struct Choice {

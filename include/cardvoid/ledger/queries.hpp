@@ -59,15 +59,26 @@ struct TemplateTotals {
   std::int64_t rows = 0, to_send = 0, in_doubt = 0, invalidated = 0, rejected = 0, conflicts = 0;
 };
 
+// The rows of one brand.
+struct BrandTotals {
+  std::string brand_id;
+  std::int64_t rows = 0, to_send = 0, in_doubt = 0, held_back = 0, invalidated = 0, rejected = 0;
+  std::int64_t named = 0;      // by the latest list
+  bool was_requested = false;  // for one of them a request was made
+  model::RowId first = 0;
+};
+
 // What the rows are, for the person who approves them.
 struct Survey {
   std::vector<TemplateTotals> templates;  // in the order of their names, at most as many as asked for
   TemplateTotals others;                  // of all further ones together
+  std::vector<BrandTotals> brands;        // likewise, and in that order too
   // Openids with the most cards, at least ten, and how many cards those are at least. A column that was
   // filled down with one value shows here.
   std::vector<std::pair<std::string, std::int64_t>> frequent_openids;
-  // What the members of the rows to send will read, the most frequent first, at most five; an empty one among
-  // them is no reason. Exact: every count, and how many different ones there are. Else both are at least so.
+  // What the members of the rows to send will read, the most frequent first, at most 1,000; an empty one
+  // among them is no reason. Exact: every count, and how many different ones there are. Else both are at
+  // least so.
   struct Reasons {
     std::vector<std::pair<std::string, std::int64_t>> most;
     std::int64_t different = 0;

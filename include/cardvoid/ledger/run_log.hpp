@@ -26,6 +26,7 @@ struct RunStart {
   std::string user = {};           // by the operating system's name
   double requests_per_second = 0;  // limits.requests_per_second
   std::string consent = {};  // how the user agreed to the plan: "confirm", "yes", "typed"; empty: not asked
+  std::string signer = {};   // who signs from now on, for signer(); empty: as before
 };
 
 struct RunCounts {
@@ -75,6 +76,10 @@ Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip);
 // Its reasons to wait go on record as well, for as long as pulse after pulse has them. Each pause and each
 // rate that a person sets is one of its own.
 Result<void> save_pulse(Ledger& ledger, const Pulse& pulse);
+
+// Who signed in the last run that sends: "mchid 1900000001", "brand 1004". Empty: no one yet, or that was an
+// earlier version.
+Result<std::string> signer(Ledger& ledger);
 
 Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count);  // the latest first
 Result<std::optional<Pulse>> pulse(Ledger& ledger);

@@ -25,6 +25,7 @@ struct Merchant {
 
   // The account whose key signs, and whose quota the requests count against (docs/platform.md section 3).
   const std::string& signer_id() const { return api == Api::brand ? brand_id : mchid; }
+  std::string signer() const { return (api == Api::brand ? "brand " : "mchid ") + signer_id(); }
 };
 
 struct Platform {

@@ -53,6 +53,11 @@ TEST_SUITE("component") {
           "last error SYSTEM_ERROR 02:58:00  cardvoid pause|stop gold.toml\n");
   }
 
+  TEST_CASE("live: a run that is paused is offered resume") {
+    CHECK(joined(report::live_lines(busy({{"paused", "paused by alice", k_now - 5min}}), Look{100, 24}))
+              .find("cardvoid resume|stop gold.toml") != std::string::npos);
+  }
+
   TEST_CASE("live: no line is as wide as the terminal and none more than it has lines") {
     auto moment =
         busy({{"paused", "paused by alice", k_now - 5min}, {"shared", "shares the limit with 2 other runs"}});
