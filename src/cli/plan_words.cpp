@@ -158,7 +158,7 @@ std::string words_for_other_brand(const ledger::OtherBrand& brands) {
   const auto& [before, now] = brands;
   std::string states;
   const auto say = [&states](std::int64_t count, const std::string& words) {
-    if (count > 0) states += (states.empty() ? "" : tr(", ")) + words;
+    if (count > 0) states = states.empty() ? words : tr("{}, {}", states, words);
   };
   say(before.in_doubt, tr("{} in doubt", grouped(before.in_doubt)));
   say(before.invalidated, tr("{} invalidated", grouped(before.invalidated)));
