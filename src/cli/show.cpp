@@ -5,6 +5,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/protect_list.hpp>
+#include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/story.hpp>
 #include <cardvoid/report/story.hpp>
@@ -89,6 +90,38 @@ std::optional<std::map<model::RowId, std::int64_t>> read_protect_list(const mode
   }
 }
 
+// Of the list as it is now; empty: there is no card in this line, or the list cannot be read again.
+std::string code_in_line(const model::Job& job, std::int64_t line) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(job.input.csv, ignored)) return {};
+  const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id);
+  while (source) {
+    const auto record = (*source)->next();
+    if (!record || !*record || Interrupt::has_come()) break;
+    const auto* const row = std::get_if<model::InputRow>(&**record);
+    if (row && row->source_line == line) return row->card.code;
+  }
+  return {};
+}
+
+// A card has the line that first named it. Where the list names it again, that line is looked up there.
+Result<ledger::Stories> find_stories(Console& console, const model::Job& job, ledger::Ledger& ledger,
+                                     ledger::Question& question) {
+  auto found = ledger::stories(ledger, question, k_most_cards, k_most_others);
+  if (!found || !question.line || found->matches > 0 || !found->refused.empty()) return found;
+  ledger::Question again;
+  again.code = code_in_line(job, *question.line);
+  if (again.code.empty()) return found;
+  auto of_code = ledger::stories(ledger, again, k_most_cards, k_most_others);
+  if (!of_code || of_code->matches == 0) return found;
+  console.log(LogLevel::info,
+              fmt::format("line {} of the list, as it is now, names a card again that has line {} "
+                          "in this job",
+                          *question.line, of_code->cards.front().line));
+  question = std::move(again);
+  return of_code;
+}
+
 int show(Console& console, const Options& options) {
   const Interrupt interrupt;
   const auto job = load_job(console.globals(), options.job_file);
@@ -110,18 +143,19 @@ int show(Console& console, const Options& options) {
   telling.command = [&](std::string_view name, std::string_view flags) {
     return command_line(console.globals(), options.job_file, name, flags);
   };
-  const auto stories = ledger::stories(*ledger, options.question, k_most_cards, k_most_others);
+  auto question = options.question;
+  const auto stories = find_stories(console, *job, *ledger, question);
   if (!stories) return console.fail(stories.error());
   telling.protect_list = job->safety.protect.string();
   telling.on_protect_list = read_protect_list(*job, *stories);
   if (console.globals().json) {
-    if (!console.answer(to_json_line(report::story_json(*stories, options.question, telling))))
+    if (!console.answer(to_json_line(report::story_json(*stories, question, telling))))
       return static_cast<int>(Errc::io);
   } else if (stories->matches > 0 && !console.answer(report::story_text(*stories, telling))) {
     return static_cast<int>(Errc::io);
   }
   if (stories->matches > 0) return 0;
-  return console.fail({Errc::bad_input, report::words_for_no_card(*stories, options.question)});
+  return console.fail({Errc::bad_input, report::words_for_no_card(*stories, question)});
 }
 
 }  // namespace
@@ -137,7 +171,9 @@ Command show_command() {
           "sends nothing and works while a run is under way.\n"
           "Several cards may match. The one that a request was made for last comes first; five are "
           "told in full. Codes are masked, and openids are never shown.\n"
-          "--line is the line of the list that first named the card, as other commands show it.",
+          "--line is the line of the list that first named the card, as other commands show it; a line that "
+          "names "
+          "a card again is looked up in the list as it is now.",
       .examples = {{"cardvoid show gold.toml --code 478515832665"}},
       .exits = {{0, "the card is in this job, and its story was told"},
                 {65, "no card of this job matches; if a line of the list was refused, it says why"},

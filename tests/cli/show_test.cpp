@@ -117,6 +117,23 @@ TEST_SUITE("cli") {
     }
   }
 
+  TEST_CASE("show: a line that repeats a card tells the story of that card") {
+    const Told stage;
+    auto list = stage.read("members.csv");
+    const auto second = list.find("\r\n") + 2;
+    const auto lines = std::count(list.begin(), list.end(), '\n');
+    stage.write("members.csv", list + list.substr(second, list.find("\r\n", second) + 2 - second));
+    CHECK(stage.run("plan").exit_code == 0);
+    const auto first = stage.show({"--line", "2"}), again = stage.show({"--line", std::to_string(lines + 1)});
+    CAPTURE(again.err);
+    CHECK(again.exit_code == 0);
+    CHECK(again.out == first.out);
+    CHECK(has(again.err, "names a card again that has line 2 in this job"));
+    CHECK(stage.show({"--line", std::to_string(lines + 2)}).exit_code == 65);
+    CHECK(boost::json::parse(stage.show({"--line", std::to_string(lines + 1), "--json"}).out).at("matches") ==
+          1);
+  }
+
   TEST_CASE("show: a lost answer and its read-back and the plan that was confirmed stand in the story") {
     auto settings = sandbox::plain_settings();
     settings.faults = {{sandbox::Fault::reset_applied, 1.0}};
