@@ -47,10 +47,14 @@ int Console::fail(const Error& error) {
   return static_cast<int>(error.code);
 }
 
-void Console::say_next(const std::vector<std::string>& lines, bool is_failure) {
-  last_steps_ = lines;
-  for (const auto& line : lines)
-    log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, "  " + line);
+void Console::say_next(const std::vector<report::Step>& steps, bool is_failure) {
+  for (const auto& step : steps)
+    log(is_failure || globals_.quiet ? LogLevel::error : LogLevel::info, "  " + report::to_line(step));
+}
+
+void Console::note_steps(const std::vector<report::Step>& steps) {
+  last_steps_.clear();
+  for (const auto& step : steps) last_steps_.push_back(report::to_line(step));
 }
 
 bool Console::answer_page(std::string_view page) {

@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/report/step.hpp>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -29,7 +30,7 @@ class Console {
   int fail(const Error& error);
   // What to type next, behind two blanks. `is_failure`: behind an error, and like one; else it is for those
   // who read on.
-  void say_next(const std::vector<std::string>& lines, bool is_failure = true);
+  void say_next(const std::vector<report::Step>& steps, bool is_failure = true);
   // A part of the command's answer. False when standard output cannot take it, which is told once; the
   // command then ends with io (74) where it would have ended well.
   bool answer(std::string_view text);
@@ -51,7 +52,9 @@ class Console {
   void begin_times();
   bool has_times() const { return has_times_; }
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
-  const std::vector<std::string>& last_steps() const { return last_steps_; }  // that say_next() printed
+  // What a program is told of a command that failed, in English: a line each.
+  void note_steps(const std::vector<report::Step>& steps);
+  const std::vector<std::string>& last_steps() const { return last_steps_; }
   // The progress display that log lines must not run into; null takes it away.
   void attach(report::Progress* progress);
   const Globals& globals() const { return globals_; }

@@ -28,20 +28,20 @@ class Steps {
   Steps(const Globals& globals, const std::filesystem::path& job_file, const Ended& ended)
       : globals_{globals}, job_file_{job_file}, ended_{ended} {}
 
-  std::vector<std::string> take() {
+  std::vector<report::Step> take() {
     if (globals_.command == "rehearse")
       after_rehearsal(static_cast<Errc>(ended_.exit_code));
     else if (ended_.exit_code == 1)
       losses();
     else if (ended_.exit_code != 0)
       failure(static_cast<Errc>(ended_.exit_code));
-    return std::move(lines_);
+    return std::move(steps_);
   }
 
  private:
   // Another command on the same job and the same results.
-  void say(std::string_view what, std::string_view name, std::string_view flags = {}) {
-    lines_.push_back(tr("{}: {}", what, command_line(globals_, job_file_, name, flags)));
+  void say(std::string what, std::string_view name, std::string_view flags = {}) {
+    steps_.push_back({std::move(what), command_line(globals_, job_file_, name, flags)});
   }
 
   // Of what follows --set: is it what the error is about?
@@ -67,16 +67,15 @@ class Steps {
   }
 
   // The command itself, as it was typed.
-  void say_again(std::string_view what, std::string_view flags = {}) {
+  void say_again(std::string what, std::string_view flags = {}) {
     std::string command = "cardvoid";
     for (const auto& word : words_but_refused()) command += " " + quoted(word);
     if (!flags.empty()) command += fmt::format(" {}", flags);
-    lines_.push_back(tr("{}: {}", what, command));
+    steps_.push_back({std::move(what), std::move(command)});
   }
 
   void say_help() {
-    lines_.push_back(
-        tr("{}: {}", tr("see what is to be typed"), fmt::format("cardvoid help {}", globals_.command)));
+    steps_.push_back({tr("see what is to be typed"), fmt::format("cardvoid help {}", globals_.command)});
   }
 
   bool is_given(std::string_view flag) const {
@@ -143,7 +142,7 @@ class Steps {
   void after_rehearsal(Errc code) {
     if (code == Errc::usage) return say_help();
     if (code == Errc::bad_input || code == Errc::no_input || code == Errc::bad_job) look_around();
-    say_again(code == Errc::internal ? "rehearse again" : "once it is right, rehearse again");
+    say_again(code == Errc::internal ? tr("rehearse again") : tr("once it is right, rehearse again"));
   }
 
   void failure(Errc code) {
@@ -197,7 +196,7 @@ class Steps {
   const Globals& globals_;
   const std::filesystem::path& job_file_;
   const Ended& ended_;
-  std::vector<std::string> lines_;
+  std::vector<report::Step> steps_;
 };
 
 }  // namespace
@@ -212,15 +211,20 @@ std::string command_line(const Globals& globals, const std::filesystem::path& jo
   return text;
 }
 
-std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
-                                    const Ended& ended) {
+std::vector<report::Step> next_steps(const Globals& globals, const std::filesystem::path& job_file,
+                                     const Ended& ended) {
   return Steps{globals, job_file, ended}.take();
 }
 
 int fail(Console& console, const std::filesystem::path& job_file, Stage stage, const Error& error) {
   const int exit_code = console.fail(error);
-  console.say_next(
-      next_steps(console.globals(), job_file, {.exit_code = exit_code, .stage = stage, .why = error.what}));
+  const auto steps = [&] {
+    return next_steps(console.globals(), job_file,
+                      {.exit_code = exit_code, .stage = stage, .why = error.what});
+  };
+  console.say_next(steps());
+  const InEnglish of_programs;
+  console.note_steps(steps());
   return exit_code;
 }
 

@@ -4,6 +4,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/model/trip.hpp>
+#include <cardvoid/report/step.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -35,10 +36,10 @@ struct Ended {
   std::string_view why = {};  // what the error says
 };
 
-// Lines such as "carry on: cardvoid run gold.toml --yes": commands that can be pasted into a shell, with
+// Such as "carry on" with `cardvoid run gold.toml --yes`: commands that can be pasted into a shell, with
 // the job's path and flags as this command was given them. None for exit code 0.
-std::vector<std::string> next_steps(const Globals& globals, const std::filesystem::path& job_file,
-                                    const Ended& ended);
+std::vector<report::Step> next_steps(const Globals& globals, const std::filesystem::path& job_file,
+                                     const Ended& ended);
 
 // Another command on the same job and the same results, to be pasted into a shell.
 std::string command_line(const Globals& globals, const std::filesystem::path& job_file, std::string_view name,

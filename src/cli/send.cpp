@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
@@ -206,20 +207,21 @@ report::Ending ending_of(const run::Report& report, const model::Job& job, const
   return ending;
 }
 
-std::vector<std::string> steps_after(const Console& console, const Sending& sending,
-                                     const run::Report& report, bool read_back_only) {
+std::vector<report::Step> steps_after(const Console& console, const Sending& sending,
+                                      const run::Report& report, bool read_back_only) {
   Ended ended{.exit_code = report.exit_code, .totals = report.totals, .read_back_only = read_back_only};
   if (report.trip) ended.trip = report.trip->cause;
   return next_steps(console.globals(), sending.job_file, ended);
 }
 
 // The last words: how the job stands, why it ended, and what to type next.
-int say_end(Console& console, const report::Ending& ending, const run::Report& report) {
+int say_end(Console& console, const report::Ending& ending, const run::Report& report,
+            const std::vector<report::Step>& next) {
   const bool is_failure = report.stopped && report.stopped->code != Errc::stopped &&
                           report.exit_code == static_cast<int>(report.stopped->code);
   say_summary(console, ending, is_failure);
   if (is_failure) console.fail(*report.stopped);
-  console.say_next(ending.next, is_failure);
+  console.say_next(next, is_failure);
   return report.exit_code;
 }
 
@@ -246,10 +248,14 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   if (!report) return give_up(Stage::sending, report.error());
 
   auto ending = ending_of(*report, job, console.globals().command, ledger);
-  ending.next = steps_after(console, sending, *report, errand.order.read_back_only);
+  const auto steps = [&] { return steps_after(console, sending, *report, errand.order.read_back_only); };
+  {
+    const InEnglish of_programs;
+    for (const auto& step : steps()) ending.next.push_back(report::to_line(step));
+  }
   reporter.keep(ending, ledger);
   warn_of_log(console, job);
-  return say_end(console, ending, *report);
+  return say_end(console, ending, *report, steps());
 }
 
 int carry_out(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter) {

@@ -37,8 +37,9 @@ struct View {
   std::vector<ledger::RunRecord> runs;
   std::vector<ledger::ErrorCount> errors;
   std::optional<ledger::LockHolder> holder;
-  bool is_suspended = false;           // the holder
-  std::optional<ledger::Pulse> pulse;  // of the run under way, when it is fresh
+  bool is_suspended = false;                // the holder
+  std::optional<ledger::Pulse> last_pulse;  // of the run under way
+  std::optional<ledger::Pulse> pulse;       // the same, when it is fresh
   // Until everything is sent, or read back by a reconcile.
   run::Outlook outlook;
   std::int64_t log_bytes = 0;  // of a write-ahead log that no run under way needs
@@ -80,9 +81,9 @@ Result<View> look(Console& console, const model::Job& job) {
   if (view.rows.is_under_way)
     view.limits.requests_per_second =
         view.runs.front().requests_per_second.value_or(job.limits.requests_per_second);
-  if (view.rows.is_under_way && !view.is_suspended && *pulse && (*pulse)->run == view.runs.front().id &&
-      read_clocks().wall - (*pulse)->at < run::k_pulse_is_old)
-    view.pulse = *pulse;
+  if (view.rows.is_under_way && *pulse && (*pulse)->run == view.runs.front().id) view.last_pulse = *pulse;
+  if (view.last_pulse && !view.is_suspended && read_clocks().wall - view.last_pulse->at < run::k_pulse_is_old)
+    view.pulse = view.last_pulse;
   const auto ahead = look_ahead(view, job, *ledger);
   if (!ahead) return ahead.error();
   view.outlook = *ahead;
@@ -220,8 +221,14 @@ std::string page(const View& view, const model::Job& job) {
   return text;
 }
 
-std::optional<ledger::RunRecord> last_run(const View& view) {
-  return view.runs.empty() ? std::nullopt : std::optional{view.runs.front()};
+Situation situation_of(const View& view) {
+  Situation now;
+  now.totals = view.rows.totals;
+  now.holder = view.holder, now.is_suspended = view.is_suspended;
+  now.pulse = view.last_pulse;
+  if (!view.runs.empty()) now.last = view.runs.front();
+  now.is_open = view.outlook.is_open, now.opens_at = view.outlook.opens_at;
+  return now;
 }
 
 struct Options {
@@ -292,8 +299,7 @@ int status(Console& console, const Options& options) {
     const auto view = look(console, *job);
     if (!view) return console.fail(view.error());
     std::optional<Handover> handover;
-    if (options.handover)
-      handover = hand_over(console.globals(), *job, view->rows.totals, view->holder, last_run(*view));
+    if (options.handover) handover = hand_over(console.globals(), *job, situation_of(*view));
     const bool is_written =
         is_json ? console.answer(json_line(*view, *job, handover))
                 : console.answer_page(page(*view, *job) + (handover ? handover_text(*handover) : ""));

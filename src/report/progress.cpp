@@ -8,6 +8,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <cardvoid/report/step.hpp>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -76,6 +77,10 @@ boost::json::object progress_json(const Moment& moment, std::int64_t to_send) {
 }
 
 }  // namespace
+
+std::string to_line(const Step& step) {
+  return step.command.empty() ? step.words : tr("{}: {}", step.words, step.command);
+}
 
 std::string count_line(std::string_view label, int label_columns, std::int64_t count,
                        std::string_view remark) {

@@ -1,15 +1,12 @@
 #pragma once
 // What is on record about a card, in plain words. One place for the page and for programs.
 
+#include <cardvoid/report/step.hpp>
 #include <cardvoid/report/story.hpp>
 #include <string>
 #include <vector>
 
 namespace cardvoid::report {
-
-struct Step {
-  std::string words, command;  // command: to be pasted into a shell; may be empty
-};
 
 // How a card stands, and what follows from that.
 struct Verdict {

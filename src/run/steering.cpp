@@ -46,7 +46,19 @@ Error another_users(const std::filesystem::path& socket) {
                       socket.string())};
 }
 
+// It would answer no one, however long one waits. nullopt: it is not, or that cannot be told.
+std::optional<Error> suspended(const std::filesystem::path& database, const std::string& so) {
+  const auto holder = ledger::Lock::holder(database);
+  if (!holder || !ledger::is_suspended(*holder)) return std::nullopt;
+  return Error{
+      Errc::stopped,
+      fmt::format("{}: {} is suspended (Ctrl-Z or SIGSTOP); {}; to let it go on, type fg where it was "
+                  "started, or kill -CONT {}",
+                  database.string(), to_text(*holder), so, holder->pid)};
+}
+
 Error no_word(const std::filesystem::path& database, const std::string& why) {
+  if (auto error = suspended(database, "what was asked may take effect when it goes on")) return *error;
   return {Errc::stopped,
           fmt::format("{}: {}; it is not known whether the command took effect: see `cardvoid status`",
                       database.string(), why)};
@@ -151,6 +163,9 @@ std::filesystem::path steering_socket(const std::filesystem::path& database) {
 Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steering& steering,
                              milliseconds patience) {
   const auto path = steering_socket(database);
+  // A protection is sent all the same: it is then the first thing that the run hears of.
+  if (!is_about_protection(steering.command))
+    if (auto error = suspended(database, "nothing was changed")) return *error;
   // Through its descriptor, since an address holds 107 bytes and a path may be longer.
   const FileDescriptor name{::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
   if (!name) return errno == EACCES ? another_users(path) : no_run_listens(database);

@@ -1,9 +1,13 @@
 // What is going on, from another terminal.
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cardvoid/base/time.hpp>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <ostream>
 
 #include "support/stage.hpp"
@@ -61,7 +65,7 @@ TEST_SUITE("cli") {
     };
     const auto job = stage.job();
     CHECK(stage.run("plan").exit_code == 0);
-    has(handover(), "\n  send it: it asks first: cardvoid run " + job);
+    has(handover(), "\n  send it, which shows the plan and asks first: cardvoid run " + job);
     CHECK(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
     const auto stopped = handover({"--set", "contacts=\"Li Lei 5555\\nHan Mei\""});
     has(stopped, "job sandbox: 6 rows");  // the state
@@ -88,11 +92,123 @@ TEST_SUITE("cli") {
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
     stage.wait_until("status = 'invalidated'", 3);
     const auto page = stage.run("status", {"--handover"}).out;
-    CHECK(page.find("\n  run is under way (pid " + std::to_string(program->pid())) != std::string::npos);
+    CHECK(page.find("\n  cardvoid run (pid " + std::to_string(program->pid()) +
+                    ") is under way: leave it alone\n") != std::string::npos);
     CHECK(page.find("\n  end it softly: cardvoid stop " + stage.job()) != std::string::npos);
     program->send_signal(SIGKILL);
     program->wait();
     CHECK(stage.run("status", {"--handover"}).out.find("\n  carry on: cardvoid run " + stage.job()) !=
+          std::string::npos);
+  }
+
+  namespace {
+
+  // The state of a handover and its commands.
+  struct Told {
+    std::string state;
+    std::vector<std::string> commands;
+  };
+  Told handover_of(const Stage& stage, std::vector<std::string> flags = {}) {
+    flags.insert(flags.begin(), {"status", stage.job(), "--handover", "--json"});
+    const auto answer = boost::json::parse(support::run(flags).out).as_object();
+    const auto& handover = answer.at("handover").as_object();
+    Told told{std::string{handover.at("state").as_string()}, {}};
+    for (const auto& command : handover.at("commands").as_array())
+      told.commands.emplace_back(command.as_string());
+    return told;
+  }
+
+  void wait_for_state(const Stage& stage, const std::string& state) {
+    std::string last;
+    for (int i = 0; i < 300 && last != state; ++i) last = handover_of(stage).state;
+    CHECK(last == state);
+  }
+
+  std::unique_ptr<Program> begin_run(const Stage& stage) {
+    auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
+    stage.wait_until("status = 'invalidated'", 3);
+    return program;
+  }
+
+  sandbox::Settings slow_settings() {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 100ms;
+    return settings;
+  }
+
+  }  // namespace
+
+  TEST_CASE("status: a handover tells a pause from a suspension and from both and its command ends them") {
+    const auto stage = stage_of(400, slow_settings());
+    CHECK(stage.run("plan").exit_code == 0);
+    CHECK(handover_of(stage).state == "never_ran");
+    const auto program = begin_run(stage);
+    const auto go_on = "kill -CONT " + std::to_string(program->pid()),
+               resume = "cardvoid resume " + stage.job();
+    CHECK(handover_of(stage).state == "under_way");
+    CHECK(handover_of(stage).commands.at(0) == "cardvoid status " + stage.job() + " --watch");
+
+    CHECK(stage.run("pause").exit_code == 0);
+    auto told = handover_of(stage);
+    CHECK(told.state == "paused");
+    CHECK(told.commands == std::vector{resume});
+
+    program->send_signal(SIGSTOP);
+    wait_for_state(stage, "paused_and_suspended");
+    told = handover_of(stage);
+    REQUIRE(told.commands == std::vector{go_on + " && " + resume});
+    const auto page = stage.run("status", {"--handover"}).out;
+    CAPTURE(page);
+    CHECK(page.find("was paused with cardvoid pause, and is suspended (Ctrl-Z or SIGSTOP) besides\n") !=
+          std::string::npos);
+    program->send_signal(SIGCONT);
+    CHECK(stage.run("resume").exit_code == 0);
+    wait_for_state(stage, "under_way");
+
+    program->send_signal(SIGSTOP);
+    wait_for_state(stage, "suspended");
+    CHECK(handover_of(stage).commands == std::vector{go_on});
+    program->send_signal(SIGCONT);
+    program->send_signal(SIGINT);
+    CHECK(program->wait().exit_code == 75);
+    told = handover_of(stage);
+    CHECK(told.state == "ended");
+    CHECK(told.commands == std::vector{"cardvoid run " + stage.job()});
+  }
+
+  TEST_CASE("status: a handover tells a run that a 429 holds and one of another machine") {
+    const auto stage = stage_of(400, slow_settings());
+    const auto program = begin_run(stage);
+    stage.sandbox->set_faults({{sandbox::Fault::throttle, 1.0}});
+    wait_for_state(stage, "throttled");
+    CHECK(handover_of(stage).commands.at(0) == "cardvoid status " + stage.job() + " --watch");
+    const auto lock = std::filesystem::path{stage.database().string() + ".lock"}.filename().string();
+    auto text = stage.read(lock);
+    const auto at = text.find("\"host\":\"") + 8;
+    stage.write(lock, text.replace(at, text.find('"', at) - at, "another-machine"));
+    const auto told = handover_of(stage);
+    CHECK(told.state == "elsewhere");
+    CHECK(told.commands == std::vector{"cardvoid status " + stage.job() + " --watch"});
+    CHECK(stage.run("status", {"--handover"}).out.find("is under way on another-machine (pid ") !=
+          std::string::npos);
+    program->send_signal(SIGKILL);
+    program->wait();
+  }
+
+  TEST_CASE("status: a handover outside the window says when it opens") {
+    const auto stage = stage_of(6);
+    CHECK(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
+    const auto hour =
+        std::chrono::floor<std::chrono::hours>(read_clocks().wall).time_since_epoch().count() % 24;
+    const auto window = fmt::format("safety.window=\"{:02}:00-{:02}:00\"", (hour + 3) % 24, (hour + 5) % 24);
+    const std::vector<std::string> closed{"--set", window, "--set", "safety.timezone=\"UTC\""};
+    const auto told = handover_of(stage, closed);
+    CHECK(told.state == "window_closed");
+    REQUIRE(told.commands.size() == 1);
+    CHECK(told.commands[0].starts_with("cardvoid run " + stage.job()));
+    auto flags = closed;
+    flags.emplace_back("--handover");
+    CHECK(stage.run("status", flags).out.find("the window is closed, and nothing is sent before 20") !=
           std::string::npos);
   }
 

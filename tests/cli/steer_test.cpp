@@ -72,6 +72,32 @@ TEST_SUITE("cli") {
 
   }  // namespace
 
+  TEST_CASE("steer: a suspended run is told at once as that with what continues it") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 100ms;
+    const auto stage = stage_of(400, settings);
+    const auto program = stage.start("run", k_brisk);
+    stage.wait_until("status = 'invalidated'", 3);
+    CHECK(stage.run("pause").exit_code == 0);
+    program->send_signal(SIGSTOP);
+    for (const auto* command : {"resume", "stop"}) {
+      CAPTURE(command);
+      const auto begun = steady_clock::now();
+      const auto refused = stage.run(command);
+      CAPTURE(refused.err);
+      CHECK(steady_clock::now() - begun < 4s);  // and not after 5 s without an answer
+      CHECK(refused.exit_code == 75);
+      CHECK(
+          refused.err.find(" is suspended (Ctrl-Z or SIGSTOP); nothing was changed; to let it go on, type fg "
+                           "where it was started, or kill -CONT " +
+                           std::to_string(program->pid())) != std::string::npos);
+    }
+    program->send_signal(SIGCONT);
+    CHECK(stage.run("resume").exit_code == 0);
+    CHECK(stage.run("stop").exit_code == 0);
+    CHECK(program->wait().exit_code == 75);
+  }
+
   TEST_CASE("steer: a pause holds everything within 300 ms and resume goes on and stop ends with 75") {
     Arrivals arrivals;
     const Stage stage{arrivals.watching(sandbox::plain_settings()), {{"members.csv", plain_members(400)}}};

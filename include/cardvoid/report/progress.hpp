@@ -30,7 +30,7 @@ struct Ending {
   milliseconds elapsed{0};
   int exit_code = 0;
   std::string stopped;            // why it ended early; empty: it did not
-  std::vector<std::string> next;  // what to type next: "carry on: cardvoid run …"
+  std::vector<std::string> next;  // for programs, what to type next: "carry on: cardvoid run …"
   std::optional<model::Trip> trip;
 };
 
