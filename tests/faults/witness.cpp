@@ -97,7 +97,7 @@ void check_records(const DatabaseCopy& copy, std::vector<std::string>& found) {
 
   for (const auto& line :
        copy.ask("SELECT id, sent, n FROM (SELECT id, sent, (SELECT count(*) FROM attempt WHERE run_id = "
-                "run.id AND kind = 'invalidate' AND attempt.sent AND outcome IS NOT NULL) AS n FROM run) "
+                "run.id AND kind = 'invalidate' AND attempt.sent) AS n FROM run) "
                 "WHERE sent <> n"))
     found.push_back(fmt::format("run {}: says it sent {}, {} are on record", line[0], line[1], line[2]));
   const auto sums = copy.ask(
