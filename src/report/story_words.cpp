@@ -43,12 +43,12 @@ std::string invalid_since(const Story& story) {
                                     : escape_for_terminal(story.invalid_time);
 }
 
-// "2026-11-27 at 01:00", as one says it.
+// "2026-11-27 at 01:00 +0800", as one says it.
 std::string as_one_says(const Story& story) {
   const auto time = invalid_time(story);
   if (!time) return invalid_since(story);
   const auto text = format_local(*time);
-  return tr("{} at {}", text.substr(0, 10), text.substr(11, 5));
+  return tr("{} at {}", text.substr(0, 10), text.substr(11));
 }
 
 // The platform's words, or ours.
