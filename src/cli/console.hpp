@@ -52,7 +52,7 @@ class Console {
   void begin_times();
   bool has_times() const { return has_times_; }
   const std::string& last_error() const { return last_error_; }  // that fail() printed; else empty
-  // What a program is told of a command that failed, in English: a line each.
+  // Keeps the steps after a failure for programs, in English, one a line.
   void note_steps(const std::vector<report::Step>& steps);
   const std::vector<std::string>& last_steps() const { return last_steps_; }
   // The progress display that log lines must not run into; null takes it away.
