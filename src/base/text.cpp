@@ -228,13 +228,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string toml_quoted(std::string_view text) {
   std::string quoted{'"'};
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto from = at;
+    const auto c = next_code_point(text, at);
+    const auto character = text.substr(from, at - from);
     if (c == '"' || c == '\\')
-      (quoted += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
-      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+      (quoted += '\\') += character;
+    else if (escape_for_terminal(character) == character)
+      quoted += character;
     else
-      quoted += c;
+      quoted += fmt::format("\\U{:08X}", static_cast<std::uint32_t>(c));
   }
   return quoted += '"';
 }

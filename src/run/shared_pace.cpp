@@ -141,8 +141,10 @@ struct SharedPace::Stored {
                            !is_time(each.taken, latest) || !is_time(each.wants_until, latest + k_most_ahead)))
         return false;
     constexpr double k_longest_ns = 1e15;  // eleven days, far more than any time-out
-    return throttled_rate >= 0 && throttled_rate <= model::k_greatest_rate && mean_ns >= 0 &&
-           mean_ns <= k_longest_ns && deviation_ns >= 0 && deviation_ns <= k_longest_ns;
+    const bool is_rate =
+        throttled_rate >= model::k_least_rate / 10 && throttled_rate <= model::k_greatest_rate;
+    return (throttled_rate == 0 || is_rate) && mean_ns >= 0 && mean_ns <= k_longest_ns && deviation_ns >= 0 &&
+           deviation_ns <= k_longest_ns;
   }
 };
 

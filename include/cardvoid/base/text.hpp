@@ -46,7 +46,7 @@ std::string_view cut(std::string_view text, std::size_t limit);
 // What a peer has said, for a message or a record: safe for a terminal, at most `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit);
 
-// Text as a TOML file has it, in quotation marks: "a \"b\"". Valid UTF-8.
+// Text as a TOML file has it, in quotation marks: "a \"b\"". Safe for a terminal. Valid UTF-8.
 std::string toml_quoted(std::string_view text);
 
 // Columns of the terminal that the stream goes to; 80 when it is none.

@@ -75,4 +75,9 @@ TEST_SUITE("unit") {
     CHECK(mask_in("openid obLatjnx9gnqzS4myYGmLZ7LgLBA is wrong", "obLatjnx9gnqzS4myYGmLZ7LgLBA") ==
           "openid ****gLBA is wrong");
   }
+
+  TEST_CASE("text: what is quoted for a TOML file is safe for a terminal") {
+    CHECK(toml_quoted("会员 \"a\" \\") == R"("会员 \"a\" \\")");
+    CHECK(toml_quoted("a\n\x7F\u0085\u202E") == R"("a\U0000000A\U0000007F\U00000085\U0000202E")");
+  }
 }
