@@ -214,8 +214,8 @@ void keep_temporary_files_in(const std::filesystem::path& folder) {
   sqlite3_free(std::exchange(sqlite3_temp_directory, sqlite3_mprintf("%s", folder.c_str())));
 }
 
-Statement::Statement(const Connection& connection, std::string_view sql) {
-  statement_ = prepare(connection.get(), sql);
+Statement::Statement(const Connection& connection, std::string_view sql)
+    : statement_{prepare(connection.get(), sql)} {
   if (!statement_) throw Failure{SQLITE_MISUSE, "there is no statement in the SQL text"};
   if (holds_a_statement(connection.get(), sql)) unread_sql_ = sql;
 }
