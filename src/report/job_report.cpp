@@ -286,8 +286,8 @@ array Writer::asked() const {
 
 // ---- outcome ----
 
-object Writer::outcome_line(std::string_view id, std::string label, std::int64_t count, std::string_view meaning,
-                            std::string_view look, bool is_part) const {
+object Writer::outcome_line(std::string_view id, std::string label, std::int64_t count,
+                            std::string_view meaning, std::string_view look, bool is_part) const {
   return {{"id", id},
           {"label", std::move(label)},
           {"count", grouped(count)},
@@ -302,7 +302,8 @@ object Writer::outcome_line(std::string_view id, std::string label, std::int64_t
 array Writer::outcome() const {
   const auto& t = f_.totals;
   array lines;
-  const auto part = [&](std::string_view id, std::int64_t count, std::string label, std::string_view meaning) {
+  const auto part = [&](std::string_view id, std::int64_t count, std::string label,
+                        std::string_view meaning) {
     if (count > 0) lines.push_back(outcome_line(id, std::move(label), count, meaning, "", true));
   };
   lines.push_back(outcome_line("invalidated", say_("invalidated"), t.invalidated, "", "good"));
