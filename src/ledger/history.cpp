@@ -149,8 +149,10 @@ Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const Ro
 
 Result<std::optional<ExampleRow>> example_row(Ledger& ledger, model::RowId id) {
   return ledger.state().guarded([&]() -> std::optional<ExampleRow> {
-    sqlite::Statement s{ledger.state().db,
-                        "SELECT source_line, code, openid, error_message FROM row WHERE id = ?1"};
+    sqlite::Statement s{
+        ledger.state().db,
+        "SELECT source_line, iif(forgotten_at IS NULL, code, ''), openid, error_message FROM row WHERE id "
+        "= ?1"};
     if (!s.bind(id).step()) return std::nullopt;
     return ExampleRow{s.int64(0), std::string{s.text(1)}, std::string{s.text(2)}, std::string{s.text(3)}};
   });

@@ -147,7 +147,8 @@ Change change_of(const Compared& row) {
 
 // In the order in which Compared reads it.
 const std::string k_rows = fmt::format(
-    "SELECT id, {}, status, conflict, protected, absent, code, source_line, retried_at, brand_id, card_id, "
+    "SELECT id, {}, status, conflict, protected, absent, iif(forgotten_at IS NULL, code, ''), source_line, "
+    "retried_at, brand_id, card_id, "
     "openid, reason, {} FROM row WHERE {} ORDER BY id",
     k_to_send, k_is_accepted, k_in_plan);
 

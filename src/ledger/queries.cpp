@@ -123,7 +123,8 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
 Result<std::vector<model::Card>> some_cards(Ledger& ledger, int most) {
   return ledger.state().guarded([&] {
     std::vector<model::Card> cards;
-    for (const std::string_view condition : {"status = 'pending' AND NOT conflict AND absent <> 1", "TRUE"}) {
+    for (const std::string_view condition :
+         {"status = 'pending' AND NOT conflict AND absent <> 1", "forgotten_at IS NULL"}) {
       sqlite::Statement s{ledger.state().db,
                           fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND "
                                       "{} ORDER BY id LIMIT ?1",
@@ -218,7 +219,7 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
         current = has_room ? &templates[key] : &survey.others;
         if (has_room) std::tie(current->brand_id, current->card_id) = std::move(key);
       }
-      openids.add(s.text(2));
+      if (!s.text(2).empty()) openids.add(s.text(2));  // else forgotten
       ++current->rows;
       current->to_send += s.int64(5);
       if (s.int64(5)) reasons.add(s.text(7));
@@ -258,10 +259,10 @@ OneMoment::~OneMoment() { sqlite3_exec(ledger_.state().db.get(), "ROLLBACK", nul
 
 const std::vector<std::string>& result_columns() {
   static const std::vector<std::string> columns{
-      "brand_id",      "card_id",      "code",        "openid",        "reason",       "status",
-      "card_state",    "invalid_time", "error_code",  "error_message", "http_status",  "attempts",
-      "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",  "settled_by",
-      "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note"};
+      "brand_id",      "card_id",      "code",        "openid",        "reason",        "status",
+      "card_state",    "invalid_time", "error_code",  "error_message", "http_status",   "attempts",
+      "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",   "settled_by",
+      "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note", "forgotten_at"};
   return columns;
 }
 
@@ -270,11 +271,12 @@ namespace {
 // The columns of the view `results`, in its order, but with times as numbers and without the count of
 // attempts: strftime() and a query for every row take longer than all the rest.
 const std::string k_result_values = fmt::format(
-    "brand_id, card_id, code, openid, nullif(reason, ''), status, card_state, invalid_time, error_code, "
+    "brand_id, card_id, iif(forgotten_at IS NULL, code, NULL), nullif(openid, ''), nullif(reason, ''), "
+    "status, card_state, invalid_time, error_code, "
     "error_message, http_status, id, request_id, endpoint, source_line, first_sent_at, finished_at, "
     "settled_by, answer_signed, {held_back}, iif({accepted}, accepted_at, NULL), iif({accepted}, "
     "accepted_by, "
-    "NULL), iif({accepted}, accepted_note, NULL)",
+    "NULL), iif({accepted}, accepted_note, NULL), forgotten_at",
     fmt::arg("held_back", k_held_back), fmt::arg("accepted", k_is_accepted));
 
 // What makes text of a column. SQLite would do the same for a number, with an allocation for each.

@@ -20,7 +20,7 @@ std::optional<std::string_view> if_any(const std::string& text) {
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
   const auto to_send = "NOT ?3 AND status = 'pending' AND " + k_may_be_sent;
-  std::string condition;
+  std::string condition;      // a forgotten row is settled; this is the last guard
   if (part == Cursor::doubt)  // ?3 is bound for every part
     condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_is_in_doubt);
   if (part == Cursor::fresh) condition = to_send + " AND error_code IS NULL AND NOT strange";
@@ -38,7 +38,7 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line, strange, "
           "max(iif(kind = 'read_back' AND outcome IS NULL, n, 0)) = max(n) "
-          "FROM (SELECT * FROM row WHERE id > ?1 AND {} AND {}{} "
+          "FROM (SELECT * FROM row WHERE id > ?1 AND forgotten_at IS NULL AND {} AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
           k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
 }
@@ -126,7 +126,7 @@ Result<std::optional<model::Candidate>> witness(Ledger& ledger) {
         // By its attempts: a first run has many rows and none of these.
         "SELECT row.id, brand_id, card_id, code, openid, reason, source_line, "
         "(SELECT max(n) FROM attempt WHERE row_id = row.id) FROM attempt CROSS JOIN row ON row.id = row_id "
-        "WHERE status = 'invalidated' LIMIT 1"};
+        "WHERE status = 'invalidated' AND forgotten_at IS NULL LIMIT 1"};
     s.bind();
     if (!s.step()) return std::nullopt;
     model::Candidate row;

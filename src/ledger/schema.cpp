@@ -81,6 +81,8 @@ const std::vector<Migration>& migrations() {
        {"import.file", "import.file_time", "import.sha256", "import.read_by", "shown_plan.made_by",
         "shown_plan.confirmed_by", "run.requests_per_second", "run.consent", "row.retried_by", "wait.run_id",
         "wait.kind", "wait.since", "wait.until", "wait.words", "wait.allowed_rate"}},
+      // 4 to 5: personal data of settled rows can be forgotten.
+      {"ALTER TABLE row ADD COLUMN forgotten_at INTEGER", {}, {"row.forgotten_at"}},
   };
   return all;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "keyed_hash.hpp"
 #include "state.hpp"
 
 namespace cardvoid::ledger {
@@ -36,7 +37,7 @@ std::optional<ListRecord> list_where(const sqlite::Connection& db, std::string_v
 // ---- which rows ----
 
 constexpr std::string_view k_is_asked_for =
-    "CASE WHEN ?1 <> '' THEN row.code = ?1 WHEN ?2 <> '' THEN openid = ?2 ELSE source_line = ?3 END";
+    "CASE WHEN ?1 <> '' THEN row.code IN (?1, ?4) WHEN ?2 <> '' THEN openid = ?2 ELSE source_line = ?3 END";
 
 // The list that a line is of: the one that changed the row last, else the one that brought it.
 constexpr std::string_view k_list_of_line =
@@ -50,7 +51,8 @@ std::vector<model::RowId> matching_rows(const sqlite::Connection& db, const Ques
       db, fmt::format("SELECT id FROM row WHERE {} AND {} ORDER BY {} DESC NULLS LAST, id", k_is_asked_for,
                       k_in_plan, question.line ? k_list_of_line : k_last_request)};
   std::vector<model::RowId> rows;
-  for (s.bind(question.code, question.openid, question.line); s.step();) rows.push_back(s.int64(0));
+  const auto hash = hash_or_same(db, question.code);
+  for (s.bind(question.code, question.openid, question.line, hash); s.step();) rows.push_back(s.int64(0));
   return rows;
 }
 
@@ -62,7 +64,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
                       "protected, absent, card_state, invalid_time, error_code, error_message, settled_by, "
                       "answer_signed, first_sent_at, finished_at, retried_at, accepted_at, accepted_by, "
                       "accepted_note, request_id, retried_by, " +
-                          k_is_accepted + " FROM row WHERE id = ?1"};
+                          k_is_accepted + ", forgotten_at FROM row WHERE id = ?1"};
   s.bind(id).step();
   Story story;
   story.id = id;
@@ -78,6 +80,8 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   if (!s.is_null(16)) story.answer_signed = s.int64(16) != 0;
   story.first_sent_at = time_in(s, 17), story.finished_at = time_in(s, 18), story.retried_at = time_in(s, 19);
   story.retried_by = s.text(24);
+  story.forgotten_at = time_in(s, 26);
+  if (story.forgotten_at) story.card.code.clear();
   if (!s.is_null(20))
     (s.int64(25) != 0 ? story.accepted : story.withdrawn_acceptance) =
         Word{text_in(s, 21), from_ms(s.int64(20)), text_in(s, 22)};
@@ -85,6 +89,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
 }
 
 void add_corrections(const sqlite::Connection& db, Story& story) {
+  if (story.forgotten_at) return;  // what they said is forgotten too
   sqlite::Statement s{db,
                       "SELECT made_at, openid, reason FROM correction WHERE row_id = ?1 ORDER BY id DESC"};
   auto openid_after = story.card.openid, reason_after = story.card.reason;
@@ -116,9 +121,10 @@ std::vector<ProtectionRecord> protections_of(const sqlite::Connection& db, const
                                              const std::string& openid) {
   sqlite::Statement s{db,
                       "SELECT openid IS NOT NULL, added_by, added_at, note, removed_by, removed_at FROM "
-                      "protection WHERE code = ?1 OR openid = ?2 ORDER BY id"};
+                      "protection WHERE code IN (?1, ?3) OR (openid = ?2 AND openid <> '') ORDER BY id"};
   std::vector<ProtectionRecord> entries;
-  for (s.bind(code, openid); s.step();) {
+  const auto hash = hash_or_same(db, code);
+  for (s.bind(code, openid, hash); s.step();) {
     ProtectionRecord entry{s.int64(0) != 0, {text_in(s, 1), from_ms(s.int64(2)), text_in(s, 3)}, {}};
     if (const auto removed_at = time_in(s, 5)) entry.removed = Word{text_in(s, 4), *removed_at, {}};
     entries.push_back(std::move(entry));
@@ -173,8 +179,9 @@ void add_runs(const sqlite::Connection& db, Story& story) {
   }
 }
 
-Story story_of(const sqlite::Connection& db, model::RowId id) {
+Story story_of(const sqlite::Connection& db, model::RowId id, const Question& question) {
   auto story = row_of(db, id);
+  if (story.forgotten_at) story.card.code = question.code;  // who asks has brought it
   add_corrections(db, story);
   add_list(db, story);
   story.protections = protections_of(db, story.card.code, story.card.openid);
@@ -184,7 +191,8 @@ Story story_of(const sqlite::Connection& db, model::RowId id) {
 }
 
 ShortStory short_story_of(const sqlite::Connection& db, model::RowId id) {
-  sqlite::Statement s{db, "SELECT source_line, code, status FROM row WHERE id = ?1"};
+  sqlite::Statement s{
+      db, "SELECT source_line, iif(forgotten_at IS NULL, code, ''), status FROM row WHERE id = ?1"};
   s.bind(id).step();
   return {s.int64(0), text_in(s, 1), status_in(s, 2)};
 }
@@ -216,7 +224,7 @@ Result<Stories> stories(Ledger& ledger, const Question& question, std::size_t mo
     found.matches = static_cast<std::int64_t>(rows.size());
     for (const auto id : rows) {
       if (found.cards.size() < most_cards)
-        found.cards.push_back(story_of(db, id));
+        found.cards.push_back(story_of(db, id, question));
       else if (found.others.size() < most_others)
         found.others.push_back(short_story_of(db, id));
     }
