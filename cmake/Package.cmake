@@ -30,9 +30,6 @@ install(CODE "
     file(WRITE \"\${job}\" \"\${text}\")
   endforeach()")
 
-# What a fault in memory could overwrite is read-only once the program has begun.
-target_link_options(cardvoid PRIVATE -Wl,-z,relro,-z,now)
-
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME cardvoid)
 set(CPACK_PACKAGE_VENDOR "")

@@ -2,9 +2,10 @@
 -- Times in tables are milliseconds since 1970 UTC; the views show them as RFC 3339.
 
 PRAGMA application_id = 0x43564F44;  -- "CVOD"
-PRAGMA user_version = 4;  -- rises with every change of this file (src/ledger/schema.cpp)
+PRAGMA user_version = 5;  -- rises with every change of this file (src/ledger/schema.cpp)
 
--- Facts about the file itself: the job's name, and who signed last ("mchid 1900000001", "brand 1004").
+-- Facts about the file itself: the job's name, and who signed last ("mchid 1900000001", "brand 1004"); once something was forgotten, the
+-- key of the hashes.
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -15,8 +16,8 @@ CREATE TABLE row (
   id            INTEGER PRIMARY KEY,
   brand_id      TEXT NOT NULL,
   card_id       TEXT NOT NULL,
-  code          TEXT NOT NULL,
-  openid        TEXT NOT NULL,
+  code          TEXT NOT NULL,              -- of a forgotten row its keyed hash: 64 digits, and no code is so long
+  openid        TEXT NOT NULL,              -- of a forgotten row empty, and its reason too
   reason        TEXT NOT NULL,              -- empty: none is sent
   source_line   INTEGER NOT NULL,           -- in the import that brought it
   status        TEXT NOT NULL DEFAULT 'pending'
@@ -55,6 +56,7 @@ CREATE TABLE row (
   accepted_at   INTEGER,
   accepted_by   TEXT,
   accepted_note TEXT,
+  forgotten_at  INTEGER,                    -- when `forget` removed its personal data; NULL: it is as it was
   CHECK ((status = 'invalidated') = (settled_by IS NOT NULL))
 ) STRICT;
 
@@ -211,7 +213,8 @@ CREATE TABLE wait (
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW results AS
-SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, card_state, invalid_time, error_code,
+SELECT brand_id, card_id, iif(forgotten_at IS NULL, code, NULL) AS code, nullif(openid, '') AS openid,
+       nullif(reason, '') AS reason, status, card_state, invalid_time, error_code,
        error_message, http_status,
        (SELECT count(*) FROM attempt WHERE attempt.row_id = row.id AND attempt.sent) AS attempts,
        request_id, endpoint, source_line,
@@ -229,12 +232,13 @@ SELECT brand_id, card_id, code, openid, nullif(reason, '') AS reason, status, ca
        CASE WHEN (status = 'rejected' OR status = 'unresolved') AND accepted_at > coalesce(retried_at, 0)
             THEN accepted_by END AS accepted_by,
        CASE WHEN (status = 'rejected' OR status = 'unresolved') AND accepted_at > coalesce(retried_at, 0)
-            THEN accepted_note END AS accepted_note
+            THEN accepted_note END AS accepted_note,
+       strftime('%Y-%m-%dT%H:%M:%fZ', forgotten_at / 1000.0, 'unixepoch') AS forgotten_at
 FROM row
 WHERE id <= (SELECT max(last_row) FROM import);
 
 CREATE VIEW attempts AS
-SELECT row_id, row.code, n, run_id, kind, attempt.endpoint,
+SELECT row_id, iif(forgotten_at IS NULL, row.code, NULL) AS code, n, run_id, kind, attempt.endpoint,
        strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', attempt.finished_at / 1000.0, 'unixepoch') AS finished_at,
        latency_us / 1000.0 AS latency_ms, attempt.http_status, attempt.error_code, attempt.request_id, outcome

@@ -82,6 +82,10 @@ void warn_about(const ledger::Selection& selection, const ChosenRows& rows, Cons
     console.log(LogLevel::warning, fmt::format("{} {} no row{}", grouped(selection.not_found),
                                                selection.not_found == 1 ? "code matches" : "codes match",
                                                examples(selection.codes_not_found, selection.not_found)));
+  if (selection.forgotten > 0)
+    console.log(LogLevel::warning, fmt::format("left as they are, since `cardvoid forget` has removed their "
+                                               "codes: {}",
+                                               counted(selection.forgotten, "row")));
   if (selection.not_eligible > 0)
     console.log(LogLevel::warning,
                 fmt::format("left as they are, since not {}: {}{}",

@@ -16,6 +16,7 @@ Command reconcile_command();
 Command retry_command();
 Command accept_command();
 Command protect_command();
+Command forget_command();
 Command show_command();
 Command status_command();
 Command pause_command();  // these four: steer.cpp
@@ -30,9 +31,9 @@ Command help_command();
 Command version_command();
 
 inline constexpr std::array k_commands{
-    init_command,       check_command,  plan_command,    rehearse_command, run_command,    reconcile_command,
-    retry_command,      accept_command, protect_command, show_command,     status_command, pause_command,
-    resume_command,     rate_command,   stop_command,    export_command,   report_command, sandbox_command,
-    completion_command, help_command,   version_command};
+    init_command,    check_command,      plan_command,    rehearse_command, run_command,    reconcile_command,
+    retry_command,   accept_command,     protect_command, forget_command,   show_command,   status_command,
+    pause_command,   resume_command,     rate_command,    stop_command,     export_command, report_command,
+    sandbox_command, completion_command, help_command,    version_command};
 
 }  // namespace cardvoid::cli

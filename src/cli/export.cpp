@@ -44,7 +44,9 @@ Words words(Options& options) {
         .kind = ValueKind::file,
         .set = into(options.output)},
        {.name = "--excel",
-        .help = "Keep codes as text in a spreadsheet and formulas harmless",
+        .help =
+            "For a spreadsheet: keep codes as text and formulas harmless. Without it values stand as they "
+            "are, and a spreadsheet runs one that begins with = + - @, a tab or a carriage return",
         .is_on = &options.excel}}};
 }
 

@@ -19,6 +19,7 @@ enum class Fate : std::int64_t {
   doubt = 2,         // it must be read back first
   not_eligible = 3,  // it has another status
   before = 4,        // accepted already, and left so
+  forgotten = 5,     // settled, and its code is gone
 };
 
 // How the codes were named. Where both ways were used, a row must be named by both.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "first_import.hpp"
+#include "keyed_hash.hpp"
 #include "state.hpp"
 #include "take_effect.hpp"
 
@@ -101,6 +102,7 @@ class Import::Work {
  private:
   void count_line();
   const sqlite::Statement* find(const model::Card& card);
+  bool take_as_forgotten(const model::Card& card);
   std::optional<KnownRow> insert_or_find(const model::InputRow& row);
   void compare_new(const model::InputRow& row, const KnownRow& known);
   void compare_known(const model::InputRow& row, KnownRow known);
@@ -122,6 +124,7 @@ class Import::Work {
   bool guessed_right_ = false;
   int not_guessed_ = 0;
   bool is_first_ = false;
+  std::optional<KeyedHash> hash_;       // none: nothing was ever forgotten
   std::unique_ptr<FirstImport> first_;  // while lines of a first import are put aside
   std::optional<model::RowId> new_id_;  // of the row to insert; none: the next
   LineText text_;
@@ -164,6 +167,10 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
   findings_.last_row_before = ask(db_, "SELECT coalesce(max(id), 0) FROM row");
   protected_before_ = rows_named_by(db_, of_ledger.is_named_by_protections);
   findings_.is_protected = protected_before_;
+  hash_ = KeyedHash::find(db_);
+  // Its cards would all be new, and sent again.
+  if (!hash_ && ask(db_, "SELECT EXISTS (SELECT 1 FROM row WHERE forgotten_at IS NOT NULL)"))
+    refuse_value("forgotten rows without the key of their hashes");
   is_first_ = FirstImport::is_possible(db_);
   if (is_first_) first_ = std::make_unique<FirstImport>(db_);
 }
@@ -180,6 +187,17 @@ const sqlite::Statement* Import::Work::find(const model::Card& card) {
     return nullptr;
   last_known_ = found->int64(0);
   return found;
+}
+
+// A card whose row was settled and then forgotten: known, and never sent again. Whether the input now has
+// another openid or reason for it cannot be told any more.
+bool Import::Work::take_as_forgotten(const model::Card& card) {
+  if (!by_key_.bind(card.brand_id, card.card_id, hash_->of(card.code)).step()) return false;
+  const auto id = by_key_.int64(0);
+  by_key_.reset();
+  ++(findings_.named.has(id) ? summary_.duplicates : summary_.known);
+  findings_.named.add(id);
+  return true;
 }
 
 // A new row, then nullopt; else the one that was there. Tries first what is likelier: a list is mostly new,
@@ -211,6 +229,7 @@ void Import::Work::add(const model::InputRow& row) {
     new_id_ = first_->next_id();
     if (first_->may_have_come(row.card)) return first_->put_aside(*new_id_, row, text_(row.card, true));
   }
+  if (hash_ && take_as_forgotten(row.card)) return;
   auto known = insert_or_find(row);
   if (!known)
     ++summary_.added;

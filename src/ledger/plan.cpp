@@ -94,6 +94,7 @@ void add_row_digest(const sqlite::Connection& db) {
 Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now, std::string_view by) {
   return ledger.state().guarded([&] {
     auto& db = ledger.state().db;
+    const RoomForRanges room{db};
     sqlite::Transaction transaction{db};
     RangeWriter ranges;
     sqlite::Statement rows{
@@ -127,6 +128,7 @@ Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTim
 Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now,
                           std::string_view by) {
   return ledger.state().guarded([&] {
+    const RoomForRanges room{ledger.state().db};
     sqlite::Statement{ledger.state().db,
                       "UPDATE shown_plan SET confirmed_at = ?2, confirmed_by = nullif(?3, '') WHERE id = "
                       "(SELECT max(id) FROM shown_plan WHERE "

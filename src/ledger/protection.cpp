@@ -1,14 +1,15 @@
 #include <fmt/format.h>
 #include <cardvoid/ledger/protection.hpp>
 
+#include "keyed_hash.hpp"
 #include "state.hpp"
 
 namespace cardvoid::ledger {
 
 namespace {
 
-// Of a row or an entry; a protectee has one of the two.
-constexpr std::string_view k_is_named = "iif(?1 <> '', code = ?1, openid = ?2)";
+// Of a row; a protectee has one of the two. ?4: the hash of the code.
+constexpr std::string_view k_is_named = "iif(?1 <> '', code IN (?1, ?4), openid = ?2)";
 
 constexpr const char* k_entry =
     "SELECT added_by, added_at, note FROM protection WHERE code IS nullif(?1, '') AND openid IS nullif(?2, "
@@ -17,7 +18,8 @@ constexpr const char* k_entry =
 
 // What has left, or may have: a request that a run which died has not ended counts as sent.
 constexpr std::string_view k_named_rows =
-    "SELECT id, source_line, code, status, (SELECT max(started_at) FROM attempt WHERE row_id = row.id AND "
+    "SELECT id, source_line, iif(forgotten_at IS NULL, code, ''), status, (SELECT max(started_at) FROM "
+    "attempt WHERE row_id = row.id AND "
     "kind = 'invalidate' AND sent AND NOT (outcome IS NULL AND run_id IS ?3)) FROM row WHERE {} AND {} ORDER "
     "BY id";
 
@@ -41,15 +43,16 @@ Result<ProtectionEntry> add_protection(Ledger& ledger, const Protectee& who, con
                         "''), ?3, ?4, ?5)"}
           .bind(who.code, who.openid, word.note, word.by, to_ms(word.at))
           .run();
+    const auto hash = hash_or_same(db, who.code);
     sqlite::Statement{db, fmt::format("UPDATE row SET protected = 1 WHERE NOT protected AND {}", k_is_named)}
-        .bind(who.code, who.openid)
+        .bind(who.code, who.openid, std::nullopt, hash)
         .run();
     sqlite::Statement rows{db, fmt::format(k_named_rows, k_is_named, k_in_plan)};
-    for (rows.bind(who.code, who.openid, under_way); rows.step();) {
+    for (rows.bind(who.code, who.openid, under_way, hash); rows.step();) {
       NamedRow row;
       row.id = rows.int64(0), row.source_line = rows.int64(1);
       row.code = rows.text(2);
-      row.status = *model::status_from_text(rows.text(3));
+      row.status = status_in(rows, 3);
       if (!rows.is_null(4)) row.sent_at = from_ms(rows.int64(4));
       visit(row);
     }
@@ -72,7 +75,8 @@ Result<RemovedProtection> remove_protection(Ledger& ledger, const Protectee& who
     sqlite::Statement rows{db, fmt::format("SELECT count(*) FROM row WHERE {} AND {} AND status <> "
                                            "'invalidated'",
                                            k_is_named, k_in_plan)};
-    rows.bind(who.code, who.openid);
+    const auto hash = hash_or_same(db, who.code);
+    rows.bind(who.code, who.openid, std::nullopt, hash);
     if (rows.step()) removed.rows = rows.int64(0);
     return removed;
   });

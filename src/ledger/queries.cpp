@@ -115,9 +115,8 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
                     k_has_a_word, k_is_in_doubt, k_in_plan)};
     s.bind(most);
     while (s.step())
-      rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)},
-                      *model::status_from_text(s.text(4)), s.int64(5) != 0, std::string{s.text(6)},
-                      std::string{s.text(7)}});
+      rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)}, status_in(s, 4),
+                      s.int64(5) != 0, std::string{s.text(6)}, std::string{s.text(7)}});
     return rows;
   });
 }
@@ -125,15 +124,14 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
 Result<std::vector<model::Card>> some_cards(Ledger& ledger, int most) {
   return ledger.state().guarded([&] {
     std::vector<model::Card> cards;
-    for (const std::string_view condition : {"status = 'pending' AND NOT conflict AND absent <> 1", "TRUE"}) {
+    for (const std::string_view condition :
+         {"status = 'pending' AND NOT conflict AND absent <> 1", "forgotten_at IS NULL"}) {
       sqlite::Statement s{ledger.state().db,
                           fmt::format("SELECT brand_id, card_id, code, openid, reason FROM row WHERE {} AND "
                                       "{} ORDER BY id LIMIT ?1",
                                       condition, k_in_plan)};
       s.bind(most);
-      while (s.step())
-        cards.push_back({std::string{s.text(0)}, std::string{s.text(1)}, std::string{s.text(2)},
-                         std::string{s.text(3)}, std::string{s.text(4)}});
+      while (s.step()) cards.push_back(card_in(s, 0));
       if (!cards.empty()) break;
     }
     return cards;
@@ -171,9 +169,9 @@ Result<void> each_request(Ledger& ledger, const std::function<void(const EndedRe
       if (s.int64(0)) request.kind = model::AttemptKind::read_back;
       if (s.int64(1)) request.endpoint = model::Endpoint::backup;
       request.sent = s.int64(2) != 0;
-      request.http_status = static_cast<unsigned>(s.int64(3));
+      request.http_status = static_cast<unsigned>(int_in(s, 3));
       request.outcome = model::outcome_from_text(s.text(4)).value_or(model::OutcomeKind::unknown_answer);
-      request.latency = std::chrono::microseconds{s.int64(5)};
+      request.latency = std::chrono::microseconds{number_in(s, 5)};
       visit(request);
     }
   });
@@ -266,12 +264,12 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
         current = has_room ? &templates[key] : &survey.others;
         if (has_room) std::tie(current->brand_id, current->card_id) = std::move(key);
       }
-      openids.add(s.text(2));
+      if (!s.text(2).empty()) openids.add(s.text(2));  // else forgotten
       ++current->rows;
       current->to_send += s.int64(5);
       if (s.int64(5)) reasons.add(s.text(7));
       if (s.int64(6)) continue;  // a person has settled it
-      switch (*model::status_from_text(s.text(3))) {
+      switch (status_in(s, 3)) {
         case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
         case model::Status::in_flight:
         case model::Status::unresolved: ++current->in_doubt; break;
@@ -307,10 +305,10 @@ OneMoment::~OneMoment() { sqlite3_exec(ledger_.state().db.get(), "ROLLBACK", nul
 
 const std::vector<std::string>& result_columns() {
   static const std::vector<std::string> columns{
-      "brand_id",      "card_id",      "code",        "openid",        "reason",       "status",
-      "card_state",    "invalid_time", "error_code",  "error_message", "http_status",  "attempts",
-      "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",  "settled_by",
-      "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note"};
+      "brand_id",      "card_id",      "code",        "openid",        "reason",        "status",
+      "card_state",    "invalid_time", "error_code",  "error_message", "http_status",   "attempts",
+      "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",   "settled_by",
+      "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note", "forgotten_at"};
   return columns;
 }
 
@@ -319,11 +317,12 @@ namespace {
 // The columns of the view `results`, in its order, but with times as numbers and without the count of
 // attempts: strftime() and a query for every row take longer than all the rest.
 const std::string k_result_values = fmt::format(
-    "brand_id, card_id, code, openid, nullif(reason, ''), status, card_state, invalid_time, error_code, "
+    "brand_id, card_id, iif(forgotten_at IS NULL, code, NULL), nullif(openid, ''), nullif(reason, ''), "
+    "status, card_state, invalid_time, error_code, "
     "error_message, http_status, id, request_id, endpoint, source_line, first_sent_at, finished_at, "
     "settled_by, answer_signed, {held_back}, iif({accepted}, accepted_at, NULL), iif({accepted}, "
     "accepted_by, "
-    "NULL), iif({accepted}, accepted_note, NULL)",
+    "NULL), iif({accepted}, accepted_note, NULL), forgotten_at",
     fmt::arg("held_back", k_held_back), fmt::arg("accepted", k_is_accepted));
 
 // What makes text of a column. SQLite would do the same for a number, with an allocation for each.

@@ -20,7 +20,7 @@ std::optional<std::string_view> if_any(const std::string& text) {
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
   const auto to_send = "NOT ?3 AND status = 'pending' AND " + k_may_be_sent;
-  std::string condition;
+  std::string condition;      // a forgotten row is settled; this is the last guard
   if (part == Cursor::doubt)  // ?3 is bound for every part
     condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_is_in_doubt);
   if (part == Cursor::fresh) condition = to_send + " AND error_code IS NULL AND NOT strange";
@@ -38,7 +38,7 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line, strange, "
           "max(iif(kind = 'read_back' AND outcome IS NULL, n, 0)) = max(n) "
-          "FROM (SELECT * FROM row WHERE id > ?1 AND {} AND {}{} "
+          "FROM (SELECT * FROM row WHERE id > ?1 AND forgotten_at IS NULL AND {} AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
           k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
 }
@@ -98,14 +98,12 @@ Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int 
       while (statement.step()) {
         model::Candidate row;
         row.id = cursor.after = statement.int64(0);
-        row.card = {std::string{statement.text(1)}, std::string{statement.text(2)},
-                    std::string{statement.text(3)}, std::string{statement.text(4)},
-                    std::string{statement.text(5)}};
-        row.status = *model::status_from_text(statement.text(6));
+        row.card = card_in(statement, 1);
+        row.status = status_in(statement, 6);
         row.held = statement.int64(7) != 0;
-        row.attempts = static_cast<int>(statement.int64(8));
-        if (!statement.is_null(9)) row.first_sent_at = WallTime{milliseconds{statement.int64(9)}};
-        if (!statement.is_null(10)) row.last_sent_at = WallTime{milliseconds{statement.int64(10)}};
+        row.attempts = int_in(statement, 8);
+        if (!statement.is_null(9)) row.first_sent_at = from_ms(statement.int64(9));
+        if (!statement.is_null(10)) row.last_sent_at = from_ms(statement.int64(10));
         row.has_open_attempt = statement.int64(11) != 0;
         row.is_protected = statement.int64(12) != 0;
         row.source_line = statement.int64(13);
@@ -128,16 +126,15 @@ Result<std::optional<model::Candidate>> witness(Ledger& ledger) {
         // By its attempts: a first run has many rows and none of these.
         "SELECT row.id, brand_id, card_id, code, openid, reason, source_line, "
         "(SELECT max(n) FROM attempt WHERE row_id = row.id) FROM attempt CROSS JOIN row ON row.id = row_id "
-        "WHERE status = 'invalidated' LIMIT 1"};
+        "WHERE status = 'invalidated' AND forgotten_at IS NULL LIMIT 1"};
     s.bind();
     if (!s.step()) return std::nullopt;
     model::Candidate row;
     row.id = s.int64(0);
-    row.card = {std::string{s.text(1)}, std::string{s.text(2)}, std::string{s.text(3)},
-                std::string{s.text(4)}, std::string{s.text(5)}};
+    row.card = card_in(s, 1);
     row.source_line = s.int64(6);
     row.status = model::Status::invalidated;
-    row.attempts = static_cast<int>(s.int64(7));
+    row.attempts = int_in(s, 7);
     return row;
   });
 }
@@ -159,8 +156,11 @@ Result<std::vector<std::string>> brands(Ledger& ledger) {
 }
 
 Result<void> index_brands(Ledger& ledger) {
-  return ledger.state().guarded(
-      [&] { ledger.state().db.execute("CREATE INDEX IF NOT EXISTS row_of_brand ON row (brand_id)"); });
+  return ledger.state().guarded([&] {
+    auto& db = ledger.state().db;
+    if (!ask(db, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'row_of_brand')"))
+      db.execute(std::string{k_row_of_brand});
+  });
 }
 
 Result<void> begin_changes(Ledger& ledger) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "keyed_hash.hpp"
 #include "state.hpp"
 
 namespace cardvoid::ledger {
@@ -36,7 +37,7 @@ std::optional<ListRecord> list_where(const sqlite::Connection& db, std::string_v
 // ---- which rows ----
 
 constexpr std::string_view k_is_asked_for =
-    "CASE WHEN ?1 <> '' THEN row.code = ?1 WHEN ?2 <> '' THEN openid = ?2 ELSE source_line = ?3 END";
+    "CASE WHEN ?1 <> '' THEN row.code IN (?1, ?4) WHEN ?2 <> '' THEN openid = ?2 ELSE source_line = ?3 END";
 
 // The list that a line is of: the one that changed the row last, else the one that brought it.
 constexpr std::string_view k_list_of_line =
@@ -50,7 +51,8 @@ std::vector<model::RowId> matching_rows(const sqlite::Connection& db, const Ques
       db, fmt::format("SELECT id FROM row WHERE {} AND {} ORDER BY {} DESC NULLS LAST, id", k_is_asked_for,
                       k_in_plan, question.line ? k_list_of_line : k_last_request)};
   std::vector<model::RowId> rows;
-  for (s.bind(question.code, question.openid, question.line); s.step();) rows.push_back(s.int64(0));
+  const auto hash = hash_or_same(db, question.code);
+  for (s.bind(question.code, question.openid, question.line, hash); s.step();) rows.push_back(s.int64(0));
   return rows;
 }
 
@@ -62,13 +64,13 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
                       "protected, absent, card_state, invalid_time, error_code, error_message, settled_by, "
                       "answer_signed, first_sent_at, finished_at, retried_at, accepted_at, accepted_by, "
                       "accepted_note, request_id, retried_by, " +
-                          k_is_accepted + " FROM row WHERE id = ?1"};
+                          k_is_accepted + ", forgotten_at FROM row WHERE id = ?1"};
   s.bind(id).step();
   Story story;
   story.id = id;
   story.card = {text_in(s, 0), text_in(s, 1), text_in(s, 2), text_in(s, 3), text_in(s, 4)};
   story.line = s.int64(5);
-  story.status = *model::status_from_text(s.text(6));
+  story.status = status_in(s, 6);
   story.held = s.int64(7) != 0, story.in_conflict = s.int64(8) != 0, story.is_protected = s.int64(9) != 0;
   story.has_left_list = s.int64(10) != 0, story.is_held_back_for_list = s.int64(10) == 1;
   story.card_state = s.text(11), story.invalid_time = s.text(12);
@@ -78,6 +80,8 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   if (!s.is_null(16)) story.answer_signed = s.int64(16) != 0;
   story.first_sent_at = time_in(s, 17), story.finished_at = time_in(s, 18), story.retried_at = time_in(s, 19);
   story.retried_by = s.text(24);
+  story.forgotten_at = time_in(s, 26);
+  if (story.forgotten_at) story.card.code.clear();
   if (!s.is_null(20))
     (s.int64(25) != 0 ? story.accepted : story.withdrawn_acceptance) =
         Word{text_in(s, 21), from_ms(s.int64(20)), text_in(s, 22)};
@@ -85,6 +89,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
 }
 
 void add_corrections(const sqlite::Connection& db, Story& story) {
+  if (story.forgotten_at) return;  // what they said is forgotten too
   sqlite::Statement s{db,
                       "SELECT made_at, openid, reason FROM correction WHERE row_id = ?1 ORDER BY id DESC"};
   auto openid_after = story.card.openid, reason_after = story.card.reason;
@@ -116,9 +121,10 @@ std::vector<ProtectionRecord> protections_of(const sqlite::Connection& db, const
                                              const std::string& openid) {
   sqlite::Statement s{db,
                       "SELECT openid IS NOT NULL, added_by, added_at, note, removed_by, removed_at FROM "
-                      "protection WHERE code = ?1 OR openid = ?2 ORDER BY id"};
+                      "protection WHERE code IN (?1, ?3) OR (openid = ?2 AND openid <> '') ORDER BY id"};
   std::vector<ProtectionRecord> entries;
-  for (s.bind(code, openid); s.step();) {
+  const auto hash = hash_or_same(db, code);
+  for (s.bind(code, openid, hash); s.step();) {
     ProtectionRecord entry{s.int64(0) != 0, {text_in(s, 1), from_ms(s.int64(2)), text_in(s, 3)}, {}};
     if (const auto removed_at = time_in(s, 5)) entry.removed = Word{text_in(s, 4), *removed_at, {}};
     entries.push_back(std::move(entry));
@@ -133,13 +139,13 @@ void add_requests(const sqlite::Connection& db, Story& story) {
                       "WHERE row_id = ?1 ORDER BY n"};
   for (s.bind(story.id); s.step();) {
     RequestRecord request;
-    request.n = static_cast<int>(s.int64(0)), request.run = s.int64(1);
+    request.n = int_in(s, 0), request.run = s.int64(1);
     if (s.int64(2)) request.kind = model::AttemptKind::read_back;
     if (s.int64(3)) request.endpoint = model::Endpoint::backup;
     request.sent = s.int64(4) != 0;
     request.started_at = from_ms(s.int64(5)), request.finished_at = time_in(s, 6);
-    if (!s.is_null(7)) request.latency = std::chrono::microseconds{s.int64(7)};
-    if (!s.is_null(8)) request.http_status = static_cast<int>(s.int64(8));
+    if (!s.is_null(7)) request.latency = std::chrono::microseconds{number_in(s, 7)};
+    if (!s.is_null(8)) request.http_status = int_in(s, 8);
     request.error_code = s.text(9), request.request_id = s.text(10), request.outcome = s.text(11);
     story.requests.push_back(std::move(request));
   }
@@ -165,16 +171,17 @@ void add_runs(const sqlite::Connection& db, Story& story) {
     run.command = s.text(1), run.user = s.text(2), run.host = s.text(3), run.version = s.text(4);
     run.acknowledge = s.text(5), run.fingerprint = s.text(6);
     run.started_at = from_ms(s.int64(7)), run.ended_at = time_in(s, 8);
-    if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
-    run.pid = static_cast<int>(s.int64(10)), run.by_confirm = s.int64(11) != 0;
+    if (!s.is_null(9)) run.exit_code = int_in(s, 9);
+    run.pid = int_in(s, 10), run.by_confirm = s.int64(11) != 0;
     run.consent = s.text(12);
     run.plan = plan_of(db, run.fingerprint);
     story.runs.push_back(std::move(run));
   }
 }
 
-Story story_of(const sqlite::Connection& db, model::RowId id) {
+Story story_of(const sqlite::Connection& db, model::RowId id, const Question& question) {
   auto story = row_of(db, id);
+  if (story.forgotten_at) story.card.code = question.code;  // who asks has brought it
   add_corrections(db, story);
   add_list(db, story);
   story.protections = protections_of(db, story.card.code, story.card.openid);
@@ -184,9 +191,10 @@ Story story_of(const sqlite::Connection& db, model::RowId id) {
 }
 
 ShortStory short_story_of(const sqlite::Connection& db, model::RowId id) {
-  sqlite::Statement s{db, "SELECT source_line, code, status FROM row WHERE id = ?1"};
+  sqlite::Statement s{
+      db, "SELECT source_line, iif(forgotten_at IS NULL, code, ''), status FROM row WHERE id = ?1"};
   s.bind(id).step();
-  return {s.int64(0), text_in(s, 1), *model::status_from_text(s.text(2))};
+  return {s.int64(0), text_in(s, 1), status_in(s, 2)};
 }
 
 // ---- no card ----
@@ -216,7 +224,7 @@ Result<Stories> stories(Ledger& ledger, const Question& question, std::size_t mo
     found.matches = static_cast<std::int64_t>(rows.size());
     for (const auto id : rows) {
       if (found.cards.size() < most_cards)
-        found.cards.push_back(story_of(db, id));
+        found.cards.push_back(story_of(db, id, question));
       else if (found.others.size() < most_others)
         found.others.push_back(short_story_of(db, id));
     }

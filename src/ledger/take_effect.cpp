@@ -22,9 +22,11 @@ class Effect {
         findings_{findings},
         vanished_{vanished},
         summary_{summary},
-        rows_{db,
-              "SELECT id, status = 'pending', status IN ('pending', 'in_flight', 'unresolved') AND NOT held, "
-              "status = 'invalidated', absent, conflict, protected FROM row WHERE id <= ?1"},
+        rows_{
+            db,
+            "SELECT id, status = 'pending', status IN ('pending', 'in_flight', 'unresolved') AND NOT held, "
+            "status = 'invalidated', absent, conflict, protected, forgotten_at IS NOT NULL FROM row WHERE id "
+            "<= ?1"},
         was_requested_{db, fmt::format("SELECT {} FROM row WHERE id = ?1", k_was_requested)},
         set_{db, "UPDATE row SET absent = ?2, conflict = ?3, protected = ?4 WHERE id = ?1"} {}
 
@@ -63,6 +65,8 @@ class Effect {
     // The input may have no word on it: then what was wrong with it stays wrong.
     now.conflict = is_named ? findings_.in_conflict.has(id) : before.conflict;
     now.is_protected = findings_.is_protected.has(id);
+    if (rows_.int64(7) != 0)  // forgotten: settled, and nothing can name it any more
+      now.conflict = before.conflict, now.is_protected = before.is_protected;
 
     findings_.names_nothing = findings_.names_nothing && !is_named;
     if (before.absent != named) findings_.missing_before.add(id);

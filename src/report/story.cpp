@@ -47,9 +47,15 @@ std::string facts_of(const Story& story, const Telling& telling) {
                   story.invalid_time.empty() ? escape_for_terminal(story.card_state)
                                              : tr("{}, since {}", escape_for_terminal(story.card_state),
                                                   escape_for_terminal(story.invalid_time)));
-  text += field(
-      telling, tr("Reason"),
-      story.card.reason.empty() ? tr("none is given to the member") : escape_for_terminal(story.card.reason));
+  if (story.forgotten_at)
+    text += field(
+        telling, tr("Forgotten"),
+        tr("openid, reason and code were removed on {} (`cardvoid forget`); the code is known by a hash",
+           format_local(*story.forgotten_at)));
+  else
+    text += field(telling, tr("Reason"),
+                  story.card.reason.empty() ? tr("none is given to the member")
+                                            : escape_for_terminal(story.card.reason));
   text += field(telling, tr("On the list"), words_for_list(story));
   const auto protection = words_for_protection(story, telling);
   text += field(telling, tr("Protected"), protection.empty() ? tr("no") : protection);

@@ -123,6 +123,7 @@ boost::json::object as_json(const Story& story, const Telling& telling) {
           {"retried_at", time_or_null(story.retried_at)},
           {"retried_by", text_or_null(story.retried_by)},
           {"accepted", as_json(story.accepted, story.card)},
+          {"forgotten_at", time_or_null(story.forgotten_at)},
           {"source_line", story.line},
           {"list", as_json(story.list)},
           {"is_list_certain", story.is_list_certain},

@@ -40,10 +40,10 @@ TEST_SUITE("cli") {
     const auto records = read_csv(stage.run("export").out);
     REQUIRE(records.size() == 3);
     const std::vector<std::string> columns{
-        "brand_id",      "card_id",      "code",        "openid",        "reason",       "status",
-        "card_state",    "invalid_time", "error_code",  "error_message", "http_status",  "attempts",
-        "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",  "settled_by",
-        "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note"};
+        "brand_id",      "card_id",      "code",        "openid",        "reason",        "status",
+        "card_state",    "invalid_time", "error_code",  "error_message", "http_status",   "attempts",
+        "request_id",    "endpoint",     "source_line", "first_sent_at", "finished_at",   "settled_by",
+        "answer_signed", "held_back",    "accepted_at", "accepted_by",   "accepted_note", "forgotten_at"};
     CHECK(records[0] == columns);
     CHECK(records[1][2] == "001234567890123456789012");
     CHECK(records[1][4] == "会员, 计划");

@@ -42,8 +42,9 @@ TEST_SUITE("cli") {
   TEST_CASE(
       "older results: status and export and show and report answer from every older database without "
       "changing it") {
-    for (const std::string name : {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed",
-                                   "v2-tripped", "v2-lists", "v3-finished", "v3-killed", "v3-tripped"}) {
+    for (const std::string name :
+         {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed", "v2-tripped", "v2-lists",
+          "v3-finished", "v3-killed", "v3-tripped", "v4-finished", "v4-killed", "v4-tripped"}) {
       CAPTURE(name);
       const OldJob job{name, plain_members(1)};
       const auto before = content_of(job.stage.database());

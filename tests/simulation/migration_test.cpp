@@ -32,9 +32,10 @@ TEST_SUITE("simulation") {
     }
     sqlite::Connection db{k_file, sqlite::Mode::read_write};
     db.execute(
-        "DROP VIEW results; DROP VIEW runs; "
-        "ALTER TABLE pulse ADD COLUMN paused_by_429 INTEGER NOT NULL DEFAULT 0; "
-        "CREATE TABLE missing (row_id INTEGER PRIMARY KEY) STRICT; INSERT INTO missing VALUES (7); "
+        "DROP VIEW results; DROP VIEW attempts; DROP VIEW runs; "
+        "ALTER TABLE pulse ADD COLUMN paused_by_429 INTEGER NOT NULL; "
+        "CREATE TABLE missing (row_id INTEGER PRIMARY KEY REFERENCES row (id)) STRICT; INSERT INTO missing "
+        "VALUES (7); "
         "DROP TABLE correction; DROP TABLE protection; DROP TABLE shown_plan; DROP TABLE wait; "
         "CREATE TABLE shown_plan (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, made_at INTEGER NOT "
         "NULL, "
@@ -44,9 +45,9 @@ TEST_SUITE("simulation") {
          {"row DROP COLUMN absent", "row DROP COLUMN strange", "row DROP COLUMN answer_signed",
           "row DROP COLUMN retried_at", "row DROP COLUMN retried_by", "run DROP COLUMN consent",
           "row DROP COLUMN accepted_at", "row DROP COLUMN accepted_by", "row DROP COLUMN accepted_note",
-          "run DROP COLUMN user", "run DROP COLUMN other_brand", "pulse DROP COLUMN canary_already",
-          "import DROP COLUMN file", "import DROP COLUMN file_time", "import DROP COLUMN sha256",
-          "import DROP COLUMN read_by", "run DROP COLUMN requests_per_second"})
+          "row DROP COLUMN forgotten_at", "run DROP COLUMN user", "run DROP COLUMN other_brand",
+          "pulse DROP COLUMN canary_already", "import DROP COLUMN file", "import DROP COLUMN file_time",
+          "import DROP COLUMN sha256", "import DROP COLUMN read_by", "run DROP COLUMN requests_per_second"})
       db.execute(fmt::format("ALTER TABLE {}", column));
   }
 

@@ -144,6 +144,7 @@ struct Selection {
   std::int64_t in_doubt = 0;      // may be invalid: to be read back first
   std::int64_t not_eligible = 0;  // named, and of another status
   std::int64_t not_found = 0;     // codes without a row
+  std::int64_t forgotten = 0;     // named, settled, and forgotten: left as they are
   struct Row {
     std::int64_t source_line = 0;
     std::string code, status;

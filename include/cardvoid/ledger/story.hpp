@@ -94,8 +94,9 @@ struct Story {
   std::optional<model::SettledBy> settled_by;
   std::optional<bool> answer_signed;
   std::optional<WallTime> first_sent_at, finished_at, retried_at;
-  std::string retried_by;                    // empty: not on record
-  std::optional<Word> accepted;              // settled by it
+  std::string retried_by;                // empty: not on record
+  std::optional<WallTime> forgotten_at;  // then openid and reason are empty, and the code is the question's
+  std::optional<Word> accepted;          // settled by it
   std::optional<Word> withdrawn_acceptance;  // no longer: `retry` came later
 
   std::int64_t line = 0;  // of `list`

@@ -192,7 +192,7 @@ TEST_SUITE("component") {
           "request_id=NULL endpoint=primary source_line=3 first_sent_at=2026-11-25T04:01:55.693Z "
           "finished_at=2026-11-25T04:01:55.943Z settled_by=NULL answer_signed=0 held_back=NULL "
           "accepted_at=NULL "
-          "accepted_by=NULL accepted_note=NULL ");
+          "accepted_by=NULL accepted_note=NULL forgotten_at=NULL ");
     CHECK((rows[0][2] == "9"));
     CHECK_FALSE(rows[0][4].has_value());  // no reason is NULL and not empty
     CHECK((rows[2][2] == "5"));

@@ -20,8 +20,8 @@ TEST_SUITE("component") {
   // The code as it stands in the line.
   std::string csv_code(const std::string& code, bool excel = false) {
     const auto line = csv_line(row_with(code), excel);
-    const std::string begin = ",,", end = excel ? R"(,,,"=""pending""",,,,,,0,,,12,,,,,,,,)"
-                                                : ",,,pending,,,,,,0,,,12,,,,,,,,";
+    const std::string begin = ",,", end = excel ? R"(,,,"=""pending""",,,,,,0,,,12,,,,,,,,,)"
+                                                : ",,,pending,,,,,,0,,,12,,,,,,,,,";
     REQUIRE(line.starts_with(begin));
     REQUIRE(line.ends_with(end + "\r\n"));
     return line.substr(begin.size(), line.size() - begin.size() - end.size() - 2);
@@ -59,7 +59,7 @@ TEST_SUITE("component") {
         "status,"
         "attempts,request_id,endpoint,source_line,first_sent_at,finished_at,settled_by,answer_signed,held_"
         "back,"
-        "accepted_at,accepted_by,accepted_note\r\n";
+        "accepted_at,accepted_by,accepted_note,forgotten_at\r\n";
     CHECK(report::csv_header(false) == names);
     CHECK(report::csv_header(true) == "\xEF\xBB\xBF" + names);
   }
@@ -105,6 +105,8 @@ TEST_SUITE("component") {
     CHECK(csv_code("00123456789012345678", true) == R"("=""00123456789012345678""")");
     CHECK(csv_code("=1+1", true) == R"("=""=1+1""")");
     CHECK(csv_code("@x", true) == R"("=""@x""")");
+    CHECK(csv_code("\t=1", true) == "\"=\"\"\t=1\"\"\"");
+    CHECK(csv_code("\r=1", true) == "\"=\"\"\r=1\"\"\"");
     CHECK(csv_code("a\"b", true) == R"("=""a""""b""")");
     CHECK(csv_code("", true) == "");
     auto row = row_with("1");
