@@ -458,8 +458,9 @@ model::Ruling Dispatcher::ended(RowId row, const model::Outcome& outcome, Now no
       else if (task.card.was_sent())
         ++lane.requests.retries;
     }
-    if (outcome.http_status != 0) lane.pace().observe(now.steady - task.permit);
-    if (outcome.kind == model::OutcomeKind::throttled) {
+    if (outcome.kind != model::OutcomeKind::throttled) {
+      if (outcome.http_status != 0) lane.pace().accepted(now.steady, task.permit);
+    } else {
       lane.pace().throttled(now.steady, task.permit, outcome.retry_after);
       ++lane.requests.throttled;
       throttled_at_.push_back(now.steady);
@@ -635,11 +636,14 @@ void Dispatcher::set_rate(double requests_per_second, Steered by, Instant now) {
 }
 
 // None of them is ours when another run of the same quota was told so.
-std::string Dispatcher::words_for_slowness(Instant now, double rate) const {
-  const auto text = fmt::format("slowed to {:.{}f}/s by 429", rate, rate < 1 ? 3 : 1);
+std::string Dispatcher::words_for_slowness(Instant now, double rate, bool is_found) const {
+  const auto shown = fmt::format("{:.{}f}/s", rate, rate < 1 ? 3 : 1);
+  const auto text = is_found ? "limit found: " + shown : fmt::format("slowed to {} by 429", shown);
   const auto count = std::count_if(throttled_at_.begin(), throttled_at_.end(),
                                    [&](Instant at) { return now - at <= k_recent; });
-  return count > 0 ? fmt::format("{} ({} in 10m)", text, count) : text;
+  if (count == 0) return text;
+  return is_found ? fmt::format("{} ({} times 429 in 10m)", text, count)
+                  : fmt::format("{} ({} in 10m)", text, count);
 }
 
 std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
@@ -649,16 +653,19 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
   auto throttled_until = now.steady;
   std::size_t others = 0;
   double slowest = requests_per_second_;
+  bool is_found = false;
   for (const auto& lane : lanes_) {
     throttled_until = std::max(throttled_until, lane.pace().paused_until());
     others = std::max(others, lane.pace().shared_with());
-    slowest = std::min(slowest, lane.pace().rate(now.steady));
+    const auto found = lane.pace().found_limit();
+    const auto rate = found.value_or(lane.pace().rate(now.steady));
+    if (rate < slowest) slowest = rate, is_found = found.has_value();
   }
   if (throttled_until > now.steady)
     reasons.push_back({"throttled", "paused by 429", std::nullopt,
                        now.wall + std::chrono::duration_cast<milliseconds>(throttled_until - now.steady)});
   else if (slowest < requests_per_second_)
-    reasons.push_back({"slowed", words_for_slowness(now.steady, slowest)});
+    reasons.push_back({"slowed", words_for_slowness(now.steady, slowest, is_found)});
   health_->explain(reasons, now);
   if (inquiry_->is_asking())
     reasons.push_back({"credentials",

@@ -23,7 +23,9 @@ bool apply_policy(SSL_CTX* context) {
   SSL_CTX_set_security_level(context, k_security_level);
   // Some of them ask for less: old servers' renegotiation, an end without close_notify.
   SSL_CTX_clear_options(context, SSL_CTX_get_options(context));
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // Middleboxes that know only TLS 1.2 let TLS 1.3 pass in that guise (RFC 8446 appendix D.4).
+  SSL_CTX_set_options(context,
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
   // Every new connection checks the certificate: connections are kept, so resuming TLS sessions would save
   // little.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

@@ -41,12 +41,13 @@ constexpr auto k_most_early = 1s;
 // A file that puts the next request later than this is not valid.
 constexpr auto k_most_ahead = 24h;
 constexpr std::size_t k_most_sent = 1'000'000;
+constexpr std::chrono::nanoseconds k_widest_guard = 10s;  // far more than a pacer learns
 // Files that were not used for this long are removed; a sandbox leaves one for every port.
 constexpr auto k_unused_after = 7 * 24h;
-constexpr std::string_view k_suffix = ".pace2";  // version 1 locked the whole file for an update
+constexpr std::string_view k_suffix = ".pace3";  // version 2 had another guard
 constexpr std::string_view k_suffix_of_all = ".pace";
 
-constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '1', '\n'};
+constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '3', '\n'};
 
 std::array<char, 40> as_stored(const std::string& boot_id) {
   std::array<char, 40> stored{};
@@ -125,26 +126,30 @@ void remove_unused(const fs::path& folder) {
 struct SharedPace::Stored {
   std::array<char, 8> magic;
   std::array<char, 40> boot_id;
-  Instant schedule, held_until, paused_until, pause_began;
-  double throttled_rate, mean_ns, deviation_ns;
-  std::int64_t measured;
+  dispatch::Pacer::Learnt learnt;
   Participants participants;
-  std::uint64_t sent;  // number of instants that follow
+  std::uint64_t sent, refused;  // numbers of instants that follow
 
   // False: no run of ours writes this. Who can write the file must not make the pacer compute with anything.
   bool is_sound(Instant now) const {
     const auto latest = now + k_most_ahead;
-    for (const auto at : {schedule, held_until, paused_until, pause_began})
+    for (const auto at : {learnt.schedule, learnt.held_until, learnt.paused_until, learnt.narrowed_at,
+                          learnt.reacted_at, learnt.raised_at, learnt.probe_at})
       if (!is_time(at, latest)) return false;
     for (const auto& each : participants)
       if (each.id != 0 && (!model::is_allowed_rate(each.limit) || !is_time(each.seen, latest) ||
                            !is_time(each.taken, latest) || !is_time(each.wants_until, latest + k_most_ahead)))
         return false;
-    constexpr double k_longest_ns = 1e15;  // eleven days, far more than any time-out
-    const bool is_rate =
-        throttled_rate >= model::k_least_rate / 10 && throttled_rate <= model::k_greatest_rate;
-    return (throttled_rate == 0 || is_rate) && mean_ns >= 0 && mean_ns <= k_longest_ns && deviation_ns >= 0 &&
-           deviation_ns <= k_longest_ns;
+    using Phase = dispatch::Pacer::Learnt::Phase;
+    const auto is_rate = [](double rate) {
+      return rate == 0 || (rate >= model::k_least_rate / 10 && rate <= model::k_greatest_rate);
+    };
+    const auto is_guard = [](std::chrono::nanoseconds guard) {
+      return guard.count() >= 0 && guard <= k_widest_guard;
+    };
+    return is_rate(learnt.level) && is_rate(learnt.base) && is_guard(learnt.guard) &&
+           is_guard(learnt.guard_before) && learnt.sent_since >= 0 && learnt.accepted_since >= 0 &&
+           (learnt.phase == Phase::held || learnt.phase == Phase::raised || learnt.phase == Phase::blocked);
   }
 };
 
@@ -257,13 +262,13 @@ void SharedPace::left(Instant permit, Instant at) {
 }
 
 // Goes into the file with the next update.
-void SharedPace::observe(std::chrono::nanoseconds round_trip) {
-  own_.observe(round_trip);
-  if (file_) untold_.push_back([round_trip](dispatch::Pacer& all) { all.observe(round_trip); });
+void SharedPace::accepted(Instant now, Instant sent) {
+  if (!file_) return own_.accepted(now, sent);
+  untold_.push_back([now, sent](dispatch::Pacer& all) { all.accepted(now, sent); });
 }
 
 void SharedPace::throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) {
-  own_.throttled(now, sent, retry_after);
+  if (!file_) return own_.throttled(now, sent, retry_after);
   tell(now, [=](dispatch::Pacer& all) { all.throttled(now, sent, retry_after); });
 }
 
@@ -303,6 +308,7 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
   bool good = read(last_now_);
   if (good) {
     for (const auto& each : std::exchange(untold_, {})) each(all_);
+    own_.recall_guard(all_.guard());
     auto& mine = self();
     mine.limit = own_limit();
     mine.seen = last_now_;
@@ -335,8 +341,11 @@ bool SharedPace::read(Instant now) {
     return at;
   };
   bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
-                 size >= sizeof stored + stored.sent * sizeof(Instant) && stored.is_sound(now);
-  for (std::size_t i = 0; is_ours && i < stored.sent; ++i) is_ours = is_time(time_at(i), now + k_most_ahead);
+                 stored.refused <= stored.sent &&
+                 size >= sizeof stored + (stored.sent + stored.refused) * sizeof(Instant) &&
+                 stored.is_sound(now);
+  for (std::size_t i = 0; is_ours && i < stored.sent + stored.refused; ++i)
+    is_ours = is_time(time_at(i), now + k_most_ahead);
   // Without /proc, as in a sandboxed service, only the times themselves can show it.
   const bool may_be_of_this_boot = stored.boot_id == as_stored(settings_.boot_id) ||
                                    stored.boot_id == as_stored({}) || settings_.boot_id.empty();
@@ -347,14 +356,11 @@ bool SharedPace::read(Instant now) {
   if (is_ours && may_be_of_this_boot && is_past) {
     if (settings_.boot_id.empty()) boot_id_ = stored.boot_id;
     participants_ = stored.participants;
-    memory.schedule = stored.schedule;
-    memory.held_until = stored.held_until;
-    memory.paused_until = stored.paused_until;
-    memory.pause_began = stored.pause_began;
-    memory.throttled_rate = stored.throttled_rate;
-    memory.mean_ns = stored.mean_ns, memory.deviation_ns = stored.deviation_ns;
-    memory.measured = stored.measured != 0;
+    static_cast<dispatch::Pacer::Learnt&>(memory) = stored.learnt;
     for (std::size_t i = 0; i < stored.sent; ++i) memory.sent.push_back(time_at(i));
+    for (std::size_t i = 0; i < stored.refused; ++i) memory.refused.push_back(time_at(stored.sent + i));
+  } else if (is_ours) {
+    memory.guard = stored.learnt.guard;  // the way to the platform is as it was
   } else if (size > 0 && !is_ours) {
     memory.schedule = now + own_.window();  // what was sent recently is unknown
   }
@@ -389,22 +395,18 @@ bool SharedPace::write() {
   const auto& memory = all_.memory();
   stored.magic = k_magic;
   stored.boot_id = boot_id_;
-  stored.schedule = memory.schedule;
-  stored.held_until = memory.held_until;
-  stored.paused_until = memory.paused_until;
-  stored.pause_began = memory.pause_began;
-  stored.throttled_rate = memory.throttled_rate;
-  stored.mean_ns = memory.mean_ns, stored.deviation_ns = memory.deviation_ns;
-  stored.measured = memory.measured ? 1 : 0;
+  stored.learnt = memory;
   stored.participants = participants_;
   stored.sent = memory.sent.size();
-  buffer_.resize(sizeof stored + memory.sent.size() * sizeof(Instant));
+  stored.refused = memory.refused.size();
+  buffer_.resize(sizeof stored + (memory.sent.size() + memory.refused.size()) * sizeof(Instant));
   std::memcpy(buffer_.data(), &stored, sizeof stored);
   auto* to = buffer_.data() + sizeof stored;
-  for (const auto at : memory.sent) {
-    std::memcpy(to, &at, sizeof at);
-    to += sizeof at;
-  }
+  for (const auto* list : {&memory.sent, &memory.refused})
+    for (const auto at : *list) {
+      std::memcpy(to, &at, sizeof at);
+      to += sizeof at;
+    }
   const auto put = ::pwrite(file_.get(), buffer_.data(), buffer_.size(), 0);
   if (put >= 0 && static_cast<std::size_t>(put) < buffer_.size()) errno = ENOSPC;
   return put == static_cast<ssize_t>(buffer_.size());
@@ -422,6 +424,11 @@ SharedPace::Participant& SharedPace::self() {
 }
 
 void SharedPace::give_up(const std::string& why) {
+  if (file_) {
+    auto memory = all_.memory();
+    memory.held_until = std::max(memory.held_until, own_.memory().held_until);
+    own_.recall(std::move(memory), last_now_);
+  }
   file_ = {};
   untold_.clear();
   present_ = wanting_ = 0, turn_ = 0;

@@ -156,7 +156,7 @@ class Dispatcher {
     std::chrono::nanoseconds total_{0};
   };
 
-  std::string words_for_slowness(Instant now, double rate) const;
+  std::string words_for_slowness(Instant now, double rate, bool is_found) const;
   std::optional<Action> next_stopping();
   std::optional<Action> next_put_back(Instant now);
   std::optional<Action> next_protected();

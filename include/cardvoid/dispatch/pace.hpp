@@ -26,8 +26,8 @@ class Pace {
   // The request that took its permit at `permit` really left at `at`, a little later.
   virtual void left(Instant permit, Instant at) = 0;
 
-  // A round trip was measured.
-  virtual void observe(std::chrono::nanoseconds round_trip) = 0;
+  // The platform took the request that left at `sent`: it answered, and not 429.
+  virtual void accepted(Instant now, Instant sent) = 0;
 
   // The platform said 429 to a request that left at `sent`.
   virtual void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) = 0;
@@ -38,8 +38,10 @@ class Pace {
   // Changes our limit while running, from the next request on; what has been sent is not forgotten.
   virtual void set_limit(double requests_per_second, Instant now) = 0;
 
-  virtual double rate(Instant now) const = 0;  // requests/s at present: below the limit after a 429
-  virtual Instant paused_until() const = 0;    // by a 429
+  virtual double rate(Instant now) const = 0;  // requests/s at present: below our limit if less was found
+  // requests/s that the platform was found to accept, if that is less than our limit.
+  virtual std::optional<double> found_limit() const = 0;
+  virtual Instant paused_until() const = 0;  // by a 429
   bool paused(Instant now) const { return now < paused_until(); }
   virtual std::size_t shared_with() const { return 0; }  // other runs that use this quota now
 };

@@ -57,11 +57,12 @@ class SharedPace final : public dispatch::Pace {
   Instant due_after(std::size_t ahead, Instant now) const override;
   bool take(Instant now) override;
   void left(Instant permit, Instant at) override;
-  void observe(std::chrono::nanoseconds round_trip) override;
+  void accepted(Instant now, Instant sent) override;
   void throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) override;
   void hold(Instant until) override { own_.hold(until); }
   void set_limit(double requests_per_second, Instant now) override;
   double rate(Instant now) const override { return std::min(own_.rate(now), all_.rate(now)); }
+  std::optional<double> found_limit() const override { return pacer().found_limit(); }
   Instant paused_until() const override { return std::max(own_.paused_until(), all_.paused_until()); }
   std::size_t shared_with() const override { return present_; }
 
@@ -88,6 +89,8 @@ class SharedPace final : public dispatch::Pace {
   double own_limit() const { return std::max(settings_.requests_per_second, own_.limit()); }
   std::chrono::nanoseconds head_start() const;
   void give_up(const std::string& why);
+  // The one that learns: what the platform counts is what all runs send together.
+  const dispatch::Pacer& pacer() const { return file_ ? all_ : own_; }
 
   Settings settings_;
   FileDescriptor file_;  // none: this run is paced by itself

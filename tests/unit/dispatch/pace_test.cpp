@@ -108,7 +108,7 @@ TEST_SUITE("unit") {
     CHECK(run.elapsed() < 113s);  // our own delays are known and need no guard
   }
 
-  TEST_CASE("dispatcher: irregular round trips widen the guard") {
+  TEST_CASE("dispatcher: irregular round trips cost nothing") {
     VirtualRun run{{}};
     run.given_rows(500);
     run.answering = [](const Request& request) -> std::optional<Fault> {
@@ -116,7 +116,7 @@ TEST_SUITE("unit") {
           .kind = confirmed, .executed = true, .latency = milliseconds{request.row % 2 == 0 ? 50 : 350}};
     };
     run.run();
-    CHECK(run.elapsed() > 118s);
+    CHECK(run.elapsed() < 103s);
   }
 
   TEST_CASE("dispatcher: nothing to do is done at once") {
@@ -188,8 +188,8 @@ TEST_SUITE("unit") {
     });
     CHECK_FALSE(run.run().stopped);
     REQUIRE(reasons.size() == 1);
-    CHECK(reasons[0].starts_with("slowed to "));
-    CHECK(reasons[0].ends_with("/s by 429 (5 in 10m)"));
+    CHECK(reasons[0].starts_with("limit found: "));
+    CHECK(reasons[0].ends_with("/s (5 times 429 in 10m)"));
     CHECK(run.count(Status::invalidated) == 100);
     CHECK(run.sends_of(50).size() == 6);
     for (std::size_t i = 0; i + 1 < run.sends.size(); ++i) {
