@@ -8,7 +8,7 @@ install(TARGETS cardvoid RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${catalogue} DESTINATION ${CMAKE_INSTALL_LOCALEDIR}/zh_CN/LC_MESSAGES)
 install(DIRECTORY schema/ DESTINATION ${CMAKE_INSTALL_DATADIR}/cardvoid/schema)
 # The pages and the examples lie as they do here, so that the links between them lead somewhere.
-install(FILES README.md README.zh-CN.md CHANGELOG.md LICENSE packaging/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md README.zh-CN.md SECURITY.md CHANGELOG.md LICENSE packaging/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY jobs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY packaging/cron DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Every test that docs/guarantees.md names must exist. Usage: guarantees.sh ROOT; or --self-test.
+# Every test that docs/guarantees.md and docs/threats.md name must exist. Usage: guarantees.sh ROOT; or --self-test.
 set -u
 
 # A list item begins with the name. In a table whose head says "tests (" the last column has nothing but names.
 named_in_docs() {
-  sed -n 's/^- `\([^`]*\)`.*/\1/p' "$1/docs/guarantees.md"
+  sed -n 's/^- `\([^`]*\)`.*/\1/p' "$1/docs/guarantees.md" "$1/docs/threats.md"
   awk -F '|' '!/^\|/ {named = 0} named {print $(NF - 1)} /^\|.*\| tests \(/ {named = 1}' "$1/docs/guarantees.md" |
     grep -oE '`[^`]*`' | tr -d '`'
 }
@@ -29,7 +29,7 @@ if [ "$1" = --self-test ]; then
   trap 'rm -rf "$tree"' EXIT
   mkdir "$tree/tests" "$tree/docs"
   printf 'TEST_CASE("it holds") {\nTEST_CASE("csv: one") {\n  TEST_CASE(\n      "csv: two") {\n' >"$tree/tests/a.cpp"
-  echo '- `it holds`' >"$tree/docs/guarantees.md"
+  echo '- `it holds`' | tee "$tree/docs/guarantees.md" >"$tree/docs/threats.md"
   printf '| `a` | `b` |\n\n| what | then | tests (here) |\n|---|---|---|\n| `a: code` | read | `csv: one`, `csv: two` |\n' \
     >>"$tree/docs/guarantees.md"
   check "$tree" || exit 1
@@ -38,6 +38,9 @@ if [ "$1" = --self-test ]; then
   ! check "$tree" >/dev/null || exit 1
   cp "$tree/good" "$tree/docs/guarantees.md"
   sed -i 's/`csv: two`/`three`/' "$tree/docs/guarantees.md"
+  ! check "$tree" >/dev/null || exit 1
+  cp "$tree/good" "$tree/docs/guarantees.md"
+  echo '- `nobody gets in`' >>"$tree/docs/threats.md"
   ! check "$tree" >/dev/null
 else
   check "$1"

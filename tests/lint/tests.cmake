@@ -38,7 +38,7 @@ add_test(NAME "lint/function length: the script sees what it must"
 set_tests_properties("lint/function length" "lint/function length: the script sees what it must" PROPERTIES LABELS lint)
 
 # Files and folders that are held to it.
-set(CARDVOID_PLAIN_ENGLISH CHANGELOG.md CMakeLists.txt README.md README.zh-CN.md cmake docs jobs packaging/container packaging/cron packaging/systemd packaging/smoke.sh packaging/debian/postinst packaging/debian/postrm packaging/debian/prerm packaging/debian/try schema scripts
+set(CARDVOID_PLAIN_ENGLISH CHANGELOG.md CMakeLists.txt README.md README.zh-CN.md SECURITY.md cmake docs jobs packaging/container packaging/cron packaging/systemd packaging/smoke.sh packaging/debian/postinst packaging/debian/postrm packaging/debian/prerm packaging/debian/try schema scripts
   tests/bench tests/cli tests/faults tests/fuzz tests/lint tests/simulation tests/support tests/unit)
 foreach(room base model dispatch wechatpay sqlite net job input ledger run report sandbox cli)
   foreach(folder src/${room} include/cardvoid/${room} tests/component/${room})
