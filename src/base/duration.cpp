@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <charconv>
 
 namespace cardvoid {
@@ -17,10 +18,8 @@ constexpr std::array<Unit, 5> k_units{
 constexpr long long k_longest_ms = 10LL * 365 * 86'400'000;  // ten years: anything above is a typing error
 
 Error not_a_duration(std::string_view text) {
-  return {
-      Errc::usage,
-      fmt::format("\"{}\" is not a duration; expected for example \"500ms\", \"10s\", \"1m30s\" or \"4h\"",
-                  text)};
+  return {Errc::usage,
+          tr("\"{}\" is not a duration; expected for example \"500ms\", \"10s\", \"1m30s\" or \"4h\"", text)};
 }
 
 }  // namespace

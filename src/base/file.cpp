@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -12,9 +13,16 @@ namespace cardvoid {
 
 namespace {
 
-Error failure(Errc code, const std::filesystem::path& path, const char* doing) {
-  return {code, fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno))};
+// `sentence` has places for the path and for what the system says.
+Error failure(Errc code, const std::filesystem::path& path, const char* sentence) {
+  const auto why = system_words(errno), name = path.string();
+  return {code, fmt::format(fmt::runtime(tr(sentence)), name, why)};
 }
+
+constexpr const char* k_cannot_open = translatable("{}: cannot open it: {}");
+constexpr const char* k_cannot_read = translatable("{}: cannot read it: {}");
+constexpr const char* k_cannot_create = translatable("{}: cannot create it: {}");
+constexpr const char* k_cannot_write = translatable("{}: cannot write it: {}");
 
 }  // namespace
 
@@ -42,18 +50,17 @@ std::optional<WallTime> changed_at(const std::filesystem::path& file) {
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) return failure(code, path, "open it");
+  if (!file) return failure(code, path, k_cannot_open);
   std::string content;
   char block[16'384];
   for (;;) {
     const auto got = ::read(file.get(), block, sizeof block);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failure(code, path, "read it");
+    if (got < 0) return failure(code, path, k_cannot_read);
     if (got == 0) return content;
     content.append(block, static_cast<std::size_t>(got));
     if (content.size() > limit_bytes)
-      return Error{
-          code, fmt::format("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
+      return Error{code, tr("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
   }
 }
 
@@ -72,10 +79,10 @@ Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
   out.path_ = path;
   struct stat facts {};
   const bool is_there = ::stat(path.c_str(), &facts) == 0;
-  if (is_there && S_ISDIR(facts.st_mode)) return Error{Errc::io, path.string() + ": is a folder"};
+  if (is_there && S_ISDIR(facts.st_mode)) return Error{Errc::io, tr("{}: is a folder", path.string())};
   if (is_there && !S_ISREG(facts.st_mode)) {
     out.file_ = std::fopen(path.c_str(), "wbe");
-    if (!out.file_) return failure(Errc::io, path, "open it");
+    if (!out.file_) return failure(Errc::io, path, k_cannot_open);
     return out;
   }
   out.beside_ = path;
@@ -83,10 +90,10 @@ Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
   auto file = create_beside(out.beside_, 0600);
   if (!file) {
     out.beside_ = std::filesystem::path{};
-    return failure(Errc::io, path, "create it");
+    return failure(Errc::io, path, k_cannot_create);
   }
   out.file_ = ::fdopen(file.get(), "wb");
-  if (!out.file_) return failure(Errc::io, path, "open it");
+  if (!out.file_) return failure(Errc::io, path, k_cannot_open);
   file.release();
   return out;
 }
@@ -116,7 +123,7 @@ Result<void> PrivateFile::finish() {
     return {};
   }
   errno = error_;
-  return failure(Errc::io, path_, "write it");
+  return failure(Errc::io, path_, k_cannot_write);
 }
 
 Result<void> try_private_file(const std::filesystem::path& path) {
@@ -137,7 +144,7 @@ Result<void> write_public_file(const std::filesystem::path& path, std::string_vi
   // Hidden and with another ending, so that no program takes it for the file.
   const auto beside = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
   const auto file = create_beside(beside, 0644);
-  if (!file) return failure(Errc::io, beside, "create it");
+  if (!file) return failure(Errc::io, beside, k_cannot_create);
   bool done = ::fchmod(file.get(), 0644) == 0;  // independent of the umask
   while (done && !content.empty()) {
     const auto put = ::write(file.get(), content.data(), content.size());
@@ -147,7 +154,7 @@ Result<void> write_public_file(const std::filesystem::path& path, std::string_vi
   }
   done = done && ::rename(beside.c_str(), path.c_str()) == 0;
   if (done) return {};
-  const auto error = failure(Errc::io, path, "write it");
+  const auto error = failure(Errc::io, path, k_cannot_write);
   ::unlink(beside.c_str());
   return error;
 }

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 
 #include <cardvoid/base/sha256.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -34,9 +35,8 @@ Result<void> check_openssl() {
   const Owned<EVP_SIGNATURE, EVP_SIGNATURE_free> signature{EVP_SIGNATURE_fetch(nullptr, "RSA", nullptr)};
   if (digest && signature) return {};
   ERR_clear_error();
-  return Error{
-      Errc::bad_credentials,
-      fmt::format("OpenSSL has no SHA-256 or RSA, so no key can be used: {} does not activate its default "
+  return Error{Errc::bad_credentials,
+               tr("OpenSSL has no SHA-256 or RSA, so no key can be used: {} does not activate its default "
                   "provider; add it there, or run with another OPENSSL_CONF",
                   words_for_configuration())};
 }

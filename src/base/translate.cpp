@@ -4,6 +4,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <clocale>
 #include <cstdlib>
+#include <cstring>
 #include <system_error>
 
 namespace cardvoid {
@@ -54,6 +55,25 @@ std::string tr(const char* english) {
 }
 
 std::string tr(const std::string& english) { return tr(english.c_str()); }
+
+std::string system_words(int error_number) {
+  // As the C library says them: the keys of the catalogue.
+  [[maybe_unused]] static constexpr const char* k_usual[] = {
+      translatable("No such file or directory"),
+      translatable("Permission denied"),
+      translatable("Is a directory"),
+      translatable("Not a directory"),
+      translatable("No space left on device"),
+      translatable("Read-only file system"),
+      translatable("Operation not permitted"),
+      translatable("Input/output error"),
+      translatable("File exists"),
+      translatable("Too many open files"),
+      translatable("Disk quota exceeded"),
+      translatable("File name too long"),
+      translatable("Too many levels of symbolic links")};
+  return tr(std::strerror(error_number));
+}
 
 namespace detail {
 

@@ -53,8 +53,8 @@ int run(int argc, const char* const* argv) {
     Console console{globals};
     for (const auto& [variable, meant] : mistyped_variables())
       console.log(LogLevel::warning,
-                  fmt::format("{}: there is no such variable, and it does nothing; did you mean {}?",
-                              escape_for_terminal(variable), meant));
+                  tr("{}: there is no such variable, and it does nothing; did you mean {}?",
+                     escape_for_terminal(variable), meant));
     int exit_code = call->run(console);
     // Work that was done keeps its code when its reader has left, and what ended otherwise keeps its own.
     if (console.has_reader_left()) {

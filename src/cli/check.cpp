@@ -10,12 +10,14 @@
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
+#include <cardvoid/report/job_report.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/outlook.hpp>
 #include <cerrno>
@@ -77,7 +79,7 @@ Result<Reading> read_for_a_while(input::Source& source, InputFacts& facts) {
     } else {
       const auto& refused = std::get<input::Refused>(**record);
       if (reading.refused++ == 0)
-        reading.first_cause = fmt::format("line {}: {}", refused.source_line, refused.cause);
+        reading.first_cause = tr("line {}: {}", refused.source_line, report::refused_cause(refused.cause));
     }
   }
   reading.is_whole = true;
@@ -101,8 +103,8 @@ InputFacts look_at_input(const model::Job& job, Findings& findings) {
       job.input.csv == "-" || (!job.input.csv.empty() && ::stat(job.input.csv.c_str(), &file) == 0 &&
                                (S_ISFIFO(file.st_mode) || S_ISCHR(file.st_mode)));
   if (is_stream) {
-    findings.push_back(skipped(subject, (job.input.csv == "-" ? "standard input" : job.input.csv) +
-                                            ": not looked at, since it can be read only once"));
+    const auto name = job.input.csv == "-" ? tr("standard input") : job.input.csv;
+    findings.push_back(skipped(subject, tr("{}: not looked at, since it can be read only once", name)));
     return facts;
   }
   if (const auto usable = check_openssl(); !usable) {  // reading a list computes its digest
@@ -115,22 +117,22 @@ InputFacts look_at_input(const model::Job& job, Findings& findings) {
                   {.interrupted = [until] { return std::chrono::steady_clock::now() > until; }});
   const auto reading = source ? read_for_a_while(**source, facts) : Result<Reading>{source.error()};
   if (!reading) {
-    findings.push_back(
-        reading.error().code == Errc::stopped
-            ? skipped(subject, fmt::format("the query has no answer within {}; plan waits longer",
-                                           humanize_duration(k_patience)))
-            : fault(subject, reading.error()));
+    findings.push_back(reading.error().code == Errc::stopped
+                           ? skipped(subject, tr("the query has no answer within {}; plan waits longer",
+                                                 humanize_duration(k_patience)))
+                           : fault(subject, reading.error()));
     return facts;
   }
   facts.rows = reading->is_whole ? reading->rows : estimate_rows(job.input, *reading);
-  auto text = (*source)->description();
-  text += reading->is_whole ? ": " + counted(reading->rows, "row")
-                            : fmt::format(": {} in the part that was read, all in all about {}",
-                                          counted(reading->rows, "row"), grouped(*facts.rows));
+  const auto rows = tr_n(reading->rows, "{} row", "{} rows");
+  const auto what = (*source)->description();
+  const auto text = reading->is_whole ? tr("{}: {}", what, rows)
+                                      : tr("{}: {} in the part that was read, all in all about {}", what,
+                                           rows, grouped(*facts.rows));
   if (reading->refused > 0) {
     findings.push_back(
-        warning(subject, fmt::format("{}, {} refused ({}); `cardvoid plan --refused FILE` shows them", text,
-                                     counted(reading->refused, "line"), reading->first_cause)));
+        warning(subject, tr("{}, {} refused ({}); `cardvoid plan --refused FILE` shows them", text,
+                            tr_n(reading->refused, "{} line", "{} lines"), reading->first_cause)));
   } else if (reading->rows == 0) {
     findings.push_back(warning(subject, text));
   } else {
@@ -148,10 +150,9 @@ void look_at_consent(model::Job& job, Findings& findings) {
   if (const auto placeholder = find_placeholder(job.safety.acknowledge); !placeholder.empty())
     findings.push_back(warning(
         subject,
-        fmt::format(
-            "safety.acknowledge looks like a placeholder (\"{}\"): write who told the members beforehand and "
-            "got their consent, and when; WeChat Pay demands both, and punishes complaints",
-            escape_for_terminal(placeholder))));
+        tr("safety.acknowledge looks like a placeholder (\"{}\"): write who told the members beforehand and "
+           "got their consent, and when; WeChat Pay demands both, and punishes complaints",
+           escape_for_terminal(placeholder))));
   if (job.safety.acknowledge_file.empty()) return;
   const auto proven = add_proof_of_consent(job);
   findings.push_back(proven ? fine(subject, job.safety.acknowledge) : fault(subject, proven.error()));
@@ -161,11 +162,10 @@ void look_at_pace(const model::Limits& limits, Findings& findings) {
   if (limits.requests_per_second <= model::k_documented_rate) return;
   findings.push_back(warning(
       "limits",
-      fmt::format(
-          "requests_per_second is {:g}, and the platform documents {:g} for one merchant, all its programs "
-          "together: it answers 429 to what is above, and a run then slows down; set requests_per_second = "
-          "{:g} unless WeChat Pay has granted you more",
-          limits.requests_per_second, model::k_documented_rate, model::k_documented_rate)));
+      tr("requests_per_second is {:g}, and the platform documents {:g} for one merchant, all its programs "
+         "together: it answers 429 to what is above, and a run then slows down; set requests_per_second = "
+         "{:g} unless WeChat Pay has granted you more",
+         limits.requests_per_second, model::k_documented_rate, model::k_documented_rate)));
 }
 
 // ---- what must never be sent, and when nothing may be ----
@@ -178,7 +178,7 @@ Finding protect_line(const model::Job& job) {
     const auto line = list->next();
     if (!line) return fault(subject, line.error());
     if (*line) continue;
-    return fine(subject, fmt::format("{}: {}", job.safety.protect.string(), counted(lines, "line")));
+    return fine(subject, tr("{}: {}", job.safety.protect.string(), tr_n(lines, "{} line", "{} lines")));
   }
 }
 
@@ -187,8 +187,8 @@ Finding window_line(const model::Job& job) {
   if (const auto zone = use_time_zone(job); !zone) return fault(subject, zone.error());
   const auto now = read_clocks().wall;
   return fine(subject, run::is_open(*job.safety.window, now)
-                           ? "open now"
-                           : fmt::format("closed now; it is {} here", format_local(now)));
+                           ? tr("open now")
+                           : tr("closed now; it is {} here", format_local(now)));
 }
 
 // ---- the results database ----
@@ -208,9 +208,9 @@ Result<std::string> read_results(ledger::Ledger& ledger, ResultsFacts& facts) {
   const auto last_sent_at = ledger::last_sent_at(ledger, read_clocks().wall);
   if (!last_sent_at) return last_sent_at.error();
   facts = {totals->rows(), totals->to_send(), std::move(*cards), *last_sent_at};
-  auto text = fmt::format("{}, {} to send", counted(totals->rows(), "row"), grouped(totals->to_send()));
-  if (totals->in_doubt() > 0) text += fmt::format(", {} in doubt", grouped(totals->in_doubt()));
-  return text;
+  const auto rows = tr_n(totals->rows(), "{} row", "{} rows"), to_send = grouped(totals->to_send());
+  if (totals->in_doubt() == 0) return tr("{}, {} to send", rows, to_send);
+  return tr("{}, {} to send, {} in doubt", rows, to_send, grouped(totals->in_doubt()));
 }
 
 // Creates nothing: a wrong path must not become a database.
@@ -226,25 +226,25 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
     if (const auto fit = ledger::check_made_beforehand(database); !fit) return fault(subject, fit.error());
     if (std::filesystem::exists(database, ignored) && ::access(database.c_str(), W_OK) != 0)
       return fault(subject,
-                   {Errc::cannot_create, fmt::format("{}: {}", database.string(), std::strerror(errno))});
+                   {Errc::cannot_create, fmt::format("{}: {}", database.string(), system_words(errno))});
     if (ledger) {
       const auto text = read_results(*ledger, facts);
       if (!text) return fault(subject, text.error());
       if (!ledger::is_read_only_place(database))
         return fine(subject, fmt::format("{}: {}", database.string(), *text));
-      return fault(subject, {Errc::cannot_create,
-                             fmt::format("{}: its folder cannot be written, and a run needs its log there",
-                                         database.string())});
+      return fault(subject,
+                   {Errc::cannot_create, tr("{}: its folder cannot be written, and a run needs its log there",
+                                            database.string())});
     }
     const auto folder = ledger::nearest_folder(std::filesystem::absolute(database, ignored).parent_path());
     if (!std::filesystem::is_directory(folder, ignored) || ::access(folder.c_str(), W_OK | X_OK) != 0)
-      return fault(subject, {Errc::cannot_create,
-                             fmt::format("{}: cannot be made in {}", database.string(), folder.string())});
-    return fine(subject, fmt::format("{}: no results yet; plan or run makes it", database.string()));
+      return fault(subject,
+                   {Errc::cannot_create, tr("{}: cannot be made in {}", database.string(), folder.string())});
+    return fine(subject, tr("{}: no results yet; plan or run makes it", database.string()));
   };
   findings.push_back(find());
   if (const auto holder = ledger::Lock::holder(database))
-    findings.push_back(fine(subject, "under way: " + ledger::to_text(*holder)));
+    findings.push_back(fine(subject, tr("under way: {}", ledger::to_text(*holder))));
   return facts;
 }
 
@@ -258,26 +258,27 @@ Finding cap_line(const model::Job& job, const InputFacts& input, const ResultsFa
   const auto most = *job.safety.max_rows, sure = results.to_send,
              likely = sure + rows_to_import(input, results);
   const auto text =
-      fmt::format("{} to send, safety.max_rows allows {}", counted(likely, "row"), grouped(most));
-  if (sure > most) return fault(subject, {Errc::bad_input, text + "; run would refuse to start"});
+      tr("{} to send, safety.max_rows allows {}", tr_n(likely, "{} row", "{} rows"), grouped(most));
+  if (sure > most) return fault(subject, {Errc::bad_input, tr("{}; run would refuse to start", text)});
   // Lines that name the same card are one row, and plan alone knows.
-  return likely > most ? warning(subject, text + "; plan tells how many they are") : fine(subject, text);
+  return likely > most ? warning(subject, tr("{}; plan tells how many they are", text)) : fine(subject, text);
 }
 
 std::string in_mebibytes(std::int64_t bytes) { return grouped((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 Finding space_line(const model::Job& job, const InputFacts& input, const ResultsFacts& results) {
   const std::string subject = "disk space";
-  if (!input.rows && results.to_send == 0) return skipped(subject, "the number of rows is not known yet");
+  if (!input.rows && results.to_send == 0) return skipped(subject, tr("the number of rows is not known yet"));
   const auto to_import = rows_to_import(input, results);
   const auto to_send = results.to_send + to_import;
   const auto space = look_at_space(job.results.database, to_import, to_send);
-  if (!space) return skipped(subject, "the file system does not say what is free");
-  const auto text = fmt::format("{} free; the results database grows by {} to {} for {} to send",
-                                in_mebibytes(space->available_bytes), in_mebibytes(space->least_bytes),
-                                in_mebibytes(space->prudent_bytes), counted(to_send, "row"));
+  if (!space) return skipped(subject, tr("the file system does not say what is free"));
+  const auto text = tr("{} free; the results database grows by {} to {} for {} to send",
+                       in_mebibytes(space->available_bytes), in_mebibytes(space->least_bytes),
+                       in_mebibytes(space->prudent_bytes), tr_n(to_send, "{} row", "{} rows"));
   if (to_send > 0 && space->available_bytes < space->least_bytes)
-    return fault(subject, {Errc::io, text + "; free some there, or name another disk in results.database"});
+    return fault(subject,
+                 {Errc::io, tr("{}; free some there, or name another disk in results.database", text)});
   return space->available_bytes < space->prudent_bytes ? warning(subject, text) : fine(subject, text);
 }
 
@@ -294,7 +295,7 @@ Finding hook_line(const model::Job& job) {
 Finding rewritten_line(const std::string& subject, const std::filesystem::path& file) {
   const auto folder = std::filesystem::absolute(file).parent_path();
   if (::access(folder.c_str(), W_OK | X_OK) == 0) return fine(subject, file.string());
-  return warning(subject, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
+  return warning(subject, tr("{} cannot be written: {}", file.string(), system_words(errno)));
 }
 
 // ---- the answer ----
@@ -305,19 +306,40 @@ struct LevelWords {
 
 LevelWords words_for(Finding::Level level) {
   switch (level) {
-    case Finding::fine: return {"ok", "ok"};
-    case Finding::warning: return {"WARN", "warning"};
-    case Finding::fault: return {"FAIL", "fault"};
-    case Finding::skipped: return {"skip", "skipped"};
+    case Finding::fine: return {translatable("ok"), "ok"};
+    case Finding::warning: return {translatable("WARN"), "warning"};
+    case Finding::fault: return {translatable("FAIL"), "fault"};
+    case Finding::skipped: return {translatable("skip"), "skipped"};
   }
   return {"?", "?"};
 }
 
-constexpr int k_subject_width = 15;  // "primary clock" and two spaces
+constexpr std::size_t k_level_width = 6;
+constexpr std::size_t k_subject_width = 15;  // "primary clock" and two spaces
+
+// As the JSON names them, in words.
+std::string subject_words(const std::string& subject) {
+  [[maybe_unused]] static constexpr const char* k_subjects[] = {
+      translatable("job"),          translatable("consent"),       translatable("limits"),
+      translatable("merchant key"), translatable("permissions"),   translatable("certificate"),
+      translatable("platform key"), translatable("platform cert"), translatable("input"),
+      translatable("protect"),      translatable("window"),        translatable("results"),
+      translatable("max_rows"),     translatable("disk space"),    translatable("metrics_file"),
+      translatable("report_file"),  translatable("on_finish"),     translatable("endpoints"),
+      translatable("primary name"), translatable("primary"),       translatable("primary clock"),
+      translatable("backup name"),  translatable("backup"),        translatable("backup clock"),
+      translatable("read-back")};
+  return tr(subject);
+}
+
+std::string fit(std::string text, std::size_t width) {
+  const auto has = display_width(text);
+  return text.append(has < width ? width - has : 1, ' ');
+}
 
 std::string page_line(const Finding& finding) {
-  return fmt::format("{:<6}{:<{}}{}\n", words_for(finding.level).on_page, finding.subject, k_subject_width,
-                     escape_for_terminal(finding.text));
+  return fit(tr(words_for(finding.level).on_page), k_level_width) +
+         fit(subject_words(finding.subject), k_subject_width) + escape_for_terminal(finding.text) + "\n";
 }
 
 std::string json_line(const Findings& findings, int exit_code) {

@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <chrono>
 
@@ -18,7 +19,7 @@ constexpr auto k_soon = 30 * 24h;
 std::string date(WallTime time) { return format_rfc3339(time).substr(0, 10); }
 
 std::string days_until(WallTime end, WallTime now) {
-  return fmt::format("{} days", std::chrono::duration_cast<std::chrono::hours>(end - now).count() / 24);
+  return tr_n(std::chrono::duration_cast<std::chrono::hours>(end - now).count() / 24, "{} day", "{} days");
 }
 
 bool are_same(const EVP_PKEY* one, const EVP_PKEY* other) { return EVP_PKEY_eq(one, other) == 1; }
@@ -34,7 +35,7 @@ void look_at_rights(const model::Merchant& merchant, Findings& findings) {
   if (!rights) return findings.push_back(fault(subject, rights.error()));
   for (const auto& remark : rights->remarks) findings.push_back(warning(subject, remark));
   if (rights->remarks.empty())
-    findings.push_back(rights->modes.empty() ? skipped(subject, "no key file to look at")
+    findings.push_back(rights->modes.empty() ? skipped(subject, tr("no key file to look at"))
                                              : fine(subject, rights->modes));
 }
 
@@ -43,16 +44,15 @@ Finding look_at_validity(const std::string& subject, const std::string& what, co
                          WallTime from, WallTime until, const std::string& advice) {
   const auto now = read_clocks().wall;
   if (until <= now)
-    return fault(subject,
-                 {Errc::bad_credentials, fmt::format("{} has expired on {}; {}", what, date(until), advice)});
+    return fault(subject, {Errc::bad_credentials, tr("{} has expired on {}; {}", what, date(until), advice)});
   if (from > now)
-    return fault(subject, {Errc::bad_credentials,
-                           fmt::format("{} is valid only from {} on (is this machine's clock right?)", what,
-                                       date(from))});
+    return fault(subject,
+                 {Errc::bad_credentials,
+                  tr("{} is valid only from {} on (is this machine's clock right?)", what, date(from))});
   if (until - now < k_soon)
-    return warning(subject, fmt::format("{} expires on {}, in {}; {}", what, date(until),
-                                        days_until(until, now), advice));
-  return fine(subject, fmt::format("{}{}, valid until {}", what, praise, date(until)));
+    return warning(subject,
+                   tr("{} expires on {}, in {}; {}", what, date(until), days_until(until, now), advice));
+  return fine(subject, tr("{}{}, valid until {}", what, praise, date(until)));
 }
 
 // `key` is null when it cannot be read.
@@ -61,37 +61,35 @@ Finding look_at_certificate(const model::Merchant& merchant, const EVP_PKEY* key
   const auto looked = wechatpay::find_merchant_certificate(merchant);
   if (!looked) return warning(subject, looked.error().what);
   if (!*looked)
-    return skipped(subject,
-                   "apiclient_cert.pem is not beside the private key: neither the key nor serial_no is "
-                   "compared with it");
+    return skipped(subject, tr("apiclient_cert.pem is not beside the private key: neither the key nor "
+                               "serial_no is compared with it"));
   const auto& found = **looked;
   const auto& certificate = found.certificate;
   const auto file = found.file.string();
   const bool same_serial = significant(certificate.serial) == significant(merchant.serial_no);
   const bool same_key = !key || are_same(certificate.key.get(), key);
   if (!same_key && !same_serial && !found.is_named_after_key)
-    return skipped(subject, fmt::format("{} belongs to another key: nothing is compared with it", file));
+    return skipped(subject, tr("{} belongs to another key: nothing is compared with it", file));
   if (!same_key)
-    return fault(subject,
-                 {Errc::bad_credentials,
-                  fmt::format("{} (serial {}) does not belong to the private key {}; WeChat Pay accepts only "
+    return fault(subject, {Errc::bad_credentials,
+                           tr("{} (serial {}) does not belong to the private key {}; WeChat Pay accepts only "
                               "the pair that was made together",
                               file, certificate.serial, merchant.private_key_file.string())});
   if (!same_serial)
     return fault(subject, {Errc::bad_credentials,
-                           fmt::format("merchant.serial_no is {}, yet {} has the serial {}: set serial_no = "
-                                       "\"{}\"",
-                                       merchant.serial_no, file, certificate.serial, certificate.serial)});
+                           tr("merchant.serial_no is {}, yet {} has the serial {}: set serial_no = "
+                              "\"{}\"",
+                              merchant.serial_no, file, certificate.serial, certificate.serial)});
   auto finding =
-      look_at_validity(subject, file, " belongs to the private key and has serial_no", certificate.valid_from,
-                       certificate.valid_until,
-                       "have a new one issued, and then change private_key_file and serial_no together");
+      look_at_validity(subject, file, tr(" belongs to the private key and has serial_no"),
+                       certificate.valid_from, certificate.valid_until,
+                       tr("have a new one issued, and then change private_key_file and serial_no together"));
   const auto& number = certificate.subject;
   const bool is_number = !number.empty() && number.find_first_not_of("0123456789") == std::string::npos;
   if (finding.level == Finding::fine && merchant.api == model::Api::partner && is_number &&
       number != merchant.mchid)
-    return warning(subject, fmt::format("{} was issued for the merchant number {}, merchant.mchid is {}",
-                                        file, number, merchant.mchid));
+    return warning(subject, tr("{} was issued for the merchant number {}, merchant.mchid is {}", file, number,
+                               merchant.mchid));
   return finding;
 }
 
@@ -103,9 +101,8 @@ std::optional<Finding> look_at_platform_certificates(const wechatpay::PlatformKe
   });
   if (newest == all.end()) return std::nullopt;
   return look_at_validity(
-      "platform cert",
-      fmt::format("{} (the newest of {}, {})", newest->file.string(), all.size(), newest->serial), "",
-      newest->valid_from, newest->valid_until, "put WeChat Pay's new one beside it");
+      "platform cert", tr("{} (the newest of {}, {})", newest->file.string(), all.size(), newest->serial), "",
+      newest->valid_from, newest->valid_until, tr("put WeChat Pay's new one beside it"));
 }
 
 }  // namespace
@@ -113,10 +110,10 @@ std::optional<Finding> look_at_platform_certificates(const wechatpay::PlatformKe
 std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& findings) {
   auto merchant = wechatpay::load_merchant_key(job.merchant);
   const bool is_encrypted = !job.merchant.passphrase_file.empty();
-  findings.push_back(merchant
-                         ? fine("merchant key", job.merchant.private_key_file.string() +
-                                                    (is_encrypted ? ", opened with passphrase_file" : ""))
-                         : fault("merchant key", merchant.error()));
+  findings.push_back(merchant ? fine("merchant key", is_encrypted ? tr("{}, opened with passphrase_file",
+                                                                       job.merchant.private_key_file.string())
+                                                                  : job.merchant.private_key_file.string())
+                              : fault("merchant key", merchant.error()));
   look_at_rights(job.merchant, findings);
   findings.push_back(look_at_certificate(job.merchant, merchant ? merchant->get() : nullptr));
 
@@ -129,12 +126,13 @@ std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& fi
   for (const auto& [serial, key] : platform->keys)
     is_ours = is_ours || (merchant && are_same(key.get(), merchant->get()));
   findings.push_back(
-      is_ours ? fault("platform key",
-                      {Errc::bad_credentials,
-                       "it is the merchant's own key; WeChat Pay's public key (pub_key.pem) or its platform "
-                       "certificates are expected"})
-              : fine("platform key", fmt::format("{} loaded, {} is asked for", platform->keys.size(),
-                                                 platform->request_serial)));
+      is_ours
+          ? fault("platform key",
+                  {Errc::bad_credentials,
+                   tr("it is the merchant's own key; WeChat Pay's public key (pub_key.pem) or its platform "
+                      "certificates are expected")})
+          : fine("platform key",
+                 tr("{} loaded, {} is asked for", platform->keys.size(), platform->request_serial)));
   if (auto certificates = look_at_platform_certificates(*platform))
     findings.push_back(*std::move(certificates));
   if (!merchant) return std::nullopt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/run/limits.hpp>
@@ -29,47 +30,50 @@ constexpr std::size_t k_most_columns_of_words = 200;  // of the platform's
 
 // The Date header tells whole seconds, so less than one apart is no difference.
 std::string words_for_clock(milliseconds offset) {
-  if (std::chrono::abs(offset) <= 1500ms) return "agrees with ours";
-  return humanize_offset(offset);
+  if (std::chrono::abs(offset) <= 1500ms) return tr("agrees with ours");
+  const auto apart = humanize_duration(std::chrono::abs(offset));
+  return offset < milliseconds{0} ? tr("{} behind ours", apart) : tr("{} ahead of ours", apart);
 }
 
 Finding name_line(const std::string& subject, const run::Probe& probe) {
   const auto& lookup = probe.lookup;
-  const auto name = (lookup.is_of_proxy ? "proxy " : "") + lookup.name;
+  const auto name = lookup.is_of_proxy ? tr("proxy {}", lookup.name) : lookup.name;
   if (!lookup.failure.empty())
-    return fault(subject,
-                 {Errc::unavailable, fmt::format("the name {} does not resolve: {}", name, lookup.failure)});
-  if (lookup.is_address) return fine(subject, fmt::format("{} is an address: no name to resolve", name));
-  return fine(subject,
-              fmt::format("{} has {} address{} ({}{}), found in {}", name, lookup.addresses.size(),
-                          lookup.addresses.size() == 1 ? "" : "es", lookup.addresses.front(),
-                          lookup.addresses.size() == 1 ? "" : ", …", humanize_duration(probe.lookup_time)));
+    return fault(subject, {Errc::unavailable, tr("the name {} does not resolve: {}", name, lookup.failure)});
+  if (lookup.is_address) return fine(subject, tr("{} is an address: no name to resolve", name));
+  const auto time = humanize_duration(probe.lookup_time);
+  if (lookup.addresses.size() == 1)
+    return fine(subject, tr("{} has 1 address ({}), found in {}", name, lookup.addresses.front(), time));
+  return fine(subject, tr("{} has {} addresses ({}, …), found in {}", name, lookup.addresses.size(),
+                          lookup.addresses.front(), time));
 }
 
 Finding connection_line(const std::string& subject, const run::Probe& probe) {
-  if (!probe.lookup.failure.empty()) return skipped(subject, "not tried: its name does not resolve");
+  if (!probe.lookup.failure.empty()) return skipped(subject, tr("not tried: its name does not resolve"));
   if (!probe.failure.empty()) return fault(subject, {Errc::unavailable, probe.failure});
   const auto& peer = probe.peer;
-  auto text =
-      fmt::format("{} answers in {} over {}, its certificate is trusted (by {}", probe.address,
-                  humanize_duration(probe.round_trip), peer.protocol,
-                  escape_for_terminal(peer.issuer.empty() ? "an issuer without a name" : peer.issuer));
-  if (peer.valid_until) text += ", until " + format_rfc3339(*peer.valid_until).substr(0, 10);
-  text += ")";
+  const auto time = humanize_duration(probe.round_trip);
+  const auto issuer = escape_for_terminal(peer.issuer.empty() ? tr("an issuer without a name") : peer.issuer);
+  const auto text =
+      peer.valid_until
+          ? tr("{} answers in {} over {}, its certificate is trusted (by {}, until {})", probe.address, time,
+               peer.protocol, issuer, format_rfc3339(*peer.valid_until).substr(0, 10))
+          : tr("{} answers in {} over {}, its certificate is trusted (by {})", probe.address, time,
+               peer.protocol, issuer);
   // Theirs to renew; a proxy that makes certificates of its own is the operator's.
   const bool ends_soon = peer.valid_until && *peer.valid_until - read_clocks().wall < 24h;
-  return ends_soon ? warning(subject, text + "; it expires within a day") : fine(subject, text);
+  return ends_soon ? warning(subject, tr("{}; it expires within a day", text)) : fine(subject, text);
 }
 
 Finding clock_line(const std::string& subject, const run::Probe& probe) {
-  if (!probe.is_reachable()) return skipped(subject, "not compared: no answer");
-  if (!probe.clock_offset) return skipped(subject, "not compared: no Date header");
+  if (!probe.is_reachable()) return skipped(subject, tr("not compared: no answer"));
+  if (!probe.clock_offset) return skipped(subject, tr("not compared: no Date header"));
   const auto offset = *probe.clock_offset;
   if (std::chrono::abs(offset) <= k_most_clock_offset) return fine(subject, words_for_clock(offset));
-  return fault(subject, {Errc::bad_credentials,
-                         words_for_clock(offset) +
-                             "; more than 1m is too much, since signatures die at 5m: set this machine's "
-                             "clock"});
+  return fault(subject,
+               {Errc::bad_credentials,
+                tr("{}; more than 1m is too much, since signatures die at 5m: set this machine's clock",
+                   words_for_clock(offset))});
 }
 
 // ---- one read-back ----
@@ -84,6 +88,10 @@ std::string said(const model::Outcome& outcome) {
       outcome.request_id.empty() ? "" : ", Request-ID ", outcome.request_id);
 }
 
+std::string endpoint_words(model::Endpoint endpoint) {
+  return endpoint == model::Endpoint::primary ? tr("primary") : tr("backup");
+}
+
 struct Asked {
   const model::Card& card;
   model::Endpoint endpoint;
@@ -95,38 +103,38 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked, boo
   using enum model::OutcomeKind;
   const auto& outcome = asked.answer.outcome;
   const auto refuse = [&](Errc code, const std::string& why) {
-    return fault(subject,
-                 {code, fmt::format("{}: {}: {}{}{}", model::to_text(asked.endpoint), why, said(outcome),
-                                    outcome.advice.empty() ? "" : "; ", outcome.advice)});
+    return fault(subject, {code, outcome.advice.empty()
+                                     ? tr("{}: {}: {}", endpoint_words(asked.endpoint), why, said(outcome))
+                                     : tr("{}: {}: {}; {}", endpoint_words(asked.endpoint), why,
+                                          said(outcome), tr(outcome.advice))});
   };
   switch (outcome.kind) {
     case confirmed:
     case not_invalid: {
-      const auto words =
-          fmt::format("{}: our signature is accepted and the answer's verifies; code {} is {}",
-                      model::to_text(asked.endpoint), mask(asked.card.code), outcome.card_state);
+      const auto words = tr("{}: our signature is accepted and the answer's verifies; code {} is {}",
+                            endpoint_words(asked.endpoint), mask(asked.card.code), outcome.card_state);
       if (outcome.kind == not_invalid || expects_invalid) return fine(subject, words);
-      return warning(subject,
-                     words +
-                         " already, and it is still to be sent: is this the right list, for the right "
-                         "results database?");
+      return warning(subject, tr("{} already, and it is still to be sent: is this the right list, for the "
+                                 "right results database?",
+                                 words));
     }
     case refused:
       if (asked.answer.verdict != wechatpay::Verdict::verified) return std::nullopt;
-      return fine(subject, fmt::format("{}: our signature is accepted and the answer's verifies; code {}: {}",
-                                       model::to_text(asked.endpoint), mask(asked.card.code), said(outcome)));
+      return fine(subject, tr("{}: our signature is accepted and the answer's verifies; code {}: {}",
+                              endpoint_words(asked.endpoint), mask(asked.card.code), said(outcome)));
     case wrong_card:
     case unreadable:
-      return refuse(Errc::tripped, "a verified answer that is not about the card and member asked for");
+      return refuse(Errc::tripped, tr("a verified answer that is not about the card and member asked for"));
     case unverified:
-    case distrusted: return refuse(Errc::bad_credentials, "the answer cannot be verified");
-    case clock_refused: return refuse(Errc::bad_credentials, "our signature is refused for its time");
-    case credentials_refused: return refuse(Errc::bad_credentials, "our credentials are refused");
+    case distrusted: return refuse(Errc::bad_credentials, tr("the answer cannot be verified"));
+    case clock_refused: return refuse(Errc::bad_credentials, tr("our signature is refused for its time"));
+    case credentials_refused: return refuse(Errc::bad_credentials, tr("our credentials are refused"));
     case setup_refused:
       return refuse(Errc::bad_job,
-                    "the platform does not know the query call; check endpoints and merchant.api");
-    case throttled: return refuse(Errc::unavailable, "the platform's limit is reached, nothing is proven");
-    case unknown_answer: return refuse(Errc::tripped, "an answer that no table knows");
+                    tr("the platform does not know the query call; check endpoints and merchant.api"));
+    case throttled:
+      return refuse(Errc::unavailable, tr("the platform's limit is reached, nothing is proven"));
+    case unknown_answer: return refuse(Errc::tripped, tr("an answer that no table knows"));
     case probe_signature:
     case accepted:
     case system_error:
@@ -145,15 +153,17 @@ Finding sum_up(const std::string& subject, const Asked& last, std::size_t asked)
   const auto& outcome = last.answer.outcome;
   if (outcome.kind == model::OutcomeKind::refused)
     return warning(
-        subject, fmt::format("our signature is accepted, and the platform refuses the first {} it was asked "
-                             "for, unsigned: {}; is it the right list, brand_id and card_id?",
-                             asked == 1 ? "card" : fmt::format("{} cards", asked), said(outcome)));
+        subject, asked == 1 ? tr("our signature is accepted, and the platform refuses the first card it was "
+                                 "asked for, unsigned: {}; is it the right list, brand_id and card_id?",
+                                 said(outcome))
+                            : tr("our signature is accepted, and the platform refuses the first {} cards it "
+                                 "was asked for, unsigned: {}; is it the right list, brand_id and card_id?",
+                                 asked, said(outcome)));
   if (outcome.kind == model::OutcomeKind::probe_signature)
-    return warning(subject,
-                   "our signature is accepted; the platform answers with its deliberate wrong signatures, "
-                   "which prove nothing of its key: run check again");
-  return fault(subject, {Errc::unavailable, fmt::format("{}: nothing is proven: {}",
-                                                        model::to_text(last.endpoint), said(outcome))});
+    return warning(subject, tr("our signature is accepted; the platform answers with its deliberate wrong "
+                               "signatures, which prove nothing of its key: run check again"));
+  return fault(subject, {Errc::unavailable,
+                         tr("{}: nothing is proven: {}", endpoint_words(last.endpoint), said(outcome))});
 }
 
 // All our requests count against the platform's limit, of every kind and of every run on this machine.
@@ -190,9 +200,10 @@ class ReadBackPace {
 Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
                           const std::vector<model::Endpoint>& reachable) {
   const std::string subject = "read-back";
-  if (!matter.keys) return skipped(subject, "not asked for: a key cannot be used");
-  if (reachable.empty()) return skipped(subject, "not asked for: no endpoint answers");
-  if (matter.cards.empty()) return skipped(subject, "not asked for: neither results nor input has a row yet");
+  if (!matter.keys) return skipped(subject, tr("not asked for: a key cannot be used"));
+  if (reachable.empty()) return skipped(subject, tr("not asked for: no endpoint answers"));
+  if (matter.cards.empty())
+    return skipped(subject, tr("not asked for: neither results nor input has a row yet"));
   const auto is_busy = [&] { return ledger::Lock::holder(job.results.database); };
   ReadBackPace pace{job, matter.cards.front(), matter.last_sent_at};
   std::optional<Asked> last;
@@ -201,12 +212,10 @@ Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
     ++asked;
     for (const auto endpoint : reachable) {
       if (const auto holder = is_busy())
-        return skipped(subject,
-                       fmt::format("not asked for: {} is under way and has the platform's limit to itself",
+        return skipped(subject, tr("not asked for: {} is under way and has the platform's limit to itself",
                                    ledger::to_text(*holder)));
       if (const auto wait = pace.wait(); wait > k_longest_wait_for_the_pace)
-        return skipped(subject,
-                       fmt::format("not asked for: limits.requests_per_second allows the next request "
+        return skipped(subject, tr("not asked for: limits.requests_per_second allows the next request "
                                    "in {}",
                                    humanize_duration(wait)));
       auto answer = run::read_back(job, *matter.keys, card, endpoint, k_version, [&pace] { pace.take(); });

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/translate.hpp>
 #include <charconv>
 #include <cmath>
 
@@ -73,8 +74,7 @@ Flag max_duration(std::optional<milliseconds>& duration) {
             const auto read = parse_duration(word);
             if (!read) return read.error();
             if (*read == milliseconds{0})
-              return Error{Errc::usage,
-                           fmt::format("\"{}\": expected more than nothing, for example \"4h\"", word)};
+              return Error{Errc::usage, tr("\"{}\": expected more than nothing, for example \"4h\"", word)};
             duration = *read;
             return {};
           }};

@@ -7,6 +7,7 @@
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -35,14 +36,13 @@ Result<void> add_proof_of_consent(model::Job& job) {
   const auto& file = job.safety.acknowledge_file;
   if (file.empty()) return {};
   const auto fault = [&](Errc code, std::string_view why) {
-    return Error{code,
-                 fmt::format("safety.acknowledge_file: {}: {}", escape_for_terminal(file.string()), why)};
+    return Error{code, tr("safety.acknowledge_file: {}: {}", escape_for_terminal(file.string()), why)};
   };
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) return fault(Errc::no_input, "a folder, not a file");
+  if (std::filesystem::is_directory(file, ignored)) return fault(Errc::no_input, tr("a folder, not a file"));
   if (const auto usable = check_openssl(); !usable) return usable.error();
   std::ifstream in{file, std::ios::binary};
-  if (!in) return fault(Errc::no_input, fmt::format("cannot open it: {}", std::strerror(errno)));
+  if (!in) return fault(Errc::no_input, tr("cannot open it: {}", system_words(errno)));
   Sha256 digest;
   std::array<char, 65'536> block{};
   std::streamsize bytes = 0;
@@ -50,8 +50,8 @@ Result<void> add_proof_of_consent(model::Job& job) {
     digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
     bytes += in.gcount();
   }
-  if (in.bad()) return fault(Errc::no_input, "cannot read it");
-  if (bytes == 0) return fault(Errc::bad_input, "empty: it proves no consent");
+  if (in.bad()) return fault(Errc::no_input, tr("cannot read it"));
+  if (bytes == 0) return fault(Errc::bad_input, tr("empty: it proves no consent"));
   job.safety.acknowledge += fmt::format(" ({}, SHA-256 {})", file.filename().string(), digest.finish_hex());
   return {};
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/report/export.hpp>
 #include <cerrno>
@@ -53,7 +54,7 @@ Words words(Options& options) {
 Result<void> check_words(Options& options, const Globals& globals) {
   if (globals.json) options.format = Format::jsonl;
   if (options.excel && options.format == Format::jsonl)
-    return Error{Errc::usage, "--excel is for CSV; leave it out or leave out --format jsonl and --json"};
+    return Error{Errc::usage, tr("--excel is for CSV; leave it out or leave out --format jsonl and --json")};
   return {};
 }
 

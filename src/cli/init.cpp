@@ -9,6 +9,7 @@
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <cerrno>
@@ -121,7 +122,7 @@ class Drafting {
  private:
   Result<void> read_list(const std::string& file) {
     if (file == "-")
-      return Error{Errc::usage, "init needs a file, since it reads the list only to see its columns"};
+      return Error{Errc::usage, tr("init needs a file, since it reads the list only to see its columns")};
     if (!input::is_sqlite(file)) {
       auto names = input::read_header(file);
       if (!names) return names.error();
@@ -130,7 +131,7 @@ class Drafting {
     }
     auto tables = input::read_tables(file);
     if (!tables) return tables.error();
-    if (tables->empty()) return Error{Errc::bad_input, file + ": has no table"};
+    if (tables->empty()) return Error{Errc::bad_input, tr("{}: has no table", file)};
     tables_ = std::move(*tables);
     return {};
   }
@@ -138,11 +139,11 @@ class Drafting {
   Result<void> ask_list() {
     const auto listed = interview_.settle(
         draft_.list, {.flag = "--list FILE",
-                      .text = "The list of cards, a CSV file or an SQLite database",
+                      .text = tr("The list of cards, a CSV file or an SQLite database"),
                       .judge = [this](const std::string& file) { return read_list(file); }});
     if (!listed || tables_.empty()) {
       if (listed && !draft_.table.empty() && !draft_.list.empty())
-        return Error{Errc::usage, "--table belongs to an SQLite database, and the list is a CSV file"};
+        return Error{Errc::usage, tr("--table belongs to an SQLite database, and the list is a CSV file")};
       return listed;
     }
     return ask_table();
@@ -163,14 +164,13 @@ class Drafting {
     };
     const auto judge = [&](const std::string& name) -> Result<void> {
       if (find(name) != tables_.end()) return {};
-      return Error{Errc::usage,
-                   fmt::format("there is no table {}; there are {}", name, fmt::join(all, ", "))};
+      return Error{Errc::usage, tr("there is no table {}; there are {}", name, fmt::join(all, ", "))};
     };
-    const auto settled = interview_.settle(
-        draft_.table, {.flag = "--table NAME",
-                       .text = fmt::format("The table of the list ({})", fmt::join(all, ", ")),
-                       .proposal = likely.size() == 1 ? likely.front() : "",
-                       .judge = judge});
+    const auto settled =
+        interview_.settle(draft_.table, {.flag = "--table NAME",
+                                         .text = tr("The table of the list ({})", fmt::join(all, ", ")),
+                                         .proposal = likely.size() == 1 ? likely.front() : "",
+                                         .judge = judge});
     if (settled && !draft_.table.empty()) names_ = find(draft_.table)->columns;
     return settled;
   }
@@ -182,10 +182,9 @@ class Drafting {
       const auto ours = pair.substr(0, equals);
       if (equals == std::string::npos ||
           std::find(std::begin(k_ours), std::end(k_ours), ours) == std::end(k_ours))
-        return Error{Errc::usage,
-                     fmt::format("--column {}: expected one of code, openid, card_id, brand_id and "
-                                 "reason, = and its name in the list",
-                                 escape_for_terminal(pair))};
+        return Error{Errc::usage, tr("--column {}: expected one of code, openid, card_id, brand_id and "
+                                     "reason, = and its name in the list",
+                                     escape_for_terminal(pair))};
       draft_.columns[ours] = pair.substr(equals + 1);
     }
     return {};
@@ -197,20 +196,18 @@ class Drafting {
     if (const auto taken = take_columns_of_flags(); !taken) return taken;
     const auto judge = [this](const std::string& name) -> Result<void> {
       if (std::find(names_.begin(), names_.end(), name) != names_.end()) return {};
-      return Error{Errc::usage, fmt::format("the list has no column {}; it has {}", escape_for_terminal(name),
-                                            escape_for_terminal(fmt::format("{}", fmt::join(names_, ", "))))};
+      return Error{Errc::usage, tr("the list has no column {}; it has {}", escape_for_terminal(name),
+                                   escape_for_terminal(fmt::format("{}", fmt::join(names_, ", "))))};
     };
     for (const auto& [ours, theirs] : draft_.columns)
       if (const auto there = judge(theirs); !there) return with_context(there.error(), "--column " + ours);
-    for (const auto& [ours, flag, what] : {std::tuple{"code", "--column code=NAME", "card codes"},
-                                           {"openid", "--column openid=NAME", "openids"}}) {
+    const auto columns = escape_for_terminal(fmt::format("{}", fmt::join(names_, ", ")));
+    for (const auto& [ours, flag, question] :
+         {std::tuple{"code", "--column code=NAME", tr("The column with the card codes ({})", columns)},
+          {"openid", "--column openid=NAME", tr("The column with the openids ({})", columns)}}) {
       if (draft_.columns.contains(ours)) continue;
       std::string name;
-      const auto settled = interview_.settle(
-          name, {.flag = flag,
-                 .text = fmt::format("The column with the {} ({})", what,
-                                     escape_for_terminal(fmt::format("{}", fmt::join(names_, ", ")))),
-                 .judge = judge});
+      const auto settled = interview_.settle(name, {.flag = flag, .text = question, .judge = judge});
       if (!settled) return settled;
       if (!name.empty()) draft_.columns[ours] = name;
     }
@@ -237,7 +234,7 @@ class Drafting {
   Result<void> ask_key() {
     const auto named = interview_.settle(
         draft_.private_key_file, {.flag = "--private-key FILE",
-                                  .text = "The merchant's API private key (商户API私钥)",
+                                  .text = tr("The merchant's API private key (商户API私钥)"),
                                   .proposal = find_file({"apiclient_key.pem", "keys/apiclient_key.pem"}),
                                   .judge = fits("merchant.private_key_file")});
     if (!named || draft_.private_key_file.empty()) return named;
@@ -248,7 +245,7 @@ class Drafting {
     if (pem->find("ENCRYPTED") != std::string::npos) {
       const auto opened = interview_.settle(
           draft_.passphrase_file, {.flag = "--passphrase-file FILE",
-                                   .text = "The key is encrypted. The file that holds its passphrase",
+                                   .text = tr("The key is encrypted. The file that holds its passphrase"),
                                    .judge = fits("merchant.passphrase_file")});
       if (!opened || draft_.passphrase_file.empty() || !fs::exists(draft_.passphrase_file, ignored))
         return opened;
@@ -276,9 +273,8 @@ class Drafting {
     auto certificate = wechatpay::read_certificate(*pem);
     if (!certificate) return with_context(certificate.error(), "--certificate: " + options_.certificate);
     if (key_ && EVP_PKEY_eq(certificate->key.get(), key_.get()) != 1)
-      return Error{
-          Errc::bad_credentials,
-          fmt::format("--certificate: {} does not belong to the private key {}; WeChat Pay accepts only the "
+      return Error{Errc::bad_credentials,
+                   tr("--certificate: {} does not belong to the private key {}; WeChat Pay accepts only the "
                       "pair that was made together",
                       options_.certificate, draft_.private_key_file)};
     serial_from_ = options_.certificate;
@@ -295,9 +291,10 @@ class Drafting {
       }
     }
     return interview_.settle(
-        draft_.serial_no, {.flag = "--certificate FILE (or --serial-no HEX)",
-                           .text = "No certificate is beside the key. Its serial number (商户API证书序列号)",
-                           .judge = fits("merchant.serial_no")});
+        draft_.serial_no,
+        {.flag = "--certificate FILE (or --serial-no HEX)",
+         .text = tr("No certificate is beside the key. Its serial number (商户API证书序列号)"),
+         .judge = fits("merchant.serial_no")});
   }
 
   // ---- who, which cards, why ----
@@ -308,65 +305,67 @@ class Drafting {
     if (interview_.asks() && api.empty() && draft_.mchid.empty()) {
       const auto judge = [](const std::string& answer) -> Result<void> {
         if (answer == "partner" || answer == "brand") return {};
-        return Error{Errc::usage, "expected partner or brand"};
+        return Error{Errc::usage, tr("expected partner or brand")};
       };
       const auto settled = interview_.settle(
-          api, {.flag = "--api API",
-                .text = "Who signs: a service provider for the brand (partner), or the brand itself (brand)",
-                .proposal = "partner",
-                .judge = judge});
+          api,
+          {.flag = "--api API",
+           .text = tr("Who signs: a service provider for the brand (partner), or the brand itself (brand)"),
+           .proposal = "partner",
+           .judge = judge});
       if (!settled) return settled;
     }
     draft_.api = api == "brand" ? model::Api::brand : model::Api::partner;
     if (draft_.api == model::Api::brand) {
       if (draft_.mchid.empty()) return {};
-      return Error{Errc::usage, "--mchid belongs to --api partner; with brand, the brand signs"};
+      return Error{Errc::usage, tr("--mchid belongs to --api partner; with brand, the brand signs")};
     }
     const bool is_number = !subject_.empty() && std::all_of(subject_.begin(), subject_.end(), is_digit);
     if (is_number && draft_.mchid.empty() && !interview_.asks()) draft_.mchid = subject_;
     const auto judge = [this, is_number](const std::string& number) -> Result<void> {
       if (const auto fit = fits("merchant.mchid")(number); !fit) return fit;
       if (!is_number || number == subject_) return {};
-      return Error{
-          Errc::usage,
-          fmt::format("the certificate {} was issued for the merchant number {}, and WeChat Pay accepts "
+      return Error{Errc::usage,
+                   tr("the certificate {} was issued for the merchant number {}, and WeChat Pay accepts "
                       "its key for no other; expected {}, or another key and certificate",
                       serial_from_, subject_, subject_)};
     };
-    return interview_.settle(draft_.mchid, {.flag = "--mchid NUMBER",
-                                            .text = "The service provider's merchant number (服务商商户号)",
-                                            .proposal = is_number ? subject_ : "",
-                                            .judge = judge});
+    return interview_.settle(draft_.mchid,
+                             {.flag = "--mchid NUMBER",
+                              .text = tr("The service provider's merchant number (服务商商户号)"),
+                              .proposal = is_number ? subject_ : "",
+                              .judge = judge});
   }
 
   Result<void> ask_cards() {
     if (draft_.api == model::Api::brand || !draft_.columns.contains("brand_id")) {
-      const auto settled = interview_.settle(
-          draft_.brand_id,
-          {.flag = "--brand-id ID", .text = "The brand's id (品牌ID)", .judge = fits("defaults.brand_id")});
+      const auto settled = interview_.settle(draft_.brand_id, {.flag = "--brand-id ID",
+                                                               .text = tr("The brand's id (品牌ID)"),
+                                                               .judge = fits("defaults.brand_id")});
       if (!settled) return settled;
     }
     if (draft_.list.empty() || draft_.columns.contains("card_id")) return {};
     return interview_.settle(draft_.card_id, {.flag = "--card-id ID",
-                                              .text = "The id of the card template (会员卡模板ID)",
+                                              .text = tr("The id of the card template (会员卡模板ID)"),
                                               .judge = fits("defaults.card_id")});
   }
 
   Result<void> ask_platform() {
     if (!draft_.certificates_dir.empty()) {
       if (draft_.public_key_file.empty() && draft_.public_key_id.empty()) return {};
-      return Error{Errc::usage, "--certificates-dir stands instead of --public-key and --public-key-id"};
+      return Error{Errc::usage, tr("--certificates-dir stands instead of --public-key and --public-key-id")};
     }
     const auto file = interview_.settle(
         draft_.public_key_file,
         {.flag = "--public-key FILE",
-         .text = "The WeChat Pay public key (微信支付公钥)",
+         .text = tr("The WeChat Pay public key (微信支付公钥)"),
          .proposal = find_file({"wxp_pub.pem", "keys/wxp_pub.pem", "pub_key.pem", "keys/pub_key.pem"}),
          .judge = fits("platform.public_key_file")});
     if (!file) return file;
-    const auto id = interview_.settle(draft_.public_key_id, {.flag = "--public-key-id ID",
-                                                             .text = "Its id (微信支付公钥ID, PUB_KEY_ID_…)",
-                                                             .judge = fits("platform.public_key_id")});
+    const auto id =
+        interview_.settle(draft_.public_key_id, {.flag = "--public-key-id ID",
+                                                 .text = tr("Its id (微信支付公钥ID, PUB_KEY_ID_…)"),
+                                                 .judge = fits("platform.public_key_id")});
     std::error_code ignored;
     if (!id || draft_.public_key_file.empty() || !fs::exists(draft_.public_key_file, ignored)) return id;
     if (const auto keys = wechatpay::load_platform_keys({draft_.public_key_id, draft_.public_key_file, {}});
@@ -379,16 +378,16 @@ class Drafting {
     if (!draft_.columns.contains("reason")) {
       const auto settled = interview_.settle(
           draft_.reason, {.flag = "--reason TEXT",
-                          .text = "Why, in at most 32 characters; members read it (may be empty)",
+                          .text = tr("Why, in at most 32 characters; members read it (may be empty)"),
                           .may_stay_open = true,
                           .judge = fits("defaults.reason")});
       if (!settled) return settled;
     }
     return interview_.settle(draft_.acknowledge,
                              {.flag = "--acknowledge TEXT",
-                              .text = "WeChat Pay demands that members are told beforehand and agree "
-                                      "(事先告知并取得同意). Who took care "
-                                      "of that, and when (empty: later; nothing is sent before)",
+                              .text = tr("WeChat Pay demands that members are told beforehand and agree "
+                                         "(事先告知并取得同意). Who took care "
+                                         "of that, and when (empty: later; nothing is sent before)"),
                               .may_stay_open = true,
                               .judge = fits("safety.acknowledge")});
   }
@@ -422,23 +421,21 @@ std::string name_for(const fs::path& job_file) {
 }
 
 Error exists_already(const fs::path& job_file) {
-  return {Errc::cannot_create,
-          fmt::format("{} is there already, and init overwrites nothing: name another file, or "
-                      "move this one away",
-                      job_file.string())};
+  return {Errc::cannot_create, tr("{} is there already, and init overwrites nothing: name another file, or "
+                                  "move this one away",
+                                  job_file.string())};
 }
 
 Result<void> write_new(const fs::path& job_file, const std::string& text) {
   const FileDescriptor file{::open(job_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
   if (!file && errno == EEXIST) return exists_already(job_file);
   if (!file)
-    return Error{Errc::cannot_create,
-                 fmt::format("{}: cannot create it: {}", job_file.string(), std::strerror(errno))};
+    return Error{Errc::cannot_create, tr("{}: cannot create it: {}", job_file.string(), system_words(errno))};
   const auto written = ::write(file.get(), text.data(), text.size());
   if (written == static_cast<ssize_t>(text.size()) && ::fsync(file.get()) == 0) return {};
-  const auto why = written < 0 ? std::strerror(errno) : "no space left on device";
+  const auto why = written < 0 ? system_words(errno) : system_words(ENOSPC);
   ::unlink(job_file.c_str());
-  return Error{Errc::io, fmt::format("{}: cannot write it: {}", job_file.string(), why)};
+  return Error{Errc::io, tr("{}: cannot write it: {}", job_file.string(), why)};
 }
 
 // The text as the other commands will read it. An empty acknowledge is for a person to fill in.
@@ -479,24 +476,25 @@ struct Written {
 };
 
 std::string answer_text(const Globals& globals, const Written& done) {
-  auto text = fmt::format("{} is written\n", done.job_file.string());
-  text += fmt::format("  columns: {}\n", words_for_columns(done.draft));
-  text += done.serial_from.empty() ? fmt::format("  serial number: {}\n", done.job.merchant.serial_no)
-                                   : fmt::format("  serial number: {}, read from {}\n",
-                                                 done.job.merchant.serial_no, done.serial_from);
-  if (done.draft.api == model::Api::partner) text += fmt::format("  merchant number: {}\n", done.draft.mchid);
-  for (const auto& file : missing_files(done.job)) text += fmt::format("not there yet: {}\n", file);
+  auto text = tr("{} is written\n", done.job_file.string());
+  text += tr("  columns: {}\n", words_for_columns(done.draft));
+  text += done.serial_from.empty()
+              ? tr("  serial number: {}\n", done.job.merchant.serial_no)
+              : tr("  serial number: {}, read from {}\n", done.job.merchant.serial_no, done.serial_from);
+  if (done.draft.api == model::Api::partner) text += tr("  merchant number: {}\n", done.draft.mchid);
+  for (const auto& file : missing_files(done.job)) text += tr("not there yet: {}\n", file);
   if (done.draft.acknowledge.empty())
     text +=
-        "safety.acknowledge is empty: WeChat Pay demands that members are told beforehand and agree "
-        "(事先告知并取得同意). Write there who took care of that, and when; until then only rehearse works\n";
-  text += "next:\n";
+        tr("safety.acknowledge is empty: WeChat Pay demands that members are told beforehand and agree "
+           "(事先告知并取得同意). Write there who took care of that, and when; until then only rehearse "
+           "works\n");
+  text += tr("next:\n");
   const auto say = [&](std::string_view command, std::string_view flags, std::string_view what) {
     text += fmt::format("  {}\n      {}\n", command_line(globals, done.job_file, command, flags), what);
   };
-  say("rehearse", "", "your list against a simulated platform, on this machine only");
-  say("check", "", "keys, list, disk, clocks and both domains; invalidates nothing");
-  say("plan", "--page approve.html", "what would be sent, as a page to approve; sends nothing");
+  say("rehearse", "", tr("your list against a simulated platform, on this machine only"));
+  say("check", "", tr("keys, list, disk, clocks and both domains; invalidates nothing"));
+  say("plan", "--page approve.html", tr("what would be sent, as a page to approve; sends nothing"));
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cstdio>
 #include <iostream>
 
@@ -35,19 +36,19 @@ Result<void> Interview::settle(std::string& answer, const Question& question) {
   }
   ++asked_;
   for (;;) {
-    put(stderr, fmt::format("{}. {}{}: ", asked_, question.text,
-                            question.proposal.empty() ? "" : fmt::format(" [{}]", question.proposal)));
+    const auto proposal = question.proposal.empty() ? std::string{} : fmt::format(" [{}]", question.proposal);
+    put(stderr, tr("{}. {}{}:", asked_, question.text, proposal) + " ");
     std::string typed;
-    if (!std::getline(std::cin, typed)) return Error{Errc::usage, "no answer; nothing is written"};
+    if (!std::getline(std::cin, typed)) return Error{Errc::usage, tr("no answer; nothing is written")};
     if (find_invalid_utf8(typed)) {
-      put(stderr, "   that is not valid UTF-8\n");
+      put(stderr, tr("   that is not valid UTF-8\n"));
       continue;
     }
     typed = tidy(typed);
     if (typed.empty()) typed = question.proposal;
     if (typed.empty() && question.may_stay_open) return {};
     if (typed.empty()) {
-      put(stderr, "   an answer is needed; Ctrl-C leaves, and nothing is written\n");
+      put(stderr, tr("   an answer is needed; Ctrl-C leaves, and nothing is written\n"));
       continue;
     }
     const auto judged = question.judge ? question.judge(typed) : Result<void>{};
@@ -61,10 +62,9 @@ Result<void> Interview::settle(std::string& answer, const Question& question) {
 
 Result<void> Interview::finish() const {
   if (missing_.empty()) return {};
-  return Error{Errc::usage,
-               fmt::format("without a terminal init cannot ask: give {}; nothing is written; see "
-                           "`cardvoid init --help`",
-                           fmt::join(missing_, ", "))};
+  return Error{Errc::usage, tr("without a terminal init cannot ask: give {}; nothing is written; see "
+                               "`cardvoid init --help`",
+                               fmt::join(missing_, ", "))};
 }
 
 }  // namespace cardvoid::cli

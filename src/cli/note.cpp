@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 
 namespace cardvoid::cli {
 
@@ -38,15 +39,15 @@ Flag note_flag(std::string_view help, std::string& note) {
 
 Result<void> check_note(std::string_view command, std::string& note) {
   const auto wrong = [&](std::string_view why) {
-    return Error{Errc::usage, fmt::format("{}: --note TEXT: {}", command, why)};
+    return Error{Errc::usage, tr("{}: --note TEXT: {}", command, why)};
   };
-  if (find_invalid_utf8(note)) return wrong("not valid UTF-8");
+  if (find_invalid_utf8(note)) return wrong(tr("not valid UTF-8"));
   note = std::string{without_spaces_around(note)};
-  if (note.empty()) return wrong("is required: why, for the record");
-  if (has_control_characters(note)) return wrong("expected one line of text, without control characters");
+  if (note.empty()) return wrong(tr("is required: why, for the record"));
+  if (has_control_characters(note)) return wrong(tr("expected one line of text, without control characters"));
   if (const auto count = count_characters(note); count > k_most_characters)
-    return wrong(fmt::format("{} characters; at most {} are kept", grouped(static_cast<std::int64_t>(count)),
-                             k_most_characters));
+    return wrong(tr("{} characters; at most {} are kept", grouped(static_cast<std::int64_t>(count)),
+                    k_most_characters));
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/model/own_files.hpp>
 
 namespace cardvoid::cli {
@@ -18,8 +19,8 @@ bool is_same_file(const std::filesystem::path& one, const std::filesystem::path&
 Result<void> refuse_own_file(const OutputFile& output, const model::Job& job) {
   const auto own = model::find_own_file(job, output.file);
   if (!own) return {};
-  return Error{Errc::usage, fmt::format("{} {}: that is the job's {}; name another file", output.flag,
-                                        output.file.string(), own->what)};
+  return Error{Errc::usage, tr("{} {}: that is the job's {}; name another file", output.flag,
+                               output.file.string(), tr(own->what.data()))};
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ Result<void> check_outputs(const std::vector<OutputFile>& outputs, const model::
     if (const auto allowed = refuse_own_file(output, job); !allowed) return allowed;
     for (const auto* earlier : files)
       if (is_same_file(earlier->file, output.file))
-        return Error{Errc::usage, fmt::format("{} and {} name the same file, {}; name two different ones",
-                                              earlier->flag, output.flag, output.file.string())};
+        return Error{Errc::usage, tr("{} and {} name the same file, {}; name two different ones",
+                                     earlier->flag, output.flag, output.file.string())};
     files.push_back(&output);
   }
   for (const auto* output : files)

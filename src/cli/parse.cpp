@@ -7,6 +7,7 @@
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cstdlib>
 #include <filesystem>
 
@@ -18,8 +19,8 @@ namespace cardvoid::cli {
 namespace {
 
 Error usage(const std::string& what, std::string_view command = {}) {
-  return {Errc::usage,
-          fmt::format("{}; see `cardvoid {}{}--help`", what, command, command.empty() ? "" : " ")};
+  return {Errc::usage, command.empty() ? tr("{}; see `cardvoid --help`", what)
+                                       : tr("{}; see `cardvoid {} --help`", what, command)};
 }
 
 std::string joined(const std::vector<std::string>& names, std::string_view last_separator) {
@@ -67,8 +68,7 @@ class Bound {
       if (value.empty() || (flags_[i]->count() > 0 && !flag.repeatable) || is_overruled(flag)) continue;
       const auto variable = variable_of(flag);
       if (const auto* other = find(flag.excludes); other && !value_of_variable(*other).empty())
-        return Error{Errc::usage,
-                     fmt::format("{} and {} cannot be set together", variable, variable_of(*other))};
+        return Error{Errc::usage, tr("{} and {} cannot be set together", variable, variable_of(*other))};
       if (const auto taken =
               flag.is_switch() ? take_switch(flag, variable) : take_values(flag, value, variable);
           !taken)
@@ -120,7 +120,7 @@ class Bound {
   static Result<void> take(const Positional& positional, const CLI::Option& option) {
     if (option.count() == 0) {
       if (!positional.required) return {};
-      return Error{Errc::usage, fmt::format("{} is required", positional.name)};
+      return Error{Errc::usage, tr("{} is required", positional.name)};
     }
     return positional.set(option.results().front());
   }
@@ -128,15 +128,15 @@ class Bound {
   Result<void> take(const Flag& flag, const CLI::Option& option) const {
     if (option.count() == 0) {
       if (!flag.required) return {};
-      return Error{Errc::usage, fmt::format("{} {} is required", flag.name, flag.value)};
+      return Error{Errc::usage, tr("{} {} is required", flag.name, flag.value)};
     }
     if (!flag.excludes.empty() && is_given(flag.excludes))
-      return Error{Errc::usage, fmt::format("{} and {} cannot be used together", flag.name, flag.excludes)};
+      return Error{Errc::usage, tr("{} and {} cannot be used together", flag.name, flag.excludes)};
     if (flag.is_on) *flag.is_on = true;
     if (flag.is_switch()) return flag.set ? flag.set({}) : Result<void>{};
     if (has_optional_value(flag) && option.results().front().empty()) return {};
     if (option.results().size() > 1 && !flag.repeatable)
-      return Error{Errc::usage, fmt::format("{} is given more than once", flag.name)};
+      return Error{Errc::usage, tr("{} is given more than once", flag.name)};
     for (const auto& value : option.results())
       if (const auto set = set_value(flag, value, flag.name); !set) return set;
     return {};
@@ -146,7 +146,7 @@ class Bound {
   static Result<void> set_value(const Flag& flag, const std::string& value, std::string_view name) {
     const auto& allowed = flag.choices;
     if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end())
-      return Error{Errc::usage, fmt::format("{} {}: expected {}", name, value, joined(allowed, " or "))};
+      return Error{Errc::usage, tr("{} {}: expected {}", name, value, joined(allowed, tr(" or ")))};
     if (const auto set = flag.set(value); !set) return with_context(set.error(), std::string{name});
     return {};
   }
@@ -166,7 +166,7 @@ class Bound {
     constexpr std::string_view k_on[] = {"1", "true", "yes", "on"};
     if (const auto value = value_of_variable(flag);
         std::find(std::begin(k_on), std::end(k_on), value) == std::end(k_on))
-      return Error{Errc::usage, fmt::format("{} {}: expected 1 (on) or 0 (off)", variable, value)};
+      return Error{Errc::usage, tr("{} {}: expected 1 (on) or 0 (off)", variable, value)};
     if (flag.is_on) *flag.is_on = true;
     return flag.set ? flag.set({}) : Result<void>{};
   }
@@ -233,7 +233,7 @@ class Parser {
     std::erase(extras, "--");  // flags end there; CLI11 counts it as one of the words that it does not know
     if (!extras.empty()) return words_for(extras, argc, argv);
     if (!taken_globals) return usage(escape_for_terminal(taken_globals.error().what));
-    if (!chosen_) return usage("no command given");
+    if (!chosen_) return usage(tr("no command given"));
     globals_.command = chosen_->command.name;
     if (const auto taken = chosen_->words.take(); !taken)
       return usage(escape_for_terminal(taken.error().what), name());
@@ -269,8 +269,8 @@ class Parser {
     const auto* flag = chosen_ ? chosen_->words.find(flag_name) : nullptr;
     if (!flag) flag = global_->find(flag_name);
     if (flag && dynamic_cast<const CLI::ArgumentMismatch*>(&error))
-      return flag->is_switch() ? fmt::format("{} takes no value", flag->name)
-                               : fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value);
+      return flag->is_switch() ? tr("{} takes no value", flag->name)
+                               : tr("{} needs a value: {} {}", flag->name, flag->name, flag->value);
     return escape_for_terminal(what);
   }
 
@@ -291,24 +291,24 @@ class Parser {
     const auto& first = extras.front();
     if (chosen_ && is_job_file(first) &&
         std::find(argv, argv + argc, first) < std::find(argv, argv + argc, name()))
-      return usage(fmt::format("the command stands before the job file: cardvoid {} {}", name(),
-                               escape_for_terminal(first)),
-                   name());
+      return usage(
+          tr("the command stands before the job file: cardvoid {} {}", name(), escape_for_terminal(first)),
+          name());
     if (!chosen_ && is_job_file(first))
       return usage(
-          fmt::format("{0} is a file, not a command; the command stands before it, for example: cardvoid "
-                      "plan {0}",
-                      escape_for_terminal(first)));
+          tr("{0} is a file, not a command; the command stands before it, for example: cardvoid "
+             "plan {0}",
+             escape_for_terminal(first)));
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));
-    return usage(fmt::format("unexpected argument {}", escape_for_terminal(shown(extras.front()))), name());
+    return usage(tr("unexpected argument {}", escape_for_terminal(shown(extras.front()))), name());
   }
 
   Error unknown_flag(const std::string& word) const {
     const auto shown = escape_for_terminal(word);
     if (chosen_ && chosen_->words.find(word))
-      return usage(fmt::format("{} must stand after {}", shown, name()), name());
+      return usage(tr("{} must stand after {}", shown, name()), name());
     std::vector<std::string> owners, near;  // those of the command first
     for (const auto& sub : subs_) {
       if (sub.words.find(word)) owners.emplace_back(sub.command.name);
@@ -317,13 +317,11 @@ class Parser {
     }
     for (const auto& flag : global_->flags()) near.emplace_back(flag.name);
     if (!owners.empty())
-      return usage(fmt::format("{} is a flag of {}{}", shown, joined(owners, " and "),
-                               chosen_ ? fmt::format(", not of {}", name()) : ""),
+      return usage(tr("{} is a flag of {}{}", shown, joined(owners, tr(" and ")),
+                      chosen_ ? tr(", not of {}", name()) : ""),
                    name());
     const auto meant = nearest(word, near);
-    return usage(
-        fmt::format("unknown flag {}{}", shown, meant ? fmt::format("; did you mean {}?", *meant) : ""),
-        name());
+    return usage(tr("unknown flag {}{}", shown, meant ? tr("; did you mean {}?", *meant) : ""), name());
   }
 
   Globals& globals_;
@@ -339,8 +337,8 @@ Error unknown_command(std::string_view word) {
   std::vector<std::string> names;
   for (const auto make : k_commands) names.emplace_back(make().name);
   const auto meant = nearest(word, names);
-  return usage(fmt::format("there is no command {}{}", escape_for_terminal(word),
-                           meant ? fmt::format("; did you mean {}?", *meant) : ""));
+  return usage(tr("there is no command {}{}", escape_for_terminal(word),
+                  meant ? tr("; did you mean {}?", *meant) : ""));
 }
 
 namespace {

@@ -35,9 +35,13 @@ constexpr std::size_t k_digits_to_confirm = 12;
 void check_space(const std::filesystem::path& database, Plan& plan) {
   const auto space = look_at_space(database, 0, plan.totals.to_send());
   if (!space || space->available_bytes > space->prudent_bytes) return;
-  plan.imported.remarks.push_back(
-      fmt::format("the results database may grow by {} MiB in the run, and its disk has {} MiB left",
-                  space->prudent_bytes >> 20, space->available_bytes >> 20));
+  const auto remark = [&] {
+    return tr("the results database may grow by {} MiB in the run, and its disk has {} MiB left",
+              space->prudent_bytes >> 20, space->available_bytes >> 20);
+  };
+  plan.imported.remarks.push_back(remark());
+  const InEnglish of_log;
+  plan.imported.remarks_of_log.push_back(remark());
 }
 
 // Does the job file name this brand, and not the list?
@@ -92,7 +96,7 @@ std::vector<OutputFile> outputs(const PlanOptions& options) {
 Result<void> check_words(PlanOptions& options, const Globals&) {
   for (const auto& [flag, file] : outputs(options))
     if (file == "-")
-      return Error{Errc::usage, fmt::format("{} -: name a file; standard output is for the plan", flag)};
+      return Error{Errc::usage, tr("{} -: name a file; standard output is for the plan", flag)};
   return {};
 }
 

@@ -28,7 +28,7 @@ std::optional<WallTime> end_of(const Plan& plan, const model::Job& job) {
 }
 
 std::string cause_line(const ledger::RefusedCause& cause) {
-  const auto words = fmt::format("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause));
+  const auto words = tr("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause));
   return fmt::format("  {:>16}  {}\n", grouped(cause.count), wrapped(words, 20, k_columns));
 }
 
@@ -74,7 +74,7 @@ std::string head_of(const Plan& plan, const model::Job& job) {
   say(tr("brand"), stake.brands);
   auto label = tr("members read");
   for (const auto& [words, count] : stake.reasons)
-    say(std::exchange(label, std::string{}), fmt::format("{} ({})", words, count));
+    say(std::exchange(label, std::string{}), tr("{} ({})", words, count));
   say(tr("acknowledged"), job.safety.acknowledge);
   say(tr("canary"), stake.canary);
   say(tr("breaker"), stake.breaker);
@@ -228,8 +228,8 @@ std::vector<CountLine> lines_protected(const Plan& plan) {
   std::vector<CountLine> lines;
   for (const auto& cause : plan.causes)
     if (cause.is_protected)
-      lines.push_back({"", cause.count,
-                       fmt::format("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause))});
+      lines.push_back(
+          {"", cause.count, tr("{} ({})", report::refused_cause(cause.cause), words_for_lines(cause))});
   if (lines.size() == 1) lines.front().label = tr("kept out");
   if (lines.size() > 1)
     lines.insert(lines.begin(), {tr("kept out"), plan.totals.refused_protected,

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <utility>
 
@@ -90,6 +91,7 @@ void Reporter::keep(const report::Ending& ending, ledger::Ledger& ledger) {
 
 // Once: at 55 hours, one line every 15 s would bury everything else.
 void Reporter::write_metrics(const std::string& text) {
+  const InEnglish of_log;
   const auto written = write_public_file(job_.results.metrics_file, text);
   if (written || std::exchange(has_warned_, true)) return;
   console_.log(LogLevel::warning,
@@ -102,6 +104,7 @@ Result<void> Reporter::write_report() const try {
   if (!ledger) return ledger.error();
   const auto page = make_report(console_.globals(), job_file_, job_, *ledger);
   if (!page) return page.error();
+  const InEnglish of_log;
   return write_private_file(job_.results.report_file, *page);
 } catch (const std::exception& bug) {  // a page never ends a run
   return Error{Errc::internal, bug.what()};

@@ -55,7 +55,7 @@ Words words(RunOptions& options) {
             .set = [&options](const std::string& text) -> Result<void> {
               options.limit = to_whole_number<std::int64_t>(text);
               if (options.limit && *options.limit >= 1) return {};
-              return Error{Errc::usage, "expected a whole number of rows, 1 or more"};
+              return Error{Errc::usage, tr("expected a whole number of rows, 1 or more")};
             }},
            max_duration(options.max_duration),
            {.name = "--dry-run", .help = "Same as `cardvoid plan`", .is_on = &options.dry_run},
@@ -63,22 +63,23 @@ Words words(RunOptions& options) {
            wait_lock(options.wait_lock)}};
 }
 
+Result<void> check_words(RunOptions& options, const Globals&) {
+  const auto& digits = options.consent.confirm;
+  if (digits.empty() || (digits.size() >= k_least_fingerprint_digits && digits.size() <= k_fingerprint_digits &&
+                         digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos))
+    return {};
+  return Error{Errc::usage,
+               tr("--confirm {}: expected {} to {} digits of the fingerprint that `cardvoid plan` prints", digits,
+                  k_least_fingerprint_digits, k_fingerprint_digits)};
+}
+
 // Before anything is read or written: without a terminal to ask on, the command line must say yes.
 Result<void> require_consent(const Consent& o) {
-  if (o.yes) return {};
-  if (!o.confirm.empty()) {
-    if (o.confirm.size() < k_least_fingerprint_digits || o.confirm.size() > k_fingerprint_digits ||
-        o.confirm.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
-      return Error{
-          Errc::usage,
-          fmt::format("--confirm {}: expected {} to {} digits of the fingerprint that `cardvoid plan` prints",
-                      o.confirm, k_least_fingerprint_digits, k_fingerprint_digits)};
-    return {};
-  }
-  if (::isatty(STDIN_FILENO)) return {};
-  return Error{Errc::usage,
-               "standard input is not a terminal, so no one can be asked: give --confirm FINGERPRINT (from "
-               "`cardvoid plan`) or --yes"};
+  if (o.yes || !o.confirm.empty() || ::isatty(STDIN_FILENO)) return {};
+  return Error{
+      Errc::usage,
+      tr("standard input is not a terminal, so no one can be asked: give --confirm FINGERPRINT (from "
+         "`cardvoid plan`) or --yes")};
 }
 
 // `run --confirm` again after an interruption is the same command: what is left of a confirmed plan needs no
@@ -127,25 +128,23 @@ std::string words_to_agree_to(const Plan& plan, const model::Job& job) {
 
 Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, ledger::Ledger& ledger) {
   if (is_too_large(plan, job))
-    return Error{Errc::bad_input, fmt::format("{} to send, safety.max_rows allows {}; nothing was sent",
-                                              counted(plan.totals.to_send(), "row"), *job.safety.max_rows)};
+    return Error{Errc::bad_input, tr("{} to send, safety.max_rows allows {}; nothing was sent",
+                                     tr_n(plan.totals.to_send(), "{} row", "{} rows"), *job.safety.max_rows)};
   if (plan.totals.to_send() == 0) return {};
   if (!o.confirm.empty()) return confirm_by_fingerprint(o, plan, ledger);
   if (o.yes && plan.needs_a_person)
-    return Error{
-        Errc::bad_input,
-        "--yes does not go on with another brand or merchant than before; --confirm FINGERPRINT, from "
-        "`cardvoid plan`, does. Nothing was sent"};
+    return Error{Errc::bad_input, tr("--yes does not go on with another brand or merchant than before; "
+                                     "--confirm FINGERPRINT, from `cardvoid plan`, does. Nothing was sent")};
   if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
   ask(plan_text(plan, job) + "\n" + words_to_agree_to(plan, job) + "\n" +
       tr("Invalidating cannot be undone. Type the number of cards ({}) to go on: ", plan.totals.to_send()));
   std::string typed;
   if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
-  if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was sent"};
+  if (Interrupt::has_come()) return Error{Errc::stopped, tr("interrupted; nothing was sent")};
   std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
   if (typed == std::to_string(plan.totals.to_send()))
     return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
-  return Error{Errc::usage, "not confirmed; nothing was sent"};
+  return Error{Errc::usage, tr("not confirmed; nothing was sent")};
 }
 
 // A run that may not send now says when it may, for the reader of cron's mail.
@@ -154,8 +153,8 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
   if (!job.safety.window || run::is_open(*job.safety.window, now)) return {};
   if (plan.totals.to_send() + plan.totals.in_doubt() == 0) return {};  // the run says so itself
   const auto view = run::outlook(job.limits, job.safety.window, plan.remaining, std::nullopt, now);
-  return Error{Errc::stopped, fmt::format("the window {} is closed: nothing was sent; {}",
-                                          dispatch::to_text(*job.safety.window), run::to_text(view))};
+  return Error{Errc::stopped, tr("the window {} is closed: nothing was sent; {}",
+                                 dispatch::to_text(*job.safety.window), run::to_text(view))};
 }
 
 // What somebody who does not look at the plan must know.
@@ -164,7 +163,7 @@ void warn_about(const Plan& plan, const model::Job& job, Console& console) {
   const auto say = [&](LogLevel level, std::int64_t count, const char* noun, const char* words) {
     if (count > 0) console.log(level, fmt::format("{} {}", counted(count, noun), words));
   };
-  for (const auto& remark : plan.imported.remarks)
+  for (const auto& remark : plan.imported.remarks_of_log)
     console.log(LogLevel::warning, fmt::format("input: {}", remark));
   if (const auto words = words_for_strangers(plan, job); !words.empty())
     console.log(LogLevel::warning, words);
@@ -257,7 +256,7 @@ Command run_command() {
                 {75, "stopped early: run it again"},
                 {76, "it stopped itself, by canary or breaker for example: look before the next run"},
                 {77, "the platform refuses the credentials, or a key is unusable"}},
-      .call = call_of(words, run)};
+      .call = call_of(words, run, check_words)};
 }
 
 }  // namespace cardvoid::cli

@@ -176,7 +176,11 @@ Result<run::Credentials> load_keys(Console& console, const model::Job& job) {
   run::Credentials keys;
   const auto rights = wechatpay::examine_rights(job.merchant);
   if (!rights) return rights.error();
-  for (const auto& remark : rights->remarks) console.log(LogLevel::warning, remark);
+  {
+    const InEnglish of_log;
+    if (const auto again = wechatpay::examine_rights(job.merchant))
+      for (const auto& remark : again->remarks) console.log(LogLevel::warning, remark);
+  }
   auto merchant = wechatpay::load_merchant_key(job.merchant);
   if (!merchant) return merchant.error();
   keys.merchant = std::move(*merchant);
@@ -275,7 +279,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   auto errand = sending.prepare(job, *ledger, stage);
   if (!errand) return give_up(stage, errand.error());
   errand->order.version = k_version;
-  if (Interrupt::has_come()) return give_up(stage, {Errc::stopped, "interrupted; nothing was sent"});
+  if (Interrupt::has_come()) return give_up(stage, {Errc::stopped, tr("interrupted; nothing was sent")});
 
   return carry_out(console, sending, job, reporter, *keys, *ledger, *errand, stage);
 }

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/ledger/lock.hpp>
@@ -47,7 +48,7 @@ Words words(Options& options) {
             .set = [&question](const std::string& text) -> Result<void> {
               question.line = to_whole_number<std::int64_t>(text);
               if (question.line && *question.line >= 1) return {};
-              return Error{Errc::usage, "expected a whole number, 1 or more"};
+              return Error{Errc::usage, tr("expected a whole number, 1 or more")};
             }}}};
 }
 
@@ -55,11 +56,13 @@ Result<void> check_words(Options& options, const Globals&) {
   const auto& question = options.question;
   if (int{!question.code.empty()} + int{!question.openid.empty()} + int{question.line.has_value()} == 1)
     return {};
-  return Error{Errc::usage, "show: say which card, with one of --code CODE, --openid OPENID and --line N"};
+  return Error{Errc::usage,
+               tr("show: say which card, with one of --code CODE, --openid OPENID and --line N")};
 }
 
 std::string merchant_of(const model::Job& job) {
-  return job.merchant.mchid.empty() ? "brand_id " + job.merchant.brand_id : "mchid " + job.merchant.mchid;
+  return job.merchant.mchid.empty() ? tr("brand_id {}", job.merchant.brand_id)
+                                    : tr("mchid {}", job.merchant.mchid);
 }
 
 bool names(const model::Protection& line, const model::Card& card) {
@@ -114,10 +117,9 @@ Result<ledger::Stories> find_stories(Console& console, const model::Job& job, le
   if (again.code.empty()) return found;
   auto of_code = ledger::stories(ledger, again, k_most_cards, k_most_others);
   if (!of_code || of_code->matches == 0) return found;
-  console.log(LogLevel::info,
-              fmt::format("line {} of the list, as it is now, names a card again that has line {} "
-                          "in this job",
-                          *question.line, of_code->cards.front().line));
+  console.log(LogLevel::info, tr("line {} of the list, as it is now, names a card again that has line {} "
+                                 "in this job",
+                                 *question.line, of_code->cards.front().line));
   question = std::move(again);
   return of_code;
 }

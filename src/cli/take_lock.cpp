@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/translate.hpp>
 #include <ctime>
 
 #include "interrupt.hpp"
@@ -21,13 +22,12 @@ Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const st
     if (lock || lock.error().code != Errc::stopped || patience <= milliseconds{0}) return lock;
     const auto& held = lock.error().what;
     if (Interrupt::has_come())
-      return Error{Errc::stopped, held + "; interrupted while waiting for it, nothing was done"};
+      return Error{Errc::stopped, tr("{}; interrupted while waiting for it, nothing was done", held)};
     if (read_clocks().steady - begun >= patience)
-      return Error{Errc::stopped,
-                   fmt::format("{}; waited for {} in vain", held, humanize_duration(patience))};
+      return Error{Errc::stopped, tr("{}; waited for {} in vain", held, humanize_duration(patience))};
     if (!std::exchange(has_said, true))
       console.log(LogLevel::info,
-                  fmt::format("{}; waiting up to {} for it to end", held, humanize_duration(patience)));
+                  tr("{}; waiting up to {} for it to end", held, humanize_duration(patience)));
     wait_between_looks();
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -19,9 +20,9 @@ Result<void> use_time_zone(const model::Job& job) {
   const char* variable = std::getenv("TZ");
   if (!safety.window || !variable || is_zone_variable(variable)) return {};
   return Error{Errc::bad_job,
-               fmt::format("{}: safety.window goes by the variable TZ, and this machine knows no time zone "
-                           "\"{}\"; set safety.timezone, for example \"Asia/Shanghai\", or correct TZ",
-                           job.file.string(), escape_for_terminal(variable))};
+               tr("{}: safety.window goes by the variable TZ, and this machine knows no time zone "
+                  "\"{}\"; set safety.timezone, for example \"Asia/Shanghai\", or correct TZ",
+                  job.file.string(), escape_for_terminal(variable))};
 }
 
 std::string zone_of_machine() {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/code_list.hpp>
 #include <utility>
 
@@ -73,8 +74,8 @@ class CodeList::State {
       if (!found) return found.error();
       if (!*found) return std::nullopt;
       if (records_.fields().size() <= *column_)
-        return Error{Errc::bad_input, fmt::format("{}: has no field code; the header has {} before it",
-                                                  records_.where(), *column_)};
+        return Error{Errc::bad_input,
+                     tr("{}: has no field code; the header has {} before it", records_.where(), *column_)};
       if (const auto code = records_.fields()[*column_]; !code.empty()) return Code{code, records_.line()};
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/csv.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <new>
 
 namespace cardvoid::input {
@@ -48,9 +49,9 @@ Result<void> CsvParser::parse(std::string_view bytes) {
   if (bytes[done] == '"')
     return Error{
         Errc::bad_input,
-        "a quotation mark inside a field that is not in quotes; quote the field and double the mark"};
+        tr("a quotation mark inside a field that is not in quotes; quote the field and double the mark")};
   return Error{Errc::bad_input,
-               "text after a closing quotation mark; a quotation mark inside a field must be doubled"};
+               tr("text after a closing quotation mark; a quotation mark inside a field must be doubled")};
 }
 
 std::string_view CsvParser::with_literal_marks_quoted(std::string_view line, bool is_in_quotes) {
@@ -102,7 +103,7 @@ Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
     if (const auto parsed = parse(line.substr(at, 1)); !parsed) return parsed.error();
     if (terminators_ > 0)
       return Error{Errc::bad_input,
-                   "a carriage return without a line feed; save the file with CRLF or LF line ends"};
+                   tr("a carriage return without a line feed; save the file with CRLF or LF line ends")};
     fed = at + 1;
   }
   terminators_ = 0;
@@ -122,7 +123,8 @@ Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
 Result<CsvParser::Fed> CsvParser::finish() {
   if (!is_open_) return Fed::blank;
   if (csv_fini(&parser_, take_field, take_row, this) != 0)
-    return Error{Errc::bad_input, "a quotation mark opens here and none closes before the end of the file"};
+    return Error{Errc::bad_input,
+                 tr("a quotation mark opens here and none closes before the end of the file")};
   is_open_ = false;
   return complete_ ? Fed::record : Fed::blank;
 }

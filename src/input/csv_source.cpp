@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 
 #include "record_reader.hpp"
 
@@ -17,8 +18,8 @@ class CsvSource final : public Source {
  public:
   CsvSource(Decoded decoded, std::string name, const Settings& settings)
       : records_{LineReader{decoded.read, std::move(name),
-                            "save the file as UTF-8, or set input.encoding to what it is, \"gbk\" or "
-                            "\"gb18030\""},
+                            tr("save the file as UTF-8, or set input.encoding to what it is, \"gbk\" or "
+                               "\"gb18030\"")},
                  settings.input.delimiter},
         decoded_{std::move(decoded)} {}
 
@@ -27,8 +28,8 @@ class CsvSource final : public Source {
     const auto found = records_.next();
     if (!found) return found.error();
     if (!*found)
-      return Error{Errc::bad_input,
-                   records_.lines().name() + ": empty; a header with the names of the columns is needed"};
+      return Error{Errc::bad_input, tr("{}: empty; a header with the names of the columns is needed",
+                                       records_.lines().name())};
 
     std::optional<Error> fault;  // with the delimiter that gives the most columns
     std::size_t most_columns = 0;
@@ -87,10 +88,10 @@ class CsvSource final : public Source {
   }
 
   std::string description() const override {
-    return fmt::format("CSV, {}{}{}, {}, {}", decoded_.from.empty() ? "UTF-8" : decoded_.from,
-                       records_.lines().byte_order_marks() > 0 ? " with BOM" : "",
-                       decoded_.is_assumed ? " (assumed: it is not UTF-8, and all of it decodes)" : "",
-                       delimiter_->name, rows_.description());
+    const auto encoding = decoded_.from.empty() ? std::string{"UTF-8"} : std::string{decoded_.from};
+    const auto mark = records_.lines().byte_order_marks() > 0 ? tr(" with BOM") : "";
+    const auto assumed = decoded_.is_assumed ? tr(" (assumed: it is not UTF-8, and all of it decodes)") : "";
+    return tr("CSV, {}{}{}, {}, {}", encoding, mark, assumed, tr(delimiter_->name), rows_.description());
   }
 
   model::ListFile file() const override {
@@ -101,24 +102,26 @@ class CsvSource final : public Source {
     std::vector<std::string> remarks;
     if (const auto marks = records_.lines().byte_order_marks(); marks > 1)
       remarks.push_back(
-          fmt::format("it begins with {} byte order marks, as where programs add one each; all of "
-                      "them are skipped",
-                      marks));
+          tr("it begins with {} byte order marks, as where programs add one each; all of "
+             "them are skipped",
+             marks));
     if (records_.lines().ended_in_a_line())
-      remarks.emplace_back("the last line has no line end: is the file complete?");
+      remarks.emplace_back(tr("the last line has no line end: is the file complete?"));
     if (decoded_.is_assumed)
       remarks.push_back(
-          fmt::format("taken for {}, since it is not UTF-8: look at the samples of `cardvoid plan`, then set "
-                      "input.encoding",
-                      decoded_.from));
+          tr("taken for {}, since it is not UTF-8: look at the samples of `cardvoid plan`, then set "
+             "input.encoding",
+             decoded_.from));
     else if (is_chinese() && decoded_.was_utf8_as_well())
       remarks.push_back(
-          fmt::format("decoded as {}, as input.encoding says, but it is also valid UTF-8: which one is it?",
-                      decoded_.from));
+          tr("decoded as {}, as input.encoding says, but it is also valid UTF-8: which one is it?",
+             decoded_.from));
     if (empty_rows_ > 0)
-      remarks.push_back(fmt::format("{} line{} with nothing but delimiters {} skipped (the first is line {})",
-                                    empty_rows_, empty_rows_ == 1 ? "" : "s", empty_rows_ == 1 ? "is" : "are",
-                                    first_empty_row_));
+      remarks.push_back(
+          empty_rows_ == 1
+              ? tr("1 line with nothing but delimiters is skipped (the first is line {})", first_empty_row_)
+              : tr("{} lines with nothing but delimiters are skipped (the first is line {})", empty_rows_,
+                   first_empty_row_));
     for (auto& remark : rows_.remarks()) remarks.push_back(std::move(remark));
     return remarks;
   }
@@ -145,15 +148,15 @@ class CsvSource final : public Source {
       if (name.find('\0') != std::string::npos)
         return Error{
             Errc::bad_input,
-            records_.where() +
-                ": a zero byte in the header; UTF-16 perhaps, or no text at all? Save it as CSV in UTF-8"};
+            tr("{}: a zero byte in the header; UTF-16 perhaps, or no text at all? Save it as CSV in UTF-8",
+               records_.where())};
     return {};
   }
 
   Error ambiguous(const Delimiter& one, const Delimiter& other) const {
     return {Errc::bad_input,
-            fmt::format("{}: the columns may be separated by {}s or by {}s; set input.delimiter = {} or {}",
-                        records_.where(), one.name, other.name, one.value, other.value)};
+            tr("{}: the columns may be separated by {} or by {}; set input.delimiter = {} or {}",
+               records_.where(), tr(one.plural), tr(other.plural), one.value, other.value)};
   }
 
   bool is_chinese() const { return decoded_.from.starts_with("GB"); }

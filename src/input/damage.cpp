@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cmath>
 
 namespace cardvoid::input {
@@ -98,7 +99,7 @@ std::string Damage::Odd::words() const {
   std::string text;
   for (std::size_t column = 0; column < columns.size(); ++column)
     if (columns[column] > 0)
-      text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", columns[column], k_column_names[column]);
+      text += (text.empty() ? "" : ", ") + tr("{} in {}", columns[column], k_column_names[column]);
   return text + all.examples();
 }
 
@@ -132,8 +133,8 @@ std::string Damage::zeroed_text(Degree wanted) const {
     among += count;
   }
   if (found.count() == 0) return {};
-  return fmt::format("{} of {} identifiers longer than 15 digits have nothing but zeros after the 15th{}",
-                     found.count(), among, found.examples());
+  return tr("{} of {} identifiers longer than 15 digits have nothing but zeros after the 15th{}",
+            found.count(), among, found.examples());
 }
 
 std::string Damage::text_of(Degree wanted) const {
@@ -142,17 +143,19 @@ std::string Damage::text_of(Degree wanted) const {
     if (degree == wanted && !words.empty()) text += (text.empty() ? "" : "; ") + words;
   };
   if (scientific_.count() > 0)
-    add(Degree::certain,
-        fmt::format("{} in scientific notation{}", scientific_.count(), scientific_.examples()));
+    add(Degree::certain, tr("{} in scientific notation{}", scientific_.count(), scientific_.examples()));
   add(wanted, zeroed_text(wanted));
   add(wanted, lost_zeros_.text_of(wanted));
   if (nothing_.all.count() > 0)
-    add(Degree::doubtful, fmt::format("{} such as NULL or #N/A, which programs write for no value: {}",
-                                      counted(nothing_.all.count(), "word"), nothing_.words()));
+    add(Degree::doubtful,
+        tr_n(nothing_.all.count(), "{} word such as NULL or #N/A, which programs write for no value: {}",
+             "{} words such as NULL or #N/A, which programs write for no value: {}", nothing_.words()));
   if (fractions_.all.count() > 0)
     add(Degree::doubtful,
-        fmt::format("{} with .0 at the end, as where a program took digits for a number: {}",
-                    counted(fractions_.all.count(), "value"), fractions_.words()));
+        tr_n(fractions_.all.count(),
+             "{} value with .0 at the end, as where a program took digits for a number: {}",
+             "{} values with .0 at the end, as where a program took digits for a number: {}",
+             fractions_.words()));
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cardvoid/base/owned.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cerrno>
 #include <cstring>
 #include <type_traits>
@@ -22,7 +23,8 @@ using namespace std::string_view_literals;
 using Iconv = Owned<std::remove_pointer_t<iconv_t>, iconv_close>;
 
 constexpr std::size_t k_longest_mark = 4;
-constexpr auto k_advice = "; has it been put together from files in different encodings? Save it as UTF-8";
+constexpr const char* k_advice =
+    translatable("; has it been put together from files in different encodings? Save it as UTF-8");
 
 struct Mark {
   std::string_view bytes, encoding;
@@ -102,9 +104,12 @@ class MixtureCheck {
   std::int64_t end() const { return line_offset_ + static_cast<std::int64_t>(line_.size()); }  // of that line
   std::string text(const std::string& name) const {
     const auto first = std::find_if(line_.begin(), line_.end(), [](char c) { return (c & 0x80) != 0; });
-    return fmt::format("{}:{}: reads as UTF-8{}, from byte 0x{:02X} at offset {} on", name, number_,
-                       all_utf8_ ? " like all before it" : "", static_cast<unsigned char>(*first),
-                       line_offset_ + (first - line_.begin()));
+    const auto byte = static_cast<unsigned char>(*first);
+    const auto offset = line_offset_ + (first - line_.begin());
+    if (all_utf8_)
+      return tr("{}:{}: reads as UTF-8 like all before it, from byte 0x{:02X} at offset {} on", name, number_,
+                byte, offset);
+    return tr("{}:{}: reads as UTF-8, from byte 0x{:02X} at offset {} on", name, number_, byte, offset);
   }
 
  private:
@@ -204,13 +209,12 @@ class Decoder {
   }
 
   Error mixed() const {
-    return {Errc::bad_input,
-            fmt::format("{}, and the file is taken for {}", mixture_.text(name_), encoding_)};
+    return {Errc::bad_input, tr("{}, and the file is taken for {}", mixture_.text(name_), encoding_)};
   }
 
   Error broken() const {
-    return {Errc::bad_input, fmt::format("{}:{}: byte 0x{:02X} at offset {} is not valid {}", name_, line_,
-                                         static_cast<unsigned char>(buffer_[begin_]), offset_, encoding_)};
+    return {Errc::bad_input, tr("{}:{}: byte 0x{:02X} at offset {} is not valid {}", name_, line_,
+                                static_cast<unsigned char>(buffer_[begin_]), offset_, encoding_)};
   }
 
   ReadBytes read_;
@@ -257,10 +261,9 @@ Result<std::shared_ptr<Decoder>> make_decoder(ReadBytes read, const std::string&
                                               std::string_view encoding, std::string_view first) {
   const auto opened = iconv_open("UTF-8", std::string{encoding}.c_str());
   if (opened == reinterpret_cast<iconv_t>(-1))
-    return Error{Errc::bad_input,
-                 fmt::format("{}: this system's C library cannot decode {} (its gconv module "
-                             "is not installed); save the file as UTF-8",
-                             name, encoding)};
+    return Error{Errc::bad_input, tr("{}: this system's C library cannot decode {} (its gconv module "
+                                     "is not installed); save the file as UTF-8",
+                                     name, encoding)};
   return std::make_shared<Decoder>(std::move(read), name, encoding, Iconv{opened}, first);
 }
 
@@ -300,18 +303,18 @@ Result<std::optional<std::string>> fault_as_gb18030(ReadBytes read, const std::s
     line += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(bad, text.size())),
                        '\n');
     if (bad != std::string_view::npos)
-      return fmt::format("{}:{}: a private-use character, which no text uses", name, line);
+      return tr("{}:{}: a private-use character, which no text uses", name, line);
   }
 }
 
 // Where it stops being UTF-8, as the LineReader reports it.
 Error fault_as_utf8(ReadBytes read, const std::string& name, const std::string& why_not_gb18030) {
   LineReader lines{std::move(read), name,
-                   fmt::format("nor is the file GB18030 as a whole ({}){}", why_not_gb18030, k_advice)};
+                   tr("nor is the file GB18030 as a whole ({}){}", why_not_gb18030, tr(k_advice))};
   for (;;) {
     const auto line = lines.next();
     if (!line) return line.error();
-    if (!*line) return {Errc::bad_input, name + ": it changed while it was read"};
+    if (!*line) return {Errc::bad_input, tr("{}: it changed while it was read", name)};
   }
 }
 
@@ -324,9 +327,8 @@ Result<Decoded> decode(ReadBytes read, const std::string& name, model::Encoding 
   const auto* mark = find_mark(*first);
   if (mark) {
     if (!from.empty() && !mark->encoding.empty() && mark->encoding != from)
-      return Error{
-          Errc::bad_input,
-          fmt::format("{}: it begins with the byte order mark of {}, and input.encoding says {}; set "
+      return Error{Errc::bad_input,
+                   tr("{}: it begins with the byte order mark of {}, and input.encoding says {}; set "
                       "input.encoding = \"auto\"",
                       name, mark->encoding, from)};
     from = mark->encoding;
@@ -341,7 +343,7 @@ Result<Decoded> decode(ReadBytes read, const std::string& name, model::Encoding 
   return Decoded{[decoder = *decoder](std::span<char> block) {
                    auto got = (*decoder)(block);
                    if (!got && got.error().code == Errc::bad_input)
-                     got = Error{Errc::bad_input, got.error().what + k_advice};
+                     got = Error{Errc::bad_input, got.error().what + tr(k_advice)};
                    return got;
                  },
                  from, [decoder = *decoder] { return decoder->was_utf8_as_well(); }};
@@ -371,14 +373,14 @@ Result<std::string> encode(std::string_view utf8, const Dialect& dialect) {
   if (dialect.encoding.empty()) return std::string{utf8};
   const auto opened = iconv_open(dialect.encoding.c_str(), "UTF-8");
   if (opened == reinterpret_cast<iconv_t>(-1))
-    return Error{Errc::bad_input, fmt::format("this system's C library cannot write {}", dialect.encoding)};
+    return Error{Errc::bad_input, tr("this system's C library cannot write {}", dialect.encoding)};
   const Iconv converter{opened};
   std::string in{utf8},
       out(utf8.size() * 4 + k_longest_mark, '\0');  // no character takes more than four bytes
   char *from = in.data(), *to = out.data();
   auto in_left = in.size(), out_left = out.size();
   if (iconv(converter.get(), &from, &in_left, &to, &out_left) == static_cast<std::size_t>(-1))
-    return Error{Errc::bad_input, fmt::format("a character that {} does not have", dialect.encoding)};
+    return Error{Errc::bad_input, tr("a character that {} does not have", dialect.encoding)};
   out.resize(out.size() - out_left);
   return out;
 }

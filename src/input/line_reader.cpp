@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cstring>
 
 namespace cardvoid::input {
@@ -18,13 +19,16 @@ struct Signature {
   std::string_view bytes, what;
 };
 constexpr std::array k_signatures{
-    Signature{"\xFF\xFE\0\0"sv, "UTF-32 text; save it as CSV in UTF-8"},
-    Signature{"\xFF\xFE"sv, "UTF-16 text (\"Unicode text\"); save it as CSV in UTF-8"},
-    Signature{"\xFE\xFF"sv, "UTF-16 text, big-endian; save it as CSV in UTF-8"},
-    Signature{"PK\x03\x04"sv, "a ZIP archive, perhaps an Excel workbook; save it as CSV in UTF-8"},
-    Signature{"\xD0\xCF\x11\xE0"sv, "an old Excel workbook; save it as CSV in UTF-8"},
-    Signature{"\x1F\x8B"sv, "compressed by gzip; unpack it first, or pipe it in with csv = \"-\""},
-    Signature{"SQLite format 3\0"sv, "an SQLite database; name it as input.sqlite, with input.query"},
+    Signature{"\xFF\xFE\0\0"sv, translatable("UTF-32 text; save it as CSV in UTF-8")},
+    Signature{"\xFF\xFE"sv, translatable("UTF-16 text (\"Unicode text\"); save it as CSV in UTF-8")},
+    Signature{"\xFE\xFF"sv, translatable("UTF-16 text, big-endian; save it as CSV in UTF-8")},
+    Signature{"PK\x03\x04"sv,
+              translatable("a ZIP archive, perhaps an Excel workbook; save it as CSV in UTF-8")},
+    Signature{"\xD0\xCF\x11\xE0"sv, translatable("an old Excel workbook; save it as CSV in UTF-8")},
+    Signature{"\x1F\x8B"sv,
+              translatable("compressed by gzip; unpack it first, or pipe it in with csv = \"-\"")},
+    Signature{"SQLite format 3\0"sv,
+              translatable("an SQLite database; name it as input.sqlite, with input.query")},
 };
 
 const Signature* find_signature(std::string_view first) {
@@ -71,9 +75,10 @@ Result<void> LineReader::start() {
     if (const auto filled = fill(); !filled) return filled.error();
   const std::string_view first{buffer_.data(), end_};
   if (const auto* signature = find_signature(first))
-    return Error{Errc::bad_input, fmt::format("{}: {}", name_, signature->what)};
+    return Error{Errc::bad_input, fmt::format("{}: {}", name_, tr(signature->what.data()))};
   if (looks_like_utf16(first))
-    return Error{Errc::bad_input, name_ + ": UTF-16 text without a byte order mark; save it as CSV in UTF-8"};
+    return Error{Errc::bad_input,
+                 tr("{}: UTF-16 text without a byte order mark; save it as CSV in UTF-8", name_)};
   for (; first.substr(begin_).starts_with(k_utf8_mark); ++byte_order_marks_) begin_ += k_utf8_mark.size();
   searched_ = begin_;
   offset_ = static_cast<std::int64_t>(begin_);
@@ -102,9 +107,8 @@ Result<std::optional<LineReader::Line>> LineReader::next() {
       return hand_out(static_cast<std::size_t>(found - buffer_.data()) + 1);
     searched_ = end_;
     if (end_ - begin_ > k_longest_record_bytes)
-      return Error{Errc::bad_input,
-                   fmt::format("{}:{}: longer than 64 KiB without a line feed; is this a CSV file?", name_,
-                               line_ + 1)};
+      return Error{Errc::bad_input, tr("{}:{}: longer than 64 KiB without a line feed; is this a CSV file?",
+                                       name_, line_ + 1)};
     if (at_end_ && begin_ == end_) return std::nullopt;
     if (at_end_) {
       ended_in_a_line_ = true;
@@ -118,10 +122,9 @@ Result<std::optional<LineReader::Line>> LineReader::hand_out(std::size_t end) {
   const Line line{{buffer_.data() + begin_, end - begin_}, ++line_};
   if (!is_ascii(line.bytes)) {
     if (const auto bad = find_invalid_utf8(line.bytes))
-      return Error{Errc::bad_input,
-                   fmt::format("{}:{}: byte 0x{:02X} at offset {} is not valid UTF-8; {}", name_, line.number,
-                               static_cast<unsigned char>(line.bytes[*bad]),
-                               offset_ + static_cast<std::int64_t>(*bad), advice_)};
+      return Error{Errc::bad_input, tr("{}:{}: byte 0x{:02X} at offset {} is not valid UTF-8; {}", name_,
+                                       line.number, static_cast<unsigned char>(line.bytes[*bad]),
+                                       offset_ + static_cast<std::int64_t>(*bad), advice_)};
   }
   offset_ += static_cast<std::int64_t>(line.bytes.size());
   begin_ = searched_ = end;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -114,7 +115,7 @@ Tally LostZeros::shortened(std::size_t digits) const {
 
 std::string LostZeros::likely_words(std::size_t digits) const {
   const auto found = shortened(digits);
-  return fmt::format(
+  return tr(
       "none of the {} card codes of {} digits begins with 0, about {} begin with each other digit, and {} "
       "are one or two digits shorter, as where leading zeros are lost{}",
       lengths_[digits].count(), digits, median_of_others(lengths_[digits].first), found.count(),
@@ -125,10 +126,11 @@ std::string LostZeros::few_words(std::size_t digits) const {
   Tally found;
   for (std::size_t by = 1; by <= k_few_digits; ++by)
     if (shorter(digits, by) > 0) found.add(lengths_[digits - by].codes);
-  return fmt::format(
-      "{} {} up to {} digits fewer than the {} of {} digits: mistyped, or leading zeros lost?{}",
-      counted(found.count(), "card code"), found.count() == 1 ? "has" : "have", k_few_digits,
-      lengths_[digits].count(), digits, found.examples());
+  return tr_n(
+      found.count(),
+      "{} card code has up to {} digits fewer than the {} of {} digits: mistyped, or leading zeros lost?{}",
+      "{} card codes have up to {} digits fewer than the {} of {} digits: mistyped, or leading zeros lost?{}",
+      k_few_digits, lengths_[digits].count(), digits, found.examples());
 }
 
 std::string LostZeros::text_of(Degree wanted) const {

@@ -5,6 +5,7 @@
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/sha256.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/code_list.hpp>
 #include <cardvoid/input/columns.hpp>
 #include <cardvoid/input/protect_list.hpp>
@@ -19,8 +20,10 @@ namespace cardvoid::input {
 
 namespace {
 
-Error cannot(const std::string& name, const char* doing) {
-  return {Errc::no_input, fmt::format("{}: cannot {}: {}", name, doing, std::strerror(errno))};
+// `sentence` has places for the name and for what the system says.
+Error cannot(const std::string& name, const char* sentence) {
+  const auto why = system_words(errno);
+  return {Errc::no_input, fmt::format(fmt::runtime(tr(sentence)), name, why)};
 }
 
 // std::function copies what it calls, and a descriptor has one owner.
@@ -31,8 +34,9 @@ ReadBytes reader_of(SharedFile file, std::string name) {
     const auto got = ::read(file->get(), block.data(), block.size());
     if (got >= 0) return static_cast<std::size_t>(got);
     // Only a signal that asks to stop interrupts a read. Reading on would ignore it.
-    if (errno == EINTR) return Error{Errc::stopped, "interrupted while reading the input; nothing was sent"};
-    return cannot(name, "read it");
+    if (errno == EINTR)
+      return Error{Errc::stopped, tr("interrupted while reading the input; nothing was sent")};
+    return cannot(name, translatable("{}: cannot read it: {}"));
   };
 }
 
@@ -52,7 +56,7 @@ ReadBytes noting(ReadBytes read, std::shared_ptr<Reading> reading) {
   };
 }
 
-std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
+std::string name_of(const std::string& file) { return file == "-" ? tr("standard input") : file; }
 
 bool is_plain_file(const FileDescriptor& file) {
   struct stat status {};
@@ -68,7 +72,7 @@ FileDescriptor open_bytes(const std::string& file) {
 // The file as UTF-8. A plain file may be read once before, to find its encoding.
 Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding) {
   const auto file = std::make_shared<FileDescriptor>(open_bytes(path));
-  if (!*file) return cannot(name, "open it");
+  if (!*file) return cannot(name, translatable("{}: cannot open it: {}"));
   const auto reading = std::make_shared<Reading>();
   reading->file.name = name;
   if (path != "-") reading->file.changed_at = changed_at(path);
@@ -81,7 +85,8 @@ Result<Decoded> open_text(const std::string& path, const std::string& name, mode
     return decoded(reader_of(file, name), encoding);
 
   const auto from_start = [&]() -> Result<ReadBytes> {
-    if (::lseek(file->get(), 0, SEEK_SET) != 0) return cannot(name, "go back to its start");
+    if (::lseek(file->get(), 0, SEEK_SET) != 0)
+      return cannot(name, translatable("{}: cannot go back to its start: {}"));
     return reader_of(file, name);
   };
   const auto assumed = is_gb18030(from_start, name);
@@ -104,17 +109,20 @@ Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings) {
 // misleading.
 Result<void> check_database_file(const std::filesystem::path& file) {
   struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) return cannot(file.string(), "open it");
+  if (::stat(file.c_str(), &status) != 0)
+    return cannot(file.string(), translatable("{}: cannot open it: {}"));
   if (S_ISDIR(status.st_mode))
-    return Error{Errc::no_input, file.string() + ": a folder, not an SQLite database"};
+    return Error{Errc::no_input, tr("{}: a folder, not an SQLite database", file.string())};
   if (!S_ISREG(status.st_mode))  // reading a pipe would never end
-    return Error{Errc::no_input, file.string() + ": not a plain file, so not an SQLite database"};
-  if (status.st_size == 0) return Error{Errc::bad_input, file.string() + ": empty, not an SQLite database"};
+    return Error{Errc::no_input, tr("{}: not a plain file, so not an SQLite database", file.string())};
+  if (status.st_size == 0)
+    return Error{Errc::bad_input, tr("{}: empty, not an SQLite database", file.string())};
   constexpr off_t k_smallest_page = 512;  // for SQLite a shorter file is an empty database
   if (status.st_size < k_smallest_page)
-    return Error{Errc::bad_input, file.string() + ": too short for an SQLite database"};
+    return Error{Errc::bad_input, tr("{}: too short for an SQLite database", file.string())};
   // Without opening it: closing it again would drop the process's locks on it.
-  if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) return cannot(file.string(), "open it");
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0)
+    return cannot(file.string(), translatable("{}: cannot open it: {}"));
   return {};
 }
 
@@ -147,7 +155,8 @@ Result<std::vector<std::string>> read_header(const std::string& csv) {
   const auto found = records.next();
   if (!found) return found.error();
   if (!*found)
-    return Error{Errc::bad_input, name_of(csv) + ": empty; a header with the names of the columns is needed"};
+    return Error{Errc::bad_input,
+                 tr("{}: empty; a header with the names of the columns is needed", name_of(csv))};
   std::vector<std::string> names;
   for (const auto& delimiter : k_delimiters)
     if (const auto* fields = records.fields_by(delimiter.mark); fields && fields->size() > names.size())

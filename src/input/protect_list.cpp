@@ -4,7 +4,9 @@
 #include <array>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
+#include <cardvoid/model/cause_words.hpp>
 #include <utility>
 
 #include "damage.hpp"
@@ -19,8 +21,8 @@ constexpr std::array k_columns = [] {  // a protection has no reason
   std::copy_n(k_column_names.begin(), columns.size(), columns.begin());
   return columns;
 }();
-constexpr std::string_view k_wanted =
-    "expected a header with at least one of code, card_id, openid and brand_id";
+constexpr const char* k_wanted =
+    translatable("expected a header with at least one of code, card_id, openid and brand_id");
 
 // "Open ID" and "openId" mean our column "openid".
 std::string as_meant(std::string_view name) {
@@ -44,8 +46,7 @@ class ProtectList::State {
   Result<void> read_header(const model::Input& input) {
     const auto found = records_.next();
     if (!found) return found.error();
-    if (!*found)
-      return Error{Errc::bad_input, fmt::format("{}: empty; {}", records_.lines().name(), k_wanted)};
+    if (!*found) return Error{Errc::bad_input, tr("{}: empty; {}", records_.lines().name(), tr(k_wanted))};
     const Delimiter* chosen = nullptr;
     for (const auto& delimiter : k_delimiters) {
       const auto* fields = records_.fields_by(delimiter.mark);
@@ -61,7 +62,7 @@ class ProtectList::State {
       indices_ = *indices;
       names_ = fields->size();
     }
-    if (!chosen) return Error{Errc::bad_input, fmt::format("{}: {}", records_.where(), k_wanted)};
+    if (!chosen) return Error{Errc::bad_input, fmt::format("{}: {}", records_.where(), tr(k_wanted))};
     records_.keep(chosen->mark);
     return {};
   }
@@ -73,8 +74,8 @@ class ProtectList::State {
     has_lines_ = true;
     const auto& fields = records_.fields();
     if (fields.size() != names_)
-      return wrong(
-          fmt::format("{} field{}, the header has {}", fields.size(), fields.size() == 1 ? "" : "s", names_));
+      return wrong(fields.size() == 1 ? tr("1 field, the header has {}", names_)
+                                      : tr("{} fields, the header has {}", fields.size(), names_));
     model::Protection protection;
     protection.source_line = records_.line();
     std::string* const parts[] = {&protection.code, &protection.openid, &protection.card_id,
@@ -101,7 +102,7 @@ class ProtectList::State {
         if (names[at] != k_columns[column] && (mapped == input.columns.end() || names[at] != mapped->second))
           continue;
         if (indices[column])
-          return Error{Errc::bad_input, fmt::format("the column {} appears twice", k_columns[column])};
+          return Error{Errc::bad_input, tr("the column {} appears twice", k_columns[column])};
         indices[column] = at;
       }
     }
@@ -110,44 +111,45 @@ class ProtectList::State {
       for (const auto column : k_columns)
         if (as_meant(names[at]) == as_meant(column) &&
             std::find(indices.begin(), indices.end(), std::optional{at}) == indices.end())
-          return Error{Errc::bad_input, fmt::format("the column \"{}\" would be ignored; did you mean {}?",
-                                                    names[at], column)};
+          return Error{Errc::bad_input,
+                       tr("the column \"{}\" would be ignored; did you mean {}?", names[at], column)};
     return indices;
   }
 
   // The rules for rows of the input, for the filled fields.
   static std::string fault_of(const model::Protection& line) {
     if (line.code.empty() && line.card_id.empty() && line.openid.empty() && line.brand_id.empty())
-      return "fills none of the columns, so it would protect nothing";
+      return tr("fills none of the columns, so it would protect nothing");
     const auto filled = [](const std::string& text) { return text.empty() ? std::string{"x"} : text; };
-    return model::find_fault(
+    auto fault = model::find_fault(
         {filled(line.brand_id), filled(line.card_id), filled(line.code), filled(line.openid), {}});
+    if (spoken_language() == Language::chinese)
+      if (const auto chinese = model::cause_in_chinese(fault)) return *chinese;
+    return fault;
   }
 
   Error wrong(const std::string& what) const {
-    return {Errc::bad_input, fmt::format("{}: {}; correct the line or take it out", records_.where(), what)};
+    return {Errc::bad_input, tr("{}: {}; correct the line or take it out", records_.where(), what)};
   }
 
   Error ambiguous(const Delimiter& one, const Delimiter& other) const {
-    return {Errc::bad_input,
-            fmt::format("{}: the columns may be separated by {}s or by {}s; write the header "
-                        "with one of them",
-                        records_.where(), one.name, other.name)};
+    return {Errc::bad_input, tr("{}: the columns may be separated by {} or by {}; write the header "
+                                "with one of them",
+                                records_.where(), tr(one.plural), tr(other.plural))};
   }
 
   Result<std::optional<model::Protection>> at_the_end() const {
     const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed();
     if (!has_lines_)  // perhaps it was cut off, and then everyone would be sent
-      return Error{Errc::bad_input, fmt::format("{}: has a header and no lines, so it would protect nothing; "
-                                                "leave safety.protect out if that is meant",
-                                                records_.lines().name())};
+      return Error{Errc::bad_input, tr("{}: has a header and no lines, so it would protect nothing; "
+                                       "leave safety.protect out if that is meant",
+                                       records_.lines().name())};
     if (destroyed.empty()) return std::optional<model::Protection>{};
     return Error{
         Errc::bad_input,
-        fmt::format(
-            "{}: a spreadsheet has destroyed digits: {}. These lines would protect nothing; "
-            "format the columns as text before pasting, or give --accept-damage if the values are real",
-            records_.lines().name(), destroyed)};
+        tr("{}: a spreadsheet has destroyed digits: {}. These lines would protect nothing; "
+           "format the columns as text before pasting, or give --accept-damage if the values are real",
+           records_.lines().name(), destroyed)};
   }
 
   RecordReader records_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/translate.hpp>
 #include <utility>
 
 namespace cardvoid::input {
@@ -46,8 +47,9 @@ Result<bool> RecordReader::next() {
     last_line_ = (*line)->bytes;
     if (pieces_.size() + last_line_.size() > k_longest_record_bytes)
       return end_with(
-          {Errc::bad_input, where() + ": the record that starts here is longer than 64 KiB; is a closing "
-                                      "quotation mark missing?"});
+          {Errc::bad_input,
+           tr("{}: the record that starts here is longer than 64 KiB; is a closing quotation mark missing?",
+              where())});
     const auto fed = feed_all([&](CsvParser& parser) { return parser.feed(last_line_); });
     if (!fed) return end_with(fault_in(fed.error(), (*line)->number));
     switch (*fed) {
@@ -80,7 +82,7 @@ Error RecordReader::end_with(Error error) {
 // Names the line where the record starts: a quotation mark missing there shows up lines later.
 Error RecordReader::fault_in(Error error, std::int64_t line) const {
   if (line != start_line_)
-    error.what += fmt::format(" (found in line {}; the record starts in line {})", line, start_line_);
+    error.what += tr(" (found in line {}; the record starts in line {})", line, start_line_);
   return with_context(std::move(error), where());
 }
 

@@ -2,6 +2,7 @@
 // Lines → CSV records, with the line where each begins, at constant memory.
 
 #include <array>
+#include <cardvoid/base/translate.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,12 +17,14 @@ namespace cardvoid::input {
 
 struct Delimiter {
   char mark;
-  std::string_view name, value;  // in words; as the job file has it
+  const char *name, *plural;  // in words
+  std::string_view value;     // as the job file has it
 };
 
-inline constexpr std::array k_delimiters{Delimiter{',', "comma", "\",\""},
-                                         Delimiter{';', "semicolon", "\";\""},
-                                         Delimiter{'\t', "tab", "\"tab\""}};
+inline constexpr std::array k_delimiters{
+    Delimiter{',', translatable("comma"), translatable("commas"), "\",\""},
+    Delimiter{';', translatable("semicolon"), translatable("semicolons"), "\";\""},
+    Delimiter{'\t', translatable("tab"), translatable("tabs"), "\"tab\""}};
 
 class RecordReader {
  public:

@@ -6,7 +6,9 @@
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/columns.hpp>
+#include <cardvoid/model/cause_words.hpp>
 
 #include "record_reader.hpp"
 
@@ -43,23 +45,22 @@ std::string list(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), k_most_names_shown); ++i)
     text += (i ? ", " : "") + in_quotes(looks_like_data(names[i]) ? mask(names[i]) : names[i]);
-  if (names.size() > k_most_names_shown)
-    text += fmt::format(" and {} more", names.size() - k_most_names_shown);
+  if (names.size() > k_most_names_shown) text += tr(" and {} more", names.size() - k_most_names_shown);
   return text;
 }
 
 // A header with a single column usually means another delimiter.
 std::string hint_at_delimiter(const std::vector<std::string>& names) {
-  if (!names.empty() && names[0].starts_with("sep=")) return "; remove Excel's line sep=";
+  if (!names.empty() && names[0].starts_with("sep=")) return tr("; remove Excel's line sep=");
   if (names.size() != 1) return "";
   if (names[0].find(k_full_width_comma) != std::string::npos)
-    return "; the columns seem to be separated by full-width commas: half-width ones are needed";
+    return tr("; the columns seem to be separated by full-width commas: half-width ones are needed");
   if (names[0].find('|') != std::string::npos)
-    return "; the columns seem to be separated by |: commas, semicolons or tabs are needed";
+    return tr("; the columns seem to be separated by |: commas, semicolons or tabs are needed");
   for (const auto& delimiter : k_delimiters)
     if (names[0].find(delimiter.mark) != std::string::npos)
-      return fmt::format("; the columns seem to be separated by {}s: set input.delimiter = {}",
-                         delimiter.name, delimiter.value);
+      return tr("; the columns seem to be separated by {}: set input.delimiter = {}", tr(delimiter.plural),
+                delimiter.value);
   return "";
 }
 
@@ -94,11 +95,11 @@ std::string remedy(const std::vector<Lacking>& lacking, const std::vector<std::s
     const bool has_default =
         column.ours == k_column_names[card_id] || column.ours == k_column_names[brand_id];
     if (has_default && name.empty())
-      defaults += fmt::format("; or set defaults.{0}, where it is the same for all rows", column.ours);
-    columns[column.ours] = name.empty() ? "ITS NAME IN THE LIST" : std::move(name);
+      defaults += tr("; or set defaults.{0}, where it is the same for all rows", column.ours);
+    columns[column.ours] = name.empty() ? tr("ITS NAME IN THE LIST") : std::move(name);
   }
-  return fmt::format("{}: {}{}", is_known ? "; write in [input]" : "; say in [input] which they are",
-                     columns_line(columns), defaults);
+  const auto line = columns_line(columns) + defaults;
+  return is_known ? tr("; write in [input]: {}", line) : tr("; say in [input] which they are: {}", line);
 }
 
 Error missing(const std::vector<Lacking>& lacking, const std::vector<std::string>& names,
@@ -107,12 +108,12 @@ Error missing(const std::vector<Lacking>& lacking, const std::vector<std::string
   for (const auto& [ours, wanted] : lacking)
     which += (which.empty() ? "" : ", ") + in_quotes(wanted) +
              (wanted == ours ? "" : fmt::format(" (input.columns.{})", ours));
-  auto what = fmt::format("{}: no column{} {}; there are {}", where, lacking.size() == 1 ? "" : "s", which,
-                          list(names));
+  auto what = lacking.size() == 1 ? tr("{}: no column {}; there are {}", where, which, list(names))
+                                  : tr("{}: no columns {}; there are {}", where, which, list(names));
   if (const auto hint = hint_at_delimiter(names); !hint.empty())
     what += hint;
   else if (std::any_of(names.begin(), names.end(), looks_like_data))
-    what += "; is the line with the names missing?";
+    what += tr("; is the line with the names missing?");
   else
     what += remedy(lacking, names, settings);
   return {Errc::bad_input, what};
@@ -171,7 +172,7 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
       continue;
     }
     if (std::find(found + 1, names.end(), wanted) != names.end())
-      return Error{Errc::bad_input, fmt::format("{}: the column {} appears twice", where, in_quotes(wanted))};
+      return Error{Errc::bad_input, tr("{}: the column {} appears twice", where, in_quotes(wanted))};
     maker.indices_[column] = static_cast<std::size_t>(found - names.begin());
     is_used[*maker.indices_[column]] = true;
   }
@@ -180,7 +181,7 @@ Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const S
 
   std::vector<std::string> used, ignored;
   for (std::size_t i = 0; i < names.size(); ++i) (is_used[i] ? used : ignored).push_back(names[i]);
-  maker.columns_ = "columns " + list(used) + (ignored.empty() ? "" : "; ignored: " + list(ignored));
+  maker.used_ = list(used), maker.ignored_ = list(ignored);
   return maker;
 }
 
@@ -189,43 +190,44 @@ Result<void> RowMaker::judge() {
   if (const auto destroyed = accepts_damage_ ? std::string{} : damage_.destroyed(); !destroyed.empty())
     return Error{
         Errc::bad_input,
-        fmt::format(
-            "a spreadsheet has destroyed digits: {}. They cannot be recovered from here: the person "
-            "who made the list has to format the column as text before pasting the codes into it, and "
-            "save it again. If the values are real, --accept-damage accepts them as they are and "
-            "records that. Nothing of this input is kept",
-            destroyed)};
+        tr("a spreadsheet has destroyed digits: {}. They cannot be recovered from here: the person "
+           "who made the list has to format the column as text before pasting the codes into it, and "
+           "save it again. If the values are real, --accept-damage accepts them as they are and "
+           "records that. Nothing of this input is kept",
+           destroyed)};
   if (usable_ > 0 || refused_ == 0) return {};
   const auto most = std::max_element(causes_.begin(), causes_.end(), [](const auto& one, const auto& other) {
     return one.second.count() < other.second.count();
   });
-  return Error{
-      Errc::bad_input,
-      fmt::format("no line can be used: {} refused, {} of them for this cause: {}{}. Correct the list "
+  auto cause = most->first;
+  if (spoken_language() == Language::chinese)
+    if (const auto chinese = model::cause_in_chinese(cause)) cause = *chinese;
+  return Error{Errc::bad_input,
+               tr("no line can be used: {} refused, {} of them for this cause: {}{}. Correct the list "
                   "and plan it again. Nothing of this input is kept",
-                  counted(refused_, "line"),
-                  most->second.count() == refused_ ? "all" : grouped(most->second.count()), most->first,
+                  tr_n(refused_, "{} line", "{} lines"),
+                  most->second.count() == refused_ ? tr("all") : grouped(most->second.count()), cause,
                   most->second.examples())};
 }
 
 std::vector<std::string> RowMaker::remarks() const {
   std::vector<std::string> remarks;
-  if (is_at_end_ && usable_ + refused_ == 0) remarks.emplace_back("it has no lines, so no card is in it");
+  if (is_at_end_ && usable_ + refused_ == 0) remarks.emplace_back(tr("it has no lines, so no card is in it"));
   if (const auto doubtful = damage_.doubtful(); !doubtful.empty())
-    remarks.push_back("please look at these: " + doubtful);
+    remarks.push_back(tr("please look at these: {}", doubtful));
   return remarks;
 }
 
 std::string RowMaker::description() const {
-  auto text = columns_;
+  auto text = ignored_.empty() ? tr("columns {}", used_) : tr("columns {}; ignored: {}", used_, ignored_);
   if (unwraps_ && unwrapped_ != decltype(unwrapped_){})
-    text += fmt::format("; unwrapped: {} =\"…\", {} leading ' or `, {} trailing tabs",
-                        unwrapped_[static_cast<std::size_t>(Wrapper::formula)],
-                        unwrapped_[static_cast<std::size_t>(Wrapper::mark)],
-                        unwrapped_[static_cast<std::size_t>(Wrapper::tabs)]);
+    text += tr("; unwrapped: {} =\"…\", {} leading ' or `, {} trailing tabs",
+               unwrapped_[static_cast<std::size_t>(Wrapper::formula)],
+               unwrapped_[static_cast<std::size_t>(Wrapper::mark)],
+               unwrapped_[static_cast<std::size_t>(Wrapper::tabs)]);
   if (accepts_damage_) {
     const auto destroyed = damage_.destroyed();
-    text += "; --accept-damage: " + (destroyed.empty() ? "nothing to accept" : destroyed);
+    text += "; --accept-damage: " + (destroyed.empty() ? tr("nothing to accept") : destroyed);
   }
   return text;
 }
@@ -284,7 +286,7 @@ std::string RowMaker::sample(std::span<const std::string_view> fields, std::int6
                    : is_personal                      ? in_quotes(fit_to_characters(fields[i], 1))
                                                       : in_quotes(fields[i]));
   }
-  return fmt::format("line {}: {}", line, text);
+  return tr("line {}: {}", line, text);
 }
 
 bool RowMaker::is_empty(std::span<const std::string_view> fields) const {

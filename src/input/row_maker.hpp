@@ -69,7 +69,7 @@ class RowMaker {
   std::vector<std::string> names_;
   bool brand_is_fixed_ = false;
   bool unwraps_ = false, accepts_damage_ = false;
-  std::string columns_;  // in words
+  std::string used_, ignored_;  // columns
   std::array<std::int64_t, k_wrappers> unwrapped_{};
   Damage damage_;
   std::int64_t usable_ = 0;

@@ -8,6 +8,7 @@
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/columns.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 
@@ -60,17 +61,19 @@ std::string hint_for(const Failure& failure, const std::string& query) {
   constexpr std::string_view no_column = "no such column: ";
   if (words.starts_with(no_column) &&
       query.find('"' + std::string{words.substr(no_column.size())} + '"') != std::string::npos)
-    return "; text stands in single quotation marks, \"\" are for names";
+    return tr("; text stands in single quotation marks, \"\" are for names");
   for (const std::string_view missing :
        {"no such function: ", "no such module: ", "no such tokenizer: ", "unknown tokenizer: "})
     if (words.starts_with(missing))
-      return "; SQLite itself has none of that name; if it comes with the program that made the database, "
-             "write a query without it, or export to CSV";
+      return tr(
+          "; SQLite itself has none of that name; if it comes with the program that made the database, "
+          "write a query without it, or export to CSV");
   if (words.starts_with("unsafe use of "))
-    return "; in a view that is not allowed: write the view's own SELECT as the query";
+    return tr("; in a view that is not allowed: write the view's own SELECT as the query");
   if (words.starts_with("no such collation sequence: "))
-    return "; it comes with the program that made the database: compare and order with COLLATE BINARY, or "
-           "export to CSV";
+    return tr(
+        "; it comes with the program that made the database: compare and order with COLLATE BINARY, or "
+        "export to CSV");
   return "";
 }
 
@@ -80,40 +83,39 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
     return Error{Errc::bad_input, fmt::format("{}: {}", file.string(), what)};
   };
   const auto unreadable = [&](std::string_view why) {
-    return Error{Errc::no_input, fmt::format("{}: cannot read it: {}", file.string(), why)};
+    return Error{Errc::no_input, tr("{}: cannot read it: {}", file.string(), why)};
   };
   const auto name = real_path(file).filename().string();
   if (failure.code == SQLITE_READONLY_ROLLBACK)
     return unreadable(
-        fmt::format("its program was interrupted while writing, and {}-journal is needed to undo that; "
-                    "open it with its program once, or with `sqlite3 {} .tables`",
-                    name, name));
+        tr("its program was interrupted while writing, and {}-journal is needed to undo that; "
+           "open it with its program once, or with `sqlite3 {} .tables`",
+           name, name));
   if (failure.primary_code() == SQLITE_AUTH || std::string_view{failure.what()}.starts_with("not authorized"))
-    return bad(fmt::format(
-        "input.query: only one SELECT statement is allowed, of nothing but this database ({})", message));
+    return bad(
+        tr("input.query: only one SELECT statement is allowed, of nothing but this database ({})", message));
   switch (failure.primary_code()) {
-    case SQLITE_NOTADB: return bad("not an SQLite database, or an encrypted one");
-    case SQLITE_CORRUPT: return bad(fmt::format("damaged or incomplete ({}); get a complete copy", message));
+    case SQLITE_NOTADB: return bad(tr("not an SQLite database, or an encrypted one"));
+    case SQLITE_CORRUPT: return bad(tr("damaged or incomplete ({}); get a complete copy", message));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return unreadable(fmt::format(
-          "another program keeps it locked ({}); try again when that program has ended", message));
+      return unreadable(
+          tr("another program keeps it locked ({}); try again when that program has ended", message));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
       if (!sqlite::has_wal_mode(file)) return unreadable(message);
-      return unreadable(fmt::format(
-          "{}; it is in write-ahead-log mode, and {}-wal and {}-shm beside it must be readable, or the "
-          "folder writable so that they can be made: copy it with its -wal to another folder",
-          message, name, name));
+      return unreadable(
+          tr("{}; it is in write-ahead-log mode, and {}-wal and {}-shm beside it must be readable, or the "
+             "folder writable so that they can be made: copy it with its -wal to another folder",
+             message, name, name));
     case SQLITE_FULL:  // on a read-only connection only its temporary files can fill up
       return unreadable(
-          fmt::format("{}; the folder for temporary files is too small for what the query sorts or groups: "
-                      "name a larger one in SQLITE_TMPDIR",
-                      message));
+          tr("{}; the folder for temporary files is too small for what the query sorts or groups: "
+             "name a larger one in SQLITE_TMPDIR",
+             message));
     case SQLITE_TOOBIG:
-      return bad(
-          fmt::format("input.query: a value of more than {} MiB ({}); select only the columns that are read",
-                      k_longest_value >> 20, message));
+      return bad(tr("input.query: a value of more than {} MiB ({}); select only the columns that are read",
+                    k_longest_value >> 20, message));
     case SQLITE_PERM:
     case SQLITE_IOERR: return unreadable(message);
     default: return bad(fmt::format("input.query: {}{}", message, hint_for(failure, query)));
@@ -212,11 +214,11 @@ class SqliteSource final : public Source {
   std::vector<std::string> remarks() const override {
     std::vector<std::string> remarks;
     if (condition_.lacks_log)
-      remarks.push_back(fmt::format(
-          "{}: in write-ahead-log mode, and there is no {}-wal beside it. That is right where its "
-          "program has closed it. A copy of this file alone lacks the rows that were still in the log: "
-          "copy both, or with `sqlite3 {} \".backup copy.db\"`",
-          file_.string(), real_path(file_).filename().string(), file_.filename().string()));
+      remarks.push_back(
+          tr("{}: in write-ahead-log mode, and there is no {}-wal beside it. That is right where its "
+             "program has closed it. A copy of this file alone lacks the rows that were still in the log: "
+             "copy both, or with `sqlite3 {} \".backup copy.db\"`",
+             file_.string(), real_path(file_).filename().string(), file_.filename().string()));
     for (auto& remark : rows_.remarks()) remarks.push_back(std::move(remark));
     return remarks;
   }
@@ -227,10 +229,10 @@ class SqliteSource final : public Source {
   Result<void> read_header(const Settings& settings) {
     const auto where = file_.string() + ": input.query";
     if (!query_->unread_sql().empty() || !query_->reads_only() || query_->columns() == 0)
-      return Error{Errc::bad_input, where + ": only one SELECT statement is allowed"};
+      return Error{Errc::bad_input, tr("{}: only one SELECT statement is allowed", where)};
     if (query_->parameters() > 0)  // they would be NULL, and the condition always false or always true
       return Error{Errc::bad_input,
-                   where + ": it has parameters (such as ? or :name), and they have no values"};
+                   tr("{}: it has parameters (such as ? or :name), and they have no values", where)};
     std::vector<std::string> names;
     names.reserve(static_cast<std::size_t>(query_->columns()));
     for (int i = 0; i < query_->columns(); ++i) names.push_back(query_->column_name(i));
@@ -246,8 +248,8 @@ class SqliteSource final : public Source {
     for (const auto& index : rows_.indices())
       if (index && std::find(names.begin(), names.end(), names[*index] + ":1") != names.end())
         return Error{Errc::bad_input,
-                     fmt::format("{}: the column \"{}\" appears twice in a subquery; say which one is meant",
-                                 where, escape_for_terminal(names[*index]))};
+                     tr("{}: the column \"{}\" appears twice in a subquery; say which one is meant", where,
+                        escape_for_terminal(names[*index]))};
     return {};
   }
 
@@ -277,33 +279,30 @@ class SqliteSource final : public Source {
 
   Error changed() const {
     return {Errc::bad_input,
-            fmt::format(
-                "{}: its program has written to it while it was read; nothing of it is kept. Try again, or "
-                "read a copy made with `sqlite3 {} \".backup copy.db\"`",
-                file_.string(), file_.filename().string())};
+            tr("{}: its program has written to it while it was read; nothing of it is kept. Try again, or "
+               "read a copy made with `sqlite3 {} \".backup copy.db\"`",
+               file_.string(), file_.filename().string())};
   }
 
   Error explain(const Failure& failure) const {
     switch (given_up_) {
       case GivenUp::interrupted:
         return {Errc::stopped,
-                "interrupted while reading the input; nothing of it is kept, nothing was sent"};
+                tr("interrupted while reading the input; nothing of it is kept, nothing was sent")};
       case GivenUp::too_long:
         return {
             Errc::bad_input,
-            fmt::format(
-                "{}: input.query: given up after {} minutes in the database; nothing of it is kept. A join "
-                "without its condition or a recursion without an end is the usual reason; try the query "
-                "with the sqlite3 program, add an index, or export its result to CSV",
-                file_.string(), Patience::k_longest_query.count())};
+            tr("{}: input.query: given up after {} minutes in the database; nothing of it is kept. A join "
+               "without its condition or a recursion without an end is the usual reason; try the query "
+               "with the sqlite3 program, add an index, or export its result to CSV",
+               file_.string(), Patience::k_longest_query.count())};
       case GivenUp::no: break;
     }
     if (has_changed()) return changed();
     auto error = input::explain(file_, failure, sql_);
     if (condition_.lacks_log && std::string_view{failure.what()}.starts_with("no such table: "))
-      error.what +=
-          fmt::format("; there is no {}-wal beside it: was it left behind when the file was copied?",
-                      real_path(file_).filename().string());
+      error.what += tr("; there is no {}-wal beside it: was it left behind when the file was copied?",
+                       real_path(file_).filename().string());
     return error;
   }
 

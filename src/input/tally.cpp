@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <vector>
 
 namespace cardvoid::input {
@@ -37,9 +38,10 @@ std::string Tally::examples() const {
   std::string text;
   for (const auto& example : first_)
     if (example.line > 0)
-      text += fmt::format("{}line {}{}{}", text.empty() ? "" : ", ", example.line,
-                          example.masked.empty() ? "" : " ", example.masked);
-  return fmt::format(" ({}{})", text, count_ > static_cast<std::int64_t>(first_.size()) ? ", …" : "");
+      text += (text.empty() ? "" : ", ") + tr("line {}", example.line) +
+              (example.masked.empty() ? "" : " " + example.masked);
+  if (count_ > static_cast<std::int64_t>(first_.size())) text += ", …";
+  return tr(" ({})", text);
 }
 
 }  // namespace cardvoid::input

@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 
 namespace cardvoid::job {
 
@@ -46,14 +47,14 @@ Value value_of(const toml::node& node) {
     case toml::node_type::integer: return std::int64_t{**node.as_integer()};
     case toml::node_type::floating_point: return **node.as_floating_point();
     case toml::node_type::boolean: return **node.as_boolean();
-    case toml::node_type::array: return Unusable{"an array"};
-    case toml::node_type::table: return Unusable{"a table"};
-    case toml::node_type::date: return Unusable{"a date without quotes"};
-    case toml::node_type::time: return Unusable{"a time without quotes"};
-    case toml::node_type::date_time: return Unusable{"a date and time without quotes"};
+    case toml::node_type::array: return Unusable{tr("an array")};
+    case toml::node_type::table: return Unusable{tr("a table")};
+    case toml::node_type::date: return Unusable{tr("a date without quotes")};
+    case toml::node_type::time: return Unusable{tr("a time without quotes")};
+    case toml::node_type::date_time: return Unusable{tr("a date and time without quotes")};
     case toml::node_type::none: break;
   }
-  return Unusable{"nothing"};
+  return Unusable{tr("nothing")};
 }
 
 // Nothing deeper than our deepest key needs a look: it is unknown anyway.
@@ -94,8 +95,8 @@ std::string describe(const Value& value) {
     std::string operator()(const std::string& text) const {
       return '"' + fit_to_width(escape_for_terminal(text), 60) + '"';
     }
-    std::string operator()(std::int64_t number) const { return fmt::format("the number {}", number); }
-    std::string operator()(double number) const { return fmt::format("the number {}", number); }
+    std::string operator()(std::int64_t number) const { return tr("the number {}", number); }
+    std::string operator()(double number) const { return tr("the number {}", number); }
     std::string operator()(bool truth) const { return truth ? "true" : "false"; }
     std::string operator()(const Unusable& unusable) const { return unusable.what; }
   };
@@ -103,7 +104,8 @@ std::string describe(const Value& value) {
 }
 
 std::variant<Document, SyntaxFault> read_document(std::string_view toml) {
-  if (const auto line = find_too_many_dots(toml)) return SyntaxFault{{*line, 0}, "too many dots in one line"};
+  if (const auto line = find_too_many_dots(toml))
+    return SyntaxFault{{*line, 0}, tr("too many dots in one line")};
   const auto parsed = toml::parse(toml);
   if (!parsed)
     return SyntaxFault{place_of(parsed.error().source()), escape_for_terminal(parsed.error().description())};

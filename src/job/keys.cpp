@@ -4,6 +4,7 @@
 #include <array>
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/model/card_rules.hpp>
 
 #include "endpoint.hpp"
@@ -129,61 +130,63 @@ KeyResult store_window(model::Safety& safety, std::string_view text) {
   return stored_if(window.opens < k_midnight && window.opens != window.closes);
 }
 
-constexpr std::string_view k_connect_range{"a duration such as \"5s\", above 0 and at most \"10m\""};
-constexpr std::string_view k_pause_range{"a duration such as \"30s\", above 0 and at most \"1h\""};
-constexpr std::string_view k_a_file{"the path of a file"};
+constexpr std::string_view k_connect_range{
+    translatable("a duration such as \"5s\", above 0 and at most \"10m\"")};
+constexpr std::string_view k_pause_range{
+    translatable("a duration such as \"30s\", above 0 and at most \"1h\"")};
+constexpr std::string_view k_a_file{translatable("the path of a file")};
 constexpr std::string_view k_an_endpoint{
-    "a URL such as \"https://api.mch.weixin.qq.com\": https, a host and perhaps a port"};
-constexpr std::string_view k_an_identifier{"1 to 32 printable ASCII characters without spaces"};
-constexpr std::string_view k_a_brand{"the brand's ID, digits in quotes such as \"1004\""};
-constexpr std::string_view k_a_public_key{
+    translatable("a URL such as \"https://api.mch.weixin.qq.com\": https, a host and perhaps a port")};
+constexpr std::string_view k_an_identifier{translatable("1 to 32 printable ASCII characters without spaces")};
+constexpr std::string_view k_a_brand{translatable("the brand's ID, digits in quotes such as \"1004\"")};
+constexpr std::string_view k_a_public_key{translatable(
     "the path of the WeChat Pay public key, such as \"keys/wxp_pub.pem\" (its ID, PUB_KEY_ID_…, belongs in "
-    "public_key_id)"};
+    "public_key_id)")};
 constexpr std::string_view k_a_private_key{
-    "the path of the merchant's API private key, such as \"keys/apiclient_key.pem\""};
-constexpr std::string_view k_a_column{"the name of a column in the file"};
+    translatable("the path of the merchant's API private key, such as \"keys/apiclient_key.pem\"")};
+constexpr std::string_view k_a_column{translatable("the name of a column in the file")};
 // WeChat Pay's own words, from the page of the API (docs/platform.md section 1).
-constexpr std::string_view k_consent{
+constexpr std::string_view k_consent{translatable(
     "in words, who told the members beforehand and got their consent, and when: WeChat Pay demands both "
     "before "
     "cards are invalidated (商家调用作废接口前须与顾客事先告知并取得同意), punishes complaints, and cannot "
     "undo "
-    "it; for example \"OPS-1234: members told by template message and agreed, 2026-11-01, Customer Care\""};
+    "it; for example \"OPS-1234: members told by template message and agreed, 2026-11-01, Customer Care\"")};
 const std::string k_a_rate{"a number from " + model::allowed_rates()};  // above k_keys: made first
 constexpr milliseconds k_10_minutes{600'000}, k_1_hour{3'600'000};
 
 // In the order of the job file.
 const auto k_keys = std::to_array<Key>({
-    {"name", Type::text, "1 to 64 letters, digits or \"-_.\", the first a letter or digit (it names the results database)",
+    {"name", Type::text, translatable("1 to 64 letters, digits or \"-_.\", the first a letter or digit (it names the results database)"),
      [](const Typed& v, Job& job) { return store_name(job.name, v.text); }, true},
 
-    {"contacts", Type::text, "who answers for the job and how to reach them, in words",
+    {"contacts", Type::text, translatable("who answers for the job and how to reach them, in words"),
      [](const Typed& v, Job& job) { return store_text(job.contacts, v.text); }},
 
-    {"merchant.api", Type::text, R"("partner" or "brand")",
+    {"merchant.api", Type::text, translatable("\"partner\" or \"brand\""),
      [](const Typed& v, Job& job) {
        job.merchant.api = v.text == "brand" ? model::Api::brand : model::Api::partner;
        return stored_if(v.text == "partner" || v.text == "brand");
      }},
-    {"merchant.mchid", Type::text, "the service provider's merchant number, digits in quotes such as \"1900000001\"",
+    {"merchant.mchid", Type::text, translatable("the service provider's merchant number, digits in quotes such as \"1900000001\""),
      [](const Typed& v, Job& job) { return store_number(job.merchant.mchid, v.text); }},
     {"merchant.brand_id", Type::text, k_a_brand,
      [](const Typed& v, Job& job) { return store_number(job.merchant.brand_id, v.text); }},
-    {"merchant.serial_no", Type::text, "the serial number of the signing certificate, up to 64 hexadecimal digits",
+    {"merchant.serial_no", Type::text, translatable("the serial number of the signing certificate, up to 64 hexadecimal digits"),
      [](const Typed& v, Job& job) { return store_serial(job.merchant.serial_no, v.text); }, true},
     {"merchant.private_key_file", Type::path, k_a_private_key,
      [](const Typed& v, Job& job) { return store_key_file(job.merchant.private_key_file, v); }, true},
     {"merchant.passphrase_file", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.merchant.passphrase_file, v); }},
 
-    {"platform.public_key_id", Type::text, "the key's ID, which starts with \"PUB_KEY_ID_\"",
+    {"platform.public_key_id", Type::text, translatable("the key's ID, which starts with \"PUB_KEY_ID_\""),
      [](const Typed& v, Job& job) {
        job.platform.public_key_id = v.text;
        return stored_if(v.text.starts_with("PUB_KEY_ID_") && consists_of(v.text, 128, is_visible));
      }},
     {"platform.public_key_file", Type::path, k_a_public_key,
      [](const Typed& v, Job& job) { return store_key_file(job.platform.public_key_file, v); }},
-    {"platform.certificates_dir", Type::path, "the path of a folder",
+    {"platform.certificates_dir", Type::path, translatable("the path of a folder"),
      [](const Typed& v, Job& job) { return store_path(job.platform.certificates_dir, v); }},
 
     {"endpoints.primary", Type::text, k_an_endpoint,
@@ -192,29 +195,29 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_endpoint(job.endpoints.backup, v.text); }},
     {"endpoints.ca_file", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.endpoints.ca_file, v); }},
-    {"endpoints.proxy", Type::text, "the URL of an HTTP proxy such as \"http://proxy.example:3128\"",
+    {"endpoints.proxy", Type::text, translatable("the URL of an HTTP proxy such as \"http://proxy.example:3128\""),
      [](const Typed& v, Job& job) { return store_proxy(job, v.text); }},
 
-    {"input.csv", Type::path, "the path of a file, or \"-\" for standard input",
+    {"input.csv", Type::path, translatable("the path of a file, or \"-\" for standard input"),
      [](const Typed& v, Job& job) {
        job.input.csv = v.text == "-" ? v.text : v.path.string();
        return stored;
      }},
-    {"input.encoding", Type::text, R"("auto", "utf-8", "gbk" or "gb18030")",
+    {"input.encoding", Type::text, translatable("\"auto\", \"utf-8\", \"gbk\" or \"gb18030\""),
      [](const Typed& v, Job& job) { return store_encoding(job.input.encoding, v.text); }},
-    {"input.sqlite", Type::path, "the path of an SQLite database",
+    {"input.sqlite", Type::path, translatable("the path of an SQLite database"),
      [](const Typed& v, Job& job) { return store_path(job.input.sqlite, v); }},
-    {"input.query", Type::text, "one SELECT statement",
+    {"input.query", Type::text, translatable("one SELECT statement"),
      [](const Typed& v, Job& job) { return store_text(job.input.query, v.text); }},
-    {"input.vanished", Type::text, R"("hold" or "send")",
+    {"input.vanished", Type::text, translatable("\"hold\" or \"send\""),
      [](const Typed& v, Job& job) {
        if (v.text != "hold" && v.text != "send") return unexpected;
        job.input.vanished = v.text == "send" ? model::Vanished::send : model::Vanished::hold;
        return stored;
      }},
-    {"input.delimiter", Type::text, R"("auto", ",", ";" or "tab")",
+    {"input.delimiter", Type::text, translatable("\"auto\", \",\", \";\" or \"tab\""),
      [](const Typed& v, Job& job) { return store_delimiter(job.input.delimiter, v.text); }},
-    {"input.unwrap", Type::truth, "true or false",
+    {"input.unwrap", Type::truth, translatable("true or false"),
      [](const Typed& v, Job& job) {
        job.input.unwrap = v.truth;
        return stored;
@@ -234,7 +237,7 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_number(job.defaults.brand_id, v.text); }},
     {"defaults.card_id", Type::text, k_an_identifier,
      [](const Typed& v, Job& job) { return store_identifier(job.defaults.card_id, v.text); }},
-    {"defaults.reason", Type::text, "1 to 32 characters without line breaks or emoji and not only spaces",
+    {"defaults.reason", Type::text, translatable("1 to 32 characters without line breaks or emoji and not only spaces"),
      [](const Typed& v, Job& job) { return store_reason(job.defaults.reason, v.text); }},
 
     {"limits.requests_per_second", Type::number, k_a_rate,
@@ -242,24 +245,24 @@ const auto k_keys = std::to_array<Key>({
        job.limits.requests_per_second = v.number;
        return stored_if(model::is_allowed_rate(v.number));
      }},
-    {"limits.per", Type::text, R"("merchant" or "brand")",
+    {"limits.per", Type::text, translatable("\"merchant\" or \"brand\""),
      [](const Typed& v, Job& job) {
        job.limits.per = v.text == "brand" ? model::QuotaPer::brand : model::QuotaPer::merchant;
        return stored_if(v.text == "merchant" || v.text == "brand");
      }},
-    {"limits.max_in_flight", Type::whole_number, "a whole number from 1 to 1024",
+    {"limits.max_in_flight", Type::whole_number, translatable("a whole number from 1 to 1024"),
      [](const Typed& v, Job& job) { return store_count(job.limits.max_in_flight, v.whole_number, 1'024); }},
     {"limits.connect_timeout", Type::duration, k_connect_range,
      [](const Typed& v, Job& job) { return store_duration(job.limits.connect_timeout, v.duration, k_10_minutes); }},
     {"limits.request_timeout", Type::duration, k_connect_range,
      [](const Typed& v, Job& job) { return store_duration(job.limits.request_timeout, v.duration, k_10_minutes); }},
-    {"limits.max_attempts", Type::whole_number, "a whole number from 1 to 100",
+    {"limits.max_attempts", Type::whole_number, translatable("a whole number from 1 to 100"),
      [](const Typed& v, Job& job) { return store_count(job.limits.max_attempts, v.whole_number, 100); }},
     {"limits.backoff_base", Type::duration, k_pause_range,
      [](const Typed& v, Job& job) { return store_duration(job.limits.backoff_base, v.duration, k_1_hour); }},
     {"limits.backoff_cap", Type::duration, k_pause_range,
      [](const Typed& v, Job& job) { return store_duration(job.limits.backoff_cap, v.duration, k_1_hour); }},
-    {"limits.failover_after", Type::whole_number, "a whole number from 1 to 100",
+    {"limits.failover_after", Type::whole_number, translatable("a whole number from 1 to 100"),
      [](const Typed& v, Job& job) { return store_count(job.limits.failover_after, v.whole_number, 100); }},
     {"limits.failover_cooldown", Type::duration, k_pause_range,
      [](const Typed& v, Job& job) { return store_duration(job.limits.failover_cooldown, v.duration, k_1_hour); }},
@@ -268,25 +271,25 @@ const auto k_keys = std::to_array<Key>({
      [](const Typed& v, Job& job) { return store_text(job.safety.acknowledge, v.text); }, true},
     {"safety.acknowledge_file", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.safety.acknowledge_file, v); }},
-    {"safety.match_openid", Type::truth, "true or false",
+    {"safety.match_openid", Type::truth, translatable("true or false"),
      [](const Typed& v, Job& job) { return job.safety.match_openid = v.truth, stored; }},
-    {"safety.max_rows", Type::whole_number, "a whole number of at least 1",
+    {"safety.max_rows", Type::whole_number, translatable("a whole number of at least 1"),
      [](const Typed& v, Job& job) {
        job.safety.max_rows = v.whole_number;
        return stored_if(v.whole_number >= 1);
      }},
-    {"safety.canary", Type::whole_number, "a whole number from 0 (off) to 1000000",
+    {"safety.canary", Type::whole_number, translatable("a whole number from 0 (off) to 1000000"),
      [](const Typed& v, Job& job) {
        if (v.whole_number < 0 || v.whole_number > 1'000'000) return unexpected;
        job.safety.canary = static_cast<int>(v.whole_number);
        return stored;
      }},
-    {"safety.expect_already", Type::truth, "true or false",
+    {"safety.expect_already", Type::truth, translatable("true or false"),
      [](const Typed& v, Job& job) {
        job.safety.expect_already = v.truth;
        return stored;
      }},
-    {"safety.max_failure_rate", Type::number, "a number above 0 and at most 1.0 (off)",
+    {"safety.max_failure_rate", Type::number, translatable("a number above 0 and at most 1.0 (off)"),
      [](const Typed& v, Job& job) {
        job.safety.max_failure_rate = v.number;
        return stored_if(v.number > 0 && v.number <= 1);
@@ -294,9 +297,9 @@ const auto k_keys = std::to_array<Key>({
     {"safety.protect", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.safety.protect, v); }},
     {"safety.window", Type::text,
-     "two different times of day such as \"01:00-06:00\" or, over midnight, \"22:00-05:00\"",
+     translatable("two different times of day such as \"01:00-06:00\" or, over midnight, \"22:00-05:00\""),
      [](const Typed& v, Job& job) { return store_window(job.safety, v.text); }},
-    {"safety.timezone", Type::text, "the name of a time zone that this machine knows, such as \"Asia/Shanghai\"",
+    {"safety.timezone", Type::text, translatable("the name of a time zone that this machine knows, such as \"Asia/Shanghai\""),
      [](const Typed& v, Job& job) {
        job.safety.timezone = v.text;
        return stored_if(is_time_zone(v.text));
@@ -304,17 +307,17 @@ const auto k_keys = std::to_array<Key>({
 
     {"results.database", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.results.database, v); }},
-    {"results.store_response", Type::text, R"("none")",
+    {"results.store_response", Type::text, translatable("\"none\""),
      [](const Typed& v, Job&) { return v.text == "full" ? unsupported : stored_if(v.text == "none"); }, false,
-     "whole answers would put personal data into the results; leave it out or set \"none\""},
-    {"results.metrics_file", Type::path, "the path of a file whose name ends in \".prom\": node_exporter reads no other",
+     translatable("whole answers would put personal data into the results; leave it out or set \"none\"")},
+    {"results.metrics_file", Type::path, translatable("the path of a file whose name ends in \".prom\": node_exporter reads no other"),
      [](const Typed& v, Job& job) {
        job.results.metrics_file = v.path;
        return stored_if(v.path.extension() == ".prom");
      }},
     {"results.report_file", Type::path, k_a_file,
      [](const Typed& v, Job& job) { return store_path(job.results.report_file, v); }},
-    {"results.on_finish", Type::path, "the path of a program, without arguments",
+    {"results.on_finish", Type::path, translatable("the path of a program, without arguments"),
      [](const Typed& v, Job& job) { return store_path(job.results.on_finish, v); }},
 });
 
@@ -326,6 +329,11 @@ const Key* find_key(std::string_view path) {
   const auto found =
       std::find_if(k_keys.begin(), k_keys.end(), [&](const Key& key) { return key.path == path; });
   return found == k_keys.end() ? nullptr : &*found;
+}
+
+std::string words_for_expected(const Key& key) {
+  if (key.expected == k_a_rate) return tr("a number from {}", model::allowed_rates());
+  return tr(key.expected.data());
 }
 
 std::string_view table_of(std::string_view path) {

@@ -32,7 +32,7 @@ enum class KeyResult {
 struct Key {
   std::string_view path;  // "limits.max_attempts"
   Type type;
-  std::string_view expected;  // completes "expected …"
+  std::string_view expected;  // completes "expected …"; ends in a zero byte, as a literal does
   KeyResult (*store)(const Typed& value, model::Job& job);
   bool required = false;
   std::string_view instead = {};  // for `unsupported`: what to do, "leave it out or set 0 (off)"
@@ -40,6 +40,9 @@ struct Key {
 
 std::span<const Key> keys();
 const Key* find_key(std::string_view path);
+
+// `expected` in the language of people.
+std::string words_for_expected(const Key& key);
 
 // "limits" of "limits.max_attempts"; "" of "name".
 std::string_view table_of(std::string_view path);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/job/load.hpp>
 #include <cardvoid/model/own_files.hpp>
 #include <fstream>
@@ -98,10 +99,8 @@ Result<void> apply_override(std::string_view set_by, std::string_view argument, 
   const auto equals = argument.find('=');
   const auto path = escape_for_terminal(trim(argument.substr(0, equals)));
   if (equals == std::string_view::npos || path.empty())
-    return Error{Errc::usage,
-                 fmt::format("{} {}: expected section.key=value", set_by, escape_for_terminal(argument))};
-  if (find_invalid_utf8(argument))
-    return Error{Errc::usage, fmt::format("{} {}: not valid UTF-8", set_by, path)};
+    return Error{Errc::usage, tr("{} {}: expected section.key=value", set_by, escape_for_terminal(argument))};
+  if (find_invalid_utf8(argument)) return Error{Errc::usage, tr("{} {}: not valid UTF-8", set_by, path)};
   const auto value = trim(argument.substr(equals + 1));
   const auto* key = find_key(path);
 
@@ -162,17 +161,16 @@ std::string suggest_key(std::string_view path) {
     if (table_of(key.path) == table_of(path)) siblings.push_back(last_name(key.path));
     names.push_back(last_name(key.path));
   }
-  if (const auto meant = key_by_other_name(name); !meant.empty())
-    return fmt::format("; did you mean \"{}\"?", meant);
-  if (const auto found = nearest(name, siblings)) return fmt::format("; did you mean \"{}\"?", *found);
+  if (const auto meant = key_by_other_name(name); !meant.empty()) return tr("; did you mean \"{}\"?", meant);
+  if (const auto found = nearest(name, siblings)) return tr("; did you mean \"{}\"?", *found);
   const bool is_short = name.size() < 5;  // anything comes near it
   const auto elsewhere = std::find(names.begin(), names.end(), name) != names.end() ? std::string{name}
                          : is_short                                                 ? std::nullopt
                                                                                     : nearest(name, names);
   for (const auto& key : keys())
-    if (elsewhere == last_name(key.path)) return fmt::format("; did you mean \"{}\"?", key.path);
+    if (elsewhere == last_name(key.path)) return tr("; did you mean \"{}\"?", key.path);
   if (siblings.empty()) return "";
-  return fmt::format("; [{}] has {}", table_of(path), fmt::join(siblings, ", "));
+  return tr("; [{}] has {}", table_of(path), fmt::join(siblings, ", "));
 }
 
 std::string suggest_table(std::string_view path) {
@@ -180,7 +178,7 @@ std::string suggest_table(std::string_view path) {
   for (const auto& key : keys()) tables.insert(table_of(key.path));
   tables.erase("");
   const auto found = nearest(path, tables);
-  return found ? fmt::format("; did you mean \"{}\"?", *found) : "";
+  return found ? tr("; did you mean \"{}\"?", *found) : "";
 }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20; }
@@ -188,7 +186,7 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20; }
 // Returns what is wrong with the value; empty text: `typed` holds it.
 std::string read_typed(const Key& key, const Value& value, const std::filesystem::path& folder,
                        Typed& typed) {
-  auto unexpected = fmt::format("expected {}, found {}", key.expected, describe(value));
+  auto unexpected = tr("expected {}, found {}", words_for_expected(key), describe(value));
   if (const auto* text = std::get_if<std::string>(&value)) {
     typed.text = *text;
     if (!is_written_as_text(key.type) || text->find('\0') != std::string::npos) return unexpected;
@@ -200,9 +198,9 @@ std::string read_typed(const Key& key, const Value& value, const std::filesystem
     if (key.type == Type::path) {
       if (text->empty()) return unexpected;
       if (*text == "~" || text->starts_with("~/"))
-        return fmt::format("\"~\" is not expanded in {}; write the whole path", describe(value));
+        return tr("\"~\" is not expanded in {}; write the whole path", describe(value));
       if (std::any_of(text->begin(), text->end(), is_control))
-        return fmt::format(
+        return tr(
             "{} has control characters: between \" \" a backslash has a meaning of its own, \\t and \\n "
             "among "
             "them; put the path between ' ', or write / for each \\",
@@ -236,10 +234,11 @@ void store(const Key& key, const Leaf& leaf, const std::filesystem::path& folder
     case KeyResult::stored: return;
     case KeyResult::unexpected: {
       const bool may_hold_login = key.path == "endpoints.proxy";
-      return faults.add(leaf, fmt::format("expected {}{}", key.expected,
-                                          may_hold_login ? "" : ", found " + describe(leaf.value)));
+      return faults.add(
+          leaf, may_hold_login ? tr("expected {}", words_for_expected(key))
+                               : tr("expected {}, found {}", words_for_expected(key), describe(leaf.value)));
     }
-    case KeyResult::unsupported: return faults.add(leaf, fmt::format("not supported yet; {}", key.instead));
+    case KeyResult::unsupported: return faults.add(leaf, tr("not supported yet; {}", tr(key.instead.data())));
   }
 }
 
@@ -254,8 +253,8 @@ std::vector<std::string> refuse_tables(const Document& document, Faults& faults)
     if (std::any_of(refused.begin(), refused.end(), is_below)) continue;
     const auto* key = find_key(table.path);
     faults.add_unknown(table.path, table.at, table.set_by,
-                       key ? fmt::format("expected {}, found a table", key->expected)
-                           : "unknown table" + suggest_table(table.path));
+                       key ? tr("expected {}, found a table", words_for_expected(*key))
+                           : tr("unknown table") + suggest_table(table.path));
     refused.push_back(table.path);
   }
   return refused;
@@ -270,9 +269,9 @@ void read_leaves(const Document& document, const std::filesystem::path& folder, 
     if (const auto* key = find_key(leaf.path))
       store(*key, leaf, folder, job, faults);
     else if (is_table(leaf.path))
-      faults.add(leaf, fmt::format("expected a table [{}], found {}", leaf.path, describe(leaf.value)));
+      faults.add(leaf, tr("expected a table [{}], found {}", leaf.path, describe(leaf.value)));
     else
-      faults.add_unknown(leaf.path, leaf.key, leaf.set_by, "unknown key" + suggest_key(leaf.path));
+      faults.add_unknown(leaf.path, leaf.key, leaf.set_by, tr("unknown key") + suggest_key(leaf.path));
   }
 }
 
@@ -297,9 +296,9 @@ class CrossCheck {
     check_input();
     check_files();
     if (job_.limits.backoff_base > job_.limits.backoff_cap)
-      refuse("limits.backoff_base", fmt::format("\"{}\" is longer than limits.backoff_cap, \"{}\"",
-                                                format_duration(job_.limits.backoff_base),
-                                                format_duration(job_.limits.backoff_cap)));
+      refuse("limits.backoff_base",
+             tr("\"{}\" is longer than limits.backoff_cap, \"{}\"", format_duration(job_.limits.backoff_base),
+                format_duration(job_.limits.backoff_cap)));
   }
 
  private:
@@ -310,7 +309,10 @@ class CrossCheck {
     Position at;
     for (const auto& table : document_.tables)
       if (table.path == table_of(path)) at = {table.at.line, 0};
-    faults_.add(at, path, fmt::format("missing{}; expected {}", why, find_key(path)->expected));
+    const auto expected = words_for_expected(*find_key(path));
+    faults_.add(at, path,
+                why.empty() ? tr("missing; expected {}", expected)
+                            : tr("missing, and {}; expected {}", why, expected));
   }
 
   // At the position of the key if it was given, else of its table.
@@ -325,18 +327,18 @@ class CrossCheck {
 
   void check_merchant() {
     if (job_.merchant.api == model::Api::partner) {
-      need("merchant.mchid", ", and merchant.api is \"partner\"");
+      need("merchant.mchid", tr("merchant.api is \"partner\""));
       if (has("merchant.brand_id"))
         refuse("merchant.brand_id",
-               "belongs to api = \"brand\"; with \"partner\", rows or defaults.brand_id name the brand");
+               tr("belongs to api = \"brand\"; with \"partner\", rows or defaults.brand_id name the brand"));
       return;
     }
-    need("merchant.brand_id", ", and merchant.api is \"brand\"");
+    need("merchant.brand_id", tr("merchant.api is \"brand\""));
     if (has("merchant.mchid"))
-      refuse("merchant.mchid", "belongs to api = \"partner\"; with \"brand\", brand_id signs");
+      refuse("merchant.mchid", tr("belongs to api = \"partner\"; with \"brand\", brand_id signs"));
     if (has("defaults.brand_id") && job_.defaults.brand_id != job_.merchant.brand_id)
       refuse("defaults.brand_id",
-             "differs from merchant.brand_id, and api = \"brand\" reaches that brand's cards only");
+             tr("differs from merchant.brand_id, and api = \"brand\" reaches that brand's cards only"));
   }
 
   void check_platform() {
@@ -344,28 +346,28 @@ class CrossCheck {
     if (by_key == has("platform.certificates_dir"))
       return refuse(
           "platform",
-          fmt::format("expected either public_key_id and public_key_file, or certificates_dir; found {}",
-                      by_key ? "both" : "neither"));
+          by_key
+              ? tr("expected either public_key_id and public_key_file, or certificates_dir; found both")
+              : tr("expected either public_key_id and public_key_file, or certificates_dir; found neither"));
     if (!by_key) return;
-    need("platform.public_key_id", ", and public_key_file is given");
-    need("platform.public_key_file", ", and public_key_id is given");
+    need("platform.public_key_id", tr("public_key_file is given"));
+    need("platform.public_key_file", tr("public_key_id is given"));
   }
 
   void check_input() {
     const bool by_query = has("input.sqlite") || has("input.query");
     if (by_query == has("input.csv"))
-      refuse("input", fmt::format("expected either csv, or sqlite and query; found {}",
-                                  by_query ? "both" : "neither"));
+      refuse("input", by_query ? tr("expected either csv, or sqlite and query; found both")
+                               : tr("expected either csv, or sqlite and query; found neither"));
     else if (by_query) {
-      need("input.sqlite", ", and input.query is given");
-      need("input.query", ", and input.sqlite is given");
+      need("input.sqlite", tr("input.query is given"));
+      need("input.query", tr("input.sqlite is given"));
     }
     for (auto column = job_.input.columns.begin(); column != job_.input.columns.end(); ++column)
       for (auto earlier = job_.input.columns.begin(); earlier != column; ++earlier)
         if (earlier->second == column->second && !column->second.empty())
-          refuse("input.columns." + column->first,
-                 fmt::format("\"{}\" is already the column of {}", escape_for_terminal(column->second),
-                             earlier->first));
+          refuse("input.columns." + column->first, tr("\"{}\" is already the column of {}",
+                                                      escape_for_terminal(column->second), earlier->first));
   }
 
   // The results database must not overwrite another file of the job, nor must the metrics file and the
@@ -379,27 +381,30 @@ class CrossCheck {
         if (other.key == written.key || !other.is_at(written.real)) continue;
         if (written.key == k_results) return refuse_results_at(other, written);
         if ((written.key == k_metrics || written.key == k_report) && other.key != k_results)
-          return refuse(written.key, fmt::format("\"{}\" is the job's {}; name another file",
-                                                 written.path.string(), other.what));
+          return refuse(written.key, tr("\"{}\" is the job's {}; name another file", written.path.string(),
+                                        tr(other.what.data())));
       }
   }
 
   void refuse_results_at(const model::OwnFile& other, const model::OwnFile& results) {
     using enum model::OwnFile::Kind;
-    const auto name =
-        fmt::format("\"{}\"{}", other.path.string(),
-                    other.kind == companion ? fmt::format(", part of the {},", other.what) : "");
+    const auto path = other.path.string(), what = tr(other.what.data());
+    const auto name = other.key.empty()         ? tr("the job file")
+                      : other.kind == companion ? tr("\"{}\", part of the {},", path, what)
+                                                : '"' + path + '"';
     refuse(other.key.empty() ? results.key : other.key,
-           fmt::format("{} is {}the results database ({}); name two different files",
-                       other.key.empty() ? "the job file" : name,
-                       results.kind == companion ? "a part of " : "", name_of_results()));
+           results.kind == companion
+               ? tr("{} is a part of the results database ({}); name two different files", name,
+                    name_of_results())
+               : tr("{} is the results database ({}); name two different files", name, name_of_results()));
   }
 
   std::string name_of_results() const {
     const auto* given = results_by_flag_          ? "--results"
                         : has("results.database") ? "results.database"
-                                                  : "results.database, by default";
-    return fmt::format("{} \"{}\"", given, job_.results.database.string());
+                                                  : nullptr;
+    const auto file = job_.results.database.string();
+    return given ? fmt::format("{} \"{}\"", given, file) : tr("results.database, by default \"{}\"", file);
   }
 
   const Document& document_;
@@ -419,16 +424,22 @@ void apply_environment(const Overrides& overrides, model::Job& job) {
     if (is_excluded_by(overrides.no_proxy, *address)) continue;
     address->proxy = proxy;
     if (!proxy)  // not shown: it may hold a password
-      job.endpoints.unusable_proxy = fmt::format(
-          "HTTPS_PROXY is not the URL of an HTTP proxy such as http://proxy.example:3128, and {} would be "
-          "reached through it; unset it, name a proxy in endpoints.proxy, or name the host in NO_PROXY",
-          address->text());
+      job.endpoints.unusable_proxy =
+          tr("HTTPS_PROXY is not the URL of an HTTP proxy such as http://proxy.example:3128, and {} would be "
+             "reached through it; unset it, name a proxy in endpoints.proxy, or name the host in NO_PROXY",
+             address->text());
   }
 }
 
 }  // namespace
 
 namespace {
+
+// The library knows English only.
+std::string words_for_syntax(const SyntaxFault& fault, const std::string& cause) {
+  if (spoken_language() == Language::english) return cause.empty() ? fault.what : fault.what + "; " + cause;
+  return cause.empty() ? tr("the syntax is wrong here ({})", fault.what) : cause;
+}
 
 // Empty for what is no plain file or cannot be read.
 std::string read_head(const std::filesystem::path& file) {
@@ -452,7 +463,7 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
     if (const auto kind = name_other_kind(toml, file); !kind.empty())
       return Error{Errc::bad_job, fmt::format("{}: {}", escape_for_terminal(file.string()), kind)};
     const auto cause = explain_fault(toml, *fault);
-    faults.add(fault->at, "not valid TOML", cause.empty() ? fault->what : fault->what + "; " + cause);
+    faults.add(fault->at, tr("not valid TOML"), words_for_syntax(*fault, cause));
     return Error{Errc::bad_job, faults.text()};
   }
   auto& document = std::get<Document>(read);
@@ -487,7 +498,7 @@ Result<model::Job> load(const std::filesystem::path& file, const Overrides& over
   const auto kind = name_other_kind(read_head(file), file);
   std::error_code ignored;
   if (const auto whole = file.string() + ".toml"; kind.empty() && std::filesystem::exists(whole, ignored))
-    return Error{toml.error().code, fmt::format("{}; did you mean {}?", toml.error().what, whole)};
+    return Error{toml.error().code, tr("{}; did you mean {}?", toml.error().what, whole)};
   if (kind.empty()) return toml.error();
   return Error{Errc::bad_job, fmt::format("{}: {}", escape_for_terminal(file.string()), kind)};
 }
@@ -498,7 +509,7 @@ std::string fault_of_value(std::string_view key, const std::string& value) {
   if (auto wrong = read_typed(*known, value, {}, typed); !wrong.empty()) return wrong;
   model::Job job;
   if (known->store(typed, job) == KeyResult::stored) return {};
-  return fmt::format("expected {}, found {}", known->expected, describe(value));
+  return tr("expected {}, found {}", words_for_expected(*known), describe(value));
 }
 
 }  // namespace cardvoid::job

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <utility>
 
 namespace cardvoid::job {
@@ -28,10 +29,10 @@ bool is_header(std::string_view line) {
 // Of what is no list, the one that fits.
 std::string_view signature_of(std::string_view head) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> k_signatures{
-      {{"PK\x03\x04", "an Excel workbook or another ZIP file"},
-       {"\xD0\xCF\x11\xE0", "an old Excel workbook"},
-       {"-----BEGIN ", "a key or a certificate"},
-       {"%PDF-", "a PDF file"}}};
+      {{"PK\x03\x04", translatable("an Excel workbook or another ZIP file")},
+       {"\xD0\xCF\x11\xE0", translatable("an old Excel workbook")},
+       {"-----BEGIN ", translatable("a key or a certificate")},
+       {"%PDF-", translatable("a PDF file")}}};
   for (const auto& [bytes, kind] : k_signatures)
     if (head.starts_with(bytes)) return kind;
   return {};
@@ -77,19 +78,19 @@ const Character* find_wide_character(std::string_view line) {
 std::string name_other_kind(std::string_view head, const std::filesystem::path& file) {
   const auto name = escape_for_terminal(file.string());
   if (head.starts_with("SQLite format 3"))
-    return fmt::format(
+    return tr(
         "an SQLite database, not a job file; `cardvoid init --list {}` writes the job file for such a list, "
         "and "
         "the results of a job are looked at with its job file",
         name);
   if (const auto kind = signature_of(head); !kind.empty())
-    return fmt::format(
-        "{}, not a job file; a job file is a text that ends in .toml, and `cardvoid init` writes one", kind);
+    return tr("{}, not a job file; a job file is a text that ends in .toml, and `cardvoid init` writes one",
+              tr(kind.data()));
   auto extension = file.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (extension == ".csv" || (extension != ".toml" && is_header(first_line(head))))
-    return fmt::format(
+    return tr(
         "a list (CSV), not a job file; the job file names the list: `cardvoid init --list {}` writes it",
         name);
   return {};
@@ -98,15 +99,16 @@ std::string name_other_kind(std::string_view head, const std::filesystem::path& 
 std::string explain_fault(std::string_view toml, const SyntaxFault& fault) {
   const auto line = line_at(toml, fault.at.line);
   if (const auto* character = find_wide_character(line))
-    return fmt::format("{} is a Chinese or full-width character, and {} must stand there", character->wrong,
-                       character->right == " " ? "an ordinary blank" : character->right);
+    return tr("{} is a Chinese or full-width character, and {} must stand there", character->wrong,
+              character->right == " " ? tr("an ordinary blank") : std::string{character->right});
   const bool is_about_escape = fault.what.find("escape") != std::string::npos ||
                                fault.what.find("unicode scalar") != std::string::npos;
   if (is_about_escape && line.find('\\') != std::string_view::npos)
-    return "a backslash has a meaning of its own between \" \"; put the path between ' ', or write / for "
-           "each \\";
+    return tr(
+        "a backslash has a meaning of its own between \" \"; put the path between ' ', or write / for "
+        "each \\");
   if (fault.what.find("could not determine value type") != std::string::npos)
-    return "text must stand between \" \"";
+    return tr("text must stand between \" \"");
   return {};
 }
 

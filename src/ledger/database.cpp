@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cerrno>
@@ -23,32 +24,29 @@ std::int64_t pragma(const sqlite::Connection& db, const char* name) {
   return ask(db, fmt::format("PRAGMA {}", name));
 }
 
-constexpr std::string_view k_left_alone = "it is left as it is";
-constexpr std::string_view k_nothing_more =
-    "nothing more is sent; see to the disk and run the same command again";
-constexpr std::string_view k_see_to_rights = "see to the permissions of the file and its folder";
+constexpr const char* k_left_alone = translatable("it is left as it is");
+constexpr const char* k_see_to_rights = translatable("see to the permissions of the file and its folder");
+constexpr const char* k_nothing_more =
+    translatable("nothing more is sent; see to the disk and run the same command again");
 
 Error not_ours(const std::filesystem::path& file, const std::string& why) {
-  return {Errc::cannot_create,
-          fmt::format("{}: {}; {}; name another file in results.database or with --results", file.string(),
-                      why, k_left_alone)};
+  return {Errc::cannot_create, tr("{}: {}; {}; name another file in results.database or with --results",
+                                  file.string(), why, tr(k_left_alone))};
 }
 
 Error damaged(const std::filesystem::path& file, std::string_view how) {
-  return {
-      Errc::cannot_create,
-      fmt::format("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
-                  file.string(), how, k_left_alone)};
+  return {Errc::cannot_create,
+          tr("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
+             file.string(), how, tr(k_left_alone))};
 }
 
 // SQLite keeps an index of the log in a file beside it, which cannot be made there.
 Error unreadable_log(const std::filesystem::path& file) {
-  return {
-      Errc::cannot_create,
-      fmt::format("{0}: its last results are in its write-ahead log, {0}-wal, which cannot be read in a "
-                  "folder where nothing can be written; copy both files to another folder and name the copy "
-                  "with --results",
-                  file.string())};
+  return {Errc::cannot_create,
+          tr("{0}: its last results are in its write-ahead log, {0}-wal, which cannot be read in a "
+             "folder where nothing can be written; copy both files to another folder and name the copy "
+             "with --results",
+             file.string())};
 }
 
 // What a file holds.
@@ -69,17 +67,19 @@ Result<void> check_columns(const sqlite::Connection& db, const std::filesystem::
   if (missing.empty() && unknown.empty()) return {};
   return not_ours(
       file,
-      fmt::format("was made by an early development build ({} column {}), and this one cannot "
-                  "carry it on",
-                  missing.empty() ? "unknown" : "no", missing.empty() ? unknown.front() : missing.front()));
+      missing.empty()
+          ? tr("was made by an early development build (unknown column {}), and this one cannot carry it on",
+               unknown.front())
+          : tr("was made by an early development build (no column {}), and this one cannot carry it on",
+               missing.front()));
 }
 
 // Who can write the file could otherwise decide what is sent.
 Error tampered(const std::filesystem::path& file, const std::string& how) {
   return {Errc::cannot_create,
-          fmt::format("{}: {}; {}; see who can write there, then restore a copy, or name another file in "
-                      "results.database or with --results",
-                      file.string(), how, k_left_alone)};
+          tr("{}: {}; {}; see who can write there, then restore a copy, or name another file in results.database or "
+             "with --results",
+             file.string(), how, tr(k_left_alone))};
 }
 
 Result<void> check_shape(const sqlite::Connection& db, const std::filesystem::path& file,
@@ -97,25 +97,23 @@ Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& fi
       pragma(db, "schema_version") == 0)
     return Examined{};
   if (pragma(db, "application_id") != k_application_id)
-    return not_ours(file, "is not a cardvoid results database");
+    return not_ours(file, tr("is not a cardvoid results database"));
   const auto version = pragma(db, "user_version");
   if (version > k_schema_version)
-    return Error{
-        Errc::cannot_create,
-        fmt::format("{}: was made by a newer cardvoid (schema version {}; this one knows {}); {}; upgrade "
+    return Error{Errc::cannot_create,
+                 tr("{}: was made by a newer cardvoid (schema version {}; this one knows {}); {}; upgrade "
                     "cardvoid, or name another file in results.database or with --results",
-                    file.string(), version, k_schema_version, k_left_alone)};
-  if (version < 1) return not_ours(file, fmt::format("has schema version {}, which never was", version));
+                    file.string(), version, k_schema_version, tr(k_left_alone))};
+  if (version < 1) return not_ours(file, tr("has schema version {}, which never was", version));
   sqlite::Statement meta{db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'"};
   meta.bind();
-  if (!meta.step()) return not_ours(file, "is not a whole cardvoid results database");
+  if (!meta.step()) return not_ours(file, tr("is not a whole cardvoid results database"));
   meta.reset();
   sqlite::Statement owner{db, "SELECT value FROM meta WHERE key = 'job'"};
   owner.bind();
-  if (!owner.step()) return not_ours(file, "names no job that it belongs to");
+  if (!owner.step()) return not_ours(file, tr("names no job that it belongs to"));
   if (owner.text(0) != job_name)
-    return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"",
-                                      escape_for_terminal(owner.text(0)), job_name));
+    return not_ours(file, tr("belongs to the job \"{}\", not to \"{}\"", escape_for_terminal(owner.text(0)), job_name));
   owner.reset();
   if (const auto ours = check_shape(db, file, version); !ours) return ours.error();
   return Examined{Found::results, version};
@@ -129,7 +127,7 @@ Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path
   auto how = std::string{check.text(0)};
   if (how.starts_with("***")) how.erase(0, how.find('\n') + 1);  // "*** in database main ***"
   std::replace(how.begin(), how.end(), '\n', ' ');
-  return damaged(file, fmt::format("is damaged ({})", how));
+  return damaged(file, tr("is damaged ({})", how));
 }
 
 Result<void> check_rows(sqlite::Connection& db, const std::filesystem::path& file) {
@@ -231,39 +229,39 @@ Error Ledger::State::explain(const sqlite::Failure& failure) {
   const bool has_no_room =
       failure.system_error == ENOSPC || failure.system_error == EDQUOT || failure.system_error == EFBIG;
   if (failure.primary_code() == SQLITE_FULL || (failure.primary_code() == SQLITE_IOERR && has_no_room))
-    return said(Errc::io, "free some space there, or raise the quota, and run the same command again");
+    return said(Errc::io, tr("free some space there, or raise the quota, and run the same command again"));
   switch (failure.primary_code()) {
     case SQLITE_READONLY:
       // Ours has a write-ahead log and never a journal that opening it would roll back.
       if (failure.code == SQLITE_READONLY_ROLLBACK)
-        return not_ours(file, "holds an unfinished transaction of another program");
+        return not_ours(file, tr("holds an unfinished transaction of another program"));
       [[fallthrough]];
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
       if (!is_writing && is_read_only_place(file) && log_bytes(file) > 0) return unreadable_log(file);
-      return said(is_writing ? Errc::io : Errc::cannot_create, k_see_to_rights);
+      return said(is_writing ? Errc::io : Errc::cannot_create, tr(k_see_to_rights));
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      if (is_writing) return said(Errc::io, "it was damaged while it is in use; restore a copy");
+      if (is_writing) return said(Errc::io, tr("it was damaged while it is in use; restore a copy"));
       return damaged(file, words);
     case SQLITE_CONSTRAINT:
-      if (is_writing) return said(Errc::io, k_nothing_more);
+      if (is_writing) return said(Errc::io, tr(k_nothing_more));
       [[fallthrough]];
     case SQLITE_ERROR:  // an expression that its values or its schema make impossible
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:
-    case SQLITE_TOOBIG: return damaged(file, fmt::format("holds what cardvoid never writes ({})", words));
+    case SQLITE_TOOBIG: return damaged(file, tr("holds what cardvoid never writes ({})", words));
     case SQLITE_BUSY:
       if (gave_up)
         return {Errc::stopped,
-                fmt::format("{}: interrupted while waiting for the lock that another program holds; nothing "
-                            "was sent",
-                            file.string())};
+                tr("{}: interrupted while waiting for the lock that another program holds; nothing "
+                   "was sent",
+                   file.string())};
       [[fallthrough]];
     case SQLITE_LOCKED:
       return said(Errc::io,
-                  "another program holds it locked; close that program and run the same command again");
-    default: return said(Errc::io, k_nothing_more);
+                  tr("another program holds it locked; close that program and run the same command again"));
+    default: return said(Errc::io, tr(k_nothing_more));
   }
 }
 
@@ -276,7 +274,7 @@ namespace {
 
 Error none_yet(const std::filesystem::path& file) {
   return {Errc::no_input,
-          fmt::format("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
+          tr("{}: there is no results database yet; `cardvoid plan` creates it", file.string())};
 }
 
 // No process can change it or has it open for writing: then it is read without locks and without making
@@ -295,12 +293,11 @@ Result<Found> look_at_files(const std::filesystem::path& file, const std::filesy
   const auto place = access == Access::create ? prepare_folder(file) : check_file_system(file);
   if (!place) return place.error();
   if (const auto single = check_links(file); !single && !is_at_rest(real)) return single.error();
-  if (std::filesystem::is_directory(real, error)) return not_ours(file, "is a folder");
+  if (std::filesystem::is_directory(real, error)) return not_ours(file, tr("is a folder"));
   const auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
   // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
   if (found == Found::nothing && sqlite::has_content(real.string() + "-wal"))
-    return damaged(file,
-                   fmt::format("is empty or gone while its write-ahead log, {}-wal, is not", file.string()));
+    return damaged(file, tr("is empty or gone while its write-ahead log, {}-wal, is not", file.string()));
   return sqlite::is_stillborn(real) ? Found::nothing : found;  // creating it was cut short
 }
 
@@ -312,7 +309,7 @@ Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, st
   state.db.execute(
       "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
       "PRAGMA journal_size_limit = 67108864");
-  if (!turn_on_log(state.db)) return not_ours(state.file, "cannot have a write-ahead log where it is");
+  if (!turn_on_log(state.db)) return not_ours(state.file, tr("cannot have a write-ahead log where it is"));
   if (examined.found == Found::nothing) {
     create_tables(state.db, job_name);
     return {};
@@ -374,7 +371,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
     return Ledger{std::move(state)};
   } catch (const sqlite::Failure& failure) {  // of opening the file itself
     return Error{Errc::cannot_create,
-                 fmt::format("{}: {}; {}", file.string(), failure.what(), k_see_to_rights)};
+                 fmt::format("{}: {}; {}", file.string(), failure.what(), tr(k_see_to_rights))};
   }
 }
 

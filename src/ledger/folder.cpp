@@ -4,6 +4,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cerrno>
 #include <cstring>
@@ -61,16 +62,14 @@ Result<void> check_file_system(const fs::path& database) {
   struct statfs where {};
   if (::statfs(folder.c_str(), &where) == 0)
     if (const auto name = network_file_system(where.f_type); !name.empty())
-      return Error{
-          Errc::cannot_create,
-          fmt::format("{}: is on a network file system ({}), where SQLite cannot keep its promises; name "
+      return Error{Errc::cannot_create,
+                   tr("{}: is on a network file system ({}), where SQLite cannot keep its promises; name "
                       "a file on a local disk in results.database or with --results",
                       database.string(), name)};
   const auto of_file = mount_of(real_path(database)), of_folder = mount_of(folder);
   if (of_file && of_folder && *of_file != *of_folder)
-    return Error{
-        Errc::cannot_create,
-        fmt::format("{}: is mounted here as a single file, so its write-ahead log would be made "
+    return Error{Errc::cannot_create,
+                 tr("{}: is mounted here as a single file, so its write-ahead log would be made "
                     "outside of that mount and be lost with this container; mount its folder instead",
                     database.string())};
   return {};
@@ -80,9 +79,8 @@ Result<void> check_links(const fs::path& database) {
   struct stat facts {};
   const auto real = real_path(database);
   if (::stat(real.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink <= 1) return {};
-  return Error{
-      Errc::cannot_create,
-      fmt::format("{}: has {} names (hard links), and its write-ahead log belongs to one of them only; "
+  return Error{Errc::cannot_create,
+               tr("{}: has {} names (hard links), and its write-ahead log belongs to one of them only; "
                   "find the others with find DIR -samefile {} and remove them while nothing runs, or "
                   "make a copy of its own with sqlite3 {} \".backup copy.db\"",
                   database.string(), facts.st_nlink, real.string(), real.string())};
@@ -93,9 +91,8 @@ Result<void> check_made_beforehand(const fs::path& database) {
   if (::stat(real_path(database).c_str(), &facts) != 0 || facts.st_size > 0 || (facts.st_mode & 077U) == 0 ||
       facts.st_uid == ::geteuid() || ::geteuid() == 0)
     return {};
-  return Error{
-      Errc::cannot_create,
-      fmt::format("{}: is empty and belongs to another user, and others may read what comes into it; "
+  return Error{Errc::cannot_create,
+               tr("{}: is empty and belongs to another user, and others may read what comes into it; "
                   "remove it",
                   database.string())};
 }
@@ -125,7 +122,7 @@ Result<void> prepare_folder(const fs::path& database) {
   const auto folder = real_path(database).parent_path();
   if (!make_private(folder))
     return Error{Errc::cannot_create,
-                 fmt::format("{}: cannot create the folder: {}", folder.string(), std::strerror(errno))};
+                 tr("{}: cannot create the folder: {}", folder.string(), system_words(errno))};
   return check_file_system(database);
 }
 

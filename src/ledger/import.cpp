@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/import.hpp>
 
 #include <utility>
@@ -396,12 +397,11 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
   if (contradicts_itself_) db_.execute(fmt::format("DELETE FROM row WHERE conflict = {}", k_within_input));
   take_effect(db_, findings_, vanished_, summary_);
   if (findings_.names_nothing && summary_.newly_left > 0)
-    return Error{
-        Errc::bad_input,
-        fmt::format("{}: names no card at all, and {} of earlier lists that no request was made for "
+    return Error{Errc::bad_input,
+                 tr("{}: names no card at all, and {} of earlier lists that no request was made for "
                     "would be held back; is it the right list? To send nothing, run nothing; to send "
                     "what an earlier list named, set input.vanished = \"send\"",
-                    source, counted(summary_.newly_left, "card"))};
+                    source, tr_n(summary_.newly_left, "{} card", "{} cards"))};
   sqlite::Statement{db_, "DELETE FROM refused_line WHERE id <= ?1"}.bind(last_refused_before_).run();
   record_import(db_, started_at_, summary_);
   db_.execute("COMMIT");

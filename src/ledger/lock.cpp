@@ -7,6 +7,7 @@
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/own_files.hpp>
 #include <cardvoid/sqlite/connection.hpp>
@@ -88,21 +89,21 @@ std::optional<int> pid_of_holder(const Path& database) {
 
 Error held(const Path& database, const LockHolder& holder) {
   if (holder.pid == 0)
-    return {Errc::stopped, fmt::format("{}: another process holds this job, and {} does not say which",
-                                       database.string(), lock_file(database).string())};
+    return {Errc::stopped, tr("{}: another process holds this job, and {} does not say which",
+                              database.string(), lock_file(database).string())};
   if (holder.command.empty())
-    return {Errc::stopped, fmt::format("{}: another cardvoid holds this job: pid {}; {} does not say more",
-                                       database.string(), holder.pid, lock_file(database).string())};
+    return {Errc::stopped, tr("{}: another cardvoid holds this job: pid {}; {} does not say more",
+                              database.string(), holder.pid, lock_file(database).string())};
   return {Errc::stopped,
-          fmt::format("{}: another cardvoid {} holds this job: pid {} on {}, since {}", database.string(),
-                      holder.command, holder.pid, holder.host, format_local_full(holder.since))};
+          tr("{}: another cardvoid {} holds this job: pid {} on {}, since {}", database.string(),
+             holder.command, holder.pid, holder.host, format_local_full(holder.since))};
 }
 
 Error no_lock_file(const Path& database, const Path& file) {
-  return {Errc::cannot_create, fmt::format("{}: cannot create its lock file, {}: {}; this user must be able "
-                                           "to create files there, or name another "
-                                           "place in results.database or with --results",
-                                           database.string(), file.string(), std::strerror(errno))};
+  return {Errc::cannot_create, tr("{}: cannot create its lock file, {}: {}; this user must be able "
+                                  "to create files there, or name another "
+                                  "place in results.database or with --results",
+                                  database.string(), file.string(), system_words(errno))};
 }
 
 // Nothing: what has the name is no file, or its file is gone while its log is not. Opening it is refused.
@@ -114,16 +115,14 @@ Result<FileDescriptor> lock_database(const Path& database) {
     return FileDescriptor{};
   FileDescriptor file{::open(real.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!file)
-    return Error{
-        Errc::cannot_create,
-        fmt::format("{}: cannot be opened for writing: {}; see to the permissions of the file and its "
+    return Error{Errc::cannot_create,
+                 tr("{}: cannot be opened for writing: {}; see to the permissions of the file and its "
                     "folder, or name another place in results.database or with --results",
-                    database.string(), std::strerror(errno))};
+                    database.string(), system_words(errno))};
   auto lock = of_database(static_cast<int>(::getpid()));
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return file;
   if (!is_refused())
-    return Error{Errc::cannot_create,
-                 fmt::format("{}: cannot be locked: {}", real.string(), std::strerror(errno))};
+    return Error{Errc::cannot_create, tr("{}: cannot be locked: {}", real.string(), system_words(errno))};
   return held(database, Lock::holder(database).value_or(LockHolder{}));
 }
 
@@ -131,10 +130,10 @@ Result<FileDescriptor> lock_database(const Path& database) {
 
 std::string to_text(const LockHolder& holder) {
   if (holder.command.empty())
-    return holder.pid == 0 ? "a cardvoid that its lock file does not name"
-                           : fmt::format("cardvoid (pid {}; its lock file does not say more)", holder.pid);
-  return fmt::format("cardvoid {} (pid {} on {}, since {})", holder.command, holder.pid, holder.host,
-                     format_local_full(holder.since));
+    return holder.pid == 0 ? tr("a cardvoid that its lock file does not name")
+                           : tr("cardvoid (pid {}; its lock file does not say more)", holder.pid);
+  return tr("cardvoid {} (pid {} on {}, since {})", holder.command, holder.pid, holder.host,
+            format_local_full(holder.since));
 }
 
 bool is_suspended(const LockHolder& holder) {
@@ -158,8 +157,7 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
   auto lock = exclusive();
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
     if (is_refused()) return held(database, read_holder(file.get()));
-    return Error{Errc::cannot_create,
-                 fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
+    return Error{Errc::cannot_create, tr("{}: cannot be locked: {}", path.string(), system_words(errno))};
   }
   if (const auto single = check_links(database); !single) return single.error();
   Lock taken{std::move(file), *std::move(locked)};
@@ -170,8 +168,7 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
                                                 {"since", format_rfc3339(read_clocks().wall)}});
   if (::ftruncate(taken.file_.get(), 0) != 0 ||
       ::pwrite(taken.file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    return Error{Errc::io,
-                 fmt::format("{}: cannot write the lock file: {}", path.string(), std::strerror(errno))};
+    return Error{Errc::io, tr("{}: cannot write the lock file: {}", path.string(), system_words(errno))};
   return taken;
 }
 
@@ -196,10 +193,9 @@ Result<void> Lock::check(const std::filesystem::path& database) const {
       (::fstat(database_.get(), &ours) == 0 && ::stat(real_path(database).c_str(), &named) == 0 &&
        ours.st_dev == named.st_dev && ours.st_ino == named.st_ino))
     return {};
-  return Error{Errc::io,
-               fmt::format("{}: was removed or replaced just now; nothing was sent; put it back with "
-                           "its -wal and run the same command again",
-                           database.string())};
+  return Error{Errc::io, tr("{}: was removed or replaced just now; nothing was sent; put it back with "
+                            "its -wal and run the same command again",
+                            database.string())};
 }
 
 }  // namespace cardvoid::ledger

@@ -1,4 +1,5 @@
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/model/own_files.hpp>
 #include <initializer_list>
 
@@ -40,22 +41,22 @@ bool OwnFile::is_at(const fs::path& real_file) const {
 
 std::vector<OwnFile> own_files(const Job& job) {
   List list;
-  list.add("", "job file", job.file);
-  list.add("merchant.private_key_file", "private key", job.merchant.private_key_file);
-  list.add("merchant.passphrase_file", "passphrase file", job.merchant.passphrase_file);
-  list.add("platform.public_key_file", "platform key", job.platform.public_key_file);
-  list.add("platform.certificates_dir", "folder of platform certificates", job.platform.certificates_dir,
-           pem_folder);
-  list.add("endpoints.ca_file", "ca_file", job.endpoints.ca_file);
-  if (job.input.csv != "-") list.add("input.csv", "input", job.input.csv);
-  list.add_database("input.sqlite", "input", job.input.sqlite, {"-wal", "-shm", "-journal"});
-  list.add("safety.acknowledge_file", "proof of consent", job.safety.acknowledge_file);
-  list.add("safety.protect", "list of protected cards", job.safety.protect);
-  list.add_database("results.database", "results database", job.results.database,
+  list.add("", translatable("job file"), job.file);
+  list.add("merchant.private_key_file", translatable("private key"), job.merchant.private_key_file);
+  list.add("merchant.passphrase_file", translatable("passphrase file"), job.merchant.passphrase_file);
+  list.add("platform.public_key_file", translatable("platform key"), job.platform.public_key_file);
+  list.add("platform.certificates_dir", translatable("folder of platform certificates"),
+           job.platform.certificates_dir, pem_folder);
+  list.add("endpoints.ca_file", translatable("ca_file"), job.endpoints.ca_file);
+  if (job.input.csv != "-") list.add("input.csv", translatable("input"), job.input.csv);
+  list.add_database("input.sqlite", translatable("input"), job.input.sqlite, {"-wal", "-shm", "-journal"});
+  list.add("safety.acknowledge_file", translatable("proof of consent"), job.safety.acknowledge_file);
+  list.add("safety.protect", translatable("list of protected cards"), job.safety.protect);
+  list.add_database("results.database", translatable("results database"), job.results.database,
                     {"-wal", "-shm", "-journal", k_lock_suffix, k_socket_suffix});
-  list.add("results.metrics_file", "metrics file", job.results.metrics_file);
-  list.add("results.report_file", "report", job.results.report_file);
-  list.add("results.on_finish", "program of results.on_finish", job.results.on_finish);
+  list.add("results.metrics_file", translatable("metrics file"), job.results.metrics_file);
+  list.add("results.report_file", translatable("report"), job.results.report_file);
+  list.add("results.on_finish", translatable("program of results.on_finish"), job.results.on_finish);
   return list.take();
 }
 

@@ -5,6 +5,7 @@
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
+#include <cardvoid/report/job_report.hpp>
 #include <cardvoid/report/story.hpp>
 
 #include "story_words.hpp"
@@ -156,10 +157,19 @@ std::vector<Event> events_of(const Story& story, const Telling& telling) {
   return events;
 }
 
+// "Fri 2026-11-27 +0800"
+std::string words_for_day(WallTime time) {
+  [[maybe_unused]] static constexpr const char* k_days[] = {
+      translatable("Mon"), translatable("Tue"), translatable("Wed"), translatable("Thu"),
+      translatable("Fri"), translatable("Sat"), translatable("Sun")};
+  const auto day = format_local_day(time);
+  return tr(day.substr(0, 3)) + day.substr(3);
+}
+
 std::string history_of(const Story& story, const Telling& telling) {
   std::string text = "\n" + tr("What happened") + "\n", day;
   for (const auto& event : events_of(story, telling)) {
-    if (const auto today = format_local_day(event.at); today != day) text += (day = today) + "\n";
+    if (const auto today = words_for_day(event.at); today != day) text += (day = today) + "\n";
     for (std::size_t i = 0; i < event.lines.size(); ++i)
       text += fmt::format("  {:<{}}{}\n", i == 0 ? format_local_clock(event.at) : "", k_clock - 2,
                           wrapped(event.lines[i], k_clock, telling.columns));
@@ -212,8 +222,9 @@ std::string words_for_others(const ledger::Stories& stories, const Telling& tell
 std::string words_for_refused(const std::vector<ledger::RefusedRecord>& lines) {
   std::string text;
   for (const auto& line : lines)
-    text +=
-        tr("line {} of the latest list was refused: {}", line.line, escape_for_terminal(line.cause)) + "\n";
+    text += tr("line {} of the latest list was refused: {}", line.line,
+               escape_for_terminal(refused_cause(line.cause))) +
+            "\n";
   return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/execute.hpp>
 #include <cardvoid/run/journal.hpp>
@@ -93,6 +94,7 @@ std::string_view words_for_ending(const Report& report) {
 
 Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Order& order, Observer& observer,
                        const Ports& ports) {
+  const InEnglish of_record;  // why it ended is on record
   const auto begun = ports.loop.now();
   std::vector<ledger::Cursor> cursors;
   if (job.limits.per == model::QuotaPer::brand) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/import.hpp>
@@ -16,7 +17,7 @@ Result<void> read_all(input::Source& source, ledger::Import& under_way,
   for (int records = 0;; ++records) {
     if (records % k_records_between_questions == 0 && interrupted())
       return Error{Errc::stopped,
-                   "interrupted while reading the input; nothing of it is kept, nothing was sent"};
+                   tr("interrupted while reading the input; nothing of it is kept, nothing was sent")};
     const auto record = source.next();
     if (!record) return record.error();
     if (!*record) return {};
@@ -31,11 +32,16 @@ Result<void> read_all(input::Source& source, ledger::Import& under_way,
   }
 }
 
-// Returns what looks doubtful about safety.protect; empty: nothing does.
-Result<std::string> protect(const model::Job& job, ledger::Ledger& ledger) {
+// What looks doubtful about safety.protect; empty: nothing does.
+struct Doubtful {
+  std::string spoken, english;
+  bool empty() const { return spoken.empty(); }
+};
+
+Result<Doubtful> protect(const model::Job& job, ledger::Ledger& ledger) {
   if (job.safety.protect.empty()) {
     const auto cleared = ledger::protect(ledger, nullptr);
-    return cleared ? Result<std::string>{std::string{}} : cleared.error();
+    return cleared ? Result<Doubtful>{Doubtful{}} : cleared.error();
   }
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
   auto list = input::ProtectList::open(job.safety.protect, job.input);
@@ -45,7 +51,11 @@ Result<std::string> protect(const model::Job& job, ledger::Ledger& ledger) {
     if (!next) return of_key(next.error());
     return next;
   });
-  return lines ? Result<std::string>{list->doubtful()} : lines.error();
+  if (!lines) return lines.error();
+  Doubtful doubtful{list->doubtful(), {}};
+  const InEnglish of_log;
+  doubtful.english = list->doubtful();
+  return doubtful;
 }
 
 }  // namespace
@@ -58,9 +68,18 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
   auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text, vanished);
   if (!under_way) return under_way.error();
   if (const auto read = read_all(source, *under_way, interrupted); !read) return read.error();
-  auto summary = under_way->finish(source.description(), read_clocks().wall, source.file(), user_name());
+  std::string description;
+  std::vector<std::string> remarks_of_log;
+  {
+    const InEnglish of_record;
+    description = source.description();
+    remarks_of_log = source.remarks();
+  }
+  auto summary = under_way->finish(description, read_clocks().wall, source.file(), user_name());
   if (!summary) return summary.error();
-  return Imported{std::move(*summary), source.dialect(), source.remarks(), source.samples()};
+  summary->source = source.description();  // what is on record is English
+  return Imported{std::move(*summary), source.dialect(), source.remarks(), std::move(remarks_of_log),
+                  source.samples()};
 }
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
@@ -75,9 +94,14 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
   auto match = ledger::match_protections(ledger);
   if (!match) return match.error();
   imported->protections = std::move(*match);
-  if (!doubtful->empty())
-    imported->remarks.push_back(
-        fmt::format("safety.protect: such lines may protect no one, please look at these: {}", *doubtful));
+  if (!doubtful->empty()) {
+    const auto remark = [&](const std::string& words) {
+      return tr("safety.protect: such lines may protect no one, please look at these: {}", words);
+    };
+    imported->remarks.push_back(remark(doubtful->spoken));
+    const InEnglish of_log;
+    imported->remarks_of_log.push_back(remark(doubtful->english));
+  }
   return imported;
 }
 

@@ -1,4 +1,5 @@
 #include <boost/asio/post.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/run/journal.hpp>
 
@@ -39,6 +40,7 @@ Result<void> Journal::close() {
 }
 
 void Journal::serve() {
+  const InEnglish of_record;  // why a run ended is on record
   Instant last_commit{};
   for (;;) {
     std::vector<Entry> batch;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/wechatpay/answer.hpp>
 #include <charconv>
 #include <span>
@@ -182,34 +183,33 @@ Doubt describe_stale(const AnswerHeaders& headers, const std::optional<WallTime>
   if (!signed_at)
     return {fmt::format("its Wechatpay-Timestamp {} is not a time in seconds (stale)",
                         cut(headers.timestamp, 32)),
-            "something on the way changes the platform's headers"};
+            translatable("something on the way changes the platform's headers")};
   if (!now)
     return {
         fmt::format("its Wechatpay-Timestamp {} is 5 minutes or more away from this machine's clock (stale)",
                     cut(headers.timestamp, 32)),
-        "set this machine's clock"};
+        translatable("set this machine's clock")};
   auto what = fmt::format("its clock is {} by its Wechatpay-Timestamp, and 5 minutes are too much (stale)",
                           humanize_offset(*signed_at - *now));
   // The Date tells a wrong clock from an answer that was kept somewhere and is old.
   const auto sent_at = parse_http_date(headers.date);
   if (sent_at && std::chrono::abs(*sent_at - *now) < std::chrono::abs(*sent_at - *signed_at))
-    return {
-        std::move(what),
-        "its Date agrees with this machine's clock, so it was signed at another time than it was sent: does "
-        "something on the way repeat old answers?"};
-  return {std::move(what), "set this machine's clock, which the platform's shows to be wrong"};
+    return {std::move(what), translatable("its Date agrees with this machine's clock, so it was signed at "
+                                          "another time than it was sent: does "
+                                          "something on the way repeat old answers?")};
+  return {std::move(what), translatable("set this machine's clock, which the platform's shows to be wrong")};
 }
 
 Doubt describe(const Answer& answer, const Reading& reading) {
   constexpr const char* k_check_key =
-      "check platform.public_key_id and platform.public_key_file, or platform.certificates_dir";
+      translatable("check platform.public_key_id and platform.public_key_file, or platform.certificates_dir");
   switch (answer.verdict) {
     case Verdict::verified: return {"its signature verifies", ""};
     case Verdict::no_signature:
-      return {
-          "it carries no signature (no_signature)",
-          "does something on the way answer in the platform's place or remove its headers? Check endpoints "
-          "and proxies"};
+      return {"it carries no signature (no_signature)",
+              translatable("does something on the way answer in the platform's place or remove its headers? "
+                           "Check endpoints "
+                           "and proxies")};
     case Verdict::unknown_key:
       return {
           fmt::format("it is signed with a key that the job does not name: Wechatpay-Serial {} (unknown_key)",
@@ -224,21 +224,22 @@ Doubt describe(const Answer& answer, const Reading& reading) {
       fmt::format("its body is compressed (Content-Encoding: {}), which was not asked for, and the signature "
                   "is that of the plain body (bad_signature)",
                   cut(answer.headers.content_encoding, k_encoding_bytes)),
-      "a proxy or gateway on the way compresses answers: switch that off, or go around it"};
+      translatable("a proxy or gateway on the way compresses answers: switch that off, or go around it")};
 }
 
 // What a refusal of our clock or our rights may mean. Empty for other outcomes.
 std::string advice_for(const Answer& answer, OutcomeKind kind, const Reading& reading) {
   if (kind == OutcomeKind::clock_refused) {
     const auto sent_at = parse_http_date(answer.headers.date);
-    if (!sent_at || !reading.now) return "set this machine's clock";
+    if (!sent_at || !reading.now) return translatable("set this machine's clock");
     return fmt::format("set this machine's clock: the platform's is {} by the answer's Date",
                        humanize_offset(*sent_at - *reading.now));
   }
   if (kind == OutcomeKind::credentials_refused && answer.status == 403)
-    return "if other cards go through, it is this card or the right to it; if none does, the merchant's "
-           "rights, or "
-           "a firewall on the way";
+    return translatable(
+        "if other cards go through, it is this card or the right to it; if none does, the merchant's "
+        "rights, or "
+        "a firewall on the way");
   return "";
 }
 
@@ -302,9 +303,10 @@ Difference find_difference(const CardFields& card, const model::Card& asked, con
   if (reading.match_openid && card.openid != asked.openid)
     return {fmt::format("the answer is about this card in the hands of another member: openid {}",
                         mask(card.openid)),
-            "has the list the openids of the card template's AppID? If the platform answers with other "
-            "openids as a "
-            "rule, safety.match_openid = false is for that"};
+            translatable(
+                "has the list the openids of the card template's AppID? If the platform answers with other "
+                "openids as a "
+                "rule, safety.match_openid = false is for that")};
   return {};
 }
 
@@ -337,7 +339,8 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
     return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
                    describe_message(*body.error, asked));
   if (!body.card && body.flaw.starts_with("openid is missing"))
-    outcome.advice = "if the platform leaves it out as a rule, safety.match_openid = false is for that";
+    outcome.advice =
+        translatable("if the platform leaves it out as a rule, safety.match_openid = false is for that");
   if (!body.card)
     return explain(outcome, OutcomeKind::unreadable, "UNREADABLE",
                    fmt::format("HTTP {} whose body is not a card: {}", answer.status, body.flaw));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <vector>
 
@@ -40,8 +41,8 @@ Result<std::vector<fs::path>> list_pem_files(const fs::path& dir) {
       files.push_back(at->path());
   if (error)
     return Error{exists ? Errc::bad_credentials : Errc::no_input,
-                 dir.string() + ": cannot list it: " + error.message()};
-  if (files.empty()) return Error{Errc::bad_credentials, dir.string() + ": holds no *.pem file"};
+                 tr("{}: cannot list it: {}", dir.string(), error.message())};
+  if (files.empty()) return Error{Errc::bad_credentials, tr("{}: holds no *.pem file", dir.string())};
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -78,7 +79,7 @@ Result<PlatformKeys> load_platform_keys(const model::Platform& platform) {
     }
   }
   if (keys.empty())
-    return Error{Errc::bad_job, "[platform] names neither public_key_file nor certificates_dir"};
+    return Error{Errc::bad_job, tr("[platform] names neither public_key_file nor certificates_dir")};
   return loaded;
 }
 
@@ -107,18 +108,17 @@ Result<KeyRights> examine_rights(const model::Merchant& merchant) {
   for (const auto& file : {merchant.private_key_file, merchant.passphrase_file}) {
     struct stat facts {};
     if (file.empty() || ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
-    const auto words = fmt::format("{} has mode {:04o}", file.string(), facts.st_mode & 07777U);
+    const auto words = tr("{} has mode {:04o}", file.string(), facts.st_mode & 07777U);
     if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-      return Error{
-          Errc::bad_credentials,
-          fmt::format("{}, so other users can replace it: chmod 600 it, and think of a new key", words)};
+      return Error{Errc::bad_credentials,
+                   tr("{}, so other users can replace it: chmod 600 it, and think of a new key", words)};
     if ((facts.st_mode & S_IROTH) != 0)
       rights.remarks.push_back(
-          fmt::format("{}, open to every user of this machine: chmod 600 it, and think of a new key if there "
-                      "are others",
-                      words));
+          tr("{}, open to every user of this machine: chmod 600 it, and think of a new key if there "
+             "are others",
+             words));
     else if ((facts.st_mode & S_IRGRP) != 0)
-      rights.remarks.push_back(words + ", open to its group; 0600 keeps it to one user");
+      rights.remarks.push_back(tr("{}, open to its group; 0600 keeps it to one user", words));
     rights.modes += (rights.modes.empty() ? "" : ", ") + words;
   }
   return rights;

@@ -6,6 +6,7 @@
 
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/wechatpay/keys.hpp>
 #include <cstring>
 #include <ctime>
@@ -50,19 +51,19 @@ std::optional<Block> find_block(std::string_view pem, std::string_view label) {
 
 // Why `find_block` found nothing, with a hint at the right file.
 Error not_there(std::string_view pem, std::string_view expected) {
-  if (pem.empty()) return unusable("the file is empty");
+  if (pem.empty()) return unusable(tr("the file is empty"));
   auto rest = pem;
   if (const auto other = next_block(rest)) {
     const auto& label = other->label;
-    const auto what = label.ends_with("PRIVATE KEY")   ? std::string{"a private key"}
-                      : label.ends_with("PUBLIC KEY")  ? std::string{"a public key"}
-                      : label.ends_with("CERTIFICATE") ? std::string{"a certificate"}
+    const auto what = label.ends_with("PRIVATE KEY")   ? tr("a private key")
+                      : label.ends_with("PUBLIC KEY")  ? tr("a public key")
+                      : label.ends_with("CERTIFICATE") ? tr("a certificate")
                                                        : fmt::format("\"{}\"", printable(label));
-    return unusable(fmt::format("it holds {} where {} is expected", what, expected));
+    return unusable(tr("it holds {} where {} is expected", what, expected));
   }
   if (pem.front() == 0x30)  // the start of every DER structure, PKCS#12 included
-    return unusable(fmt::format("not PEM but binary (DER or PKCS#12); {} in PEM form is expected", expected));
-  return unusable(fmt::format("not PEM: no \"-----BEGIN …-----\" line; {} is expected", expected));
+    return unusable(tr("not PEM but binary (DER or PKCS#12); {} in PEM form is expected", expected));
+  return unusable(tr("not PEM: no \"-----BEGIN …-----\" line; {} is expected", expected));
 }
 
 // Empties this thread's error queue.
@@ -92,7 +93,7 @@ Failure drain() {
     failure.words += (failure.words.empty() ? "" : "; ") + line;
     before = std::move(line);
   }
-  if (failure.words.empty()) failure.words = "OpenSSL gave no reason";
+  if (failure.words.empty()) failure.words = tr("OpenSSL gave no reason");
   return failure;
 }
 
@@ -100,17 +101,17 @@ Failure drain() {
 Error not_opened() {
   const auto failure = drain();
   if (failure.missing.empty())
-    return unusable("the passphrase does not open the private key (or the file is damaged): " +
-                    failure.words);
-  return unusable(fmt::format(
-      "the private key is encrypted with {}, an old algorithm that OpenSSL 3 has only in its legacy "
-      "provider; nothing is wrong with the passphrase. Encrypt it again: openssl pkcs8 -topk8 -v2 "
-      "aes-256-cbc -provider legacy -provider default -in OLD.pem -out NEW.pem",
-      failure.missing));
+    return unusable(
+        tr("the passphrase does not open the private key (or the file is damaged): {}", failure.words));
+  return unusable(
+      tr("the private key is encrypted with {}, an old algorithm that OpenSSL 3 has only in its legacy "
+         "provider; nothing is wrong with the passphrase. Encrypt it again: openssl pkcs8 -topk8 -v2 "
+         "aes-256-cbc -provider legacy -provider default -in OLD.pem -out NEW.pem",
+         failure.missing));
 }
 
 Error garbled(std::string_view what) {
-  return unusable(fmt::format("{} cannot be read, the file is damaged or cut off: {}", what, drain_errors()));
+  return unusable(tr("{} cannot be read, the file is damaged or cut off: {}", what, drain_errors()));
 }
 
 Owned<BIO, BIO_free> reading(std::string_view text) {
@@ -129,12 +130,11 @@ int answer_passphrase(char* buffer, int size, int /*writing*/, void* argument) {
 std::optional<Error> find_weakness(const EVP_PKEY* key) {
   if (!EVP_PKEY_is_a(key, "RSA")) {
     const auto* const type = EVP_PKEY_get0_type_name(key);
-    return unusable(
-        fmt::format("not an RSA key but {}; WeChat Pay uses RSA", type ? type : "of an unknown kind"));
+    return unusable(tr("not an RSA key but {}; WeChat Pay uses RSA",
+                       type ? std::string{type} : tr("of an unknown kind")));
   }
   if (const auto bits = EVP_PKEY_get_bits(key); bits < k_least_bits)
-    return unusable(
-        fmt::format("an RSA key of {} bits is too short; at least {} are needed", bits, k_least_bits));
+    return unusable(tr("an RSA key of {} bits is too short; at least {} are needed", bits, k_least_bits));
   return std::nullopt;
 }
 
@@ -170,19 +170,19 @@ std::string drain_errors() { return drain().words; }
 Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passphrase) {
   if (const auto checked = check_openssl(); !checked) return checked.error();
   const auto block = find_block(pem, "PRIVATE KEY");
-  if (!block) return not_there(pem, "the merchant's private key (apiclient_key.pem)");
+  if (!block) return not_there(pem, tr("the merchant's private key (apiclient_key.pem)"));
   const bool encrypted = block->label == "ENCRYPTED PRIVATE KEY" ||
                          block->text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos;
   if (encrypted && passphrase.empty())
-    return unusable("the private key is encrypted; passphrase_file must name its passphrase");
+    return unusable(tr("the private key is encrypted; passphrase_file must name its passphrase"));
 
   const auto bio = reading(block->text);
   PrivateKey key{bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, answer_passphrase, &passphrase) : nullptr};
   if (!key && encrypted) return not_opened();
-  if (!key) return garbled("the private key");
+  if (!key) return garbled(tr("the private key"));
   if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
   if (!is_consistent(key.get()))
-    return unusable("the private key is damaged, its numbers do not belong together: " + drain_errors());
+    return unusable(tr("the private key is damaged, its numbers do not belong together: {}", drain_errors()));
   ERR_clear_error();
   return key;
 }
@@ -190,15 +190,15 @@ Result<PrivateKey> read_private_key(std::string_view pem, std::string_view passp
 Result<PublicKey> read_public_key(std::string_view pem) {
   if (const auto checked = check_openssl(); !checked) return checked.error();
   const auto block = find_block(pem, "PUBLIC KEY");
-  if (!block) return not_there(pem, "WeChat Pay's public key (pub_key.pem)");
+  if (!block) return not_there(pem, tr("WeChat Pay's public key (pub_key.pem)"));
   if (block->label != "PUBLIC KEY")
     return unusable(
-        fmt::format("a \"BEGIN {}\" where \"BEGIN PUBLIC KEY\" is expected; convert it with "
-                    "openssl rsa -RSAPublicKey_in -pubout",
-                    printable(block->label)));
+        tr("a \"BEGIN {}\" where \"BEGIN PUBLIC KEY\" is expected; convert it with "
+           "openssl rsa -RSAPublicKey_in -pubout",
+           printable(block->label)));
   const auto bio = reading(block->text);
   PublicKey key{bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr) : nullptr};
-  if (!key) return garbled("the public key");
+  if (!key) return garbled(tr("the public key"));
   if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
   return key;
 }
@@ -206,23 +206,23 @@ Result<PublicKey> read_public_key(std::string_view pem) {
 Result<Certificate> read_certificate(std::string_view pem) {
   if (const auto checked = check_openssl(); !checked) return checked.error();
   const auto block = find_block(pem, "CERTIFICATE");
-  if (!block) return not_there(pem, "a certificate");
+  if (!block) return not_there(pem, tr("a certificate"));
   const auto bio = reading(block->text);
   const Owned<X509, X509_free> certificate{bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)
                                                : nullptr};
-  if (!certificate) return garbled("the certificate");
+  if (!certificate) return garbled(tr("the certificate"));
   PublicKey key{X509_get_pubkey(certificate.get())};
-  if (!key) return garbled("the certificate's public key");
+  if (!key) return garbled(tr("the certificate's public key"));
   if (auto weakness = find_weakness(key.get())) return *std::move(weakness);
 
   const Owned<BIGNUM, BN_free> number{ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate.get()), nullptr)};
   char* const hex = number ? BN_bn2hex(number.get()) : nullptr;  // upper case, as in Wechatpay-Serial
-  if (!hex) return garbled("the certificate's serial number");
+  if (!hex) return garbled(tr("the certificate's serial number"));
   std::string serial{hex};
   OPENSSL_free(hex);
   const auto valid_from = read_time(X509_get0_notBefore(certificate.get()));
   const auto valid_until = read_time(X509_get0_notAfter(certificate.get()));
-  if (!valid_from || !valid_until) return garbled("the certificate's validity");
+  if (!valid_from || !valid_until) return garbled(tr("the certificate's validity"));
   return Certificate{std::move(serial), common_name(certificate.get()), std::move(key), *valid_from,
                      *valid_until};
 }

@@ -145,8 +145,8 @@ TEST_SUITE("cli") {
     CHECK_FALSE(is_chinese({{"CARDVOID_LANG", "zh"}}, {"--lang", "auto"}));
     CHECK(support::run({"report", stage.job(), "-o", "-", "--lang", "de"}).exit_code == 64);
     // The system's words stand in logs.
-    CHECK(support::run({"report", "nowhere.toml", "-o", "-", "--lang", "zh"})
-              .err.find("No such file or directory") != std::string::npos);
+    CHECK(support::run({"report", "nowhere.toml", "-o", "-", "--lang", "zh"}).err.find("文件或目录不存在") !=
+          std::string::npos);
   }
 
   TEST_CASE("environment: in Chinese people read Chinese and programs and logs English") {

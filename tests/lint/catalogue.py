@@ -26,7 +26,7 @@ def formatted(text):
     """Text, with a value of the kind that each place asks for."""
     values = {}
     for place, specification in fields(text):
-        values[place] = 2.5 if re.search(r"[efg]$", specification) else 7 if re.search(r"[dx]$", specification) else "x"
+        values[place] = 2.5 if re.search(r"[efg]$", specification) else 7 if re.search(r"[dxXo]$", specification) else "x"
     most = max((int(place) for place in values if place.isdigit()), default=-1)
     return text.format(*[values.get(str(place), "x") for place in range(most + 1)],
                        **{k: v for k, v in values.items() if not k.isdigit()})

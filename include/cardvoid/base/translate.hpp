@@ -43,6 +43,9 @@ std::string tr(const char* english);
 // Of a text that is stored in English, such as the cause of a refused line.
 std::string tr(const std::string& english);
 
+// What the system says of an errno, in the language that is spoken where the error is a usual one.
+std::string system_words(int error_number);
+
 // Marks a literal that is translated where it is shown.
 constexpr const char* translatable(const char* english) { return english; }
 

@@ -14,7 +14,8 @@ namespace cardvoid::run {
 
 struct Imported : ledger::ImportSummary {
   input::Dialect dialect;
-  std::vector<std::string> remarks, samples;                // of the source; not kept
+  // Of the source; not kept. `remarks` are for people, in their language, and the others English.
+  std::vector<std::string> remarks, remarks_of_log, samples;
   std::optional<ledger::ProtectionMatch> protections = {};  // safety.protect; nullopt: the job has no list
 };
 
