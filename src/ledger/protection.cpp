@@ -2,6 +2,7 @@
 #include <cardvoid/ledger/protection.hpp>
 
 #include "state.hpp"
+#include "unchanged.hpp"
 
 namespace cardvoid::ledger {
 
@@ -44,6 +45,8 @@ Result<ProtectionEntry> add_protection(Ledger& ledger, const Protectee& who, con
     sqlite::Statement{db, fmt::format("UPDATE row SET protected = 1 WHERE NOT protected AND {}", k_is_named)}
         .bind(who.code, who.openid)
         .run();
+    if (db.changes() > 0) forget_counts(db);
+    forget_recipe(db);
     sqlite::Statement rows{db, fmt::format(k_named_rows, k_is_named, k_in_plan)};
     for (rows.bind(who.code, who.openid, under_way); rows.step();) {
       NamedRow row;
@@ -69,6 +72,7 @@ Result<RemovedProtection> remove_protection(Ledger& ledger, const Protectee& who
         .bind(who.code, who.openid, word.by, to_ms(word.at), word.note)
         .run();
     removed.entries = db.changes();
+    forget_recipe(db);
     sqlite::Statement rows{db, fmt::format("SELECT count(*) FROM row WHERE {} AND {} AND status <> "
                                            "'invalidated'",
                                            k_is_named, k_in_plan)};

@@ -11,7 +11,7 @@
 namespace cardvoid::ledger {
 
 // As schema/results.sql sets them; a database that it makes is refused when they part.
-constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 4;
+constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 5;
 
 // From one version to the next.
 struct Migration {

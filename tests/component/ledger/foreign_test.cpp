@@ -19,7 +19,7 @@ TEST_SUITE("component") {
     change(books, "PRAGMA user_version = 99");
     check_refused(
         books,
-        ": was made by a newer cardvoid (schema version 99; this one knows 4); it is left as it is; upgrade "
+        ": was made by a newer cardvoid (schema version 99; this one knows 5); it is left as it is; upgrade "
         "cardvoid, or name another file in results.database or with --results");
   }
 
