@@ -135,7 +135,9 @@ std::optional<std::string> text_in(const boost::json::object& object, std::strin
 std::optional<double> number_in(const boost::json::object& object, std::string_view name) {
   const auto* value = object.if_contains(boost::json::string_view{name.data(), name.size()});
   if (!value || !value->is_number()) return std::nullopt;
-  return value->to_number<double>();
+  const auto number = value->to_number<double>();
+  if (!std::isfinite(number)) return std::nullopt;  // 1e999
+  return number;
 }
 
 std::optional<std::int64_t> whole_number_in(const boost::json::object& object, std::string_view name) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cardvoid/base/time.hpp>
 
@@ -44,6 +45,15 @@ std::optional<WallTime> compose(int year, int month, int day, int hour, int minu
   return sys_days{date} + hours{hour} + minutes{minute} + seconds{second};
 }
 
+// Nothing for a time outside the years that four digits can write: "9999-12-31T23:59:60Z", or one that its
+// offset leads there.
+std::optional<WallTime> within_four_digits(WallTime time) {
+  constexpr WallTime k_first = sys_days{std::chrono::year{0} / 1 / 1};
+  constexpr WallTime k_end = sys_days{std::chrono::year{10'000} / 1 / 1};
+  if (time < k_first || time >= k_end) return std::nullopt;
+  return time;
+}
+
 struct Fields {
   int year;
   unsigned month, day, weekday;
@@ -51,6 +61,9 @@ struct Fields {
 };
 
 Fields split(WallTime time) {
+  // A database that somebody has changed may say any number; a year has 16 bits.
+  time = std::clamp<WallTime>(time, sys_days{std::chrono::year::min() / 1 / 1},
+                              sys_days{std::chrono::year::max() / 12 / 31});
   const auto day = std::chrono::floor<days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
@@ -105,7 +118,10 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     for (; digits < 3; ++digits) ms *= 10;
     *time += milliseconds{ms};
   }
-  if (take(text, "Z") || take(text, "z")) return text.empty() ? time : std::nullopt;
+  if (take(text, "Z") || take(text, "z")) {
+    if (!text.empty()) return std::nullopt;
+    return within_four_digits(*time);
+  }
 
   const bool west = text.starts_with('-');
   if (!take(text, "+") && !take(text, "-")) return std::nullopt;
@@ -115,7 +131,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   if (offset_hours < 0 || offset_hours > 23 || offset_minutes < 0 || offset_minutes > 59 || !text.empty())
     return std::nullopt;
   const auto offset = hours{offset_hours} + minutes{offset_minutes};
-  return west ? *time + offset : *time - offset;
+  return within_four_digits(west ? *time + offset : *time - offset);
 }
 
 std::string format_http_date(WallTime time) {
@@ -142,7 +158,9 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
   if (!take(text, ":")) return std::nullopt;
   const int second = take_digits(text, 2);
   if (text != " GMT") return std::nullopt;
-  return compose(year, month, day, hour, minute, second);
+  const auto time = compose(year, month, day, hour, minute, second);
+  if (!time) return std::nullopt;
+  return within_four_digits(*time);
 }
 
 }  // namespace cardvoid

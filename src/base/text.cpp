@@ -163,16 +163,44 @@ std::string folded(std::string_view page, std::size_t columns) {
   return text;
 }
 
+namespace {
+
+struct Range {
+  char32_t first, last;
+};
+
+// What a terminal obeys, or what makes two texts look alike (Unicode: Cc, Zl, Zp and the invisible of Cf).
+constexpr Range k_steering[] = {{0x00, 0x1F},     {0x7F, 0x9F},       {0xAD, 0xAD},      {0x61C, 0x61C},
+                                {0x115F, 0x1160}, {0x180B, 0x180F},   {0x200B, 0x200F},  {0x2028, 0x202E},
+                                {0x2060, 0x206F}, {0x3164, 0x3164},   {0xFEFF, 0xFEFF},  {0xFFA0, 0xFFA0},
+                                {0xFFF0, 0xFFFB}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
+
+bool is_steering(char32_t c) {
+  return std::any_of(std::begin(k_steering), std::end(k_steering),
+                     [&](const Range& range) { return c >= range.first && c <= range.last; });
+}
+
+}  // namespace
+
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  auto end = limit;
+  while (end > 0 && limit - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  return text.substr(0, end);
+}
+
+// Escapes are four bytes for one: cut again, at the end of one.
+std::string printable(std::string_view text, std::size_t limit) {
+  return std::string{cut(escape_for_terminal(cut(text, limit)), limit)};
+}
+
 std::string escape_for_terminal(std::string_view text) {
   std::string safe;
   for (std::size_t at = 0; at < text.size();) {
     const auto length = sequence_length(text, at);
     auto next = at;
     const char32_t c = length ? next_code_point(text, next) : 0;
-    const bool harmless = length && c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
-                          !(c >= 0x200B && c <= 0x200F) && !(c >= 0x202A && c <= 0x202E) &&
-                          !(c >= 0x2066 && c <= 0x2069);
-    if (harmless) {
+    if (length && !is_steering(c)) {
       safe += text.substr(at, length);
       at += length;
     } else {
@@ -200,13 +228,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string toml_quoted(std::string_view text) {
   std::string quoted{'"'};
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto from = at;
+    const auto c = next_code_point(text, at);
+    const auto character = text.substr(from, at - from);
     if (c == '"' || c == '\\')
-      (quoted += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
-      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+      (quoted += '\\') += character;
+    else if (escape_for_terminal(character) == character)
+      quoted += character;
     else
-      quoted += c;
+      quoted += fmt::format("\\U{:08X}", static_cast<std::uint32_t>(c));
   }
   return quoted += '"';
 }

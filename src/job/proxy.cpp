@@ -9,6 +9,8 @@
 #include <cctype>
 #include <string>
 
+#include "endpoint.hpp"
+
 namespace cardvoid::job {
 
 namespace {
@@ -99,8 +101,9 @@ std::optional<model::Proxy> parse_proxy(std::string_view url) {
   proxy.host.assign(host.data(), host.size());
   proxy.port = 80;
   if (parsed->has_port() && !parsed->port().empty()) {
-    if (parsed->port_number() == 0) return std::nullopt;
-    proxy.port = parsed->port_number();
+    const auto port = parse_port({parsed->port().data(), parsed->port().size()});
+    if (!port) return std::nullopt;
+    proxy.port = *port;
   }
   if (parsed->has_userinfo()) {
     const auto login = parsed->userinfo();

@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cardvoid/base/text.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cerrno>
 #include <iterator>
+#include <limits>
 #include <system_error>
 
 #include "schema.hpp"
+#include "shape.hpp"
 #include "state.hpp"
 
 namespace cardvoid::ledger {
@@ -21,6 +24,8 @@ std::int64_t pragma(const sqlite::Connection& db, const char* name) {
 }
 
 constexpr std::string_view k_left_alone = "it is left as it is";
+constexpr std::string_view k_nothing_more =
+    "nothing more is sent; see to the disk and run the same command again";
 constexpr std::string_view k_see_to_rights = "see to the permissions of the file and its folder";
 
 Error not_ours(const std::filesystem::path& file, const std::string& why) {
@@ -69,6 +74,22 @@ Result<void> check_columns(const sqlite::Connection& db, const std::filesystem::
                   missing.empty() ? "unknown" : "no", missing.empty() ? unknown.front() : missing.front()));
 }
 
+// Who can write the file could otherwise decide what is sent.
+Error tampered(const std::filesystem::path& file, const std::string& how) {
+  return {Errc::cannot_create,
+          fmt::format("{}: {}; {}; see who can write there, then restore a copy, or name another file in "
+                      "results.database or with --results",
+                      file.string(), how, k_left_alone)};
+}
+
+Result<void> check_shape(const sqlite::Connection& db, const std::filesystem::path& file,
+                         std::int64_t version) {
+  if (const auto whole = check_columns(db, file, version); !whole) return whole.error();
+  if (const auto foreign = find_foreign(db, version)) return tampered(file, *foreign);
+  if (const auto absurd = find_absurd(db)) return tampered(file, *absurd);
+  return {};
+}
+
 // Is it this job's? Looks at it only. Nothing: one blank page, as is left when creating it was cut short.
 Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& file,
                          std::string_view job_name) {
@@ -93,9 +114,10 @@ Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& fi
   owner.bind();
   if (!owner.step()) return not_ours(file, "names no job that it belongs to");
   if (owner.text(0) != job_name)
-    return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"", owner.text(0), job_name));
+    return not_ours(file, fmt::format("belongs to the job \"{}\", not to \"{}\"",
+                                      escape_for_terminal(owner.text(0)), job_name));
   owner.reset();
-  if (const auto whole = check_columns(db, file, version); !whole) return whole.error();
+  if (const auto ours = check_shape(db, file, version); !ours) return ours.error();
   return Examined{Found::results, version};
 }
 
@@ -108,6 +130,12 @@ Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path
   if (how.starts_with("***")) how.erase(0, how.find('\n') + 1);  // "*** in database main ***"
   std::replace(how.begin(), how.end(), '\n', ' ');
   return damaged(file, fmt::format("is damaged ({})", how));
+}
+
+Result<void> check_rows(sqlite::Connection& db, const std::filesystem::path& file) {
+  if (const auto whole = check_structure(db, file); !whole) return whole.error();
+  if (const auto absurd = find_absurd_row(db)) return tampered(file, *absurd);
+  return {};
 }
 
 // False where the file system cannot have one. The statement says "wal" before the header that makes it so is
@@ -158,9 +186,47 @@ int Ledger::State::checkpoint() {
   return code & 0xFF;
 }
 
+void refuse_value(std::string_view what) { throw sqlite::Failure{SQLITE_MISMATCH, std::string{what}}; }
+
+std::int64_t number_in(const sqlite::Statement& statement, int column) {
+  const auto number = statement.int64(column);
+  if (number < 0 || number > k_largest_number) refuse_value(fmt::format("the number {}", number));
+  return number;
+}
+
+int int_in(const sqlite::Statement& statement, int column) {
+  const auto number = statement.int64(column);
+  if (number < 0 || number >= std::numeric_limits<int>::max())
+    refuse_value(fmt::format("the number {}", number));
+  return static_cast<int>(number);
+}
+
+WallTime from_ms(std::int64_t ms) {
+  if (ms < 0 || ms > k_largest_number) refuse_value(fmt::format("the time {}", ms));
+  return WallTime{milliseconds{ms}};
+}
+
+model::Status status_in(const sqlite::Statement& statement, int column) {
+  const auto status = model::status_from_text(statement.text(column));
+  if (!status) refuse_value("a status that there is not");
+  return *status;
+}
+
+model::Card card_in(const sqlite::Statement& statement, int first_column) {
+  model::Card card;
+  std::string* const parts[] = {&card.brand_id, &card.card_id, &card.code, &card.openid, &card.reason};
+  for (int column = first_column; auto* part : parts) {
+    *part = statement.text(column++);
+    if (find_invalid_utf8(*part) || escape_for_terminal(*part) != *part)
+      refuse_value("a card with bytes that are no text");
+  }
+  return card;
+}
+
 Error Ledger::State::explain(const sqlite::Failure& failure) {
+  const auto words = escape_for_terminal(failure.what());  // the schema's names are in it
   const auto said = [&](Errc code, std::string_view advice) {
-    return Error{code, fmt::format("{}: {}; {}", file.string(), failure.what(), advice)};
+    return Error{code, fmt::format("{}: {}; {}", file.string(), words, advice)};
   };
   const bool has_no_room =
       failure.system_error == ENOSPC || failure.system_error == EDQUOT || failure.system_error == EFBIG;
@@ -179,7 +245,14 @@ Error Ledger::State::explain(const sqlite::Failure& failure) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       if (is_writing) return said(Errc::io, "it was damaged while it is in use; restore a copy");
-      return damaged(file, failure.what());
+      return damaged(file, words);
+    case SQLITE_CONSTRAINT:
+      if (is_writing) return said(Errc::io, k_nothing_more);
+      [[fallthrough]];
+    case SQLITE_ERROR:  // an expression that its values or its schema make impossible
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+    case SQLITE_TOOBIG: return damaged(file, fmt::format("holds what cardvoid never writes ({})", words));
     case SQLITE_BUSY:
       if (gave_up)
         return {Errc::stopped,
@@ -190,7 +263,7 @@ Error Ledger::State::explain(const sqlite::Failure& failure) {
     case SQLITE_LOCKED:
       return said(Errc::io,
                   "another program holds it locked; close that program and run the same command again");
-    default: return said(Errc::io, "nothing more is sent; see to the disk and run the same command again");
+    default: return said(Errc::io, k_nothing_more);
   }
 }
 
@@ -231,21 +304,24 @@ Result<Found> look_at_files(const std::filesystem::path& file, const std::filesy
   return sqlite::is_stillborn(real) ? Found::nothing : found;  // creating it was cut short
 }
 
-// Makes a database that was examined ready for writing. False: it cannot have a write-ahead log.
-bool prepare_to_write(Ledger::State& state, const Examined& examined, std::string_view job_name) {
+// Makes a database that was examined ready for writing. Error: it cannot have a write-ahead log, or it has
+// changed meanwhile.
+Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, std::string_view job_name) {
+  if (examined.found == Found::results)
+    if (const auto ours = check_shape(state.db, state.file, examined.version); !ours) return ours.error();
   state.db.execute(
       "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
       "PRAGMA journal_size_limit = 67108864");
-  if (!turn_on_log(state.db)) return false;
+  if (!turn_on_log(state.db)) return not_ours(state.file, "cannot have a write-ahead log where it is");
   if (examined.found == Found::nothing) {
     create_tables(state.db, job_name);
-    return true;
+    return {};
   }
   // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on it.
   if (const int code = state.checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
     throw sqlite::Failure{state.db.get()};
   if (examined.version < k_schema_version) migrate(state.db, examined.version);
-  return true;
+  return {};
 }
 
 }  // namespace
@@ -271,7 +347,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
         if (!result) return void(sound = result.error());
         examined = *result;
         if (examined.found == Found::results && access != Access::read_only)
-          sound = check_structure(state->db, file);
+          sound = check_rows(state->db, file);
       });
       if (!looked) return looked.error();
       if (!sound) return sound.error();
@@ -290,9 +366,10 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
     state = std::make_unique<State>(
         real, access == Access::create ? sqlite::Mode::create : sqlite::Mode::read_write, file,
         std::move(when_locked));
-    const auto has_log = state->guarded([&] { return prepare_to_write(*state, examined, job_name); });
-    if (!has_log) return has_log.error();
-    if (!*has_log) return not_ours(file, "cannot have a write-ahead log where it is");
+    Result<void> fit;
+    const auto prepared = state->guarded([&] { fit = prepare_to_write(*state, examined, job_name); });
+    if (!prepared) return prepared.error();
+    if (!fit) return fit.error();
     state->is_writing = true;
     return Ledger{std::move(state)};
   } catch (const sqlite::Failure& failure) {  // of opening the file itself

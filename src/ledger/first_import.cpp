@@ -8,9 +8,10 @@ namespace {
 
 constexpr int k_bits_of_a_card = 4;
 
-// As in schema/results.sql.
-constexpr const char* k_make_index =
-    "CREATE UNIQUE INDEX IF NOT EXISTS row_key ON row (brand_id, card_id, code)";
+void make_index(sqlite::Connection& db) {
+  if (!ask(db, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'row_key')"))
+    db.execute(std::string{k_row_key});
+}
 
 const sqlite::Connection& with_room_aside(sqlite::Connection& db) {
   db.execute(
@@ -22,10 +23,7 @@ const sqlite::Connection& with_room_aside(sqlite::Connection& db) {
 }  // namespace
 
 bool FirstImport::is_possible(const sqlite::Connection& db) {
-  return ask(db,
-             "SELECT NOT EXISTS (SELECT 1 FROM row) AND NOT EXISTS "
-             // The table's own, of an earlier version.
-             "(SELECT 1 FROM pragma_index_list('row') WHERE origin = 'u')") != 0;
+  return ask(db, "SELECT NOT EXISTS (SELECT 1 FROM row)") != 0;
 }
 
 FirstImport::FirstImport(sqlite::Connection& db, std::size_t filter_words)
@@ -58,7 +56,7 @@ void FirstImport::put_aside(model::RowId id, const model::InputRow& row, std::st
 
 void FirstImport::finish(const Take& take) {
   filter_ = {};
-  db_.execute(k_make_index);
+  make_index(db_);
   sqlite::Statement waiting{db_, "SELECT * FROM temp.aside WHERE id > ?1 ORDER BY id LIMIT 1"};
   model::RowId id = 0;
   for (waiting.bind(id); waiting.step(); waiting.bind(id)) {
@@ -74,6 +72,6 @@ void FirstImport::finish(const Take& take) {
   db_.execute("DROP TABLE temp.aside");
 }
 
-void FirstImport::restore_index(sqlite::Connection& db) { db.execute(k_make_index); }
+void FirstImport::restore_index(sqlite::Connection& db) { make_index(db); }
 
 }  // namespace cardvoid::ledger

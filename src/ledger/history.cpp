@@ -18,12 +18,12 @@ Result<std::vector<PastRun>> past_runs(Ledger& ledger) {
     for (s.bind(); s.step();) {
       PastRun run;
       run.id = s.int64(0), run.command = s.text(1), run.started_at = from_ms(s.int64(2));
-      run.pid = static_cast<int>(s.int64(3));
+      run.pid = int_in(s, 3);
       if (!s.is_null(4)) run.ended_at = from_ms(s.int64(4));
-      if (!s.is_null(5)) run.exit_code = static_cast<int>(s.int64(5));
+      if (!s.is_null(5)) run.exit_code = int_in(s, 5);
       run.ending = s.text(6);
       run.counts = {s.int64(7), s.int64(8), s.int64(9), s.int64(10), s.int64(11), s.int64(12)};
-      run.tripped_by = s.text(13), run.culprits = s.text(14);
+      run.tripped_by = s.text(13), run.culprits = culprits_in(s, 14);
       run.user = s.text(15), run.host = s.text(16), run.version = s.text(17), run.acknowledge = s.text(18);
       run.fingerprint = s.text(19), run.by_confirm = s.int64(20) != 0;
       if (!s.is_null(21)) run.requests_per_second = s.real(21);
@@ -119,8 +119,8 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
       if (s.text(1) == "backup") request.endpoint = model::Endpoint::backup;
       request.sent = s.int64(2) != 0;
       request.started_at = from_ms(s.int64(3));
-      if (!s.is_null(4)) request.latency = std::chrono::microseconds{s.int64(4)};
-      request.http_status = static_cast<int>(s.int64(5));
+      if (!s.is_null(4)) request.latency = std::chrono::microseconds{number_in(s, 4)};
+      request.http_status = int_in(s, 5);
       request.error_code = s.text(6);
       visit(request);
     }
@@ -136,10 +136,10 @@ Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const Ro
     for (s.bind(); s.step();) {
       RowInShort row;
       row.id = s.int64(0);
-      row.status = *model::status_from_text(s.text(1));
+      row.status = status_in(s, 1);
       row.accepted = s.int64(2) != 0;
       row.brand_id = s.text(3), row.card_id = s.text(4), row.reason = s.text(5), row.error_code = s.text(6);
-      row.http_status = static_cast<int>(s.int64(7));
+      row.http_status = int_in(s, 7);
       if (!s.is_null(8)) row.finished_at = from_ms(s.int64(8));
       row.held_back = s.text(9);
       visit(row);

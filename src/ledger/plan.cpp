@@ -126,6 +126,7 @@ Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTim
 Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now, std::string_view by) {
   return ledger.state().guarded([&] {
     auto& db = ledger.state().db;
+    const RoomForRanges room{db};
     std::optional<sqlite::Transaction> transaction;
     if (sqlite3_get_autocommit(db.get())) transaction.emplace(db);
     sqlite::Statement confirmed{
@@ -153,6 +154,7 @@ Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now,
 Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, WallTime now,
                           std::string_view by) {
   return ledger.state().guarded([&] {
+    const RoomForRanges room{ledger.state().db};
     sqlite::Statement{ledger.state().db,
                       "UPDATE shown_plan SET confirmed_at = ?2, confirmed_by = nullif(?3, '') WHERE id = "
                       "(SELECT max(id) FROM shown_plan WHERE "

@@ -71,6 +71,7 @@ struct ShownPlan {
 
 // The latest plan with these digits.
 std::optional<ShownPlan> shown_plan(const sqlite::Connection& db, std::string_view digits) {
+  const RoomForRanges room{db};
   sqlite::Statement s{
       db,
       "SELECT fingerprint, row_ids, made_at, min(made_at, coalesce(confirmed_at, made_at)), to_send, "
@@ -112,7 +113,7 @@ struct Compared {
 
   model::RowId id() const { return row.int64(0); }
   bool is_to_send() const { return row.int64(1) != 0; }
-  model::Status status() const { return *model::status_from_text(row.text(2)); }
+  model::Status status() const { return status_in(row, 2); }
   bool in_conflict() const { return row.int64(3) != 0; }
   bool is_protected() const { return row.int64(4) != 0; }
   bool is_accepted() const { return row.int64(13) != 0; }

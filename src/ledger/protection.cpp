@@ -52,7 +52,7 @@ Result<ProtectionEntry> add_protection(Ledger& ledger, const Protectee& who, con
       NamedRow row;
       row.id = rows.int64(0), row.source_line = rows.int64(1);
       row.code = rows.text(2);
-      row.status = *model::status_from_text(rows.text(3));
+      row.status = status_in(rows, 3);
       if (!rows.is_null(4)) row.sent_at = from_ms(rows.int64(4));
       visit(row);
     }

@@ -121,9 +121,8 @@ Result<std::vector<RowInDoubt>> rows_in_doubt(Ledger& ledger, int most) {
                     k_has_a_word, k_is_in_doubt, k_in_plan)};
     s.bind(most);
     while (s.step())
-      rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)},
-                      *model::status_from_text(s.text(4)), s.int64(5) != 0, std::string{s.text(6)},
-                      std::string{s.text(7)}});
+      rows.push_back({s.int64(0), s.int64(1), std::string{s.text(2)}, std::string{s.text(3)}, status_in(s, 4),
+                      s.int64(5) != 0, std::string{s.text(6)}, std::string{s.text(7)}});
     return rows;
   });
 }
@@ -137,9 +136,7 @@ Result<std::vector<model::Card>> some_cards(Ledger& ledger, int most) {
                                       "{} ORDER BY id LIMIT ?1",
                                       condition, k_in_plan)};
       s.bind(most);
-      while (s.step())
-        cards.push_back({std::string{s.text(0)}, std::string{s.text(1)}, std::string{s.text(2)},
-                         std::string{s.text(3)}, std::string{s.text(4)}});
+      while (s.step()) cards.push_back(card_in(s, 0));
       if (!cards.empty()) break;
     }
     return cards;
@@ -177,9 +174,9 @@ Result<void> each_request(Ledger& ledger, const std::function<void(const EndedRe
       if (s.int64(0)) request.kind = model::AttemptKind::read_back;
       if (s.int64(1)) request.endpoint = model::Endpoint::backup;
       request.sent = s.int64(2) != 0;
-      request.http_status = static_cast<unsigned>(s.int64(3));
+      request.http_status = static_cast<unsigned>(int_in(s, 3));
       request.outcome = model::outcome_from_text(s.text(4)).value_or(model::OutcomeKind::unknown_answer);
-      request.latency = std::chrono::microseconds{s.int64(5)};
+      request.latency = std::chrono::microseconds{number_in(s, 5)};
       visit(request);
     }
   });
@@ -233,7 +230,7 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
       current->to_send += s.int64(5);
       if (s.int64(5)) reasons.add(s.text(7));
       if (s.int64(6)) continue;  // a person has settled it
-      switch (*model::status_from_text(s.text(3))) {
+      switch (status_in(s, 3)) {
         case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
         case model::Status::in_flight:
         case model::Status::unresolved: ++current->in_doubt; break;

@@ -103,14 +103,12 @@ Result<std::vector<model::Candidate>> fetch(Ledger& ledger, Cursor& cursor, int 
       while (statement.step()) {
         model::Candidate row;
         row.id = cursor.after = statement.int64(0);
-        row.card = {std::string{statement.text(1)}, std::string{statement.text(2)},
-                    std::string{statement.text(3)}, std::string{statement.text(4)},
-                    std::string{statement.text(5)}};
-        row.status = *model::status_from_text(statement.text(6));
+        row.card = card_in(statement, 1);
+        row.status = status_in(statement, 6);
         row.held = statement.int64(7) != 0;
-        row.attempts = static_cast<int>(statement.int64(8));
-        if (!statement.is_null(9)) row.first_sent_at = WallTime{milliseconds{statement.int64(9)}};
-        if (!statement.is_null(10)) row.last_sent_at = WallTime{milliseconds{statement.int64(10)}};
+        row.attempts = int_in(statement, 8);
+        if (!statement.is_null(9)) row.first_sent_at = from_ms(statement.int64(9));
+        if (!statement.is_null(10)) row.last_sent_at = from_ms(statement.int64(10));
         row.has_open_attempt = statement.int64(11) != 0;
         row.is_protected = statement.int64(12) != 0;
         row.source_line = statement.int64(13);
@@ -138,11 +136,10 @@ Result<std::optional<model::Candidate>> witness(Ledger& ledger) {
     if (!s.step()) return std::nullopt;
     model::Candidate row;
     row.id = s.int64(0);
-    row.card = {std::string{s.text(1)}, std::string{s.text(2)}, std::string{s.text(3)},
-                std::string{s.text(4)}, std::string{s.text(5)}};
+    row.card = card_in(s, 1);
     row.source_line = s.int64(6);
     row.status = model::Status::invalidated;
-    row.attempts = static_cast<int>(s.int64(7));
+    row.attempts = int_in(s, 7);
     return row;
   });
 }
@@ -164,8 +161,11 @@ Result<std::vector<std::string>> brands(Ledger& ledger) {
 }
 
 Result<void> index_brands(Ledger& ledger) {
-  return ledger.state().guarded(
-      [&] { ledger.state().db.execute("CREATE INDEX IF NOT EXISTS row_of_brand ON row (brand_id)"); });
+  return ledger.state().guarded([&] {
+    auto& db = ledger.state().db;
+    if (!ask(db, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'row_of_brand')"))
+      db.execute(std::string{k_row_of_brand});
+  });
 }
 
 namespace {

@@ -49,6 +49,17 @@ void note_waits(const sqlite::Connection& db, const Pulse& pulse) {
 
 }  // namespace
 
+std::string culprits_in(const sqlite::Statement& statement, int column) {
+  std::string text{statement.text(column)};
+  if (text.empty()) return text;
+  boost::system::error_code wrong;
+  const auto rows = boost::json::parse(text, wrong);
+  if (wrong || !rows.is_array()) refuse_value("culprits that are no list");
+  for (const auto& row : rows.get_array())
+    if (!row.is_int64()) refuse_value("culprits that are no rows");
+  return text;
+}
+
 bool is_under_way(const RunRecord& run, const std::optional<LockHolder>& holder) {
   return holder && !run.exit_code && run.pid == holder->pid;
 }
@@ -145,12 +156,12 @@ Result<std::vector<RunRecord>> last_runs(Ledger& ledger, int count) {
       run.id = s.int64(0);
       run.command = s.text(1);
       run.started_at = from_ms(s.int64(2));
-      run.pid = static_cast<int>(s.int64(3));
+      run.pid = int_in(s, 3);
       if (!s.is_null(4)) run.ended_at = from_ms(s.int64(4));
-      if (!s.is_null(5)) run.exit_code = static_cast<int>(s.int64(5));
+      if (!s.is_null(5)) run.exit_code = int_in(s, 5);
       run.ending = s.text(6);
       run.counts = {s.int64(7), s.int64(8), s.int64(9), s.int64(10), s.int64(13), s.int64(14)};
-      run.tripped_by = s.text(11), run.culprits = s.text(12);
+      run.tripped_by = s.text(11), run.culprits = culprits_in(s, 12);
       if (!s.is_null(15)) run.requests_per_second = s.real(15);
       runs.push_back(std::move(run));
     }
@@ -169,11 +180,11 @@ Result<std::optional<Pulse>> pulse(Ledger& ledger) {
     pulse.run = s.int64(0);
     pulse.at = from_ms(s.int64(1));
     pulse.rate = s.real(2), pulse.allowed_rate = s.real(3);
-    pulse.in_flight = static_cast<int>(s.int64(4)), pulse.waiting = static_cast<int>(s.int64(5));
+    pulse.in_flight = int_in(s, 4), pulse.waiting = int_in(s, 5);
     pulse.primary_state = s.text(6), pulse.backup_state = s.text(7);
-    pulse.canary = static_cast<int>(s.int64(8)), pulse.canary_passed = static_cast<int>(s.int64(9));
+    pulse.canary = int_in(s, 8), pulse.canary_passed = int_in(s, 9);
     pulse.reasons_to_wait = reasons_from_json(s.text(10));
-    pulse.canary_already = static_cast<int>(s.int64(11));
+    pulse.canary_already = int_in(s, 11);
     return pulse;
   });
 }

@@ -13,7 +13,7 @@ extern const std::string_view k_results_sql;
 const std::vector<Migration>& migrations() {
   static const std::vector<Migration> all{
       // 1 to 2: the reason `throttled` in reasons_to_wait says it.
-      {"ALTER TABLE pulse DROP COLUMN paused_by_429", {"pulse.paused_by_429"}, {}},
+      {"ALTER TABLE pulse DROP COLUMN paused_by_429", {"pulse.paused_by_429 INTEGER NOT NULL"}, {}},
       // 2 to 3: what the list no longer has is held back, from the next import on; people settle and protect
       // rows. A conflict that is not 0 or 1 is of an import that died.
       {"ALTER TABLE row ADD COLUMN absent INTEGER NOT NULL DEFAULT 0; "
@@ -37,7 +37,7 @@ const std::vector<Migration>& migrations() {
        "ALTER TABLE run ADD COLUMN user TEXT; "
        "ALTER TABLE run ADD COLUMN other_brand INTEGER NOT NULL DEFAULT 0; "
        "ALTER TABLE pulse ADD COLUMN canary_already INTEGER NOT NULL DEFAULT 0",
-       {"missing.row_id"},
+       {"missing.row_id INTEGER PRIMARY KEY REFERENCES row (id)"},
        {"row.absent",
         "row.strange",
         "row.answer_signed",
@@ -100,13 +100,13 @@ const std::vector<Migration>& migrations() {
   return all;
 }
 
-namespace {
-
 sqlite::Connection todays_schema() {
   sqlite::Connection fresh{":memory:", sqlite::Mode::read_write};
   fresh.execute(std::string{k_results_sql});
   return fresh;
 }
+
+namespace {
 
 // The names of the tables or views, and how each is made.
 std::vector<std::pair<std::string, std::string>> statements_of(const sqlite::Connection& db,
@@ -162,7 +162,7 @@ std::vector<std::string> columns_of_version(std::int64_t version) {
   for (auto later = k_schema_version; later > version; --later) {
     const auto& migration = migrations().at(static_cast<std::size_t>(later - 2));
     for (const auto& added : migration.added) std::erase(columns, added);
-    columns.insert(columns.end(), migration.dropped.begin(), migration.dropped.end());
+    for (const auto& dropped : migration.dropped) columns.push_back(dropped.substr(0, dropped.find(' ')));
   }
   std::sort(columns.begin(), columns.end());
   return columns;

@@ -16,7 +16,8 @@ constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 5;
 // From one version to the next.
 struct Migration {
   std::string_view sql;
-  // Columns as "table.column", so that a database of the older version can be told from an incomplete one.
+  // Columns as "table.column", so that a database of the older version can be told from an incomplete one or
+  // one that was tampered with. Those dropped with how they were made: "table.column INTEGER NOT NULL".
   std::vector<std::string> dropped, added;
 };
 // The first one leads from version 1 to 2. The last one leads to k_schema_version.
@@ -26,6 +27,8 @@ const std::vector<Migration>& migrations();
 std::vector<std::string> columns_of(const sqlite::Connection& db);
 // Those that this version has, 1 to k_schema_version.
 std::vector<std::string> columns_of_version(std::int64_t version);
+
+sqlite::Connection todays_schema();  // an empty database in memory
 
 void create_tables(sqlite::Connection& db, std::string_view job_name);
 // In one transaction: after a crash the database is of the old version or of today's.

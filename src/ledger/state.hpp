@@ -27,6 +27,10 @@ inline constexpr std::string_view k_protecting_columns[] = {"code", "openid", "c
 // The greatest row.id of the plan. What lies above belongs to an import that did not finish.
 inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_row), 0) FROM import)";
 
+// The indices: as in schema/results.sql, and of a job with a pace for each brand.
+inline constexpr std::string_view k_row_key = "CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code)",
+                                  k_row_of_brand = "CREATE INDEX row_of_brand ON row (brand_id)";
+
 // True for a `row` of the plan. The view `results` says the same (schema/results.sql).
 inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
 
@@ -70,7 +74,24 @@ std::string outcomes_in_sql(bool (*is_so)(model::OutcomeKind));
 std::int64_t ask(const sqlite::Connection& db, std::string_view sql);
 
 inline std::int64_t to_ms(WallTime time) { return time.time_since_epoch().count(); }
-inline WallTime from_ms(std::int64_t ms) { return WallTime{milliseconds{ms}}; }
+
+// ---- values out of a database that somebody may have tampered with ----
+
+// The last millisecond of the year 9999: no time and no number of ours is greater.
+inline constexpr std::int64_t k_largest_number = 253'402'300'799'999;
+
+// What no version of ours writes. Becomes cannot_create (73).
+[[noreturn]] void refuse_value(std::string_view what);
+
+// From 0 to k_largest_number, NULL as 0; and what fits into an int. They throw sqlite::Failure.
+std::int64_t number_in(const sqlite::Statement& statement, int column);
+int int_in(const sqlite::Statement& statement, int column);
+WallTime from_ms(std::int64_t ms);
+model::Status status_in(const sqlite::Statement& statement, int column);
+// The rows that made a run stop itself, as a JSON array; empty text: none.
+std::string culprits_in(const sqlite::Statement& statement, int column);
+// A card that may leave in a request: UTF-8 without control characters.
+model::Card card_in(const sqlite::Statement& statement, int first_column);
 
 // A set of rows, one bit each.
 class RowSet {
@@ -119,10 +140,26 @@ using OnProtected = std::function<void(const model::Card& card, std::int64_t sou
 void protect_new_rows(const sqlite::Connection& db, const std::string& is_named, model::RowId last_before,
                       const OnProtected& on_protected);
 
+// Bytes of a text of ours, or of a whole row; and of the list of numbers of a large plan with many gaps.
+inline constexpr int k_longest_value = 1 << 20, k_longest_ranges = 1 << 25;
+
+// While it lives, a value may be as long as such a list.
+class RoomForRanges {
+ public:
+  explicit RoomForRanges(const sqlite::Connection& db) : db_{db} { db_.limit_values(k_longest_ranges); }
+  RoomForRanges(const RoomForRanges&) = delete;
+  RoomForRanges& operator=(const RoomForRanges&) = delete;
+  ~RoomForRanges() { db_.limit_values(k_longest_value); }
+
+ private:
+  const sqlite::Connection& db_;
+};
+
 struct Ledger::State {
   State(const std::filesystem::path& real, sqlite::Mode mode, std::filesystem::path name, WhenLocked handler)
       : db{real, mode}, file{std::move(name)}, when_locked{std::move(handler)} {
     wait_when_locked();
+    db.limit_values(k_longest_value);
   }
   State(const State&) = delete;  // the connection calls back
   sqlite::Connection db;

@@ -68,7 +68,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   story.id = id;
   story.card = {text_in(s, 0), text_in(s, 1), text_in(s, 2), text_in(s, 3), text_in(s, 4)};
   story.line = s.int64(5);
-  story.status = *model::status_from_text(s.text(6));
+  story.status = status_in(s, 6);
   story.held = s.int64(7) != 0, story.in_conflict = s.int64(8) != 0, story.is_protected = s.int64(9) != 0;
   story.has_left_list = s.int64(10) != 0, story.is_held_back_for_list = s.int64(10) == 1;
   story.card_state = s.text(11), story.invalid_time = s.text(12);
@@ -133,13 +133,13 @@ void add_requests(const sqlite::Connection& db, Story& story) {
                       "WHERE row_id = ?1 ORDER BY n"};
   for (s.bind(story.id); s.step();) {
     RequestRecord request;
-    request.n = static_cast<int>(s.int64(0)), request.run = s.int64(1);
+    request.n = int_in(s, 0), request.run = s.int64(1);
     if (s.int64(2)) request.kind = model::AttemptKind::read_back;
     if (s.int64(3)) request.endpoint = model::Endpoint::backup;
     request.sent = s.int64(4) != 0;
     request.started_at = from_ms(s.int64(5)), request.finished_at = time_in(s, 6);
-    if (!s.is_null(7)) request.latency = std::chrono::microseconds{s.int64(7)};
-    if (!s.is_null(8)) request.http_status = static_cast<int>(s.int64(8));
+    if (!s.is_null(7)) request.latency = std::chrono::microseconds{number_in(s, 7)};
+    if (!s.is_null(8)) request.http_status = int_in(s, 8);
     request.error_code = s.text(9), request.request_id = s.text(10), request.outcome = s.text(11);
     story.requests.push_back(std::move(request));
   }
@@ -165,8 +165,8 @@ void add_runs(const sqlite::Connection& db, Story& story) {
     run.command = s.text(1), run.user = s.text(2), run.host = s.text(3), run.version = s.text(4);
     run.acknowledge = s.text(5), run.fingerprint = s.text(6);
     run.started_at = from_ms(s.int64(7)), run.ended_at = time_in(s, 8);
-    if (!s.is_null(9)) run.exit_code = static_cast<int>(s.int64(9));
-    run.pid = static_cast<int>(s.int64(10)), run.by_confirm = s.int64(11) != 0;
+    if (!s.is_null(9)) run.exit_code = int_in(s, 9);
+    run.pid = int_in(s, 10), run.by_confirm = s.int64(11) != 0;
     run.consent = s.text(12);
     run.plan = plan_of(db, run.fingerprint);
     story.runs.push_back(std::move(run));
@@ -186,7 +186,7 @@ Story story_of(const sqlite::Connection& db, model::RowId id) {
 ShortStory short_story_of(const sqlite::Connection& db, model::RowId id) {
   sqlite::Statement s{db, "SELECT source_line, code, status FROM row WHERE id = ?1"};
   s.bind(id).step();
-  return {s.int64(0), text_in(s, 1), *model::status_from_text(s.text(2))};
+  return {s.int64(0), text_in(s, 1), status_in(s, 2)};
 }
 
 // ---- no card ----

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <cardvoid/base/http_feed.hpp>
 #include <charconv>
 
 namespace cardvoid::net {
@@ -14,10 +15,10 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr std::uint32_t k_header_limit_bytes = 16 << 10;  // the platform's answers have less than 2 KiB
-constexpr std::size_t k_read_bytes = 8 << 10;
-constexpr std::size_t k_buffer_limit_bytes =
-    64 << 10;  // bytes the parser cannot use yet, e.g. half a chunk header
+constexpr std::uint32_t k_header_limit_bytes = 8 << 10;  // the platform's answers have less than 2 KiB
+constexpr std::size_t k_read_bytes = 4 << 10;
+// Bytes that the parser cannot use yet: half a header, half a chunk header, half the trailers.
+constexpr std::size_t k_buffer_limit_bytes = 16 << 10;
 constexpr int k_interim_limit = 8;
 constexpr milliseconds k_keep_alive_margin{2'000};  // for the time on the way and for clocks of whole seconds
 
@@ -64,20 +65,24 @@ boost::asio::mutable_buffer AnswerReader::space() { return buffer_.prepare(k_rea
 AnswerReader::Step AnswerReader::take(std::size_t count) {
   buffer_.commit(count);
   has_bytes_ = has_bytes_ || count > 0;
-  try {
-    return parse();
-  } catch (const std::exception&
-               error) {  // Beast throws length_error in rare cases; a server must not make us fail
-    return fail(fmt::format("the answer cannot be read: {}", error.what()));
-  }
+  return parse();
+}
+
+// Beast reads the status in as many bytes as there are, so half a status line is kept from it. Not what can
+// be none: there may never be an end of line.
+bool AnswerReader::is_half_status_line() const {
+  constexpr std::string_view k_begin = "HTTP/1.";
+  if (parser_->got_some()) return false;
+  const std::string_view bytes{static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+  return bytes.substr(0, k_begin.size()) == k_begin.substr(0, bytes.size()) && bytes.size() < k_read_bytes &&
+         bytes.find('\n') == std::string_view::npos;
 }
 
 // "HTTP/1.1 200" without the blank before the reason phrase, which RFC 9112 section 4 wants even where there
-// is none. curl and Go accept it, Beast does not; so the blank is put in. Beast begins only with the whole
-// header.
+// is none. curl and Go accept it, Beast does not; so the blank is put in.
 void AnswerReader::mend_status_line() {
   constexpr std::size_t k_status_end = std::string_view{"HTTP/1.1 200"}.size();
-  if (parser_->is_header_done() || buffer_.size() < k_status_end + 2) return;
+  if (parser_->got_some() || buffer_.size() < k_status_end + 2) return;
   const std::string_view bytes{static_cast<const char*>(buffer_.data().data()), buffer_.size()};
   if (!bytes.starts_with("HTTP/1.") || bytes.substr(k_status_end, 2) != "\r\n") return;
   const auto mended = fmt::format("{} {}", bytes.substr(0, k_status_end), bytes.substr(k_status_end));
@@ -86,23 +91,17 @@ void AnswerReader::mend_status_line() {
 }
 
 AnswerReader::Step AnswerReader::parse() {
-  while (buffer_.size() > 0) {
+  while (!is_half_status_line()) {
     mend_status_line();
-    boost::system::error_code error;
-    const auto used = parser_->put(buffer_.data(), error);
-    buffer_.consume(used);
+    const auto error = feed_http(*parser_, buffer_);
+    // It would end with the connection, and so does an answer that was cut short.
+    if (parser_->is_header_done() && parser_->need_eof()) return fail("answer without length");
     if (error == http::error::need_more) break;
     if (error == http::error::body_limit)
       return fail(fmt::format("answer body over {} bytes", body_limit_bytes_));
     if (error == http::error::header_limit)
       return fail(fmt::format("answer header over {} bytes", k_header_limit_bytes));
     if (error) return fail("the answer is not valid HTTP: " + error.message());
-    // It would end with the connection, and so does an answer that was cut short.
-    if (parser_->is_header_done() && parser_->need_eof()) return fail("answer without length");
-    if (!parser_->is_done()) {
-      if (used == 0) break;
-      continue;
-    }
     const auto status = parser_->get().result_int();
     if (status / 100 != 1) return done;
     if (status == 101 || ++interim_count_ > k_interim_limit)

@@ -37,6 +37,7 @@ class AnswerReader {
  private:
   using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
   Step parse();
+  bool is_half_status_line() const;
   void mend_status_line();
   Step fail(std::string reason);
   void start_parser();

@@ -1,19 +1,21 @@
 #include "pool.hpp"
 
 #include <fmt/format.h>
-#include <openssl/ssl.h>
+#include <openssl/err.h>
 
 #include <algorithm>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "tls_policy.hpp"
 
 namespace cardvoid::net {
 
 Pool::Pool(boost::asio::any_io_executor on, HttpsSettings with)
     : executor{std::move(on)}, settings{std::move(with)}, tls{boost::asio::ssl::context::tls_client} {
-  SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
-  SSL_CTX_set_options(tls.native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  // Every new connection checks the certificate: connections are kept, so resuming TLS sessions would save
-  // little.
-  SSL_CTX_set_session_cache_mode(tls.native_handle(), SSL_SESS_CACHE_OFF);
+  if (!apply_policy(tls.native_handle()))
+    throw boost::system::system_error{static_cast<int>(ERR_get_error()),
+                                      boost::asio::error::get_ssl_category(), "its TLS"};
   tls.set_verify_mode(boost::asio::ssl::verify_peer);
   for (std::size_t i = 0; i < settings.endpoints.size(); ++i) {
     const auto& where = settings.endpoints[i];

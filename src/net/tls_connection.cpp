@@ -1,9 +1,11 @@
 #include "tls_connection.hpp"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/ioctl.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -11,11 +13,13 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
+#include <cardvoid/base/text.hpp>
 #include <ctime>
 #include <sstream>
 
 #include "answer_reader.hpp"
 #include "pool.hpp"
+#include "tls_policy.hpp"
 #include "trust.hpp"
 
 namespace cardvoid::net {
@@ -27,7 +31,11 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 namespace {
 
-constexpr std::size_t k_proxy_head_limit_bytes = 16 << 10, k_proxy_block_bytes = 2 << 10;
+constexpr std::size_t k_proxy_head_limit_bytes = 8 << 10, k_proxy_block_bytes = 2 << 10;
+constexpr std::size_t k_proxy_line_bytes = 160;  // of its status line, in a message
+// Servers send a certificate chain in a handful of records, two session tickets behind the handshake, and an
+// answer in one record or two. An answer may come byte by byte, though.
+constexpr TlsAllowance k_for_handshake{1'024, 32}, k_for_answer{4'096, 16}, k_for_idling{64, 16};
 // A connection closed later than this after its handshake may have been idle for too long.
 constexpr std::chrono::seconds k_new_for{2};
 constexpr std::string_view k_end_of_head = "\r\n\r\n";
@@ -40,6 +48,8 @@ bool is_end(const error_code& error) {
 bool is_reset(const error_code& error) {
   return error == asio::error::connection_reset || error == asio::error::broken_pipe;
 }
+
+constexpr const char* k_floods = "the server sends TLS messages without end";
 
 std::string words_for_lost(const error_code& error, bool has_bytes, bool is_closed_by_us) {
   if (is_closed_by_us) return "the client was closed";
@@ -58,17 +68,6 @@ std::string words_for_address(const asio::ip::tcp::endpoint& address, const Pool
   text << address;
   if (text.str() == endpoint.name) return {};
   return fmt::format(" ({}{})", endpoint.proxy ? "proxy " : "", text.str());
-}
-
-// SNI, and the name the certificate must carry. Checked by OpenSSL itself: asio::ssl::host_name_verification
-// does the same but leaves "unspecified certificate verification error" as the reason.
-bool expect_host(SSL* ssl, const std::string& host) {
-  if (host.empty()) return false;  // for OpenSSL an empty name means "any name"
-  error_code not_an_address;
-  asio::ip::make_address(host, not_an_address);
-  if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
-  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
 std::string base64(std::string_view text) {
@@ -95,7 +94,7 @@ std::string words_for_proxy(const ProxyServer& proxy, const error_code& error, s
   if (!line.starts_with("HTTP/1.") || line.size() < 12 || !head.ends_with(k_end_of_head))
     return name + " answers CONNECT with something that is not HTTP";
   if (line[9] == '2') return {};
-  return fmt::format("{} refuses the tunnel: {}", name, line.substr(9));
+  return fmt::format("{} refuses the tunnel: {}", name, printable(line.substr(9), k_proxy_line_bytes));
 }
 
 std::string issuer_of(const X509* certificate) {
@@ -124,6 +123,8 @@ ConnectFailure failure(ConnectFailure::Kind kind, const std::string& name, std::
 
 TlsConnection::TlsConnection(Pool& pool, std::size_t at) : endpoint{at}, stream_{pool.executor, pool.tls} {
   pool.all_.push_back(*this);
+  meter_.attach(stream_.native_handle());
+  meter_.allow(k_for_handshake);
 }
 
 asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& pool,
@@ -166,13 +167,17 @@ asio::awaitable<std::optional<ConnectFailure>> TlsConnection::open(const Pool& p
   }
   auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::client, as_result);
   opened_at = std::chrono::steady_clock::now();
-  if (!error) co_return std::nullopt;
+  if (!error) {
+    meter_.allow(k_for_idling);
+    co_return std::nullopt;
+  }
   if (pool.is_closed) co_return failure(handshake, name, "the client was closed");
   if (const auto verdict = SSL_get_verify_result(stream_.native_handle()); verdict != X509_V_OK)
     co_return failure(bad_certificate, name, "certificate not accepted: " + words_for_verify_result(verdict));
   auto why = error.message();
   if (error == beast::error::timeout) why = "not finished in time";
   if (is_end(error)) why = "the server closed the connection";
+  if (meter_.is_exceeded()) why = k_floods;
   co_return failure(handshake, name, "TLS handshake failed: " + why);
 }
 
@@ -204,6 +209,13 @@ bool TlsConnection::is_quiet() {
   return error == asio::error::would_block;
 }
 
+// Every segment from the peer says how far it has our bytes, one with an answer too. OpenSSL may have sent
+// new keys since, which then are on their way: the exchange is lost without need, which is the safe side.
+bool TlsConnection::has_unacknowledged() {
+  int bytes = 0;
+  return ::ioctl(stream_.next_layer().socket().native_handle(), SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
 Peer TlsConnection::peer() const {
   Peer peer;
   // Asio's native_handle() is not const.
@@ -228,8 +240,8 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
   if (!connection || !connection->is_quiet()) {
     const bool is_new = connection && !connection->is_reused && now - connection->opened_at < k_new_for;
     if (is_new) exchange.reach = Exchange::shut_out;
-    exchange.reason =
-        is_new ? "the server closed a new connection at once" : "the connection was closed while it waited";
+    exchange.reason = is_new ? "the server closed a new connection at once or spoke before it was asked"
+                             : "the connection was closed while it waited, or something came on it unasked";
     co_return exchange;
   }
   if (now >= deadline) {
@@ -240,18 +252,27 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
 
   auto& stream = connection->stream_;
   stream.next_layer().expires_at(deadline);
+  connection->meter_.allow(k_for_answer);
   AnswerReader answer{pool->settings.body_limit_bytes};
   exchange.reach = Exchange::lost;
+  // Its first bytes leave here and now, so that hardly anything can come between the look above and them.
   auto [error, count] = co_await asio::async_write(stream, asio::buffer(request), as_result);
   auto step = AnswerReader::more;
   while (!error && step == AnswerReader::more) {
     std::tie(error, count) = co_await stream.async_read_some(answer.space(), as_result);
-    if (!error) step = answer.take(count);
+    if (error) break;
+    if (!answer.has_bytes() && connection->has_unacknowledged()) {
+      exchange.reason = "the server spoke before it had the whole request";
+      co_return exchange;
+    }
+    step = answer.take(count);
   }
 
   if (error) {
     exchange.reason = words_for_lost(error, answer.has_bytes(), pool->is_closed);
-    const bool was_closed = (is_end(error) || is_reset(error)) && !pool->is_closed;
+    const bool is_flooded = connection->meter_.is_exceeded();
+    if (is_flooded) exchange.reason = k_floods;
+    const bool was_closed = (is_end(error) || is_reset(error)) && !pool->is_closed && !is_flooded;
     if (connection->is_reused && was_closed && !answer.has_bytes()) exchange.reach = Exchange::stale;
     co_return exchange;
   }
@@ -262,6 +283,7 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
   exchange.reach = Exchange::answered;
   if (const auto span = answer.keeps_for(pool->settings.idle_limit)) {
     stream.next_layer().expires_never();  // or this deadline could end the next exchange
+    connection->meter_.allow(k_for_idling);
     pool->keep(std::move(connection), *span);
   }
   answer.move_into(exchange);

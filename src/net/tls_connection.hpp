@@ -12,6 +12,7 @@
 #include <string>
 
 #include "name_lookup.hpp"
+#include "tls_meter.hpp"
 
 namespace cardvoid::net {
 
@@ -29,7 +30,7 @@ class TlsConnection
                                                              Instant deadline);
 
   // True if it is open and there is nothing to read: no data, no end. Processes TLS messages that came
-  // meanwhile. Do not call it during an operation.
+  // meanwhile, a few of them: a peer who sends more is not quiet. Do not call it during an operation.
   bool is_quiet();
 
   Peer peer() const;
@@ -47,7 +48,11 @@ class TlsConnection
                                                       const std::string&, Instant);
   boost::asio::awaitable<std::string> tunnel(const ProxyServer& proxy, const std::string& target);
 
+  // Bytes of ours are still on their way: what the peer has sent so far, it sent before it had them all.
+  bool has_unacknowledged();
+
   boost::asio::ssl::stream<boost::beast::tcp_stream> stream_;
+  TlsMeter meter_;
 };
 
 // One request and its answer; see Connection::exchange. Gives the connection back to the pool or closes it.

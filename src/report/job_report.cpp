@@ -75,7 +75,7 @@ class Writer {
   array limits() const;
   // outcome
   array outcome() const;
-  object outcome_line(std::string_view id, std::string label, std::int64_t count, std::string meaning,
+  object outcome_line(std::string_view id, std::string label, std::int64_t count, std::string_view meaning,
                       std::string_view look = "", bool is_part = false) const;
   array outcome_notes() const;
   // charts
@@ -286,8 +286,8 @@ array Writer::asked() const {
 
 // ---- outcome ----
 
-object Writer::outcome_line(std::string_view id, std::string label, std::int64_t count, std::string meaning,
-                            std::string_view look, bool is_part) const {
+object Writer::outcome_line(std::string_view id, std::string label, std::int64_t count,
+                            std::string_view meaning, std::string_view look, bool is_part) const {
   return {{"id", id},
           {"label", std::move(label)},
           {"count", grouped(count)},
@@ -302,8 +302,9 @@ object Writer::outcome_line(std::string_view id, std::string label, std::int64_t
 array Writer::outcome() const {
   const auto& t = f_.totals;
   array lines;
-  const auto part = [&](std::string_view id, std::int64_t count, std::string label, std::string meaning) {
-    if (count > 0) lines.push_back(outcome_line(id, std::move(label), count, std::move(meaning), "", true));
+  const auto part = [&](std::string_view id, std::int64_t count, std::string label,
+                        std::string_view meaning) {
+    if (count > 0) lines.push_back(outcome_line(id, std::move(label), count, meaning, "", true));
   };
   lines.push_back(outcome_line("invalidated", say_("invalidated"), t.invalidated, "", "good"));
   part("answer", t.by_answer(), say_("by_answer"), say_("by_answer_means"));

@@ -40,7 +40,7 @@ boost::json::object as_json(const Protected& answer) {
 }
 
 std::optional<Protected> protected_from_json(const boost::json::object& object) {
-  const auto held = number_in(object, "held"), too_late = number_in(object, "too_late");
+  const auto held = whole_number_in(object, "held"), too_late = whole_number_in(object, "too_late");
   const auto by = text_in(object, "by"), at = text_in(object, "at");
   const auto time = at ? parse_rfc3339(*at) : std::nullopt;
   const auto* rows = object.if_contains("rows");
@@ -48,14 +48,14 @@ std::optional<Protected> protected_from_json(const boost::json::object& object) 
   Protected answer;
   const auto* was_there = object.if_contains("was_there");
   answer.entry = {was_there && was_there->is_bool() && was_there->get_bool(), {*by, *time, {}}};
-  answer.held = static_cast<std::int64_t>(*held), answer.too_late = static_cast<std::int64_t>(*too_late);
+  answer.held = *held, answer.too_late = *too_late;
   for (const auto& each : rows->get_array()) {
     if (!each.is_object()) return std::nullopt;
     const auto& row = each.get_object();
     const auto status = model::status_from_text(text_in(row, "status").value_or(""));
     if (!status) return std::nullopt;
-    answer.rows.push_back({static_cast<std::int64_t>(number_in(row, "source_line").value_or(0)),
-                           text_in(row, "code").value_or(""), text_in(row, "answer") == "too late", *status,
+    answer.rows.push_back({whole_number_in(row, "source_line").value_or(0), text_in(row, "code").value_or(""),
+                           text_in(row, "answer") == "too late", *status,
                            parse_rfc3339(text_in(row, "sent_at").value_or(""))});
   }
   return answer;

@@ -54,6 +54,9 @@ std::array<char, 40> as_stored(const std::string& boot_id) {
   return stored;
 }
 
+// Of the steady clock, which begins at zero.
+bool is_time(Instant at, Instant limit) { return at >= Instant{} && at < limit; }
+
 Result<FileDescriptor> open_file(const fs::path& path) {
   FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (file) return file;
@@ -127,6 +130,22 @@ struct SharedPace::Stored {
   std::int64_t measured;
   Participants participants;
   std::uint64_t sent;  // number of instants that follow
+
+  // False: no run of ours writes this. Who can write the file must not make the pacer compute with anything.
+  bool is_sound(Instant now) const {
+    const auto latest = now + k_most_ahead;
+    for (const auto at : {schedule, held_until, paused_until, pause_began})
+      if (!is_time(at, latest)) return false;
+    for (const auto& each : participants)
+      if (each.id != 0 && (!model::is_allowed_rate(each.limit) || !is_time(each.seen, latest) ||
+                           !is_time(each.taken, latest) || !is_time(each.wants_until, latest + k_most_ahead)))
+        return false;
+    constexpr double k_longest_ns = 1e15;  // eleven days, far more than any time-out
+    const bool is_rate =
+        throttled_rate >= model::k_least_rate / 10 && throttled_rate <= model::k_greatest_rate;
+    return (throttled_rate == 0 || is_rate) && mean_ns >= 0 && mean_ns <= k_longest_ns && deviation_ns >= 0 &&
+           deviation_ns <= k_longest_ns;
+  }
 };
 
 Result<fs::path> state_folder() {
@@ -310,19 +329,19 @@ bool SharedPace::read(Instant now) {
   Stored stored{};
   const auto size = static_cast<std::size_t>(got);
   if (size >= sizeof stored) std::memcpy(&stored, buffer_.data(), sizeof stored);
-  const bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
-                       size >= sizeof stored + stored.sent * sizeof(Instant) &&
-                       stored.schedule < now + k_most_ahead && stored.held_until < now + k_most_ahead;
-  // Without /proc, as in a sandboxed service, only the times themselves can show it.
-  const bool may_be_of_this_boot = stored.boot_id == as_stored(settings_.boot_id) ||
-                                   stored.boot_id == as_stored({}) || settings_.boot_id.empty();
-  participants_ = {};
-  dispatch::Pacer::Memory memory;
   const auto time_at = [&](std::size_t i) {
     Instant at;
     std::memcpy(&at, buffer_.data() + sizeof stored + i * sizeof at, sizeof at);
     return at;
   };
+  bool is_ours = size >= sizeof stored && stored.magic == k_magic && stored.sent <= k_most_sent &&
+                 size >= sizeof stored + stored.sent * sizeof(Instant) && stored.is_sound(now);
+  for (std::size_t i = 0; is_ours && i < stored.sent; ++i) is_ours = is_time(time_at(i), now + k_most_ahead);
+  // Without /proc, as in a sandboxed service, only the times themselves can show it.
+  const bool may_be_of_this_boot = stored.boot_id == as_stored(settings_.boot_id) ||
+                                   stored.boot_id == as_stored({}) || settings_.boot_id.empty();
+  participants_ = {};
+  dispatch::Pacer::Memory memory;
   const bool is_past = stored.sent == 0 || !is_ours || time_at(stored.sent - 1) < now + k_most_early;
   boot_id_ = as_stored(settings_.boot_id);
   if (is_ours && may_be_of_this_boot && is_past) {

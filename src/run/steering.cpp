@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
@@ -14,6 +15,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 // The side of the command, and the messages of both sides.
 namespace cardvoid::run {
@@ -126,20 +128,22 @@ std::optional<Steering> steering_from_json(std::string_view text) {
 
 std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text) {
   const auto object = object_from_json(text);
-  const auto code = object ? number_in(*object, "code") : std::nullopt;
-  if (!code) return std::nullopt;
+  const auto code = object ? whole_number_in(*object, "code") : std::nullopt;
+  if (!code || *code < 0 || *code > 255) return std::nullopt;
   SteeringAnswer answer;
   answer.code = static_cast<int>(*code);
   answer.message = text_in(*object, "message").value_or("");
   answer.state = text_in(*object, "state").value_or("");
-  answer.in_flight = static_cast<int>(number_in(*object, "in_flight").value_or(0));
+  const auto in_flight = whole_number_in(*object, "in_flight").value_or(0);
+  answer.in_flight =
+      static_cast<int>(std::clamp<std::int64_t>(in_flight, 0, std::numeric_limits<int>::max()));
   answer.requests_per_second = number_in(*object, "requests_per_second").value_or(0);
   if (const auto* found = object->if_contains("protection"); found && found->is_object())
     answer.protection = protected_from_json(found->get_object());
   if (const auto* found = object->if_contains("unprotected"); found && found->is_object()) {
     const auto& counts = found->get_object();
-    answer.unprotected = {static_cast<std::int64_t>(number_in(counts, "entries").value_or(0)),
-                          static_cast<std::int64_t>(number_in(counts, "rows").value_or(0))};
+    answer.unprotected = {whole_number_in(counts, "entries").value_or(0),
+                          whole_number_in(counts, "rows").value_or(0)};
   }
   return answer;
 }

@@ -13,8 +13,8 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cardvoid/base/http_feed.hpp>
 #include <exception>
 
 #include "answerer.hpp"
@@ -33,6 +33,7 @@ using Request = http::request<http::string_body>;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);  // errors as values, never thrown
 constexpr auto k_handshake_limit = 10s, k_write_limit = 30s;
+constexpr std::size_t k_read_bytes = 4 << 10, k_request_limit_bytes = 64 << 10;
 
 Now read_platform_clocks(const Service& service) {
   auto now = service.clock.now();
@@ -112,18 +113,25 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
   // One request and its answer; false if the connection must end.
   asio::awaitable<bool> serve_one() {
     http::request_parser<http::string_body> parser;
-    parser.header_limit(std::size_t{16} * 1024);
-    parser.body_limit(std::size_t{64} * 1024);
+    parser.header_limit(k_request_limit_bytes);
+    parser.body_limit(k_request_limit_bytes);
+    parser.eager(true);
     if (!frozen_) tcp().expires_after(service_.idle_limit);
-    auto [read_error, size] = co_await http::async_read(stream_, buffer_, parser, as_result);
+    auto read_error = feed_http(parser, buffer_);  // the bytes behind the last request
+    while (read_error == http::error::need_more) {
+      const auto space = buffer_.prepare(k_read_bytes);
+      auto [failed, size] = co_await stream_.async_read_some(space, as_result);
+      buffer_.commit(size);
+      read_error = failed ? failed : feed_http(parser, buffer_);
+      if (read_error == http::error::need_more && buffer_.size() > k_request_limit_bytes)
+        read_error = http::error::header_limit;
+    }
     const auto now = read_platform_clocks(service_);
     if (ended_) co_return false;
     if (frozen_) co_return true;
     if (read_error) {
       // Beast's own errors are about the request's syntax; all others mean that the connection has ended.
       if (read_error.category() != http::make_error_code(http::error::bad_method).category()) co_return false;
-      if (read_error == http::error::end_of_stream || read_error == http::error::partial_message)
-        co_return false;
       Reaction malformed;
       malformed.status = 400;
       malformed.json = false;

@@ -51,6 +51,17 @@ void create_private(const std::filesystem::path& file) {
   const FileDescriptor created{::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
 }
 
+// What a file may do when it is read, made by anyone at all.
+void harden(sqlite3* db) {
+  for (const auto& [option, on] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                                   {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0}})
+    sqlite3_db_config(db, option, on, nullptr);
+  sqlite3_exec(db, "PRAGMA cell_size_check = ON", nullptr, nullptr, nullptr);
+}
+
 Owned<sqlite3_stmt, sqlite3_finalize> prepare(sqlite3* db, std::string_view& sql) {
   if (sql.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     throw Failure{SQLITE_TOOBIG, "the SQL text is too long"};
@@ -127,6 +138,7 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
   const int code = sqlite3_open_v2(name.c_str(), &raw, open_flags(mode), nullptr);
   db_.reset(raw);  // even a failed open hands out a handle
   if (code != SQLITE_OK) throw Failure{raw};
+  harden(raw);
 }
 
 void Connection::execute(const std::string& sql) {
@@ -202,8 +214,8 @@ void keep_temporary_files_in(const std::filesystem::path& folder) {
   sqlite3_free(std::exchange(sqlite3_temp_directory, sqlite3_mprintf("%s", folder.c_str())));
 }
 
-Statement::Statement(const Connection& connection, std::string_view sql) {
-  statement_ = prepare(connection.get(), sql);
+Statement::Statement(const Connection& connection, std::string_view sql)
+    : statement_{prepare(connection.get(), sql)} {
   if (!statement_) throw Failure{SQLITE_MISUSE, "there is no statement in the SQL text"};
   if (holds_a_statement(connection.get(), sql)) unread_sql_ = sql;
 }

@@ -125,19 +125,6 @@ OutcomeKind judge(unsigned status, const Body& body) {
 
 // ---- texts ----
 
-// At most `limit` bytes, without splitting a character.
-std::string_view cut(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  auto end = limit;
-  while (end > 0 && limit - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
-  return text.substr(0, end);
-}
-
-// Makes any bytes valid UTF-8 without control characters, at most `limit` bytes.
-std::string printable(std::string_view text, std::size_t limit) {
-  return std::string{cut(escape_for_terminal(cut(text, limit)), limit)};
-}
-
 bool is_compressed(const AnswerHeaders& headers) {
   return !headers.content_encoding.empty() && headers.content_encoding != "identity";
 }

@@ -33,8 +33,9 @@ TEST_SUITE("simulation") {
     sqlite::Connection db{k_file, sqlite::Mode::read_write};
     db.execute(
         "DROP VIEW results; DROP VIEW runs; "
-        "ALTER TABLE pulse ADD COLUMN paused_by_429 INTEGER NOT NULL DEFAULT 0; "
-        "CREATE TABLE missing (row_id INTEGER PRIMARY KEY) STRICT; INSERT INTO missing VALUES (7); "
+        "ALTER TABLE pulse ADD COLUMN paused_by_429 INTEGER NOT NULL; "
+        "CREATE TABLE missing (row_id INTEGER PRIMARY KEY REFERENCES row (id)) STRICT; INSERT INTO missing "
+        "VALUES (7); "
         "DROP TABLE correction; DROP TABLE protection; DROP TABLE shown_plan; DROP TABLE wait; "
         "CREATE TABLE shown_plan (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, made_at INTEGER NOT "
         "NULL, "

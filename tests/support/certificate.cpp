@@ -63,12 +63,13 @@ const Authority& authority() {
 
 const std::filesystem::path& authority_file() { return authority().file; }
 
-Identity issue_certificate(const std::string& names, int valid_from_day, int valid_to_day) {
-  auto identity = make("cardvoid test server", valid_from_day, valid_to_day);
+Identity issue_certificate(const std::string& names, int valid_from_day, int valid_to_day,
+                           const std::string& common_name) {
+  auto identity = make(common_name.c_str(), valid_from_day, valid_to_day);
   auto* const certificate = identity.certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(authority().identity.certificate.get()));
   add_extension(certificate, NID_basic_constraints, "CA:FALSE");
-  add_extension(certificate, NID_subject_alt_name, names);
+  if (!names.empty()) add_extension(certificate, NID_subject_alt_name, names);
   X509_sign(certificate, authority().identity.key.get(), EVP_sha256());
   return identity;
 }

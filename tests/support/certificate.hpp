@@ -17,7 +17,8 @@ struct Identity {
   Certificate certificate;
 };
 
-// `names` as OpenSSL writes them: "DNS:localhost,IP:127.0.0.1". Days are relative to now.
-Identity issue_certificate(const std::string& names, int valid_from_day, int valid_to_day);
+// `names` as OpenSSL writes them: "DNS:localhost,IP:127.0.0.1"; empty: none. Days are relative to now.
+Identity issue_certificate(const std::string& names, int valid_from_day, int valid_to_day,
+                           const std::string& common_name = "cardvoid test server");
 
 }  // namespace cardvoid::net_test

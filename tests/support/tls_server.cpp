@@ -21,6 +21,8 @@ namespace cardvoid::net_test {
 
 namespace {
 
+constexpr int k_flood = 40;  // more than a client takes
+
 void require(bool condition, const char* what) {
   if (!condition) throw std::runtime_error{what};
 }
@@ -120,6 +122,17 @@ void Peer::ask_for_new_keys() {
   wait_until_delivered();
 }
 
+void Peer::flood_with_new_keys(Event& begun) {
+  for (int count = 0; SSL_key_update(tls_, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(tls_) == 1;)
+    if (++count == k_flood) begun.raise();
+}
+
+void Peer::flood_with_tickets(Event& begun) {
+  using namespace std::chrono_literals;  // OpenSSL does not mind when a ticket cannot be written
+  for (int count = 0; is_open_for(0ms) && SSL_new_session_ticket(tls_) == 1 && SSL_do_handshake(tls_) == 1;)
+    if (++count == k_flood) begun.raise();
+}
+
 void Peer::say_farewell() {
   SSL_shutdown(tls_);
   wait_until_delivered();
@@ -144,13 +157,19 @@ void Peer::reset() {
 Server::Server(Script script, const ServerSettings& settings)
     : script_{std::move(script)},
       shakes_hands_{settings.shakes_hands},
+      floods_handshake_{settings.floods_handshake},
       context_{SSL_CTX_new(TLS_server_method())},
       listener_{bound_socket()},
       port_{port_of(listener_)} {
-  const auto identity = issue_certificate(settings.names, settings.valid_from_day, settings.valid_to_day);
+  const auto identity =
+      issue_certificate(settings.names, settings.valid_from_day, settings.valid_to_day, settings.common_name);
   SSL_CTX_set_security_level(context_.get(), 0);  // TLS 1.1 still works there
   SSL_CTX_set_min_proto_version(context_.get(), settings.min_version);
   SSL_CTX_set_max_proto_version(context_.get(), settings.max_version);
+  require(settings.ciphers.empty() || SSL_CTX_set_cipher_list(context_.get(), settings.ciphers.c_str()) == 1,
+          "ciphers");
+  if (const int bytes = settings.receive_buffer_bytes; bytes > 0)
+    ::setsockopt(listener_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   require(SSL_CTX_use_certificate(context_.get(), identity.certificate.get()) == 1, "certificate");
   require(SSL_CTX_use_PrivateKey(context_.get(), identity.key.get()) == 1, "key");
   require(::listen(listener_.get(), 64) == 0, "listen");
@@ -176,6 +195,8 @@ void Server::accept_all() {
       if (fd >= 0) ::close(fd);
       return;
     }
+    const int at_once = 1;  // each write leaves by itself
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     open_fds_.push_back(fd);
     peers_.emplace_back([this, fd, number = connection_count_++] { serve(fd, number); });
   }
@@ -188,7 +209,11 @@ void Server::serve(int fd, int number) {
   pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   Owned<SSL, SSL_free> tls{shakes_hands_ ? SSL_new(context_.get()) : nullptr};
   bool is_ready = true;
-  if (tls) {
+  if (!floods_handshake_.empty()) {
+    while (::send(fd, floods_handshake_.data(), floods_handshake_.size(), MSG_NOSIGNAL) > 0) {
+    }
+    is_ready = false;
+  } else if (tls) {
     SSL_set_fd(tls.get(), fd);
     is_ready = SSL_accept(tls.get()) == 1;
   }

@@ -43,6 +43,9 @@ class Peer {
   // What a server may do to an idle connection. They return when the client's kernel has received it.
   void send_ticket();
   void ask_for_new_keys();
+  // Until the client closes, as fast as it reads; `begun` when many are on their way.
+  void flood_with_new_keys(Event& begun);
+  void flood_with_tickets(Event& begun);
   void say_farewell();    // close_notify, TCP stays open
   void hang_up();         // close_notify and FIN
   void hang_up_rudely();  // FIN alone
@@ -60,8 +63,12 @@ class Peer {
 struct ServerSettings {
   int min_version = TLS1_2_VERSION;
   int max_version = TLS1_3_VERSION;
-  bool shakes_hands = true;  // false: accepts TCP and never speaks
-  std::string names = "DNS:localhost,IP:127.0.0.1";
+  std::string ciphers = {};                          // of TLS 1.2; empty: OpenSSL's own
+  int receive_buffer_bytes = 0;                      // of its sockets; 0: the system's
+  std::string floods_handshake = {};                 // sent in place of a handshake, again and again
+  bool shakes_hands = true;                          // false: accepts TCP and never speaks
+  std::string names = "DNS:localhost,IP:127.0.0.1";  // empty: none
+  std::string common_name = "cardvoid test server";
   int valid_from_day = -1, valid_to_day = 1;  // relative to now
 };
 
@@ -83,6 +90,7 @@ class Server {
 
   Script script_;
   bool shakes_hands_;
+  std::string floods_handshake_;
   Owned<SSL_CTX, SSL_CTX_free> context_;
   FileDescriptor listener_;
   std::uint16_t port_ = 0;

@@ -42,7 +42,7 @@ class JsonStream {
 
 // Reads an object; nullopt when the text is anything else.
 std::optional<boost::json::object> object_from_json(std::string_view text);
-// A member of the object, when it is there and of that type.
+// A member of the object, when it is there and of that type; 1e999 is no number.
 std::optional<std::string> text_in(const boost::json::object& object, std::string_view name);
 std::optional<double> number_in(const boost::json::object& object, std::string_view name);
 std::optional<std::int64_t> whole_number_in(const boost::json::object& object, std::string_view name);

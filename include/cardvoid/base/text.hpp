@@ -35,10 +35,18 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t colum
 // indented as far as the last column of the line's table, or two blanks more than the line.
 std::string folded(std::string_view page, std::size_t columns);
 
-// Makes foreign text safe for a terminal or a log line: control characters and invalid bytes become \xNN.
+// Makes foreign text safe for a terminal or a log line: invalid bytes become \xNN, and so do characters that
+// steer it or show nothing – controls (C0, C1), line and paragraph separators, marks of direction, blanks
+// without width, tags.
 std::string escape_for_terminal(std::string_view text);
 
-// Text as a TOML file has it, in quotation marks: "a \"b\"". Valid UTF-8.
+// At most `limit` bytes of valid UTF-8, without splitting a character.
+std::string_view cut(std::string_view text, std::size_t limit);
+
+// What a peer has said, for a message or a record: safe for a terminal, at most `limit` bytes.
+std::string printable(std::string_view text, std::size_t limit);
+
+// Text as a TOML file has it, in quotation marks: "a \"b\"". Safe for a terminal. Valid UTF-8.
 std::string toml_quoted(std::string_view text);
 
 // Columns of the terminal that the stream goes to; 80 when it is none.

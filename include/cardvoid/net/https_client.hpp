@@ -43,7 +43,7 @@ struct HttpsSettings {
   std::filesystem::path ca_file;                    // added to the system's roots; empty: none
   milliseconds connect_timeout{5'000};              // resolving, TCP, the proxy's answer and TLS together
   milliseconds idle_limit{6'000};  // the platform closes idle connections after 8 s (docs/platform.md 7)
-  std::size_t body_limit_bytes = 1 << 20;
+  std::size_t body_limit_bytes = 64 << 10;  // the platform's answers have less than 2 KiB
   // For a rehearsal: no proxy, no name is looked up, and a connection to any address but a loopback one is
   // refused before its first packet.
   bool loopback_only = false;
@@ -78,9 +78,10 @@ class Connection {
   Peer peer() const;
 
   // Writes `request` (whole and ready, not a HEAD) and reads the answer, all of it before `deadline`. Accepts
-  // only an answer whose framing shows its end. The handle is empty from the call on; the connection then
-  // goes back to the pool if it can be kept, else it is closed. `request` must live until the awaited call is
-  // done.
+  // only an answer whose framing shows its end and that began after the peer had the whole request: bytes
+  // that were there before the request leave it `not_sent` or `shut_out`, bytes sent before it had arrived
+  // `lost`. The handle is empty from the call on; the connection then goes back to the pool if it can be
+  // kept, else it is closed. `request` must live until the awaited call is done.
   boost::asio::awaitable<Exchange> exchange(const std::string& request, Instant deadline);
 
  private:

@@ -16,7 +16,7 @@
 namespace cardvoid::run {
 
 // Work is done on the journal's thread, callbacks come on the executor. submit() is thread-safe.
-class Journal : public Store {
+class Journal final : public Store {
  public:
   // The ledger must outlive the journal. Only the journal uses it until close().
   Journal(ledger::Ledger& ledger, boost::asio::any_io_executor executor);

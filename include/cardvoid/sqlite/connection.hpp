@@ -36,7 +36,9 @@ enum class Mode {
 
 class Connection {
  public:
-  // Opens the file with extended result codes on and without a shared cache. Throws Failure.
+  // Opens the file with extended result codes on and without a shared cache. The file may come from anyone:
+  // no trigger fires, and its schema may do nothing that reaches beyond it (sqlite.org/security.html). Throws
+  // Failure.
   Connection(const std::filesystem::path& file, Mode mode);
   Connection(Connection&&) noexcept = default;
   Connection& operator=(Connection&&) = delete;
@@ -50,6 +52,9 @@ class Connection {
   // with SQLITE_BUSY. Without it, or with an empty one, the statement throws at once.
   using KeepTrying = std::function<bool(std::chrono::milliseconds waited)>;
   void on_busy(KeepTrying keep_trying);
+
+  // Values and rows that are longer fail with SQLITE_TOOBIG, before memory is taken for them.
+  void limit_values(int bytes) const { sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, bytes); }
 
   // True if the name now belongs to another file or to none (sqlite.org/howtocorrupt.html, section 4.2).
   bool has_moved() const;

@@ -87,6 +87,7 @@ TEST_SUITE("component") {
     const auto file = folder.path / "crm.db";
     {
       Connection program{file, Mode::create};
+      sqlite3_db_config(program.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, nullptr);
       sqlite3_create_collation(program.get(), "PINYIN", SQLITE_UTF8, nullptr,
                                [](void*, int, const void*, int, const void*) { return 0; });
       sqlite3_create_function(

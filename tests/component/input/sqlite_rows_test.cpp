@@ -57,12 +57,31 @@ TEST_SUITE("component") {
     CHECK(std::get<input::Refused>(**record).raw == "5,\"a\"\"b\",\"x,y\",\\xFF\\x00A,(not as it stood)");
 
     const auto large =
-        open(query(folder.path / "crm.db", "SELECT zeroblob(100000000) AS code, 'o' AS openid, x'FF' AS z"));
+        open(query(folder.path / "crm.db", "SELECT zeroblob(5000000) AS code, 'o' AS openid, x'FF' AS z"));
     REQUIRE(large.has_value());
     const auto refused = (*large)->next();
     REQUIRE((refused.has_value() && refused->has_value()));
     CHECK(std::get<input::Refused>(**refused).raw.starts_with("\\x00\\x00"));
     CHECK(std::get<input::Refused>(**refused).raw.size() < 300'000);
+  }
+
+  TEST_CASE("sqlite: a value of more than 8 MiB refuses the input before there is memory for it") {
+    const TempFolder folder;
+    const auto file = members(folder);
+    Connection{file, sqlite::Mode::read_write}.execute(
+        "CREATE TABLE photos (code TEXT, openid TEXT, photo BLOB, note TEXT); INSERT INTO photos VALUES "
+        "('1', 'o', "
+        "zeroblob(8388609), 'n'), ('2', 'o', zeroblob(4000000), 'n')");
+    const auto words = file.string() +
+                       ": input.query: a value of more than 8 MiB (string or blob too big); select only the "
+                       "columns that are read";
+    CHECK(error_of(query(file, "SELECT * FROM photos"), Errc::bad_input) == words);
+    CHECK(error_of(query(file, "SELECT code, openid, note FROM photos ORDER BY photo"), Errc::bad_input) ==
+          words);
+    CHECK(error_of(query(file, "SELECT zeroblob(900000000) AS code, 'o' AS openid"), Errc::bad_input) ==
+          words);
+    CHECK(read(query(file, "SELECT code, openid, note FROM photos ORDER BY code")) == Found{"1@1", "2@2"});
+    CHECK(read(query(file, "SELECT * FROM photos WHERE code = '2'")) == Found{"2@1"});
   }
 
   TEST_CASE("sqlite: destroyed digits in text refuse the input at its end and wrappers only their rows") {

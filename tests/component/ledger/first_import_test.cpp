@@ -93,31 +93,6 @@ TEST_SUITE("component") {
     CHECK(books.ask("SELECT count(*) FROM sqlite_schema WHERE name = 'row_key'") == "1");
   }
 
-  TEST_CASE("first import: a database whose table has the constraint itself is imported into as ever") {
-    const Books books;
-    books.open();
-    change(
-        books,
-        "DROP INDEX row_key; CREATE TABLE copy (id INTEGER PRIMARY KEY, brand_id TEXT NOT NULL, card_id "
-        "TEXT NOT NULL, code TEXT NOT NULL, openid TEXT NOT NULL, reason TEXT NOT NULL, source_line "
-        "INTEGER, status TEXT NOT NULL DEFAULT 'pending', held INTEGER NOT NULL DEFAULT 0, conflict "
-        "INTEGER NOT NULL DEFAULT 0, absent INTEGER NOT NULL DEFAULT 0, strange INTEGER NOT NULL DEFAULT 0, "
-        "answer_signed INTEGER, retried_at INTEGER, retried_by TEXT, accepted_at INTEGER, accepted_by TEXT, "
-        "accepted_note "
-        "TEXT, protected INTEGER NOT NULL DEFAULT 0, card_state TEXT, invalid_time "
-        "TEXT, error_code TEXT, error_message TEXT, http_status INTEGER, request_id TEXT, endpoint TEXT, "
-        "settled_by TEXT, first_sent_at INTEGER, finished_at INTEGER, UNIQUE (brand_id, card_id, "
-        "code)); PRAGMA writable_schema = ON; "
-        "PRAGMA legacy_alter_table = ON; DROP VIEW results; DROP VIEW attempts; DROP TABLE row; "
-        "ALTER TABLE copy RENAME TO row");
-    auto ledger = books.open();
-    auto under_way = must(Import::begin(ledger, k_now, as_line));
-    for (const auto* code : {"2", "1", "2"}) must(under_way.add({card(code), 2}));
-    CHECK(must(under_way.finish("a list", k_now)).duplicates == 1);
-    CHECK(books.ask("SELECT code FROM row ORDER BY id") == "2 1");
-    CHECK(books.ask(k_index) == "");
-  }
-
   TEST_CASE("first import: its rows keep the order of the input when most had to wait") {
     const Books books;
     books.open();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "component/ledger/rig.hpp"
+#include "state.hpp"
 
 // Putting rows back into the plan.
 TEST_SUITE("component") {
@@ -265,6 +266,8 @@ TEST_SUITE("component") {
       sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
           "CREATE TRIGGER no BEFORE UPDATE ON row WHEN old.code = '2' BEGIN SELECT RAISE(ABORT, 'no'); END");
     }
+    // No trigger fires otherwise.
+    sqlite3_db_config(ledger.state().db.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
     CHECK(ledger::put_back(ledger, of_status(Status::rejected)).has_error());
     CHECK(statuses(books) == "1:rejected 2:rejected");
   }

@@ -239,9 +239,11 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("exchange: a large answer within the limit is read whole") {
-    const std::string body(1 << 20, 'x');
+    const std::string body(64 << 10, 'x');
     Server server{answer_raw(answer_with(body))};
-    CHECK(Rig{server}.ask().body == body);
+    CHECK((Rig{server}.ask().body == body));
+    Server larger{answer_raw(answer_with(body + 'x'))};
+    CHECK(Rig{larger}.ask().reach == Exchange::lost);
   }
 
   TEST_CASE("exchange: what is not HTTP is lost with a reason") {

@@ -23,6 +23,21 @@ TEST_SUITE("unit") {
       CHECK_MESSAGE(!parse_rfc3339(text).has_value(), text);
   }
 
+  TEST_CASE("rfc 3339: a time that four digits of a year cannot write is refused") {
+    CHECK(format_rfc3339(*parse_rfc3339("9999-12-31T23:59:59.999Z")) == "9999-12-31T23:59:59.999Z");
+    CHECK(format_rfc3339(*parse_rfc3339("0000-01-01T00:00:00Z")) == "0000-01-01T00:00:00.000Z");
+    for (const auto* text :
+         {"9999-12-31T23:59:60Z", "9999-12-31T23:00:00-01:00", "0000-01-01T00:00:00+00:01"})
+      CHECK_MESSAGE(!parse_rfc3339(text).has_value(), text);
+    CHECK_FALSE(parse_http_date("Fri, 31 Dec 9999 23:59:60 GMT").has_value());
+  }
+
+  TEST_CASE("rfc 3339: the last and the first time of all have some text") {
+    CHECK(format_rfc3339(WallTime::max()).starts_with("32767-12-31T"));
+    CHECK(format_rfc3339(WallTime::min()).starts_with("-32767-01-01T"));
+    CHECK(format_http_date(WallTime::min()).ends_with(" GMT"));
+  }
+
   TEST_CASE("rfc 3339: written in UTC with milliseconds and read back") {
     const auto time = *parse_rfc3339("2026-11-02T03:04:05.678Z");
     CHECK(format_rfc3339(time) == "2026-11-02T03:04:05.678Z");

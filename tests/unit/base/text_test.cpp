@@ -49,6 +49,18 @@ TEST_SUITE("unit") {
     CHECK(escape_for_terminal("a\x1B[31mb\n") == "a\\x1B[31mb\\x0A");
     CHECK(escape_for_terminal("会\xFF") == "会\\xFF");
     CHECK(escape_for_terminal("x\u202Ey") == "x\\xE2\\x80\\xAEy");
+    for (const char* each : {"\u0085", "\u009B", "\u00AD", "\u061C", "\u200B", "\u200E", "\u200F", "\u2028",
+                             "\u2029", "\u202A", "\u2066", "\u2069", "\uFEFF", "\uFFF9", "\U000E0041"}) {
+      const auto escaped = escape_for_terminal(each);
+      CHECK_MESSAGE(escaped.starts_with("\\x"), escaped);
+    }
+    CHECK(escape_for_terminal("ßéЖ会员，“再见”👋\u00A0") == "ßéЖ会员，“再见”👋\u00A0");
+  }
+
+  TEST_CASE("escape: what a peer has said is cut to its limit and whole characters") {
+    CHECK(printable("abc", 8) == "abc");
+    CHECK(printable("会员会员", 8) == "会员");
+    CHECK(printable(std::string(1000, '\x1B'), 8) == "\\x1B\\x1B");
   }
 
   TEST_CASE("nearest: a typing error finds its key and another word does not") {
@@ -62,5 +74,10 @@ TEST_SUITE("unit") {
     CHECK(mask("short") == "****");
     CHECK(mask_in("openid obLatjnx9gnqzS4myYGmLZ7LgLBA is wrong", "obLatjnx9gnqzS4myYGmLZ7LgLBA") ==
           "openid ****gLBA is wrong");
+  }
+
+  TEST_CASE("text: what is quoted for a TOML file is safe for a terminal") {
+    CHECK(toml_quoted("会员 \"a\" \\") == R"("会员 \"a\" \\")");
+    CHECK(toml_quoted("a\n\x7F\u0085\u202E") == R"("a\U0000000A\U0000007F\U00000085\U0000202E")");
   }
 }

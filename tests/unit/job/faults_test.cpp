@@ -161,8 +161,8 @@ TEST_SUITE("unit") {
       CHECK(primary(url) == "");
     }
     for (const auto* url : {"http://h", "h", "https://", "https://:443", "https://u:p@h", "https://h/v3",
-                            "https://h?x", "https://h#x", "https://h:0", "https://h:65536", "https://h:x",
-                            "https://a%20b", "ftp://h", "https:#", "https:\\\\", ""}) {
+                            "https://h?x", "https://h#x", "https://h:0", "https://h:65536", "https://h:99999",
+                            "https://h:x", "https://a%20b", "ftp://h", "https:#", "https:\\\\", ""}) {
       CAPTURE(url);
       CHECK(primary(url).starts_with("jobs/gold.toml:14:11: endpoints.primary: expected a URL such as "));
     }

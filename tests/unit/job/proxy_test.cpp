@@ -78,8 +78,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("proxy: what is no HTTP proxy is refused without showing it") {
-    for (const char* url : {"https://secret@p:1", "socks5://secret@p:1", "http://secret@p:1/path", "http://",
-                            "http://secret@p:0", "p"}) {
+    for (const char* url : {"https://secret@p:1", "socks5://secret@p:1", "http://secret@p:1/path",
+                            "http://secret@p:99999", "http://", "http://secret@p:0", "p"}) {
       const auto text = proxy_of(with("[endpoints]\nproxy = \"" + std::string{url} + "\"\n"));
       CHECK_MESSAGE(text.find("gold.toml:14:9: endpoints.proxy: expected the URL of an HTTP proxy") == 0,
                     text);
