@@ -63,6 +63,24 @@ CREATE TABLE row (
 -- Away while the first import is under way, and made at its end (src/ledger/first_import.hpp).
 CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 
+-- What a run looks for when it begins, without a look at every row.
+CREATE INDEX row_pending ON row (id) WHERE status = 'pending';
+CREATE INDEX row_in_doubt ON row (id) WHERE status = 'in_flight' OR status = 'unresolved';
+
+-- How many rows of the plan are alike in what is counted (src/ledger/tally.hpp). No line: to be counted again.
+CREATE TABLE tally (
+  status        TEXT NOT NULL,
+  held          INTEGER NOT NULL,
+  conflict      INTEGER NOT NULL,
+  absent        INTEGER NOT NULL,
+  protected     INTEGER NOT NULL,
+  settled_by    TEXT NOT NULL,              -- empty: not settled
+  is_unsigned   INTEGER NOT NULL,           -- answer_signed = 0
+  accepted      INTEGER NOT NULL,           -- a person's word settles them
+  rows          INTEGER NOT NULL,
+  PRIMARY KEY (status, held, conflict, absent, protected, settled_by, is_unsigned, accepted)
+) STRICT, WITHOUT ROWID;
+
 -- One request. Its line is committed before its first byte leaves (outcome NULL until it ended).
 CREATE TABLE attempt (
   row_id      INTEGER NOT NULL REFERENCES row (id),
@@ -132,7 +150,10 @@ CREATE TABLE import (
   vanished    INTEGER NOT NULL,             -- rows here that the input no longer has
   vanished_to_send INTEGER NOT NULL,        -- of these, still to send
   last_row    INTEGER NOT NULL,             -- greatest row.id; what lies above is of an import that died
-  last_refused INTEGER NOT NULL             -- greatest refused_line.id; likewise
+  last_refused INTEGER NOT NULL,            -- greatest refused_line.id; likewise
+  recipe      TEXT,                         -- SHA-256 of what it came from: with the same one another import would
+                                            -- change nothing. NULL: it may, or something was done since
+  remarks     TEXT                          -- what a person should know of the input, a JSON array; NULL: no recipe
 ) STRICT;
 
 -- The last plans that `plan` showed or `run` made, each fingerprint once: what a `--confirm` that does not fit any more

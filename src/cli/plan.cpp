@@ -10,6 +10,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/plan.hpp>
+#include <cardvoid/ledger/records.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/run/outlook.hpp>
 
@@ -141,16 +142,8 @@ Result<void> write_answer(Console& console, const PlanOptions& options, const Pl
   return all;
 }
 
-}  // namespace
-
-Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
-  Plan plan;
-  auto imported = run::import_input(job, ledger, Interrupt::has_come);
-  if (!imported) return imported.error();
-  plan.imported = std::move(*imported);
-  const auto totals = ledger::totals(ledger);
-  if (!totals) return totals.error();
-  plan.totals = *totals;
+// For whom the plan is shown to.
+Result<void> look_closely(Plan& plan, ledger::Ledger& ledger) {
   auto causes = ledger::refused_causes(ledger);
   if (!causes) return causes.error();
   plan.causes = std::move(*causes);
@@ -160,14 +153,29 @@ Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger) {
   auto survey = ledger::survey(ledger, k_most_templates);
   if (!survey) return survey.error();
   plan.survey = std::move(*survey);
-  if (plan.totals.to_send() > 0) {
-    auto fingerprint = ledger::fingerprint(ledger);
-    if (!fingerprint) return fingerprint.error();
-    plan.fingerprint = std::move(*fingerprint);
-    if (const auto noted = ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
-        !noted)
-      return noted.error();
-  }
+  if (plan.totals.to_send() == 0) return {};
+  auto fingerprint = ledger::fingerprint(ledger);
+  if (!fingerprint) return fingerprint.error();
+  plan.fingerprint = std::move(*fingerprint);
+  return ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger, run::Again again) {
+  Plan plan;
+  // Whether one of several brands is a stranger takes a look at all rows.
+  const auto brands = ledger::brands(ledger);
+  if (!brands) return brands.error();
+  if (brands->size() > 1) again = run::Again::always;
+  auto imported = run::import_input(job, ledger, Interrupt::has_come, again);
+  if (!imported) return imported.error();
+  plan.imported = std::move(*imported);
+  const auto totals = ledger::totals(ledger);
+  if (!totals) return totals.error();
+  plan.totals = *totals;
+  if (!plan.imported.is_unchanged)
+    if (const auto looked = look_closely(plan, ledger); !looked) return looked.error();
   plan.remaining.rows = plan.totals.to_send();
   if (job.limits.per == model::QuotaPer::brand) {
     const auto most = ledger::most_to_send_of_a_brand(ledger);

@@ -47,8 +47,9 @@ struct PlanOptions {
 };
 int plan(Console& console, const PlanOptions& options);
 
-// Imports the job's input and says what stands in the ledger then.
-Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger);
+// Imports the job's input and says what stands in the ledger then. `if_changed`: where the input is the one
+// that was imported last, the plan has only what a run needs to begin, and no fingerprint.
+Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger, run::Again again = run::Again::always);
 
 // The page to approve, for people and for programs.
 // `differences`: what --diff adds, in front of the fingerprint.

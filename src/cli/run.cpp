@@ -5,6 +5,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
+#include <cardvoid/ledger/one_moment.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/outlook.hpp>
@@ -65,12 +66,13 @@ Words words(RunOptions& options) {
 
 Result<void> check_words(RunOptions& options, const Globals&) {
   const auto& digits = options.consent.confirm;
-  if (digits.empty() || (digits.size() >= k_least_fingerprint_digits && digits.size() <= k_fingerprint_digits &&
-                         digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos))
+  if (digits.empty() ||
+      (digits.size() >= k_least_fingerprint_digits && digits.size() <= k_fingerprint_digits &&
+       digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos))
     return {};
   return Error{Errc::usage,
-               tr("--confirm {}: expected {} to {} digits of the fingerprint that `cardvoid plan` prints", digits,
-                  k_least_fingerprint_digits, k_fingerprint_digits)};
+               tr("--confirm {}: expected {} to {} digits of the fingerprint that `cardvoid plan` prints",
+                  digits, k_least_fingerprint_digits, k_fingerprint_digits)};
 }
 
 // Before anything is read or written: without a terminal to ask on, the command line must say yes.
@@ -82,15 +84,49 @@ Result<void> require_consent(const Consent& o) {
          "`cardvoid plan`) or --yes")};
 }
 
+std::string in_lower_case(std::string text) {
+  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// Another reader of the results, who sees them as they are now.
+class Onlooker {
+ public:
+  explicit Onlooker(ledger::Ledger opened) : ledger_{std::move(opened)}, moment_{std::in_place, *ledger_} {}
+  // A moment begins with its first question.
+  Result<void> begin() {
+    const auto asked = ledger::canary_passed(*ledger_);
+    return asked ? Result<void>{} : asked.error();
+  }
+  // Once. Behind it nothing keeps the write-ahead log from being folded in.
+  Result<ledger::PlanDigest> digest() {
+    auto plan = ledger::digest_plan(*ledger_);
+    moment_.reset(), ledger_.reset();
+    return plan;
+  }
+
+ private:
+  std::optional<ledger::Ledger> ledger_;
+  std::optional<ledger::OneMoment> moment_;
+};
+
+// The plan as it is at this moment, to be worked out while the run sends.
+Result<std::function<Result<ledger::PlanDigest>()>> late_plan(const model::Job& job) {
+  auto opened = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+  if (!opened) return opened.error();
+  const auto onlooker = std::make_shared<Onlooker>(std::move(*opened));
+  if (const auto begun = onlooker->begin(); !begun) return begun.error();
+  return std::function{[onlooker] { return onlooker->digest(); }};
+}
+
 // `run --confirm` again after an interruption is the same command: what is left of a confirmed plan needs no
 // other word.
 Result<void> confirm_by_fingerprint(const Consent& o, const Plan& plan, ledger::Ledger& ledger) {
-  std::string wanted = o.confirm;
-  for (auto& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const auto wanted = in_lower_case(o.confirm);
   // Also when it is no longer the plan: `plan --diff` then says what has changed since.
   if (const auto noted = ledger::confirm_plan(ledger, wanted, read_clocks().wall, user_name()); !noted)
     return noted;
-  if (plan.fingerprint.starts_with(wanted)) return {};
+  if (!plan.fingerprint.empty() && plan.fingerprint.starts_with(wanted)) return {};
   const auto is_rest = ledger::is_rest_of_confirmed(ledger, wanted);
   if (!is_rest) return is_rest.error();
   if (*is_rest) return {};
@@ -135,6 +171,7 @@ Result<void> confirm(const Consent& o, const Plan& plan, const model::Job& job, 
   if (o.yes && plan.needs_a_person)
     return Error{Errc::bad_input, tr("--yes does not go on with another brand or merchant than before; "
                                      "--confirm FINGERPRINT, from `cardvoid plan`, does. Nothing was sent")};
+  if (o.yes && plan.fingerprint.empty()) return {};  // as soon as the run has worked it out
   if (o.yes) return ledger::confirm_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
   ask(plan_text(plan, job) + "\n" + words_to_agree_to(plan, job) + "\n" +
       tr("Invalidating cannot be undone. Type the number of cards ({}) to go on: ", plan.totals.to_send()));
@@ -187,12 +224,24 @@ void warn_about(const Plan& plan, const model::Job& job, Console& console) {
   say(LogLevel::info, plan.totals.in_doubt(), "row", "in doubt: read back first");
 }
 
+// A person who looks at the plan sees all of it. A command that was told whom to send begins at once where
+// nothing has changed: the plan of a list that is the one of the last import is what was confirmed, or what
+// is left of it.
+Result<Plan> plan_for(const Consent& consent, const model::Job& job, ledger::Ledger& ledger) {
+  if (!consent.yes && consent.confirm.empty()) return make_plan(job, ledger);
+  auto plan = make_plan(job, ledger, run::Again::if_changed);
+  if (!plan || !plan->imported.is_unchanged || consent.yes) return plan;
+  const auto is_rest = ledger::is_rest_of_confirmed(ledger, in_lower_case(consent.confirm));
+  if (!is_rest) return is_rest.error();
+  return *is_rest ? std::move(plan) : make_plan(job, ledger);
+}
+
 // Imports the input, asks, and says what to send.
 Result<Errand> prepare(Console& console, const RunOptions& options, const model::Job& job,
                        ledger::Ledger& ledger, Stage& stage) {
   const auto& consent = options.consent;
   stage = Stage::input;
-  const auto plan = make_plan(job, ledger);
+  const auto plan = plan_for(consent, job, ledger);
   if (!plan) return plan.error();
   stage = Stage::consent;
   warn_about(*plan, job, console);
@@ -208,6 +257,11 @@ Result<Errand> prepare(Console& console, const RunOptions& options, const model:
   order.row_limit = options.limit;
   order.max_duration = options.max_duration;
   order.fingerprint = plan->fingerprint;
+  if (plan->fingerprint.empty() && plan->totals.to_send() > 0) {
+    auto late = late_plan(job);
+    if (!late) return late.error();
+    order.late_plan = std::move(*late);
+  }
   order.confirmed = !consent.confirm.empty();
   order.consent = order.confirmed ? "confirm" : consent.yes ? "yes" : "typed";
   errand.to_send = plan->totals.to_send();

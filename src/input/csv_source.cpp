@@ -178,12 +178,4 @@ Result<std::unique_ptr<Source>> open_csv(Decoded text, std::string name, const S
   return std::unique_ptr<Source>{std::move(source)};
 }
 
-Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const model::Input& input,
-                                         const model::Defaults& defaults, model::Api api,
-                                         const std::string& brand_of_merchant) {
-  auto text = decode(std::move(read), name, input.encoding);
-  if (!text) return text.error();
-  return open_csv(std::move(*text), std::move(name), {input, defaults, api, brand_of_merchant});
-}
-
 }  // namespace cardvoid::input

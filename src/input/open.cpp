@@ -148,6 +148,34 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
   return source;
 }
 
+Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const model::Input& input,
+                                         const model::Defaults& defaults, model::Api api,
+                                         const std::string& brand_of_merchant) {
+  const auto reading = std::make_shared<Reading>();
+  reading->file.name = name;
+  auto text = decode(noting(std::move(read), reading), name, input.encoding);
+  if (!text) return text.error();
+  text->file = [reading] { return reading->file; };
+  return open_csv(std::move(*text), std::move(name), {input, defaults, api, brand_of_merchant});
+}
+
+Result<std::string> digest_of(const model::Input& input, const std::function<bool()>& interrupted) {
+  if (input.csv.empty() || input.csv == "-") return std::string{};
+  const auto file = std::make_shared<FileDescriptor>(open_bytes(input.csv));
+  if (!*file) return with_context(cannot(input.csv, "open it"), "input.csv");
+  if (!is_plain_file(*file)) return std::string{};
+  const auto read = reader_of(file, input.csv);
+  std::vector<char> block(std::size_t{1} << 20);
+  Sha256 hash;
+  for (;;) {
+    if (interrupted()) return Error{Errc::stopped, "interrupted while reading the input; nothing was sent"};
+    const auto got = read(block);
+    if (!got) return got.error();
+    if (*got == 0) return hash.finish_hex();
+    hash.add({block.data(), *got});
+  }
+}
+
 Result<std::vector<std::string>> read_header(const std::string& csv) {
   auto text = open_text(csv, name_of(csv), model::Encoding::automatic);
   if (!text) return text.error();

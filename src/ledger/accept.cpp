@@ -42,6 +42,7 @@ Result<Accepted> accept(Ledger& ledger, const Choice& choice, const Acceptance& 
                       "(SELECT id FROM temp.chosen WHERE fate = ?1)"}
         .bind(number(Fate::taken), to_ms(acceptance.at), acceptance.by, acceptance.note)
         .run();
+    forget_counts(db);
     transaction.commit();
     return result;
   });

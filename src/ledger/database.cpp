@@ -76,10 +76,10 @@ Result<void> check_columns(const sqlite::Connection& db, const std::filesystem::
 
 // Who can write the file could otherwise decide what is sent.
 Error tampered(const std::filesystem::path& file, const std::string& how) {
-  return {Errc::cannot_create,
-          tr("{}: {}; {}; see who can write there, then restore a copy, or name another file in results.database or "
-             "with --results",
-             file.string(), how, tr(k_left_alone))};
+  return {Errc::cannot_create, tr("{}: {}; {}; see who can write there, then restore a copy, or name another "
+                                  "file in results.database or "
+                                  "with --results",
+                                  file.string(), how, tr(k_left_alone))};
 }
 
 Result<void> check_shape(const sqlite::Connection& db, const std::filesystem::path& file,
@@ -113,7 +113,8 @@ Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& fi
   owner.bind();
   if (!owner.step()) return not_ours(file, tr("names no job that it belongs to"));
   if (owner.text(0) != job_name)
-    return not_ours(file, tr("belongs to the job \"{}\", not to \"{}\"", escape_for_terminal(owner.text(0)), job_name));
+    return not_ours(
+        file, tr("belongs to the job \"{}\", not to \"{}\"", escape_for_terminal(owner.text(0)), job_name));
   owner.reset();
   if (const auto ours = check_shape(db, file, version); !ours) return ours.error();
   return Examined{Found::results, version};

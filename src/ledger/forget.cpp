@@ -5,6 +5,7 @@
 
 #include "keyed_hash.hpp"
 #include "state.hpp"
+#include "unchanged.hpp"
 
 namespace cardvoid::ledger {
 
@@ -107,6 +108,7 @@ Result<Forgotten> forget(Ledger& ledger, WallTime settled_before, WallTime now) 
         .run();
     if (db.changes() != counts.rows()) refuse_value("rows that change while they are counted");
     db.execute("DROP TABLE temp.forgetting");
+    forget_recipe(db);  // the next import writes the lines that it refuses
     transaction.commit();
     return counts;
   });

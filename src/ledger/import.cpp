@@ -9,6 +9,7 @@
 #include "keyed_hash.hpp"
 #include "state.hpp"
 #include "take_effect.hpp"
+#include "unchanged.hpp"
 
 namespace cardvoid::ledger {
 
@@ -96,7 +97,7 @@ class Import::Work {
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
   bool is_first() const { return is_first_; }  // also when finish() has failed
   Result<ImportSummary> finish(std::string_view source, WallTime now, model::ListFile file,
-                               std::string read_by);
+                               std::string read_by, const Recipe& recipe);
 
   Ledger::State& state;
 
@@ -134,6 +135,7 @@ class Import::Work {
   RowSet protected_before_;  // named by a protection as they stand, before this input changes any
   std::int64_t last_refused_before_;
   bool contradicts_itself_ = false;
+  bool names_one_twice_ = false;  // a card with different values
   model::Vanished vanished_;
   ImportSummary summary_;
   std::int64_t in_transaction_ = 0;
@@ -242,6 +244,8 @@ void Import::Work::add(const model::InputRow& row) {
 
 // With an earlier line of this input.
 void Import::Work::compare_new(const model::InputRow& row, const KnownRow& known) {
+  names_one_twice_ = names_one_twice_ || known.conflict == k_within_input ||
+                     known.openid != row.card.openid || known.reason != row.card.reason;
   if (known.conflict == k_within_input) return refuse_line(row, k_two_openids);
   if (known.openid != row.card.openid) return contradict_new(row, known);
   if (known.reason != row.card.reason) return refuse_line(row, k_other_reason);
@@ -259,6 +263,7 @@ void Import::Work::compare_known(const model::InputRow& row, KnownRow known) {
     heard_.reset();
   }
   const bool same_openid = known.openid == row.card.openid, same_reason = known.reason == row.card.reason;
+  names_one_twice_ = names_one_twice_ || (again && !(same_openid && same_reason));
   if (same_openid && same_reason) return take_as_known(row, known, again);
   if (known.is_pending && !was_requested(id)) {
     // By what it says now: somebody was told that it is held, and a correction must not take that back.
@@ -384,7 +389,7 @@ void Import::Work::finish_first() {
 }
 
 Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now, model::ListFile file,
-                                           std::string read_by) {
+                                           std::string read_by, const Recipe& recipe) {
   if (first_) finish_first();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
@@ -404,6 +409,9 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
                     source, tr_n(summary_.newly_left, "{} card", "{} cards"))};
   sqlite::Statement{db_, "DELETE FROM refused_line WHERE id <= ?1"}.bind(last_refused_before_).run();
   record_import(db_, started_at_, summary_);
+  summary_.is_repeatable = summary_.is_repeatable && !names_one_twice_;
+  keep_recipe(db_, summary_, recipe);
+  forget_counts(db_);
   db_.execute("COMMIT");
   state.last_import = std::move(findings_);
   return summary_;
@@ -460,11 +468,11 @@ Result<void> Import::noted(Result<void> done) {
 }
 
 Result<ImportSummary> Import::finish(std::string_view source, WallTime now, model::ListFile file,
-                                     std::string read_by) {
+                                     std::string read_by, const Recipe& recipe) {
   auto& state = work_->state;
   std::optional<Result<ImportSummary>> summary;
-  auto done = noted(
-      state.guarded([&] { summary = work_->finish(source, now, std::move(file), std::move(read_by)); }));
+  auto done = noted(state.guarded(
+      [&] { summary = work_->finish(source, now, std::move(file), std::move(read_by), recipe); }));
   if (!done) return done.error();
   if (!*summary) return *std::move(summary);
   work_.reset();

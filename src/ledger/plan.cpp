@@ -91,37 +91,63 @@ void add_row_digest(const sqlite::Connection& db) {
 
 }  // namespace
 
+namespace {
+
+PlanDigest digest_ids(const sqlite::Connection& db) {
+  PlanDigest plan;
+  RangeWriter ranges;
+  sqlite::Statement rows{db,
+                         fmt::format("SELECT id FROM row WHERE {} AND {} ORDER BY id", k_to_send, k_in_plan)};
+  for (rows.bind(); rows.step();) ranges.add(rows.int64(0));
+  plan.to_send = ranges.count();
+  plan.row_ids = ranges.finish();
+  plan.last_row = ask(db, fmt::format("SELECT {}", k_last_in_plan));
+  plan.last_correction = ask(db, "SELECT coalesce(max(id), 0) FROM correction");
+  return plan;
+}
+
+}  // namespace
+
+Result<PlanDigest> digest_plan(Ledger& ledger) {
+  auto digits = fingerprint(ledger);
+  if (!digits) return digits.error();
+  auto plan = ledger.state().guarded([&] { return digest_ids(ledger.state().db); });
+  if (plan) plan->fingerprint = *std::move(digits);
+  return plan;
+}
+
 Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now, std::string_view by) {
+  auto plan = ledger.state().guarded([&] { return digest_ids(ledger.state().db); });
+  if (!plan) return plan.error();
+  plan->fingerprint = fingerprint;
+  return remember_plan(ledger, *plan, now, by);
+}
+
+Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now, std::string_view by) {
   return ledger.state().guarded([&] {
     auto& db = ledger.state().db;
     const RoomForRanges room{db};
-    sqlite::Transaction transaction{db};
-    RangeWriter ranges;
-    sqlite::Statement rows{
-        db, fmt::format("SELECT id FROM row WHERE {} AND {} ORDER BY id", k_to_send, k_in_plan)};
-    for (rows.bind(); rows.step();) ranges.add(rows.int64(0));
-    const auto count = ranges.count();
-    const auto ids = ranges.finish();
+    std::optional<sqlite::Transaction> transaction;
+    if (sqlite3_get_autocommit(db.get())) transaction.emplace(db);
     sqlite::Statement confirmed{
         db,
         "SELECT confirmed_at, coalesce(confirmed_by, '') FROM shown_plan WHERE fingerprint = ?1 AND "
         "confirmed_at IS NOT NULL ORDER BY confirmed_at DESC LIMIT 1"};
     std::optional<std::int64_t> confirmed_at;
     std::string confirmed_by;
-    if (confirmed.bind(fingerprint).step())
+    if (confirmed.bind(plan.fingerprint).step())
       confirmed_at = confirmed.int64(0), confirmed_by = confirmed.text(1);
     confirmed.reset();
-    sqlite::Statement{db, "DELETE FROM shown_plan WHERE fingerprint = ?1"}.bind(fingerprint).run();
-    sqlite::Statement{
-        db,
-        fmt::format("INSERT INTO shown_plan (fingerprint, made_at, last_row, to_send, row_ids, confirmed_at, "
-                    "made_by, confirmed_by, last_correction) VALUES (?1, ?2, {}, ?3, ?4, ?5, nullif(?6, ''), "
-                    "nullif(?7, ''), (SELECT coalesce(max(id), 0) FROM correction))",
-                    k_last_in_plan)}
-        .bind(fingerprint, to_ms(now), count, ids, confirmed_at, by, confirmed_by)
+    sqlite::Statement{db, "DELETE FROM shown_plan WHERE fingerprint = ?1"}.bind(plan.fingerprint).run();
+    sqlite::Statement{db,
+                      "INSERT INTO shown_plan (fingerprint, made_at, last_row, to_send, row_ids, "
+                      "confirmed_at, made_by, confirmed_by, "
+                      "last_correction) VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, ''), nullif(?8, ''), ?9)"}
+        .bind(plan.fingerprint, to_ms(now), plan.last_row, plan.to_send, plan.row_ids, confirmed_at, by,
+              confirmed_by, plan.last_correction)
         .run();
     forget_old_plans(db);
-    transaction.commit();
+    if (transaction) transaction->commit();
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include "keyed_hash.hpp"
 #include "state.hpp"
+#include "unchanged.hpp"
 
 namespace cardvoid::ledger {
 
@@ -47,6 +48,8 @@ Result<ProtectionEntry> add_protection(Ledger& ledger, const Protectee& who, con
     sqlite::Statement{db, fmt::format("UPDATE row SET protected = 1 WHERE NOT protected AND {}", k_is_named)}
         .bind(who.code, who.openid, std::nullopt, hash)
         .run();
+    if (db.changes() > 0) forget_counts(db);
+    forget_recipe(db);
     sqlite::Statement rows{db, fmt::format(k_named_rows, k_is_named, k_in_plan)};
     for (rows.bind(who.code, who.openid, under_way, hash); rows.step();) {
       NamedRow row;
@@ -72,6 +75,7 @@ Result<RemovedProtection> remove_protection(Ledger& ledger, const Protectee& who
         .bind(who.code, who.openid, word.by, to_ms(word.at), word.note)
         .run();
     removed.entries = db.changes();
+    forget_recipe(db);
     sqlite::Statement rows{db, fmt::format("SELECT count(*) FROM row WHERE {} AND {} AND status <> "
                                            "'invalidated'",
                                            k_is_named, k_in_plan)};

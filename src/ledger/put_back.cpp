@@ -3,6 +3,7 @@
 
 #include "choose.hpp"
 #include "state.hpp"
+#include "unchanged.hpp"
 
 // `retry`: rows go back into the plan.
 namespace cardvoid::ledger {
@@ -69,6 +70,8 @@ Result<PutBack> put_back(Ledger& ledger, const Choice& choice) {
     if (result.retried + result.acceptances_withdrawn > 0)
       db.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     if (result.retried > 0) db.execute(k_forget_canary);
+    forget_counts(db);
+    forget_recipe(db);
     transaction.commit();
     return result;
   });

@@ -9,6 +9,7 @@
 
 #include "frequent.hpp"
 #include "state.hpp"
+#include "tally.hpp"
 
 namespace cardvoid::ledger {
 
@@ -16,6 +17,8 @@ namespace {
 
 constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
 constexpr std::int64_t k_least_frequent = 10;
+
+constexpr std::string_view k_last_import_at = "(SELECT max(finished_at) FROM import)";
 
 constexpr std::string_view k_is_taken_back =
     "protected AND status = 'pending' AND (code IN (SELECT code FROM protection WHERE removed_at > (SELECT "
@@ -42,63 +45,67 @@ void Totals::move(model::RowState before, model::RowState after) {
   held += int{after.held} - int{before.held};
 }
 
+namespace {
+
+// Those that the kinds of rows do not tell.
+void add_other_totals(const sqlite::Connection& db, Totals& totals) {
+  sqlite::Statement refused{
+      db, fmt::format("SELECT count(*), count(*) FILTER (WHERE cause GLOB '{}*') FROM refused",
+                      k_protected_cause)};
+  refused.bind().step();
+  totals.refused = refused.int64(0), totals.refused_protected = refused.int64(1);
+  refused.reset();
+  // Reads every row, and so only where something was taken back.
+  if (ask(db, fmt::format("SELECT EXISTS (SELECT 1 FROM protection WHERE removed_at > {})",
+                          k_last_import_at)) != 0)
+    totals.protected_until_import =
+        ask(db, fmt::format("SELECT count(*) FROM row WHERE {} AND {}", k_is_taken_back, k_in_plan));
+}
+
+// A reader leaves it to the next writer; it is not worth a wait for the lock.
+void keep_if_writing(Ledger::State& state, const RowCounts& counts) {
+  if (!state.is_writing || counts.empty() || !sqlite3_get_autocommit(state.db.get())) return;
+  std::optional<sqlite::Transaction> transaction;
+  state.db.on_busy({});
+  try {
+    transaction.emplace(state.db);
+  } catch (const sqlite::Failure& failure) {
+    state.wait_when_locked();
+    if (failure.primary_code() == SQLITE_BUSY) return;
+    throw;
+  }
+  state.wait_when_locked();
+  forget_counts(state.db);
+  keep_counts(state.db, counts);
+  transaction->commit();
+}
+
+Totals with_others(const sqlite::Connection& db, const RowCounts& counts) {
+  auto totals = totals_of(counts);
+  add_other_totals(db, totals);
+  return totals;
+}
+
+}  // namespace
+
 Result<Totals> totals(Ledger& ledger) {
-  return ledger.state().guarded([&] {
-    // One pass with counters: GROUP BY would sort every row, in memory that grows with the job.
-    sqlite::Statement s{
-        ledger.state().db,
-        fmt::format(
-            "SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = "
-            "'in_flight'), count(*) FILTER (WHERE status = 'invalidated'), "
-            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted}), "
-            "count(*) FILTER (WHERE status = 'unresolved' AND NOT {accepted}), "
-            "count(*) FILTER (WHERE held AND NOT {accepted}), "
-            "count(*) FILTER (WHERE conflict AND status = 'pending' AND NOT protected), "
-            "count(*) FILTER (WHERE absent <> 0 AND conflict AND status = 'pending' AND NOT protected), "
-            "count(*) FILTER (WHERE absent = 1 AND status = 'pending' AND NOT conflict AND NOT protected), "
-            "(SELECT count(*) FROM refused), "
-            "(SELECT count(*) FROM refused WHERE cause GLOB '{protected_cause}*'), count(*) FILTER (WHERE "
-            "settled_by = 'already'), "
-            "count(*) FILTER (WHERE settled_by = 'read_back'), "
-            "count(*) FILTER (WHERE protected AND status = 'pending'), "
-            "count(*) FILTER (WHERE absent <> 0 AND protected AND status = 'pending'), "
-            "count(*) FILTER (WHERE protected AND NOT held AND {in_doubt}), "
-            "count(*) FILTER (WHERE protected AND status = 'invalidated'), "
-            "count(*) FILTER (WHERE status = 'rejected' AND {accepted}), "
-            "count(*) FILTER (WHERE status = 'unresolved' AND {accepted}), "
-            "count(*) FILTER (WHERE status = 'rejected' AND NOT {accepted} AND answer_signed = 0), "
-            "count(*) FILTER (WHERE {taken_back}) "
-            "FROM row WHERE {in_plan}",
-            fmt::arg("accepted", k_is_accepted), fmt::arg("in_doubt", k_is_in_doubt),
-            fmt::arg("in_plan", k_in_plan), fmt::arg("taken_back", k_is_taken_back),
-            fmt::arg("protected_cause", k_protected_cause))};
-    s.bind();
-    s.step();
-    Totals totals;
-    std::int64_t* const counts[] = {&totals.pending,
-                                    &totals.in_flight,
-                                    &totals.invalidated,
-                                    &totals.rejected,
-                                    &totals.unresolved,
-                                    &totals.held,
-                                    &totals.conflicts,
-                                    &totals.conflicts_dropped,
-                                    &totals.left,
-                                    &totals.refused,
-                                    &totals.refused_protected,
-                                    &totals.already,
-                                    &totals.read_back,
-                                    &totals.protected_pending,
-                                    &totals.protected_dropped,
-                                    &totals.protected_in_doubt,
-                                    &totals.protected_invalidated,
-                                    &totals.accepted_rejected,
-                                    &totals.accepted_unresolved,
-                                    &totals.rejected_unsigned,
-                                    &totals.protected_until_import};
-    for (int column = 0; auto* count : counts) *count = s.int64(column++);
-    s.reset();
-    return totals;
+  auto& state = ledger.state();
+  return state.guarded([&] {
+    auto counts = kept_counts(state.db);
+    if (!counts) {
+      counts = count_rows(state.db);
+      keep_if_writing(state, *counts);
+    }
+    return with_others(state.db, *counts);
+  });
+}
+
+Result<Totals> recounted_totals(Ledger& ledger) {
+  auto& state = ledger.state();
+  return state.guarded([&] {
+    const auto counts = count_rows(state.db);
+    if (kept_counts(state.db) != counts) keep_if_writing(state, counts);
+    return with_others(state.db, counts);
   });
 }
 

@@ -20,6 +20,10 @@ std::optional<std::string_view> if_any(const std::string& text) {
 // The rows of one part of a Cursor, and what earlier runs did for them.
 sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool of_brand) {
   const auto to_send = "NOT ?3 AND status = 'pending' AND " + k_may_be_sent;
+  // Of all rows, those that a run begins with: few among many, after the first day.
+  std::string_view index;
+  if (!of_brand && part == Cursor::doubt) index = " INDEXED BY row_in_doubt";
+  if (!of_brand && part == Cursor::fresh) index = " INDEXED BY row_pending";
   std::string condition;      // a forgotten row is settled; this is the last guard
   if (part == Cursor::doubt)  // ?3 is bound for every part
     condition = fmt::format("?3 IS NOT NULL AND {} AND NOT strange AND NOT held", k_is_in_doubt);
@@ -38,9 +42,9 @@ sqlite::Statement fetching(const sqlite::Connection& db, Cursor::Part part, bool
           "max(iif(kind = 'invalidate' AND sent, attempt.started_at, NULL)), "
           "max(kind = 'invalidate' AND sent AND outcome IS NULL), protected, source_line, strange, "
           "max(iif(kind = 'read_back' AND outcome IS NULL, n, 0)) = max(n) "
-          "FROM (SELECT * FROM row WHERE id > ?1 AND forgotten_at IS NULL AND {} AND {}{} "
+          "FROM (SELECT * FROM row{} WHERE id > ?1 AND forgotten_at IS NULL AND {} AND {}{} "
           "ORDER BY id LIMIT ?2) AS row LEFT JOIN attempt ON row_id = row.id GROUP BY row.id ORDER BY row.id",
-          k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
+          index, k_in_plan, condition, of_brand ? " AND brand_id = ?4" : "")};
 }
 
 }  // namespace
@@ -78,6 +82,7 @@ RunStatements::RunStatements(sqlite::Connection& db)
                "UPDATE attempt SET sent = 0, finished_at = started_at, outcome = 'withdrawn' WHERE row_id = "
                "?1 AND n = ?2"},
       set_status{db, "UPDATE row SET status = ?2 WHERE id = ?1"},
+      kind{db, fmt::format("SELECT {} FROM row WHERE id = ?1", k_kind_of_row)},
       save_counts{db,
                   "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, canary = ?6, "
                   "other_brand = ?7 "
@@ -163,6 +168,24 @@ Result<void> index_brands(Ledger& ledger) {
   });
 }
 
+namespace {
+
+// Before and after what `change` does to the row.
+template <class Change>
+void noting_step(Ledger::State& state, model::RowId row, Change change) {
+  auto& kind = state.prepared().kind;
+  const auto ask = [&] {
+    auto found = kind.bind(row).step() ? kind_from(kind, 0) : RowKind{};
+    kind.reset();
+    return found;
+  };
+  const auto before = ask();
+  change();
+  state.steps.note(before, ask());
+}
+
+}  // namespace
+
 Result<void> begin_changes(Ledger& ledger) {
   // Written into a file without a name, everything would be lost at the end.
   if (ledger.state().db.has_moved())
@@ -171,6 +194,7 @@ Result<void> begin_changes(Ledger& ledger) {
         fmt::format("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
                     "with its -wal and run the same command again",
                     ledger.state().file.string())};
+  ledger.state().steps.clear();
   return ledger.state().guarded([&] { ledger.state().db.execute("BEGIN IMMEDIATE"); });
 }
 
@@ -181,7 +205,8 @@ Result<void> open_attempt(Ledger& ledger, const Intent& intent) {
         .bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at),
               model::to_text(intent.kind))
         .run();
-    if (intent.kind == model::AttemptKind::invalidate) j.mark_in_flight.bind(intent.row).run();
+    if (intent.kind == model::AttemptKind::invalidate)
+      noting_step(ledger.state(), intent.row, [&] { j.mark_in_flight.bind(intent.row).run(); });
   });
 }
 
@@ -217,19 +242,24 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
                       first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
                       settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt,
                       settled ? std::optional{int{shown.is_signed}} : std::nullopt, int{ruling.strange});
-    j.update_row.run();
+    noting_step(ledger.state(), attempt.row, [&] { j.update_row.run(); });
   });
 }
 
 Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, std::optional<model::Status> status) {
   return ledger.state().guarded([&] {
     ledger.state().prepared().withdraw.bind(row, n).run();
-    if (status) ledger.state().prepared().set_status.bind(row, model::to_text(*status)).run();
+    if (!status) return;
+    noting_step(ledger.state(), row,
+                [&] { ledger.state().prepared().set_status.bind(row, model::to_text(*status)).run(); });
   });
 }
 
 Result<void> commit_changes(Ledger& ledger) {
-  return ledger.state().guarded([&] { ledger.state().db.execute("COMMIT"); });
+  return ledger.state().guarded([&] {
+    ledger.state().steps.commit(ledger.state().db);
+    ledger.state().db.execute("COMMIT");
+  });
 }
 
 }  // namespace cardvoid::ledger

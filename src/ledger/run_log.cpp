@@ -117,6 +117,14 @@ Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts) {
   });
 }
 
+Result<void> save_fingerprint(Ledger& ledger, RunId run, std::string_view fingerprint) {
+  return ledger.state().guarded([&] {
+    sqlite::Statement{ledger.state().db, "UPDATE run SET fingerprint = ?2 WHERE id = ?1"}
+        .bind(run, fingerprint)
+        .run();
+  });
+}
+
 Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip) {
   return ledger.state().guarded([&] {
     ledger.state().db.execute(k_forget_canary);

@@ -81,8 +81,23 @@ const std::vector<Migration>& migrations() {
        {"import.file", "import.file_time", "import.sha256", "import.read_by", "shown_plan.made_by",
         "shown_plan.confirmed_by", "run.requests_per_second", "run.consent", "row.retried_by", "wait.run_id",
         "wait.kind", "wait.since", "wait.until", "wait.words", "wait.allowed_rate"}},
-      // 4 to 5: personal data of settled rows can be forgotten.
-      {"ALTER TABLE row ADD COLUMN forgotten_at INTEGER", {}, {"row.forgotten_at"}},
+      // 4 to 5: personal data of settled rows can be forgotten; a run begins without a look at every row.
+      {"ALTER TABLE row ADD COLUMN forgotten_at INTEGER; "
+       "ALTER TABLE import ADD COLUMN recipe TEXT; "
+       "ALTER TABLE import ADD COLUMN remarks TEXT; "
+       "CREATE INDEX row_pending ON row (id) WHERE status = 'pending'; "
+       "CREATE INDEX row_in_doubt ON row (id) WHERE status = 'in_flight' OR status = 'unresolved'; "
+       "CREATE TABLE tally (status TEXT NOT NULL, held INTEGER NOT NULL, conflict INTEGER NOT NULL, absent "
+       "INTEGER NOT "
+       "NULL, protected INTEGER NOT NULL, settled_by TEXT NOT NULL, is_unsigned INTEGER NOT NULL, accepted "
+       "INTEGER NOT "
+       "NULL, rows INTEGER NOT NULL, PRIMARY KEY (status, held, conflict, absent, protected, settled_by, "
+       "is_unsigned, "
+       "accepted)) STRICT, WITHOUT ROWID",
+       {},
+       {"row.forgotten_at", "import.recipe", "import.remarks", "tally.status", "tally.held", "tally.conflict",
+        "tally.absent", "tally.protected", "tally.settled_by", "tally.is_unsigned", "tally.accepted",
+        "tally.rows"}},
   };
   return all;
 }
@@ -137,7 +152,7 @@ std::vector<std::string> columns_of(const sqlite::Connection& db) {
       "'table' "
       "AND t.name IN ('meta', 'row', 'attempt', 'missing', 'correction', 'protection', 'refused_line', "
       "'import', "
-      "'shown_plan', 'run', 'pulse', 'wait') ORDER BY 1"};
+      "'shown_plan', 'run', 'pulse', 'wait', 'tally') ORDER BY 1"};
   std::vector<std::string> found;
   for (columns.bind(); columns.step();) found.emplace_back(columns.text(0));
   return found;

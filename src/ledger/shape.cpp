@@ -86,6 +86,7 @@ Definition definition_of(std::string_view sql) {
 struct Reference {
   std::map<std::string, Definition, std::less<>> tables;
   std::map<std::string, std::string, std::less<>> views;
+  std::vector<std::string> indices{normal(k_row_key), normal(k_row_of_brand)};
 };
 
 bool is_constraint(std::string_view part) {
@@ -120,14 +121,12 @@ void take_back(Reference& reference, const Migration& migration) {
 Reference reference_for(std::int64_t version) {
   const auto fresh = todays_schema();
   Reference reference;
-  sqlite::Statement made{
-      fresh, "SELECT type = 'view', name, sql FROM sqlite_schema WHERE type IN ('table', 'view')"};
+  sqlite::Statement made{fresh, "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"};
   for (made.bind(); made.step();) {
     const std::string name{made.text(1)};
-    if (made.int64(0))
-      reference.views[name] = normal(made.text(2));
-    else
-      reference.tables[name] = definition_of(made.text(2));
+    if (made.text(0) == "view") reference.views[name] = normal(made.text(2));
+    if (made.text(0) == "table") reference.tables[name] = definition_of(made.text(2));
+    if (made.text(0) == "index") reference.indices.push_back(normal(made.text(2)));
   }
   for (auto later = k_schema_version; later > version; --later)
     take_back(reference, migrations().at(static_cast<std::size_t>(later - 2)));
@@ -162,9 +161,8 @@ std::optional<std::string> fault_of_table(const Reference& reference, std::strin
 
 std::optional<std::string> fault_of_index(const Reference& reference, const sqlite::Statement& made) {
   if (made.is_null(3) && reference.tables.contains(made.text(2))) return std::nullopt;  // a table's own
-  const auto sql = normal(made.text(3));
-  for (const auto ours : {k_row_key, k_row_of_brand})
-    if (sql == normal(ours)) return std::nullopt;
+  const auto& ours = reference.indices;
+  if (std::find(ours.begin(), ours.end(), normal(made.text(3))) != ours.end()) return std::nullopt;
   return is_not_ours("index", made.text(1));
 }
 

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "tally.hpp"
+
 namespace cardvoid::ledger {
 
 // With it begins the cause of a refused line whose card is protected.
@@ -47,7 +49,9 @@ inline const std::string k_is_accepted =
     "accepted_at > coalesce(retried_at, 0))";
 
 // True for a `row` whose request may have been executed, and that no person's word settles.
-inline const std::string k_is_in_doubt = "status IN ('in_flight', 'unresolved') AND NOT " + k_is_accepted;
+// With the words of the index row_in_doubt.
+inline const std::string k_is_in_doubt =
+    "(status = 'in_flight' OR status = 'unresolved') AND NOT " + k_is_accepted;
 
 // True for a `row` that is still to be sent or settled. The same as Totals::to_send().
 inline const std::string k_to_send =
@@ -125,7 +129,7 @@ struct ImportFindings {
 struct RunStatements {
   explicit RunStatements(sqlite::Connection& db);
   sqlite::Statement open_attempt, mark_in_flight, close_intent, close_read_back, update_row, withdraw,
-      set_status, save_counts;
+      set_status, kind, save_counts;
   std::array<sqlite::Statement, 6> fetch;  // the parts of a Cursor, then the same for one brand
 };
 
@@ -166,6 +170,7 @@ struct Ledger::State {
   bool is_writing = false;  // open, and known to be ours
   std::optional<ImportFindings> last_import;
   std::optional<RunStatements> run_statements;
+  RowSteps steps;                                 // since begin_changes()
   std::string is_named_by_protections = "FALSE";  // SQL about a row
 
   void wait_when_locked();

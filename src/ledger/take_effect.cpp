@@ -37,6 +37,9 @@ class Effect {
     if (comes_in_ || leaves_) db_.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
     if (comes_in_) db_.execute(k_forget_canary);
     if (is_unprotected_) db_.execute("UPDATE run SET by_confirm = 0 WHERE by_confirm");
+    // A row that differs from the list, that the list does not have, or that is protected while it is in
+    // doubt means something else to the same list when a run has changed its status.
+    summary_.is_repeatable = summary_.changed == 0 && summary_.vanished == 0 && !protects_doubt_;
   }
 
  private:
@@ -68,6 +71,7 @@ class Effect {
     if (rows_.int64(7) != 0)  // forgotten: settled, and nothing can name it any more
       now.conflict = before.conflict, now.is_protected = before.is_protected;
 
+    protects_doubt_ = protects_doubt_ || (now.is_protected && !is_pending && !is_invalidated);
     findings_.names_nothing = findings_.names_nothing && !is_named;
     if (before.absent != named) findings_.missing_before.add(id);
     const bool is_left = now.absent == held_back;
@@ -96,7 +100,7 @@ class Effect {
   model::Vanished vanished_;
   ImportSummary& summary_;
   sqlite::Statement rows_, was_requested_, set_;
-  bool comes_in_ = false, leaves_ = false, is_unprotected_ = false;
+  bool comes_in_ = false, leaves_ = false, is_unprotected_ = false, protects_doubt_ = false;
 };
 
 }  // namespace

@@ -316,7 +316,7 @@ class RowReader {
 
 // What is read in a moment.
 Result<void> read_records(Figures& figures, ledger::Ledger& ledger) {
-  auto totals = ledger::totals(ledger);
+  auto totals = ledger::recounted_totals(ledger);
   if (!totals) return totals.error();
   figures.totals = *totals;
   auto runs = ledger::past_runs(ledger);

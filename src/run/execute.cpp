@@ -13,6 +13,7 @@
 #include <cardvoid/run/runner.hpp>
 #include <cardvoid/run/shared_pace.hpp>
 #include <random>
+#include <thread>
 
 #include "asio_loop.hpp"
 #include "https_transport.hpp"
@@ -85,6 +86,45 @@ ledger::RunStart start_of(const model::Job& job, const Order& order, WallTime be
   return start;
 }
 
+// Works out the plan beside the run, and has it put on record. Done when it goes.
+class LatePlan {
+ public:
+  LatePlan(const Order& order, Store& store, ledger::RunId run, Observer& observer) : observer_{observer} {
+    if (!order.late_plan) return;
+    thread_ = std::thread{[this, &order, &store, run] { work_out(order, store, run); }};
+  }
+  LatePlan(const LatePlan&) = delete;
+  ~LatePlan() { finish(); }
+
+  // Waits for it. The plan is for people who compare later: without it the run is as good.
+  void finish() {
+    if (thread_.joinable()) thread_.join();
+    if (trouble_)
+      observer_.notice({dispatch::Notice::warning,
+                        fmt::format("the plan of this run could not be put on record: {}", trouble_->what)});
+    trouble_.reset();
+  }
+
+ private:
+  void work_out(const Order& order, Store& store, ledger::RunId run) {
+    auto plan = order.late_plan();
+    if (!plan) {
+      trouble_ = plan.error();
+      return;
+    }
+    store.submit([plan = *std::move(plan), run](ledger::Ledger& ledger) -> Result<void> {
+      const auto now = read_clocks().wall;
+      if (const auto saved = ledger::save_fingerprint(ledger, run, plan.fingerprint); !saved) return saved;
+      if (const auto noted = ledger::remember_plan(ledger, plan, now, user_name()); !noted) return noted;
+      return ledger::confirm_plan(ledger, plan.fingerprint, now, user_name());
+    });
+  }
+
+  Observer& observer_;
+  std::optional<Error> trouble_;
+  std::thread thread_;
+};
+
 std::string_view words_for_ending(const Report& report) {
   if (report.stopped) return report.stopped->what;
   return report.exit_code == static_cast<int>(Errc::stopped) ? "ended with rows in doubt" : "done";
@@ -121,8 +161,10 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
                 *run,
                 static_cast<int>(std::min<std::int64_t>(*passed, job.safety.canary))};
   if (const auto known = remind(ledger, runner); !known) return failed(known.error());
+  LatePlan plan{order, ports.store, *run, observer};
   runner.begin(hold);
   ports.loop.run(runner);
+  plan.finish();
   if (const auto closed = ports.store.close(); !closed) return failed(closed.error());
 
   Report report;
@@ -131,7 +173,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   report.trip = runner.trip();
   report.counts = runner.counts();
   report.last = runner.snapshot();
-  const auto totals = ledger::totals(ledger);
+  const auto totals = ledger::recounted_totals(ledger);
   if (!totals) return failed(totals.error());
   report.totals = *totals;
   const int standing = standing_after(order, *totals);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/ledger/plan.hpp>
@@ -32,36 +33,90 @@ Result<void> read_all(input::Source& source, ledger::Import& under_way,
   }
 }
 
+// Raised with every change of what an import makes of the same bytes and settings.
+constexpr std::string_view k_rules = "1";
+
+// So that no two texts can run together.
+void add(Sha256& hash, std::string_view text) {
+  hash.add(fmt::format("{} ", text.size()));
+  hash.add(text);
+}
+
 // What looks doubtful about safety.protect; empty: nothing does.
 struct Doubtful {
   std::string spoken, english;
   bool empty() const { return spoken.empty(); }
 };
 
-Result<Doubtful> protect(const model::Job& job, ledger::Ledger& ledger) {
+struct Protected {
+  std::string digest;  // of what the list says
+  Doubtful doubtful;
+};
+
+Result<Protected> protect(const model::Job& job, ledger::Ledger& ledger) {
   if (job.safety.protect.empty()) {
     const auto cleared = ledger::protect(ledger, nullptr);
-    return cleared ? Result<Doubtful>{Doubtful{}} : cleared.error();
+    return cleared ? Result<Protected>{Protected{}} : cleared.error();
   }
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
   auto list = input::ProtectList::open(job.safety.protect, job.input);
   if (!list) return of_key(list.error());
+  Sha256 hash;
   const auto lines = ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
     auto next = list->next();
     if (!next) return of_key(next.error());
+    if (const auto& line = *next)
+      for (const auto* part : {&line->code, &line->openid, &line->card_id, &line->brand_id}) add(hash, *part);
     return next;
   });
   if (!lines) return lines.error();
-  Doubtful doubtful{list->doubtful(), {}};
+  Protected by_list{hash.finish_hex(), {list->doubtful(), {}}};
   const InEnglish of_log;
-  doubtful.english = list->doubtful();
-  return doubtful;
+  by_list.doubtful.english = list->doubtful();
+  return by_list;
+}
+
+// Of all that decides what the bytes of the input become.
+std::string digest_of_settings(const model::Job& job, std::string_view protections) {
+  const auto& input = job.input;
+  Sha256 hash;
+  for (const auto text :
+       {k_rules, std::string_view{job.merchant.mchid}, std::string_view{job.merchant.brand_id},
+        std::string_view{job.defaults.brand_id}, std::string_view{job.defaults.card_id},
+        std::string_view{job.defaults.reason}, protections})
+    add(hash, text);
+  add(hash, fmt::format("{} {} {} {} {} {}", static_cast<int>(job.merchant.api),
+                        static_cast<int>(input.encoding), static_cast<int>(input.delimiter),
+                        static_cast<int>(input.vanished), input.unwrap, input.accept_damage));
+  for (const auto& [ours, theirs] : input.columns) add(hash, ours), add(hash, theirs);
+  return hash.finish_hex();
+}
+
+// nullopt: it must be read.
+Result<std::optional<Imported>> find_unchanged(const model::Job& job, ledger::Ledger& ledger,
+                                               std::string_view settings,
+                                               const std::function<bool()>& interrupted) {
+  const auto sha256 = input::digest_of(job.input, interrupted);
+  if (!sha256) return sha256.error();
+  const auto recipe = recipe_of(settings, *sha256);
+  if (recipe.empty()) return std::optional<Imported>{};
+  auto last = ledger::unchanged_since_import(ledger, recipe);
+  if (!last) return last.error();
+  if (!*last) return std::optional<Imported>{};
+  Imported imported{std::move((**last).summary), {}, true, (**last).remarks, (**last).remarks, {}};
+  return std::optional{std::move(imported)};
 }
 
 }  // namespace
 
+std::string recipe_of(std::string_view settings, const std::string& sha256_of_input) {
+  return settings.empty() || sha256_of_input.empty() ? std::string{}
+                                                     : fmt::format("{} {}", settings, sha256_of_input);
+}
+
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
-                             const std::function<bool()>& interrupted, model::Vanished vanished) {
+                             const std::function<bool()>& interrupted, model::Vanished vanished,
+                             std::string_view settings) {
   const auto text = [&source](const model::Card& card, bool is_current) {
     return is_current ? source.raw() : source.line_of(card);
   };
@@ -75,34 +130,46 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
     description = source.description();
     remarks_of_log = source.remarks();
   }
-  auto summary = under_way->finish(description, read_clocks().wall, source.file(), user_name());
+  auto summary = under_way->finish(description, read_clocks().wall, source.file(), user_name(),
+                                   {recipe_of(settings, source.file().sha256), remarks_of_log});
   if (!summary) return summary.error();
   summary->source = source.description();  // what is on record is English
-  return Imported{std::move(*summary), source.dialect(), source.remarks(), std::move(remarks_of_log),
-                  source.samples()};
+  return Imported{std::move(*summary), source.dialect(),          false,
+                  source.remarks(),    std::move(remarks_of_log), source.samples()};
 }
 
 Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
-                              const std::function<bool()>& interrupted) {
-  const auto doubtful = protect(job, ledger);
-  if (!doubtful) return doubtful.error();
-  const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
-                                  {.interrupted = interrupted});
-  if (!source) return source.error();
-  auto imported = import_from(**source, ledger, interrupted, job.input.vanished);
-  if (!imported || job.safety.protect.empty()) return imported;
+                              const std::function<bool()>& interrupted, Again again) {
+  const auto by_list = protect(job, ledger);
+  if (!by_list) return by_list.error();
+  const auto settings = digest_of_settings(job, by_list->digest);
+  std::optional<Imported> imported;
+  if (again == Again::if_changed) {
+    auto unchanged = find_unchanged(job, ledger, settings, interrupted);
+    if (!unchanged) return unchanged.error();
+    imported = std::move(*unchanged);
+  }
+  if (!imported) {
+    const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
+                                    {.interrupted = interrupted});
+    if (!source) return source.error();
+    auto read = import_from(**source, ledger, interrupted, job.input.vanished, settings);
+    if (!read) return read;
+    imported = std::move(*read);
+  }
+  if (job.safety.protect.empty()) return *std::move(imported);
   auto match = ledger::match_protections(ledger);
   if (!match) return match.error();
   imported->protections = std::move(*match);
-  if (!doubtful->empty()) {
+  if (!by_list->doubtful.empty()) {
     const auto remark = [&](const std::string& words) {
       return tr("safety.protect: such lines may protect no one, please look at these: {}", words);
     };
-    imported->remarks.push_back(remark(doubtful->spoken));
+    imported->remarks.push_back(remark(by_list->doubtful.spoken));
     const InEnglish of_log;
-    imported->remarks_of_log.push_back(remark(doubtful->english));
+    imported->remarks_of_log.push_back(remark(by_list->doubtful.english));
   }
-  return imported;
+  return *std::move(imported);
 }
 
 }  // namespace cardvoid::run

@@ -48,7 +48,8 @@ void Tally::add(const Tally& other) {
                                           &Tally::left,
                                           &Tally::plans,
                                           &Tally::done_before,
-                                          &Tally::protected_by_command};
+                                          &Tally::protected_by_command,
+                                          &Tally::unchanged};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [poison, count] : other.poisons) poisons[poison] += count;
@@ -75,9 +76,10 @@ std::string Tally::text() const {
   for (const auto& [mishap, count] : mishaps) text += fmt::format(" {} {}", to_text(mishap), count);
   text += fmt::format("\n  {} jobs with cards that cannot be settled:", poisoned);
   for (const auto& [poison, count] : poisons) text += fmt::format(" {} {}", to_text(poison), count);
-  text +=
-      fmt::format("\n  {} jobs whose list changes, with {} plans; {} rows left before their first request",
-                  changed_lists, plans, left);
+  text += fmt::format(
+      "\n  {} jobs whose list changes, with {} plans, {} of them of a list as it was; {} rows left before "
+      "their first request",
+      changed_lists, plans, unchanged, left);
   text +=
       fmt::format("\n  {} jobs whose cards are mostly INVALID already; {} cards held by protect in mid-run",
                   done_before, protected_by_command);
@@ -379,6 +381,31 @@ Result<void> Job::unprotect_all(ledger::Ledger& ledger) {
   return ledger::commit_changes(ledger);
 }
 
+// What a run goes by.
+Result<std::string> Job::plan_now(ledger::Ledger& ledger) {
+  const auto fingerprint = ledger::fingerprint(ledger);
+  if (!fingerprint) return fingerprint.error();
+  const auto totals = ledger::totals(ledger), counted = ledger::recounted_totals(ledger);
+  if (!totals) return totals.error();
+  if (!counted) return counted.error();
+  if (!(*totals == *counted)) fail("the totals that are kept are not those of the rows");
+  return fmt::format("{} pending {} conflicts {} left {} protected {} refused {} kept back {} to send {}",
+                     *fingerprint, totals->pending, totals->conflicts, totals->left,
+                     totals->protected_pending, totals->refused, totals->kept_back(), totals->to_send());
+}
+
+// nullopt: the list is to be imported.
+Result<std::optional<std::string>> Job::plan_if_unchanged(ledger::Ledger& ledger,
+                                                          const std::string& settings) {
+  const auto recipe = run::recipe_of(settings, Lists::description(lists_.number()));
+  const auto last = ledger::unchanged_since_import(ledger, recipe);
+  if (!last) return last.error();
+  if (!*last) return std::optional<std::string>{};
+  auto plan = plan_now(ledger);
+  if (!plan) return plan.error();
+  return std::optional{*std::move(plan)};
+}
+
 int Job::work(Command command) {
   // Whether an error of the ledger is ours to explain.
   const auto judge = [&](const Error& error) {
@@ -408,12 +435,21 @@ int Job::work(Command command) {
     if (is_calm_)
       if (const auto free = unprotect_all(*ledger); !free) return judge(free.error());
     if (const auto named = protect_some(*ledger); !named) return judge(named.error());
+    const auto settings = fmt::format("{} {}", sends_vanished_, fmt::join(protected_, " "));
+    const auto before = plan_if_unchanged(*ledger, settings);
+    if (!before) return judge(before.error());
     const auto source = lists_.source();
     const auto imported = run::import_from(
         *source, *ledger, [] { return false; },
-        sends_vanished_ ? model::Vanished::send : model::Vanished::hold);
+        sends_vanished_ ? model::Vanished::send : model::Vanished::hold, settings);
     if (!imported) return judge(imported.error());
     note_import(lists_.number());
+    const auto after = plan_now(*ledger);
+    if (!after) return judge(after.error());
+    if (*before && **before != *after)
+      fail(fmt::format("the import of an unchanged list is not what it was taken for: {} and then {}",
+                       **before, *after));
+    if (*before) ++tally_.unchanged;
   }
   const auto fingerprint = ledger::fingerprint(*ledger);
   if (!fingerprint) return judge(fingerprint.error());

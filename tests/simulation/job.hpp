@@ -30,7 +30,7 @@ struct Tally {
   std::map<std::string, std::uint64_t> trips;  // by cause
   std::uint64_t signals = 0, steered = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0,
                 limited = 0, windows = 0, protections = 0, poisoned = 0, changed_lists = 0, left = 0,
-                plans = 0, done_before = 0, protected_by_command = 0;
+                plans = 0, done_before = 0, protected_by_command = 0, unchanged = 0;
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<Poison, std::uint64_t> poisons;  // cards, by kind
   std::map<int, std::uint64_t> exit_codes;
@@ -107,6 +107,8 @@ class Job : public Watch, private run::Observer {
   int work(Command command);
   void draw_window();
   Result<void> protect_some(ledger::Ledger& ledger);
+  Result<std::string> plan_now(ledger::Ledger& ledger);
+  Result<std::optional<std::string>> plan_if_unchanged(ledger::Ledger& ledger, const std::string& settings);
   void protect_one(run::Runner& runner);
   Result<void> unprotect_all(ledger::Ledger& ledger);
   bool is_protected(const Card& card) const;

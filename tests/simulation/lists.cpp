@@ -20,6 +20,8 @@ class Source : public input::Source {
   std::string raw() override { return {}; }
   std::string line_of(const model::Card&) const override { return {}; }
   input::Dialect dialect() const override { return {}; }
+  // One list, one content.
+  model::ListFile file() const override { return {"list.csv", {}, description_}; }
 
  private:
   std::vector<model::InputRow> rows_;

@@ -94,4 +94,8 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
                                      model::Api api, const std::string& brand_of_merchant,
                                      const Patience& patience = {});
 
+// SHA-256 of the bytes that open() would read, hex, as ListFile has it. Empty: it is no plain file, or a
+// query. Errors: no_input (66); stopped (75) when `interrupted`, which is asked now and then, says so.
+Result<std::string> digest_of(const model::Input& input, const std::function<bool()>& interrupted);
+
 }  // namespace cardvoid::input

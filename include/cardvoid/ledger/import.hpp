@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cardvoid::ledger {
 
@@ -30,7 +32,23 @@ struct ImportSummary {
   std::int64_t newly_vanished = 0;    // of these, since the import before
   std::int64_t newly_left = 0;        // rows that are held back now, since the input does not have them
   std::int64_t returned = 0;          // rows that the import before did not have, and this one has
+  bool is_repeatable = false;         // the same again changes nothing, no matter what runs do meanwhile
 };
+
+// What an import came from, for the one after it.
+struct Recipe {
+  std::string digest;                // of all that decides what it makes of the rows; empty: not known
+  std::vector<std::string> remarks;  // what a person should know of the input
+};
+
+// The last import if it had this digest and the same again would change nothing: it was repeatable, and
+// neither `retry` nor `protect` has written since. Its lines count as known then, as they would. nullopt: the
+// input must be imported.
+struct Unchanged {
+  ImportSummary summary;
+  std::vector<std::string> remarks;
+};
+Result<std::optional<Unchanged>> unchanged_since_import(Ledger& ledger, std::string_view digest);
 
 // The text of an input line that the ledger refuses, for the record. `is_current`: the line that is being
 // added. Otherwise an earlier one of the same input, of which only `card` is left.
@@ -57,7 +75,7 @@ class Import {
   // `source`: what was read, in words. Called once. Error: bad_input (65) when the input names no card and
   // rows would be held back for that; then nothing has changed.
   Result<ImportSummary> finish(std::string_view source, WallTime now, model::ListFile file = {},
-                               std::string read_by = {});
+                               std::string read_by = {}, const Recipe& recipe = {});
 
  private:
   class Work;

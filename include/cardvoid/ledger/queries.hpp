@@ -50,8 +50,13 @@ struct Totals {
   }  // the plan that the fingerprint covers
   // A row goes from one status to another in the run under way. Not by how it was settled.
   void move(model::RowState before, model::RowState after);
+  bool operator==(const Totals&) const = default;
 };
+// As kept beside the rows, at any number of them in a moment; counted, and kept if this ledger may write,
+// where they are not.
 Result<Totals> totals(Ledger& ledger);
+// Reads every row: for what a command claims at its end, and for the record.
+Result<Totals> recounted_totals(Ledger& ledger);
 
 // The rows of one template.
 struct TemplateTotals {

@@ -71,6 +71,8 @@ Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exi
 
 // Durable with commit_changes() of records.hpp.
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts);
+// Of the plan that it began with, when that was not known yet.
+Result<void> save_fingerprint(Ledger& ledger, RunId run, std::string_view fingerprint);
 // The run has stopped itself: the next one begins with a canary again.
 Result<void> save_trip(Ledger& ledger, RunId run, const model::Trip& trip);
 // Its reasons to wait go on record as well, for as long as pulse after pulse has them. Each pause and each

@@ -5,6 +5,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/dispatch/snapshot.hpp>
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/job.hpp>
@@ -24,7 +25,10 @@ struct Order {
   std::optional<std::int64_t> row_limit;     // `--limit`
   std::optional<milliseconds> max_duration;  // `--max-duration`, from the first moment of execute()
   std::string version;
-  std::string fingerprint;
+  std::string fingerprint;  // of the plan; empty: late_plan tells it
+  // Works out what is kept of the plan that the run begins with. Called on a thread of its own while the run
+  // sends; what comes back goes on record as the run's plan, confirmed. Empty: there is nothing to work out.
+  std::function<Result<ledger::PlanDigest>()> late_plan = {};
   bool confirmed = false;    // by --confirm
   std::string consent = {};  // as in ledger::RunStart
   // Asked once, when sending is about to begin: did a signal come before the run's own handlers were there?
