@@ -112,7 +112,7 @@ TEST_SUITE("cli") {
     CHECK(planned.err.find(
               "another brand than before: 5 cards of brand 1005 would be sent, and 5 cards of brand "
               "1004 are held back") != std::string::npos);
-    CHECK(support::run({"run", job, "--confirm", "00000000"}).err.find("another brand than before") !=
+    CHECK(support::run({"run", job, "--confirm", "000000000000"}).err.find("another brand than before") !=
           std::string::npos);
   }
 
