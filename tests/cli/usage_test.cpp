@@ -35,7 +35,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("usage: commands of later versions are absent and no stubs") {
     const auto main = support::run({"--help"});
-    for (const std::string command : {"merge", "forget"}) {
+    for (const std::string command : {"merge"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) == std::string::npos);
       CHECK(support::run({command, "job.toml"}).exit_code == 64);
