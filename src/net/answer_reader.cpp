@@ -103,6 +103,7 @@ AnswerReader::Step AnswerReader::parse() {
       return fail(fmt::format("answer header over {} bytes", k_header_limit_bytes));
     if (error) return fail("the answer is not valid HTTP: " + error.message());
     const auto status = parser_->get().result_int();
+    if (status < 100) return fail("the answer is not valid HTTP: a status below 100");  // 0 would mean none
     if (status / 100 != 1) return done;
     if (status == 101 || ++interim_count_ > k_interim_limit)
       return fail(fmt::format("unasked answer {}", status));
