@@ -58,6 +58,8 @@ void AnswerReader::start_parser() {
   parser_->eager(true);  // header and body in one go
   parser_->header_limit(k_header_limit_bytes);
   parser_->body_limit(body_limit_bytes_);
+  // Once: one that grows by doubling leaves holes. What is not written to takes no memory.
+  parser_->get().body().reserve(body_limit_bytes_);
 }
 
 boost::asio::mutable_buffer AnswerReader::space() { return buffer_.prepare(k_read_bytes); }
