@@ -66,7 +66,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("consent: a plan that changed since its fingerprint was given is shown with what changed") {
     const auto stage = stage_of(12);
-    const auto digits = fingerprint(stage).substr(0, 10);
+    const auto digits = fingerprint(stage).substr(0, 12);
     // Two are settled, one has another openid, one leaves, three come in.
     REQUIRE(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
     auto members = plain_members(15);
@@ -253,13 +253,13 @@ TEST_SUITE("cli") {
     CHECK(stage.run("run", {"--confirm", digits}).exit_code == 65);
     CHECK(stage.sandbox->counters().invalidate_requests == 5);
     const auto other = stage_of(12);
-    const auto confirmed = fingerprint(other).substr(0, 8);
+    const auto confirmed = fingerprint(other).substr(0, 12);
     CHECK(other.run("run", {"--confirm", confirmed, "--limit", "5"}).exit_code == 75);
     CHECK(other.run("run", {"--confirm", confirmed}).exit_code == 0);
     CHECK(other.sandbox->counters().invalidate_requests == 12);
     // A plan that only ever ran with --yes was not confirmed by its digits.
     const auto unconfirmed = stage_of(12);
-    const auto first = fingerprint(unconfirmed).substr(0, 8);
+    const auto first = fingerprint(unconfirmed).substr(0, 12);
     CHECK(unconfirmed.run("run", {"--yes", "--limit", "5"}).exit_code == 75);
     CHECK(unconfirmed.run("run", {"--confirm", first}).exit_code == 65);
   }
