@@ -1,6 +1,149 @@
+#include <openssl/evp.h>
+
+#include <algorithm>
 #include <cardvoid/base/mask.hpp>
+#include <cstdint>
+#include <vector>
 
 namespace cardvoid {
+
+namespace {
+
+constexpr std::size_t k_least_piece = 8;  // of an identifier that tells who it is
+constexpr std::size_t k_least_word = 12;  // shorter ones are dates, error codes, versions
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
+}
+
+// A number of up to `most` digits at `at`; moves `at` past them.
+std::uint32_t read_number(std::string_view text, std::size_t& at, unsigned base, std::size_t most) {
+  std::uint32_t value = 0;
+  for (; most > 0 && at < text.size(); ++at, --most) {
+    const int digit = hex_value(text[at]);
+    if (digit < 0 || static_cast<unsigned>(digit) >= base) break;
+    value = value * base + static_cast<unsigned>(digit);
+  }
+  return value;
+}
+
+// One character as a URL, JSON, HTML or a shell may write it: %6f, %256f, \u006f, \x6f, &#111;, &#x6f;. Moves
+// `at` past it.
+char read_character(std::string_view text, std::size_t& at) {
+  const auto rest = text.substr(at);
+  const auto escaped = [&](std::size_t prefix, unsigned base, std::size_t most) -> char {
+    auto end = at + prefix;
+    const auto value = read_number(text, end, base, most);
+    if (end == at + prefix || value > 0x7F) return text[at++];
+    at = end;
+    if (rest.starts_with('&') && at < text.size() && text[at] == ';') ++at;
+    return static_cast<char>(value);
+  };
+  if (rest.starts_with('%')) {
+    std::size_t prefix = 1;
+    while (rest.substr(prefix).starts_with("25")) prefix += 2;  // encoded again and again
+    const bool is_pair =
+        rest.size() >= prefix + 2 && hex_value(rest[prefix]) >= 0 && hex_value(rest[prefix + 1]) >= 0;
+    return is_pair ? escaped(prefix, 16, 2) : escaped(1, 16, 2);
+  }
+  if (rest.starts_with("\\u")) return escaped(2, 16, 4);
+  if (rest.starts_with("\\x")) return escaped(2, 16, 2);
+  if (rest.starts_with("&#x") || rest.starts_with("&#X")) return escaped(3, 16, 6);
+  if (rest.starts_with("&#")) return escaped(2, 10, 7);
+  return text[at++];
+}
+
+// The text without its encoding, in lower case, and where each character came from.
+struct Folded {
+  std::string text;
+  std::vector<std::size_t> begins;  // and the end of the last
+};
+
+Folded fold(std::string_view text) {
+  Folded folded;
+  for (std::size_t at = 0; at < text.size();) {
+    folded.begins.push_back(at);
+    folded.text += lower(read_character(text, at));
+  }
+  folded.begins.push_back(text.size());
+  return folded;
+}
+
+std::string base64(std::string_view bytes) {
+  std::string encoded((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends it with a NUL
+  const auto size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  encoded.resize(static_cast<std::size_t>(size));
+  return encoded;
+}
+
+std::string folded_text(std::string_view text) {
+  std::string out{text};
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
+// What stands for the identifier in a text: itself, its digits in hex, and what does not depend on its
+// neighbours of its base64, at each of the three places it may have in a group. All of them folded.
+std::vector<std::string> forms_of(std::string_view identifier) {
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  std::vector<std::string> forms{folded_text(identifier)};
+  std::string hex;
+  for (const char c : identifier) {
+    const auto byte = static_cast<unsigned char>(c);
+    (hex += k_digits[byte >> 4]) += k_digits[byte & 0xF];
+  }
+  forms.push_back(std::move(hex));
+  for (std::size_t before = 0; before < 3; ++before) {
+    const auto padded = std::string(before, ' ').append(identifier);
+    const std::size_t first = before == 0 ? 0 : before + 1;
+    const auto encoded = base64(padded.substr(0, padded.size() / 3 * 3));
+    if (encoded.size() <= first) continue;
+    auto form = folded_text(std::string_view{encoded}.substr(first));
+    auto for_urls = form;
+    std::replace(for_urls.begin(), for_urls.end(), '+', '-');
+    std::replace(for_urls.begin(), for_urls.end(), '/', '_');
+    if (for_urls != form) forms.push_back(std::move(for_urls));
+    forms.push_back(std::move(form));
+  }
+  return forms;
+}
+
+// How many characters from `at` are a piece of `form`.
+std::size_t length_of_piece(std::string_view text, std::size_t at, std::string_view form) {
+  std::size_t longest = 0;
+  for (std::size_t from = 0; from < form.size(); ++from) {
+    std::size_t length = 0;
+    while (at + length < text.size() && from + length < form.size() &&
+           text[at + length] == form[from + length])
+      ++length;
+    longest = std::max(longest, length);
+  }
+  return longest;
+}
+
+// Of a word as identifiers have them, and URLs that carry one. No more is needed: what encodes other
+// characters has these.
+bool is_of_word(char c) {
+  constexpr std::string_view k_others = "_-+/=%.~:@$";
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || k_others.find(c) != std::string_view::npos;
+}
+
+bool looks_like_identifier(std::string_view word) {
+  if (word.size() < k_least_word) return false;
+  if (std::any_of(word.begin(), word.end(), is_digit)) return true;
+  for (std::size_t i = 1; i < word.size(); ++i)
+    if (is_upper(word[i]) && word[i - 1] >= 'a' && word[i - 1] <= 'z') return true;
+  return false;
+}
+
+}  // namespace
 
 std::string mask(std::string_view identifier) {
   if (identifier.size() <= 8) return std::string{k_masked};
@@ -8,15 +151,38 @@ std::string mask(std::string_view identifier) {
 }
 
 std::string mask_in(std::string_view text, std::string_view identifier) {
-  std::string masked;
   if (identifier.empty()) return std::string{text};
-  for (;;) {
-    const auto at = text.find(identifier);
-    masked += text.substr(0, at);
-    if (at == std::string_view::npos) return masked;
-    masked += mask(identifier);
-    text.remove_prefix(at + identifier.size());
+  const auto folded = fold(text);
+  const auto forms = forms_of(identifier);
+  const auto least = std::min(k_least_piece, identifier.size());
+  std::string masked;
+  for (std::size_t at = 0; at < folded.text.size();) {
+    std::size_t length = 0;
+    for (const auto& form : forms) length = std::max(length, length_of_piece(folded.text, at, form));
+    const auto begin = folded.begins[at];
+    if (length < least) {
+      masked += text.substr(begin, folded.begins[++at] - begin);
+      continue;
+    }
+    const auto found = text.substr(begin, folded.begins[at + length] - begin);
+    masked += found == identifier ? mask(identifier) : k_masked;
+    at += length;
   }
+  return masked;
+}
+
+std::string mask_words(std::string_view text) {
+  std::string masked;
+  while (!text.empty()) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_of_word);
+    const auto word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+    masked += looks_like_identifier(word) ? mask(word) : std::string{word};
+    text.remove_prefix(word.size());
+    const auto next = std::find_if(text.begin(), text.end(), is_of_word);
+    masked.append(text.begin(), next);
+    text.remove_prefix(static_cast<std::size_t>(next - text.begin()));
+  }
+  return masked;
 }
 
 }  // namespace cardvoid

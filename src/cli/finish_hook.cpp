@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,6 +45,21 @@ std::optional<Pipe> make_pipe() {
 }
 
 void make_nonblocking(const FileDescriptor& fd) { ::fcntl(fd.get(), F_SETFL, O_NONBLOCK); }
+
+// The login in a proxy's URL is ours: "HTTPS_PROXY=http://user:word@proxy:3128" without "user:word@". A word
+// may hold an "@" or a "/" that is not encoded, so the last "@" counts.
+std::string without_proxy_login(std::string_view variable) {
+  const auto name = variable.substr(0, variable.find('='));
+  constexpr std::string_view k_ending = "_proxy";
+  const bool is_proxy =
+      name.size() > k_ending.size() && name.size() < variable.size() &&
+      ::strncasecmp(name.data() + name.size() - k_ending.size(), k_ending.data(), k_ending.size()) == 0;
+  const auto end = variable.rfind('@');
+  if (!is_proxy || end == std::string_view::npos) return std::string{variable};
+  const auto scheme = variable.find("://");
+  const auto begin = scheme < end ? scheme + 3 : name.size() + 1;
+  return std::string{variable.substr(0, begin)}.append(variable.substr(end + 1));
+}
 
 // Why the system does not start a program that is there and may be executed.
 std::string words_for_start(int error, const std::string& program) {
@@ -97,7 +113,8 @@ void Hook::start(const std::filesystem::path& program, const std::filesystem::pa
   if (!in || !out) return warn(fmt::format("cannot be started: {}", std::strerror(errno)));
   std::vector<std::string> variables;
   for (char** each = environ; *each; ++each)
-    if (!std::string_view{*each}.starts_with("CARDVOID_EXIT_CODE=")) variables.emplace_back(*each);
+    if (!std::string_view{*each}.starts_with("CARDVOID_EXIT_CODE="))
+      variables.push_back(without_proxy_login(*each));
   variables.push_back(fmt::format("CARDVOID_EXIT_CODE={}", exit_code));
   std::vector<char*> environment;
   for (auto& variable : variables) environment.push_back(variable.data());

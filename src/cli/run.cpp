@@ -24,7 +24,7 @@ namespace cardvoid::cli {
 
 namespace {
 
-constexpr std::size_t k_least_fingerprint_digits = 8, k_fingerprint_digits = 64;
+constexpr std::size_t k_least_fingerprint_digits = 12, k_fingerprint_digits = 64;
 
 // Whom a run has to send: what the command line says of it.
 struct Consent {
@@ -46,7 +46,7 @@ Words words(RunOptions& options) {
   return {{job_file(options.job_file)},
           {{.name = "--confirm",
             .value = "FINGERPRINT",
-            .help = "Send exactly the plan with this fingerprint; its first 8 digits are enough",
+            .help = "Send exactly the plan with this fingerprint; its first 12 digits are enough",
             .excludes = "--yes",
             .set = into(consent.confirm)},
            {.name = "--yes", .help = "Send without asking", .excludes = "--confirm", .is_on = &consent.yes},

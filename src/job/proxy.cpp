@@ -11,6 +11,8 @@
 
 #include "endpoint.hpp"
 
+#include "endpoint.hpp"
+
 namespace cardvoid::job {
 
 namespace {
@@ -95,12 +97,12 @@ std::optional<model::Proxy> parse_proxy(std::string_view url) {
   if (!parsed || parsed->has_query() || parsed->has_fragment()) return std::nullopt;
   if (!parsed->encoded_path().empty() && parsed->encoded_path() != "/") return std::nullopt;
   const auto host = parsed->encoded_host();
-  if (host.empty() || host.size() > 253 || host.find('%') != urls::string_view::npos) return std::nullopt;
+  if (!is_host({host.data(), host.size()})) return std::nullopt;
 
   model::Proxy proxy;
   proxy.host.assign(host.data(), host.size());
   proxy.port = 80;
-  if (parsed->has_port() && !parsed->port().empty()) {
+  if (parsed->has_port()) {
     const auto port = parse_port({parsed->port().data(), parsed->port().size()});
     if (!port) return std::nullopt;
     proxy.port = *port;

@@ -58,6 +58,8 @@ void AnswerReader::start_parser() {
   parser_->eager(true);  // header and body in one go
   parser_->header_limit(k_header_limit_bytes);
   parser_->body_limit(body_limit_bytes_);
+  // Once: one that grows by doubling leaves holes. What is not written to takes no memory.
+  parser_->get().body().reserve(body_limit_bytes_);
 }
 
 boost::asio::mutable_buffer AnswerReader::space() { return buffer_.prepare(k_read_bytes); }
@@ -103,6 +105,7 @@ AnswerReader::Step AnswerReader::parse() {
       return fail(fmt::format("answer header over {} bytes", k_header_limit_bytes));
     if (error) return fail("the answer is not valid HTTP: " + error.message());
     const auto status = parser_->get().result_int();
+    if (status < 100) return fail("the answer is not valid HTTP: a status below 100");  // 0 would mean none
     if (status / 100 != 1) return done;
     if (status == 101 || ++interim_count_ > k_interim_limit)
       return fail(fmt::format("unasked answer {}", status));

@@ -20,7 +20,7 @@ using model::OutcomeKind;
 
 constexpr std::size_t k_code_bytes = 64, k_message_bytes = 512, k_request_id_bytes = 128,
                       k_read_of_message_bytes = 4'096;
-constexpr std::size_t k_excerpt_bytes = 160, k_title_bytes = 80, k_encoding_bytes = 32;
+constexpr std::size_t k_excerpt_bytes = 160, k_title_bytes = 80;
 constexpr std::chrono::hours k_longest_wait{1};
 
 // ---- the table of answers other than 2xx ----
@@ -130,6 +130,13 @@ bool is_compressed(const AnswerHeaders& headers) {
   return !headers.content_encoding.empty() && headers.content_encoding != "identity";
 }
 
+// The header's own word only where it is one that HTTP knows.
+std::string_view describe_encoding(const AnswerHeaders& headers) {
+  constexpr std::string_view k_known[] = {"gzip", "br", "deflate", "zstd", "compress", "x-gzip"};
+  const auto* const found = std::find(std::begin(k_known), std::end(k_known), headers.content_encoding);
+  return found == std::end(k_known) ? std::string_view{"an unknown Content-Encoding"} : *found;
+}
+
 // An HTML page says in its title what it is. Its text would fill a warning with markup.
 std::string describe_page(std::string_view page) {
   constexpr std::string_view k_title = "<title>";
@@ -146,7 +153,7 @@ std::string describe_page(std::string_view page) {
   }
   if (title.ends_with(' ')) title.pop_back();
   if (title.empty()) return "an HTML page";
-  return fmt::format("an HTML page, \"{}\"", cut(title, k_title_bytes));
+  return fmt::format("an HTML page, \"{}\"", cut(mask_words(title), k_title_bytes));
 }
 
 bool is_page(const AnswerHeaders& headers, std::string_view bytes) {
@@ -163,11 +170,12 @@ std::string describe_body(const Answer& answer, const Body& body, std::string_vi
   if (body.is_json)
     return fmt::format("HTTP {} with JSON that is not an error", answer.status);  // maybe a card
   if (is_compressed(answer.headers))
-    return fmt::format("HTTP {} with a compressed body (Content-Encoding: {})", answer.status,
-                       cut(answer.headers.content_encoding, k_encoding_bytes));
+    return fmt::format("HTTP {} with a compressed body ({})", answer.status,
+                       describe_encoding(answer.headers));
   if (is_page(answer.headers, bytes))
     return fmt::format("HTTP {} with {}", answer.status, describe_page(bytes));
-  std::string excerpt{cut(bytes, k_excerpt_bytes)};
+  // Whose it is shows in its first words; what looks like an identifier may be anybody's.
+  std::string excerpt{cut(mask_words(cut(bytes, k_read_of_message_bytes)), k_excerpt_bytes)};
   std::replace_if(
       excerpt.begin(), excerpt.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
   return fmt::format("HTTP {} without JSON: {}", answer.status, excerpt);
@@ -178,17 +186,27 @@ struct Doubt {
   std::string what, advice;
 };
 
+// A serial number in hex or a public key's id; in any other form, or no longer than a card's code may be, it
+// may be anything.
+std::string describe_serial(std::string_view serial) {
+  constexpr std::string_view k_id = "PUB_KEY_ID_", k_hex = "0123456789ABCDEFabcdef";
+  constexpr std::size_t k_longest_code = 32;
+  const bool is_id = serial.starts_with(k_id);
+  const auto digits = serial.substr(is_id ? k_id.size() : 0);
+  const bool is_one = (is_id || serial.size() > k_longest_code) && serial.size() <= k_code_bytes &&
+                      digits.find_first_not_of(k_hex) == std::string_view::npos;
+  if (is_one) return fmt::format("Wechatpay-Serial {}", serial);
+  return fmt::format("Wechatpay-Serial {}, in no form that the platform uses", mask(serial));
+}
+
 Doubt describe_stale(const AnswerHeaders& headers, const std::optional<WallTime>& now) {
   const auto signed_at = parse_timestamp(headers.timestamp);
   if (!signed_at)
-    return {fmt::format("its Wechatpay-Timestamp {} is not a time in seconds (stale)",
-                        cut(headers.timestamp, 32)),
+    return {"its Wechatpay-Timestamp is not a time in seconds (stale)",
             translatable("something on the way changes the platform's headers")};
   if (!now)
-    return {
-        fmt::format("its Wechatpay-Timestamp {} is 5 minutes or more away from this machine's clock (stale)",
-                    cut(headers.timestamp, 32)),
-        translatable("set this machine's clock")};
+    return {"its Wechatpay-Timestamp is 5 minutes or more away from this machine's clock (stale)",
+            translatable("set this machine's clock")};
   auto what = fmt::format("its clock is {} by its Wechatpay-Timestamp, and 5 minutes are too much (stale)",
                           humanize_offset(*signed_at - *now));
   // The Date tells a wrong clock from an answer that was kept somewhere and is old.
@@ -211,19 +229,18 @@ Doubt describe(const Answer& answer, const Reading& reading) {
                            "Check endpoints "
                            "and proxies")};
     case Verdict::unknown_key:
-      return {
-          fmt::format("it is signed with a key that the job does not name: Wechatpay-Serial {} (unknown_key)",
-                      cut(answer.headers.serial, k_request_id_bytes)),
-          k_check_key};
+      return {fmt::format("it is signed with a key that the job does not name: {} (unknown_key)",
+                          describe_serial(answer.headers.serial)),
+              k_check_key};
     case Verdict::stale: return describe_stale(answer.headers, reading.now);
     case Verdict::probe: return {"it carries one of the platform's deliberate wrong signatures (probe)", ""};
     case Verdict::bad_signature: break;
   }
   if (!is_compressed(answer.headers)) return {"its signature does not verify (bad_signature)", k_check_key};
   return {
-      fmt::format("its body is compressed (Content-Encoding: {}), which was not asked for, and the signature "
-                  "is that of the plain body (bad_signature)",
-                  cut(answer.headers.content_encoding, k_encoding_bytes)),
+      fmt::format("its body is compressed ({}), which was not asked for, and the signature is that of the "
+                  "plain body (bad_signature)",
+                  describe_encoding(answer.headers)),
       translatable("a proxy or gateway on the way compresses answers: switch that off, or go around it")};
 }
 
@@ -283,8 +300,9 @@ std::string without_personal_data(std::string_view text, const model::Card& card
   return card.code.size() < k_least_code ? masked : mask_in(masked, card.code);
 }
 
+// It may name other members and cards too.
 std::string describe_message(const ErrorFields& error, const model::Card& card) {
-  const auto text = without_personal_data(error.message, card);
+  const auto text = mask_words(without_personal_data(error.message, card));
   return error.has_two_messages ? "message stands twice, with different values: " + text : text;
 }
 
@@ -336,7 +354,8 @@ void classify_success(Outcome& outcome, const Answer& answer, model::AttemptKind
   }
   const auto body = read_body(answer.body, reading.match_openid ? Openid::needed : Openid::ignored);
   if (!body.card && body.error)
-    return explain(outcome, OutcomeKind::unreadable, without_personal_data(body.error->code, asked),
+    return explain(outcome, OutcomeKind::unreadable,
+                   mask_words(without_personal_data(body.error->code, asked)),
                    describe_message(*body.error, asked));
   if (!body.card && body.flaw.starts_with("openid is missing"))
     outcome.advice =
@@ -364,7 +383,7 @@ void classify_failure(Outcome& outcome, const Answer& answer, const model::Card&
   const auto kind = judge(answer.status, body);
   outcome.advice = advice_for(answer, kind, reading);
   if (body.error)
-    return explain(outcome, kind, without_personal_data(body.error->code, card),
+    return explain(outcome, kind, mask_words(without_personal_data(body.error->code, card)),
                    describe_message(*body.error, card));
   explain(outcome, kind, fmt::format("HTTP_{}", answer.status),
           describe_body(answer, body, without_personal_data(answer.body, card)));
@@ -380,10 +399,12 @@ Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Car
   outcome.request_id = printable(without_personal_data(answer.headers.request_id, card), k_request_id_bytes);
   outcome.retry_after = read_retry_after(answer.headers);
   outcome.server_time = read_server_time(answer);
+  auto shown = answer;  // the header that is quoted
+  shown.headers.serial = without_personal_data(answer.headers.serial, card);
   if (answer.status >= 200 && answer.status < 300)
-    classify_success(outcome, answer, kind, card, reading);
+    classify_success(outcome, shown, kind, card, reading);
   else
-    classify_failure(outcome, answer, card, reading);
+    classify_failure(outcome, shown, card, reading);
   return outcome;
 }
 

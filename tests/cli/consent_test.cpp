@@ -71,24 +71,24 @@ TEST_SUITE("cli") {
     CHECK(program.wait().exit_code == 64);
   }
 
-  TEST_CASE("consent: --confirm takes eight digits of the plan's fingerprint and no other") {
+  TEST_CASE("consent: --confirm takes twelve digits of the plan's fingerprint and no other") {
     const auto stage = stage_of(12);
     const auto plan = fingerprint(stage);
-    const auto wrong = stage.run("run", {"--confirm", std::string(8, plan[0] == '0' ? '1' : '0')});
+    const auto wrong = stage.run("run", {"--confirm", std::string(12, plan[0] == '0' ? '1' : '0')});
     CHECK(wrong.exit_code == 65);
-    CHECK(wrong.err.find(plan.substr(0, 8)) != std::string::npos);
+    CHECK(wrong.err.find(plan.substr(0, 12)) != std::string::npos);
     // The list grew since: not the plan that was confirmed.
     stage.write("members.csv", plain_members(13));
-    CHECK(stage.run("run", {"--confirm", plan.substr(0, 8)}).exit_code == 65);
+    CHECK(stage.run("run", {"--confirm", plan.substr(0, 12)}).exit_code == 65);
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
-    const auto right = stage.run("run", {"--confirm", fingerprint(stage).substr(0, 8)});
+    const auto right = stage.run("run", {"--confirm", fingerprint(stage).substr(0, 12)});
     CHECK(stage.count("status = 'invalidated'") == 12);  // the thirteenth is unknown to the sandbox
     CHECK(right.exit_code == 1);
   }
 
   TEST_CASE("consent: a plan that changed since its fingerprint was given is shown with what changed") {
     const auto stage = stage_of(12);
-    const auto digits = fingerprint(stage).substr(0, 10);
+    const auto digits = fingerprint(stage).substr(0, 12);
     // Two are settled, one has another openid, one leaves, three come in.
     REQUIRE(stage.run("run", {"--yes", "--limit", "2"}).exit_code == 75);
     auto members = plain_members(15);
@@ -133,10 +133,10 @@ TEST_SUITE("cli") {
     CHECK(ended.err.find("12 rows to send") != std::string::npos);
     // No fingerprint at all: seven digits and sixty-five.
     const auto plan = fingerprint(stage);
-    for (const auto& digits : {plan.substr(0, 7), plan + "0", plan.substr(0, 8) + "g", std::string{" "}}) {
+    for (const auto& digits : {plan.substr(0, 7), plan + "0", plan.substr(0, 12) + "g", std::string{" "}}) {
       const auto no_digits = stage.run("run", {"--confirm", digits});
       CHECK(no_digits.exit_code == 64);
-      CHECK(no_digits.err.find("expected 8 to 64 digits") != std::string::npos);
+      CHECK(no_digits.err.find("expected 12 to 64 digits") != std::string::npos);
     }
     CHECK(stage.run("run", {"--confirm", plan, "--yes"}).exit_code == 64);
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
@@ -146,7 +146,7 @@ TEST_SUITE("cli") {
     const auto stage = stage_of(2);
     stage.write("members.csv",
                 plain_members(2) + "unknown1,pbLatjvWOibDc5-TBnbUk1pD12o0,oPlainUnknown_M2pxb1Q9zN,\r\n");
-    const auto digits = fingerprint(stage).substr(0, 8);
+    const auto digits = fingerprint(stage).substr(0, 12);
     REQUIRE(stage.run("run", {"--confirm", digits}).exit_code == 1);
     REQUIRE(stage.run("retry", {"--status", "rejected"}).exit_code == 0);
     const auto before = stage.sandbox->counters().invalidate_requests;
@@ -269,19 +269,19 @@ TEST_SUITE("cli") {
 
   TEST_CASE("consent: the same command with --confirm carries on with what is left and takes nothing new") {
     const auto stage = stage_of(12);
-    const auto digits = fingerprint(stage).substr(0, 8);
+    const auto digits = fingerprint(stage).substr(0, 12);
     CHECK(stage.run("run", {"--confirm", digits, "--limit", "5"}).exit_code == 75);
     stage.write("members.csv", plain_members(13));
     CHECK(stage.run("run", {"--confirm", digits}).exit_code == 65);
     CHECK(stage.sandbox->counters().invalidate_requests == 5);
     const auto other = stage_of(12);
-    const auto confirmed = fingerprint(other).substr(0, 8);
+    const auto confirmed = fingerprint(other).substr(0, 12);
     CHECK(other.run("run", {"--confirm", confirmed, "--limit", "5"}).exit_code == 75);
     CHECK(other.run("run", {"--confirm", confirmed}).exit_code == 0);
     CHECK(other.sandbox->counters().invalidate_requests == 12);
     // A plan that only ever ran with --yes was not confirmed by its digits.
     const auto unconfirmed = stage_of(12);
-    const auto first = fingerprint(unconfirmed).substr(0, 8);
+    const auto first = fingerprint(unconfirmed).substr(0, 12);
     CHECK(unconfirmed.run("run", {"--yes", "--limit", "5"}).exit_code == 75);
     CHECK(unconfirmed.run("run", {"--confirm", first}).exit_code == 65);
   }

@@ -103,7 +103,7 @@ TEST_SUITE("cli") {
     CHECK(got(stage).at("run_id").is_null());
     CHECK(got(stage).at("stopped").as_string().find("no_key.pem") != std::string::npos);
 
-    CHECK(stage.run("run", with_hook({"--confirm", "00000000"})).exit_code == 65);
+    CHECK(stage.run("run", with_hook({"--confirm", "000000000000"})).exit_code == 65);
     CHECK(got(stage).at("exit_code") == 65);
 
     CHECK(stage.run("reconcile", with_hook({})).exit_code == 0);

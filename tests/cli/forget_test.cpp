@@ -36,9 +36,9 @@ TEST_SUITE("cli") {
 
     const auto counted = stage.run("forget", {"--older-than", "0", "--dry-run"});
     CHECK(counted.exit_code == 0);
-    CHECK(counted.out.find("to forget                6") != std::string::npos);
+    CHECK(counted.out.find("to forget                    6") != std::string::npos);
     CHECK(files_hold(stage, "card0001"));
-    CHECK(stage.run("forget", {"--older-than", "180d", "--yes"}).out.find("younger                  6") !=
+    CHECK(stage.run("forget", {"--older-than", "180d", "--yes"}).out.find("younger                      6") !=
           std::string::npos);
     CHECK(stage.run("forget", {"--older-than", "0"}).exit_code == 64);  // no one can be asked
 

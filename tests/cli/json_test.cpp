@@ -296,6 +296,15 @@ TEST_SUITE("cli") {
     commands.check_text("no summary", stage.read("got.json"));
   }
 
+  void forget_rows(Commands& commands) {
+    const auto stage = stage_of(2);
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    commands.ask(stage, "forget", "forget", {"--older-than", "0", "--yes"});
+    commands.ask(stage, "show", "show", {"--code", "card0000"});
+    std::istringstream rows{stage.run("export", {"--json"}).out};
+    for (std::string row; std::getline(rows, row);) commands.check_text("result", row);
+  }
+
   // A list in GBK, then another: card 3 has another reason, 4 has gone and 5 is new.
   void plan_two_lists(Commands& commands) {
     const auto stage = stage_of(1);
@@ -408,7 +417,7 @@ TEST_SUITE("cli") {
     Commands commands{page};
     std::vector<std::future<void>> at_work;  // most of their time is waiting
     for (auto* const each :
-         {live_a_life, plan_two_lists, steer_a_run, trip_a_run, rehearse, write_jobs, simulate})
+         {live_a_life, forget_rows, plan_two_lists, steer_a_run, trip_a_run, rehearse, write_jobs, simulate})
       at_work.push_back(std::async(std::launch::async, each, std::ref(commands)));
     for (auto& each : at_work) each.get();
     for (const auto& fault : page.faults()) FAIL_CHECK(fault);

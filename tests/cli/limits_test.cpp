@@ -68,8 +68,8 @@ TEST_SUITE("cli") {
     CHECK(stage.count("status = 'pending'") == 12);
     // A plan that is not the confirmed one is told at any hour; reconcile is not bound by the window.
     CHECK(stage
-              .run("run",
-                   {"--confirm", "00000000", "--set", window_in_hours(2, 3), "--set", "safety.timezone=UTC"})
+              .run("run", {"--confirm", "000000000000", "--set", window_in_hours(2, 3), "--set",
+                           "safety.timezone=UTC"})
               .exit_code == 65);
     CHECK(
         stage.run("reconcile", {"--set", window_in_hours(2, 3), "--set", "safety.timezone=UTC"}).exit_code ==

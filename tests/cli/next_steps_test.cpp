@@ -50,7 +50,7 @@ TEST_SUITE("cli") {
     const auto unread = stage.run("run", set(k_yes, "input.csv=\"no.csv\""));
     CHECK(unread.exit_code == 66);
     CHECK(command_behind(unread, "once the file is there").starts_with("cardvoid run "));
-    const auto another = stage.run("run", {"--confirm", "00000000"});
+    const auto another = stage.run("run", {"--confirm", "000000000000"});
     CHECK(another.exit_code == 65);
     CHECK(command_behind(another, "see what has changed, and its fingerprint")
               .starts_with("cardvoid plan " + stage.job()));

@@ -76,7 +76,7 @@ TEST_SUITE("cli") {
     CHECK(ended.exit_code == 0);
     CHECK(job.stage.count("status = 'invalidated'") == 400);
     CHECK(job.stage.count("settled_by = 'answer' OR settled_by = 'read_back'") == 400);
-    CHECK(job.version() == "4");
+    CHECK(job.version() == "5");
     CHECK(job.stage.run("status").exit_code == 0);
   }
 
@@ -87,7 +87,7 @@ TEST_SUITE("cli") {
     const OldJob job{name, plain_members(1)};
     CHECK(job.stage.run("retry", {"--status", "rejected"}).exit_code == 0);
     CHECK(job.stage.count("status = 'rejected'") == 0);
-    CHECK(job.version() == "4");
+    CHECK(job.version() == "5");
     CHECK(job.stage.run("plan", {"--json"}).exit_code == 0);
   }
 }

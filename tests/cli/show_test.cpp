@@ -140,7 +140,7 @@ TEST_SUITE("cli") {
     const auto stage = stage_of(1, settings);
     const auto fingerprint =
         std::string{json_of(stage.run("plan", {"--json"})).at("fingerprint").as_string()};
-    CHECK(stage.run("run", {"--confirm", fingerprint.substr(0, 8)}).exit_code == 0);
+    CHECK(stage.run("run", {"--confirm", fingerprint.substr(0, 12)}).exit_code == 0);
     const auto shown = stage.run("show", {"--line", "2"});
     CAPTURE(shown.out);
     CHECK(has(shown.out, "On the list        line 2 of members.csv, read on 20"));

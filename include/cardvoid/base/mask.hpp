@@ -13,7 +13,14 @@ inline constexpr std::string_view k_masked{"****"};
 // eight characters becomes "****".
 std::string mask(std::string_view identifier);
 
-// Masks every occurrence of `identifier` in `text`: a message of the platform may repeat an openid.
+// Masks `identifier` in a peer's text: whole or a piece of eight characters or more of it, in upper or lower
+// case, percent-encoded (twice too), as JSON or HTML escape it, in base64 or hex. Costs time by the product
+// of both lengths: cut the text first.
 std::string mask_in(std::string_view text, std::string_view identifier);
+
+// Masks every word that may be an identifier of somebody: twelve characters or more with a digit or with a
+// capital inside. Of what stays, dates and error codes can be read, and of what goes, the last four
+// characters.
+std::string mask_words(std::string_view text);
 
 }  // namespace cardvoid

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <ostream>
 
 #include "finish_hook.hpp"
@@ -66,6 +67,25 @@ TEST_SUITE("component") {
     const auto log = place.run(summary);
     CHECK(place.read("got") == summary);
     CHECK(log == "on_finish: said\non_finish: exit 75\non_finish: unended\n");
+  }
+
+  TEST_CASE("on_finish: has the proxy of the environment and not its login") {
+    const std::map<std::string, std::string> given{{"HTTPS_PROXY", "http://me:s3cret@proxy.example:3128"},
+                                                   {"https_proxy", "me:s3cr@et@proxy.example:3128"},
+                                                   {"ALL_PROXY", "socks5://me:s3/cret@proxy.example:1080/"},
+                                                   {"NO_PROXY", "a@b"},
+                                                   {"HTTP_PROXY", "http://proxy.example:3128"},
+                                                   {"OTHER", "http://me:mine@host"}};
+    for (const auto& [name, value] : given) ::setenv(name.c_str(), value.c_str(), 1);
+    Place place{"#!/bin/sh\nenv >got\n"};
+    CHECK(place.run("") == "");
+    for (const auto& [name, value] : given) ::unsetenv(name.c_str());
+    const auto got = "\n" + place.read("got");
+    CHECK(got.find("s3") == std::string::npos);
+    for (const char* line : {"HTTPS_PROXY=http://proxy.example:3128", "https_proxy=proxy.example:3128",
+                             "ALL_PROXY=socks5://proxy.example:1080/", "HTTP_PROXY=http://proxy.example:3128",
+                             "OTHER=http://me:mine@host"})
+      CHECK_MESSAGE(got.find(fmt::format("\n{}\n", line)) != std::string::npos, line);
   }
 
   TEST_CASE("on_finish: one that does not read is no broken pipe to us") {

@@ -5,6 +5,7 @@
 #include "component/net/rig.hpp"
 #include "pool.hpp"
 #include "tls_connection.hpp"
+#include "tls_policy.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -108,6 +109,46 @@ TEST_SUITE("component") {
       CHECK_MESSAGE(contains(failure.what, "issued for another host"), failure.what);
       CHECK_MESSAGE(contains(failure.what, host), failure.what);
     }
+  }
+
+  TEST_CASE("connect: a certificate without alternative names is refused though its subject has the name") {
+    Server server{wait_for_end, {.names = "", .common_name = "localhost"}};
+    CHECK(Rig{server}.try_connect().error().kind == ConnectFailure::bad_certificate);
+    Server with_mail{wait_for_end, {.names = "email:a@localhost", .common_name = "localhost"}};
+    CHECK(Rig{with_mail}.try_connect().error().kind == ConnectFailure::bad_certificate);
+  }
+
+  TEST_CASE("connect: TLS is as strict as the code says under any configuration") {
+    const Owned<SSL_CTX, SSL_CTX_free> context{SSL_CTX_new(TLS_client_method())};
+    auto* const tls = context.get();
+    SSL_CTX_set_security_level(tls, 0);
+    SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(tls, TLS1_1_VERSION);
+    SSL_CTX_set_cipher_list(tls, "ALL:COMPLEMENTOFALL");
+    SSL_CTX_set_options(tls, SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SSL_OP_LEGACY_SERVER_CONNECT |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TLSv1_3);
+    REQUIRE(net::apply_policy(tls));
+    CHECK(SSL_CTX_get_security_level(tls) == 2);
+    CHECK(SSL_CTX_get_min_proto_version(tls) == TLS1_2_VERSION);
+    CHECK(SSL_CTX_get_max_proto_version(tls) == 0);
+    CHECK(
+        (SSL_CTX_get_options(tls) & (SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SSL_OP_LEGACY_SERVER_CONNECT |
+                                     SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TLSv1_3)) == 0);
+    const auto* const ciphers = SSL_CTX_get_ciphers(tls);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+      const auto* const cipher = sk_SSL_CIPHER_value(ciphers, i);
+      CHECK_MESSAGE(SSL_CIPHER_is_aead(cipher) == 1, SSL_CIPHER_get_name(cipher));
+      CHECK_MESSAGE(SSL_CIPHER_get_kx_nid(cipher) != NID_kx_rsa, SSL_CIPHER_get_name(cipher));
+    }
+  }
+
+  TEST_CASE("connect: a server with weak ciphers alone is refused") {
+    for (const char* ciphers : {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"}) {
+      Server server{wait_for_end, {.max_version = TLS1_2_VERSION, .ciphers = ciphers}};
+      CHECK(Rig{server}.try_connect().error().kind == ConnectFailure::handshake);
+    }
+    Server sound{answer_each, {.max_version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"}};
+    CHECK(Rig{sound}.ask().reach == Exchange::answered);
   }
 
   TEST_CASE("connect: a certificate of an unknown authority is refused with a hint") {

@@ -1,4 +1,4 @@
-// Servers that mean harm: wherever they split their bytes, whatever they flood with, whenever they speak.
+// Servers that mean harm: by where they split their bytes, by what they flood with, by when they speak.
 
 #include <doctest/doctest.h>
 

@@ -129,6 +129,16 @@ TEST_SUITE("component") {
     CHECK(refusal("").find("ends the connection") != std::string::npos);
   }
 
+  TEST_CASE("proxy: its words are short and cannot steer a terminal") {
+    const auto told = refusal("HTTP/1.1 403 \x1B[31m\x1B]0;x\x07\xC2\x9B\u202E\u2028" +
+                              std::string(4000, 'x') + "\r\n\r\n");
+    CHECK(told.size() < 300);
+    CHECK(told.find("403 \\x1B[31m\\x1B]0;x\\x07\\xC2\\x9B\\xE2\\x80\\xAE\\xE2\\x80\\xA8") !=
+          std::string::npos);
+    CHECK(refusal("HTTP/1.1 200 OK\r\nA: " + std::string(100'000, 'x')).find("not HTTP") !=
+          std::string::npos);
+  }
+
   TEST_CASE("proxy: one that is not there is named") {
     Rig rig{closed_port(), [&](HttpsSettings& s) {
               s.proxies = {net::ProxyServer{{"127.0.0.1", closed_port()}, {}}};

@@ -80,4 +80,43 @@ TEST_SUITE("unit") {
     CHECK(toml_quoted("会员 \"a\" \\") == R"("会员 \"a\" \\")");
     CHECK(toml_quoted("a\n\x7F\u0085\u202E") == R"("a\U0000000A\U0000007F\U00000085\U0000202E")");
   }
+
+  TEST_CASE("mask: an identifier is found in every form that a peer may give it") {
+    const std::string openid = "obLatjnx9gnqzS4myYGmLZ7LgLBA", code = "card/00017 4+x=%";
+    const auto hides = [](const std::string& identifier, std::string_view shown) {
+      const auto masked = mask_in("before " + std::string{shown} + " after", identifier);
+      CHECK_MESSAGE(masked.find("****") != std::string::npos, shown, " became ", masked);
+      CHECK_MESSAGE(masked.starts_with("before "), masked);
+      CHECK_MESSAGE(masked.ends_with("after"), masked);
+      for (std::size_t at = 0; at + 8 <= shown.size(); ++at)
+        CHECK_MESSAGE(masked.find(shown.substr(at, 8)) == std::string::npos, shown, " became ", masked);
+    };
+    for (const char* shown :
+         {"obLatjnx9gnqzS4myYGmLZ7LgLBA", "oblatjnx9gnqzs4myygmlz7lglba", "OBLATJNX9GNQZS4MYYGMLZ7LGLBA",
+          "obLatjnx9gnq", "nqzS4myYGmLZ", "%6fbLatjnx9gnqzS4myYGmLZ7LgLBA", "%256fbLatjnx9gnqzS4myYGmLZ7LgLB",
+          "%6F%62%4C%61%74%6A%6E%78%39%67%6E%71", "\\u006fbLatjnx9gnqzS4myYGmLZ7LgLBA",
+          "&#111;bLatjnx9gnqzS4myYGmLZ7LgLBA", "&#x6f;bLatjnx9gnqzS4myYGmLZ7LgLBA",
+          "b2JMYXRqbng5Z25xelM0bXlZR21MWjdMZ0xCQQ==", "b2JMYXRqbng5Z25x",
+          "6f624c61746a6e7839676e717a53346d795947"})
+      hides(openid, shown);
+    for (const char* shown :
+         {"card/00017 4+x=%", "card%2F00017%204%2Bx%3D%25", "CARD%2f00017%204", "card&#47;00017"})
+      hides(code, shown);
+    // Inside something longer, where base64 begins at another place of its groups.
+    CHECK(mask_in("eyJvcGVuaWQiOiJvYkxhdGpueDlnbnF6UzRteVlHbUxaN0xnTEJBIn0=", openid).size() < 40);
+    CHECK(mask_in("aWQ6b2JMYXRqbng5Z25xelM0bXlZR21MWjdMZ0xCQQ==", openid).size() < 24);
+    CHECK(mask_in("no such card", openid) == "no such card");
+    CHECK(mask_in("%", openid) == "%");
+    CHECK(mask_in("%zz &#; \\u \\x &#x %25", openid) == "%zz &#; \\u \\x &#x %25");
+  }
+
+  TEST_CASE("mask: a word that may be anybody's identifier shows its end only") {
+    CHECK(mask_words("openid oXyzatjnx9gnqzS4myYGmLZ7Labc is wrong") == "openid ****Labc is wrong");
+    CHECK(mask_words("/v3/brand/partner/card-member/user-cards/a%2F7?x=1") == "****%2F7?x=1");
+    CHECK(mask_words("卡号123456789012345678901234不存在") == "卡号****1234不存在");
+    for (const char* each :
+         {"PARAM_ERROR", "RESOURCE_NOT_EXISTS", "Wechatpay-Serial is wrong", "参数错误：user_card_code",
+          "404 Not Found", "502 Bad Gateway", "must be within 5 minutes", "2026-11-29"})
+      CHECK(mask_words(each) == each);
+  }
 }

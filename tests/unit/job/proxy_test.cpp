@@ -78,12 +78,60 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("proxy: what is no HTTP proxy is refused without showing it") {
-    for (const char* url : {"https://secret@p:1", "socks5://secret@p:1", "http://secret@p:1/path",
-                            "http://secret@p:99999", "http://", "http://secret@p:0", "p"}) {
+    for (const char* url :
+         {"https://secret@p:1", "socks5://secret@p:1", "http://secret@p:1/path", "http://secret@p:99999",
+          "http://secret@p:65536", "http://secret@p:01", "http://secret@p:", "http://secret@p:+1",
+          "http://secret@p: 1", "http://secret@p:1?q", "http://secret@p:1#f", "http://secret@p,q:1",
+          "http://secret@[::1:1", "http://", "http://secret@p:0", "p"}) {
       const auto text = proxy_of(with("[endpoints]\nproxy = \"" + std::string{url} + "\"\n"));
       CHECK_MESSAGE(text.find("gold.toml:14:9: endpoints.proxy: expected the URL of an HTTP proxy") == 0,
                     text);
       CHECK(text.find("secret") == std::string::npos);
+    }
+  }
+
+  TEST_CASE("endpoint: a port is what it says or it is refused") {
+    const auto read = [](const std::string& url) {
+      const auto job = job::parse(with("[endpoints]\nprimary = \"" + url + "\"\n"), "gold.toml", {});
+      return job ? job->endpoints.primary.text() : job.error().what;
+    };
+    CHECK(read("https://localhost:65535") == "localhost:65535");
+    CHECK(read("https://localhost:1/") == "localhost:1");
+    CHECK(read("https://[::1]:8443") == "[::1]:8443");
+    for (const char* rest : {"localhost:99999",
+                             "localhost:65536",
+                             "localhost:65979",
+                             "localhost:131515",
+                             "localhost:4294967739",
+                             "localhost:0",
+                             "localhost:",
+                             "localhost:+443",
+                             "localhost:-1",
+                             "localhost:0443",
+                             "localhost:443 ",
+                             "localhost: 443",
+                             "localhost:0x1bb",
+                             "localhost:44３",
+                             "localhost:443:443",
+                             "user@localhost",
+                             "u:p@localhost:1",
+                             "localhost/path",
+                             "localhost?q",
+                             "localhost#f",
+                             "[::1",
+                             "::1",
+                             "[::1%25lo]:1",
+                             "[v1.a]:1",
+                             "微信.example",
+                             "%77ww.example",
+                             "a,b.example",
+                             ".example",
+                             "a..example",
+                             "*.example",
+                             "",
+                             ":443"}) {
+      const auto text = read("https://" + std::string{rest});
+      CHECK_MESSAGE(text.find("endpoints.primary: expected") != std::string::npos, rest, ": ", text);
     }
   }
 

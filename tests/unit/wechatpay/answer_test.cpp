@@ -384,13 +384,12 @@ TEST_SUITE("unit") {
     answer.headers.content_encoding = "gzip";
     const auto outcome = classify(answer, AttemptKind::invalidate, published::card());
     CHECK(to_text(outcome.kind) == "unverified");
-    CHECK(outcome.error_message.find("compressed (Content-Encoding: gzip), which was not asked for") !=
-          std::string::npos);
+    CHECK(outcome.error_message.find("compressed (gzip), which was not asked for") != std::string::npos);
     CHECK(outcome.advice.starts_with("a proxy or gateway on the way compresses answers"));
     answer.status = 500;
     answer.verdict = Verdict::no_signature;
     CHECK(classify(answer, AttemptKind::invalidate, published::card()).error_message ==
-          "HTTP 500 with a compressed body (Content-Encoding: gzip)");
+          "HTTP 500 with a compressed body (gzip)");
     answer.headers.content_encoding = "identity";
     answer.verdict = Verdict::bad_signature;
     CHECK(classify(answer, AttemptKind::invalidate, published::card())

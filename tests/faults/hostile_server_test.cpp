@@ -1,0 +1,238 @@
+// Whole runs against servers that mean harm: none hangs, none claims what is not so.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <csignal>
+#include <ostream>
+
+#include "support/stage.hpp"
+#include "support/tls_server.hpp"
+
+TEST_SUITE("faults") {
+  using namespace cardvoid;
+  using namespace cardvoid::support;
+  using namespace std::chrono_literals;
+  using net_test::Event;
+  using net_test::Peer;
+
+  namespace {
+
+  std::string refusal() {
+    const std::string body = "{\"code\":\"RESOURCE_NOT_EXISTS\",\"message\":\"no such card\"}";
+    return fmt::format(
+        "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+        body.size(), body);
+  }
+
+  // A job of plain members whose both endpoints are one server of the test.
+  class Den {
+   public:
+    explicit Den(net_test::Server::Script script, int members = 20)
+        : stage{stage_of(members)}, server_{std::move(script)} {
+      stage.write("both.pem", stage.read("ca.pem") +
+                                  read_file(net_test::authority_file(), 1 << 16, Errc::no_input).value());
+    }
+    std::vector<std::string> flags(std::vector<std::string> more = {}, const char* timeout = "1s") const {
+      std::vector<std::string> all{"--yes", "--set", fmt::format("limits.request_timeout={}", timeout),
+                                   "--set", "endpoints.ca_file=both.pem"};
+      for (const auto* endpoint : {"primary", "backup"})
+        all.insert(all.end(),
+                   {"--set", fmt::format("endpoints.{}=https://localhost:{}", endpoint, server_.port())});
+      all.insert(all.end(), more.begin(), more.end());
+      return all;
+    }
+    // Nothing is claimed: no row is settled.
+    void check_nothing_claimed() const {
+      CHECK(stage.count("status IN ('invalidated', 'rejected')") == 0);
+      CHECK(stage.sandbox->applied().empty());
+    }
+
+    const Stage stage;
+
+   private:
+    net_test::Server server_;
+  };
+
+  // The most that was resident, in KiB (proc(5)).
+  long peak_kib(pid_t pid) {
+    const auto status = read_file(fmt::format("/proc/{}/status", pid), 1 << 16, Errc::io).value();
+    const auto at = status.find("VmHWM:");
+    return at == std::string::npos ? 0 : std::stol(status.substr(at + 6));
+  }
+
+  }  // namespace
+
+  TEST_CASE("hostile server: the end of chunks in pieces ends no run and no check") {
+    const Den den{[](Peer& peer) {
+      while (!peer.read_request().empty())
+        for (const std::string_view piece :
+             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0\r\n", "\r", "\n"})
+          peer.write(piece);
+    }};
+    const auto ended = den.stage.run("run", den.flags({"--max-duration", "3s"}));
+    INFO(ended.err);
+    CHECK(ended.exit_code > 0);
+    den.check_nothing_claimed();
+    auto flags = den.flags();
+    flags.erase(flags.begin());
+    CHECK(den.stage.run("check", flags).exit_code >= 0);
+  }
+
+  TEST_CASE("hostile server: a flood of TLS messages delays neither the end of a run nor a signal") {
+    for (const auto flood : {&Peer::flood_with_new_keys, &Peer::flood_with_tickets}) {
+      Event flooding;
+      const Den den{[&](Peer& peer) {
+        peer.read_request();
+        peer.write("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+        (peer.*flood)(flooding);
+      }};
+      const auto begun = std::chrono::steady_clock::now();
+      const auto ended = den.stage.run("run", den.flags({"--max-duration", "3s"}));
+      INFO(ended.err);
+      CHECK(ended.exit_code > 0);
+      CHECK(std::chrono::steady_clock::now() - begun < 8s);
+
+      while (flooding.has_come()) {
+      }
+      const auto program = den.stage.start("run", den.flags());
+      flooding.wait();
+      program->send_signal(SIGTERM);
+      CHECK(program->ends_within(5s));
+      den.check_nothing_claimed();
+    }
+  }
+
+  TEST_CASE("hostile server: an unsigned refusal that comes before the request rejects no card") {
+    const Den den{[](Peer& peer) {
+      peer.write(refusal());
+      peer.read_request();
+    }};
+    const auto ended = den.stage.run("run", den.flags({"--max-duration", "3s"}));
+    INFO(ended.err);
+    CHECK(ended.exit_code > 0);
+    den.check_nothing_claimed();
+  }
+
+  TEST_CASE("hostile server: stalled bodies of 256 answers stay within 96 MiB") {
+    for (const std::string framing :
+         {"Content-Length: 65536\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n10000\r\n"}) {
+      Event stalled;
+      const Den den{[&](Peer& peer) {  // the first answer of each connection is short, or few would be asked
+                      if (peer.read_request().empty()) return;
+                      peer.write(refusal());
+                      if (peer.read_request().empty()) return;
+                      peer.write("HTTP/1.1 500 Oh\r\n" + framing + std::string(65'535, 'x'));
+                      stalled.raise();
+                      peer.wait_for_end();
+                    },
+                    900};
+      const auto program = den.stage.start(
+          "run",
+          den.flags({"--set", "limits.max_in_flight=256", "--set", "limits.requests_per_second=300"}, "20s"));
+      for (int i = 0; i < 250; ++i) stalled.wait();
+      const auto peak = peak_kib(program->pid());
+      MESSAGE(peak, " KiB");
+      CHECK(peak > 0);
+      CHECK(peak < 96 << 10);  // to be brought under 64 MiB; it was 317
+      CHECK(den.stage.count("status = 'invalidated'") == 0);
+    }
+  }
+
+  // Each by itself: the run ends in time, claims no card, and shows no identifier.
+  TEST_CASE("hostile server: none makes a run hang or claim or tell who a member is") {
+    struct Kind {
+      const char* name;
+      net_test::Server::Script script;
+    };
+    const auto says = [](std::string bytes) -> net_test::Server::Script {
+      return [bytes = std::move(bytes)](Peer& peer) {
+        while (!peer.read_request().empty()) peer.write(bytes);
+      };
+    };
+    const auto echoes = [](std::string_view head) -> net_test::Server::Script {
+      return [head](Peer& peer) {
+        for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request())
+          peer.write(fmt::format("{}Content-Length: {}\r\n\r\n{}", head, asked.size(), asked));
+      };
+    };
+    const std::string ok = "HTTP/1.1 200 OK\r\n", chunks = ok + "Transfer-Encoding: chunked\r\n\r\n";
+    const std::string zeros(15, '\0');
+    std::string hints;
+    for (int i = 0; i < 5000; ++i) hints += "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+    const std::vector<Kind> servers = {
+        {"drips its header",
+         [](Peer& peer) {
+           peer.read_request();
+           peer.write("HTTP/1.1 200 OK\r\n");
+           while (peer.is_open_for(20ms)) peer.write("A: b\r\n");
+         }},
+        {"a header of one long line", says(ok + "A: " + std::string(1 << 20, 'x'))},
+        {"very many headers",
+         [](Peer& peer) {
+           peer.read_request();
+           peer.write("HTTP/1.1 200 OK\r\n");
+           for (int i = 0; i < 20'000 && peer.is_open_for(0ms); ++i) peer.write("A: b\r\nB: c\r\nC: d\r\n");
+         }},
+        {"two lengths", says(ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ")},
+        {"a length and chunks",
+         says(ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n")},
+        {"a negative length", says(ok + "Content-Length: -2\r\n\r\n{}")},
+        {"a length of 2^64", says(ok + "Content-Length: 18446744073709551616\r\n\r\n{}")},
+        {"NUL in a header", says(ok + "A: " + zeros + "\r\nContent-Length: 2\r\n\r\n{}")},
+        {"interim answers without end", says(hints)},
+        {"HTTP/2", says(zeros.substr(0, 2) + "\x06\x04" + zeros)},
+        {"two codings", says(ok + "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")},
+        {"chunked twice", says(ok + "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n")},
+        {"an endless chunk header", says(chunks + std::string(1 << 20, '0'))},
+        {"endless trailers", says(chunks + "0\r\n" + std::string(1 << 20, 'T') + ": x\r\n\r\n")},
+        {"a redirect",
+         says("HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n")},
+        {"another protocol", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")},
+        {"a body that is no gzip",
+         says(ok + "Content-Encoding: gzip\r\nContent-Length: 18\r\n\r\n" + std::string(18, '\x1F'))},
+        {"deep JSON", says(ok + "Content-Length: 60000\r\n\r\n" + std::string(60'000, '['))},
+        {"closes without close_notify",
+         [](Peer& peer) {
+           peer.read_request();
+           peer.write("HTTP/1.1 200 OK\r\n\r\n{\"user_card_state\":\"INVALID\"}");
+           peer.hang_up_rudely();
+         }},
+        {"resets inside its answer",
+         [](Peer& peer) {
+           peer.read_request();
+           peer.write("HTTP/1.1 404 Not Found\r\nContent-Length: 900\r\n\r\n{");
+           peer.reset();
+         }},
+        {"closes half",
+         [](Peer& peer) {
+           peer.read_request();
+           peer.hang_up();
+           peer.wait_for_end();
+         }},
+        {"an old signature",
+         says(ok + "Wechatpay-Timestamp: 1\r\nWechatpay-Nonce: n\r\nWechatpay-Serial: 1\r\n"
+                   "Wechatpay-Signature: AAAA\r\nContent-Length: 2\r\n\r\n{}")},
+        {"an echo as 404", echoes("HTTP/1.1 404 Not Found\r\n")},
+        {"an echo as 200", echoes("HTTP/1.1 200 OK\r\n")},
+        {"an echo as a page", echoes("HTTP/1.1 502 Oh\r\nContent-Type: text/html\r\n")}};
+    for (const auto& [name, script] : servers) {
+      CAPTURE(name);
+      const Den den{script, 4};
+      const auto begun = std::chrono::steady_clock::now();
+      const auto ended = den.stage.run("run", den.flags({"--max-duration", "1s"}));
+      INFO(ended.err);
+      CHECK(ended.exit_code > 0);
+      CHECK(ended.exit_code != 70);
+      CHECK(std::chrono::steady_clock::now() - begun < 10s);
+      den.check_nothing_claimed();
+      for (const auto& line :
+           den.stage.ask_results("SELECT openid, coalesce(error_message, '') FROM results")) {
+        const auto piece = line[0].substr(0, 12);
+        CHECK(ended.err.find(piece) == std::string::npos);
+        CHECK(line[1].find(piece) == std::string::npos);
+      }
+    }
+  }
+}
