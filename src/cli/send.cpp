@@ -55,7 +55,7 @@ boost::json::object attempt_fields(const ledger::Attempt& attempt, const model::
 
 // A notice may quote what a gateway answered, and a page is not for the log.
 constexpr std::size_t k_most_columns_of_a_notice = 400;
-constexpr std::size_t k_shown_fingerprint_digits = 8;
+constexpr std::size_t k_shown_fingerprint_digits = 12;
 
 // What standard error shows of a run: the progress display, notices, and with --log-level debug every
 // request.
