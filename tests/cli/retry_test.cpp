@@ -236,7 +236,7 @@ TEST_SUITE("cli") {
     const auto stage = stage_of(3);
     stage.write("members.csv", plain_members(3) + k_unknown);
     const auto plan = stage.run("plan");
-    const auto digits = plan.out.substr(plan.out.find("fingerprint ") + 12, 10);
+    const auto digits = plan.out.substr(plan.out.find("fingerprint ") + 12, 12);
     CHECK(stage.run("run", {"--confirm", digits}).exit_code == 1);
     CHECK(stage.run("retry", {"--code", "unknown00017"}).exit_code == 0);
     const auto sent = stage.sandbox->counters().invalidate_requests;
