@@ -78,8 +78,22 @@ Setter into_port(std::uint16_t& target) {
   };
 }
 
-// "10ms" or "10ms-200ms".
+// "10ms", "10ms-200ms" or "lognormal:30ms,250ms".
 Result<void> read_latency(const std::string& text, sandbox::Settings& settings) {
+  constexpr std::string_view k_log_normal = "lognormal:";
+  if (text.starts_with(k_log_normal)) {
+    const auto comma = text.find(',');
+    if (comma == std::string::npos)
+      return Error{Errc::usage, fmt::format("\"{}\": expected lognormal:MEDIAN,P99, for example "
+                                            "lognormal:30ms,250ms",
+                                            text)};
+    const auto median = parse_duration(text.substr(k_log_normal.size(), comma - k_log_normal.size()));
+    if (!median) return median.error();
+    const auto p99 = parse_duration(text.substr(comma + 1));
+    if (!p99) return p99.error();
+    settings.latency_min = settings.latency_max = *median, settings.latency_p99 = *p99;
+    return {};
+  }
   const auto dash = text.find('-');
   const auto low = parse_duration(text.substr(0, dash));
   if (!low) return low.error();
@@ -133,6 +147,24 @@ Result<void> read_outage(const std::string& text, sandbox::Settings& settings) {
   return {};
 }
 
+// "10s:25".
+Result<void> read_limit_change(const std::string& text, sandbox::Settings& settings) {
+  const auto colon = text.find(':');
+  const auto at = parse_duration(text.substr(0, colon));
+  const auto rate = colon == std::string::npos ? std::nullopt : to_number(text.substr(colon + 1));
+  if (!at || !rate || *rate < 0 || *rate > 1e6)
+    return Error{Errc::usage, fmt::format("\"{}\": expected TIME:N, for example 10s:25", text)};
+  settings.limit_changes.push_back({*at, *rate});
+  return {};
+}
+
+Result<void> read_retry_after(const std::string& text, sandbox::Settings& settings) {
+  const auto wait = parse_duration(text);
+  if (!wait) return wait.error();
+  settings.retry_after = *wait;
+  return {};
+}
+
 Result<void> read_rate(const std::string& text, sandbox::Settings& settings) {
   const auto rate = to_number(text);
   if (!rate || *rate < 0) return Error{Errc::usage, "expected 0 or more"};
@@ -159,7 +191,19 @@ Setter with(Result<void> (*read)(const std::string&, sandbox::Settings&), sandbo
 
 std::vector<Flag> fault_flags(sandbox::Settings& settings) {
   constexpr auto k_group = "What goes wrong";
-  return {{.name = "--fault",
+  return {{.name = "--limit-change",
+           .value = "CHANGE",
+           .help = "TIME:N: another limit from TIME after the first request on, such as 10s:25; 0: all is "
+                   "answered 429; repeatable",
+           .repeatable = true,
+           .group = k_group,
+           .set = with(read_limit_change, settings)},
+          {.name = "--retry-after",
+           .value = "TIME",
+           .help = "Retry-After of 429, in whole seconds (default: none)",
+           .group = k_group,
+           .set = with(read_retry_after, settings)},
+          {.name = "--fault",
            .value = "KIND=P",
            .help = "A kind of fault and its probability, such as system_error=0.1; repeatable",
            .repeatable = true,
@@ -201,7 +245,7 @@ Words words(Options& options) {
        .set = with(read_rate, settings)},
       {.name = "--latency",
        .value = "TIME",
-       .help = "Delay of each answer: 20ms, or 10ms-200ms",
+       .help = "Delay of each answer: 20ms, 10ms-200ms, or lognormal:MEDIAN,P99 such as lognormal:30ms,250ms",
        .set = with(read_latency, settings)},
       {.name = "--members",
        .value = "N",

@@ -665,7 +665,8 @@ std::vector<model::ReasonToWait> Dispatcher::reasons_to_wait(Now now) const {
     reasons.push_back({"throttled", "paused by 429", std::nullopt,
                        now.wall + std::chrono::duration_cast<milliseconds>(throttled_until - now.steady)});
   else if (slowest < requests_per_second_)
-    reasons.push_back({"slowed", words_for_slowness(now.steady, slowest, is_found)});
+    reasons.push_back({"slowed", words_for_slowness(now.steady, slowest, is_found), std::nullopt,
+                       std::nullopt, is_found ? std::optional{slowest} : std::nullopt});
   health_->explain(reasons, now);
   if (inquiry_->is_asking())
     reasons.push_back({"credentials",

@@ -231,19 +231,26 @@ boost::json::array as_json(const std::vector<model::ReasonToWait>& reasons) {
   };
   boost::json::array array;
   for (const auto& reason : reasons)
-    array.push_back(boost::json::object{{"kind", reason.kind},
-                                        {"words", reason.words},
-                                        {"since", time(reason.since)},
-                                        {"until", time(reason.until)}});
+    array.push_back(
+        boost::json::object{{"kind", reason.kind},
+                            {"words", reason.words},
+                            {"since", time(reason.since)},
+                            {"until", time(reason.until)},
+                            {"found_rate", reason.found_rate ? value(*reason.found_rate) : value()}});
   return array;
 }
 
 std::vector<model::ReasonToWait> reasons_from_json(std::string_view text) {
   std::vector<model::ReasonToWait> reasons;
   for (const auto& each : objects_from_json(text)) {
+    const auto number_of = [](const boost::json::object& object, const char* name) -> std::optional<double> {
+      const auto* number = object.if_contains(name);
+      if (!number || !number->is_number()) return std::nullopt;
+      return number->to_number<double>();
+    };
     const auto text_of = [&](const char* name) { return text_in(each, name).value_or(""); };
     reasons.push_back({text_of("kind"), text_of("words"), parse_rfc3339(text_of("since")),
-                       parse_rfc3339(text_of("until"))});
+                       parse_rfc3339(text_of("until")), number_of(each, "found_rate")});
   }
   return reasons;
 }

@@ -129,7 +129,9 @@ std::string words_for_pace(const Outlook& view, const model::Limits& limits,
   }
   std::string why;
   for (const auto& reason : told) {
-    why += (why.empty() ? "" : ", ") + escape_for_terminal(reason.words);
+    why += why.empty() ? "" : ", ";
+    why += reason.found_rate ? tr("limit found: {}/s", words_for_rate(*reason.found_rate))
+                             : escape_for_terminal(reason.words);
     if (reason.since) why += " since " + short_time(*reason.since, now);
     if (reason.until) why += " until " + format_local_clock(*reason.until);
   }

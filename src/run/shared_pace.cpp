@@ -261,10 +261,11 @@ void SharedPace::left(Instant permit, Instant at) {
   tell(at, [permit, at](dispatch::Pacer& all) { all.left(permit, at); });
 }
 
-// Goes into the file with the next update.
+// Goes into the file with the next update, unless all wait for it.
 void SharedPace::accepted(Instant now, Instant sent) {
   if (!file_) return own_.accepted(now, sent);
   untold_.push_back([now, sent](dispatch::Pacer& all) { all.accepted(now, sent); });
+  if (all_.memory().phase == dispatch::Pacer::Learnt::Phase::blocked) update(now, [](Participant&) {});
 }
 
 void SharedPace::throttled(Instant now, Instant sent, std::optional<milliseconds> retry_after) {

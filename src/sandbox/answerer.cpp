@@ -47,6 +47,9 @@ std::string Answerer::render(const Reaction& reaction, WallTime now, bool keep_a
         "Request-ID: 08{:016X}{:012X}-{}{}\r\n",
         id, mix(id) >> 16, reaction.internal, reaction.repeated);
   }
+  if (reaction.retry_after)
+    bytes += fmt::format("Retry-After: {}\r\n",
+                         std::chrono::ceil<std::chrono::seconds>(*reaction.retry_after).count());
   if (reaction.signing != Signing::none) bytes += signature_headers(reaction, now);
   bytes += "\r\n";
   bytes += reaction.body;

@@ -6,13 +6,17 @@
 namespace cardvoid::sandbox {
 
 void RateWindow::set_rate(double requests_per_second) {
+  is_closed_ = false;
   const double whole = std::ceil(requests_per_second);
   capacity_ = static_cast<std::size_t>(whole);
   if (capacity_ == 0) return;
   span_ = std::chrono::nanoseconds{std::llround(1e9 * whole / requests_per_second)};
 }
 
+void RateWindow::close() { is_closed_ = true; }
+
 bool RateWindow::allow(Instant now) {
+  if (is_closed_) return false;
   if (capacity_ == 0) return true;
   while (!taken_.empty() && now - taken_.front() >= span_) taken_.pop_front();
   if (taken_.size() >= capacity_) return false;

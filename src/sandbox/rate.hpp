@@ -15,10 +15,12 @@ namespace cardvoid::sandbox {
 class RateWindow {
  public:
   void set_rate(double requests_per_second);  // 0: no limit
+  void close();                               // nothing is allowed until set_rate()
   bool allow(Instant now);
 
  private:
   std::size_t capacity_ = 0;  // 0: no limit
+  bool is_closed_ = false;
   std::chrono::nanoseconds span_{0};
   std::deque<Instant> taken_;
 };

@@ -19,6 +19,13 @@ Result<void> check(const Settings& settings) {
     return usage("the rate must be between 0 (no limit) and 1000000 requests per second");
   if (settings.latency_min.count() < 0 || settings.latency_max < settings.latency_min)
     return usage("the latency must go from a smaller to a larger duration");
+  if (settings.latency_p99 &&
+      (settings.latency_min.count() <= 0 || *settings.latency_p99 < settings.latency_min))
+    return usage("the median of the latency must be more than 0 and at most its 99th percentile");
+  for (std::size_t i = 0; i < settings.limit_changes.size(); ++i)
+    if (settings.limit_changes[i].at.count() < 0 ||
+        (i > 0 && settings.limit_changes[i].at < settings.limit_changes[i - 1].at))
+      return usage("changes of the limit must be in order of time");
   if (settings.members < 0) return usage("the number of members is negative");
   if (settings.idle_limit.count() <= 0) return usage("the idle limit must be longer than nothing");
   for (const auto& outage : settings.outages)

@@ -1,5 +1,7 @@
 #include "simulator.hpp"
 
+#include <cmath>
+
 #include "parties.hpp"
 #include "reply.hpp"
 
@@ -122,6 +124,8 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
                      std::unique_ptr<World> world)
     : latency_min_{settings.latency_min},
       latency_max_{settings.latency_max},
+      latency_p99_{settings.latency_p99},
+      retry_after_{settings.retry_after},
       already_invalid_{settings.already_invalid},
       fault_read_backs_{settings.fault_read_backs},
       read_back_lag_{settings.read_back_lag},
@@ -131,6 +135,7 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
       gate_{std::move(merchant_key), std::move(serial_no), settings.brand_id},
       world_{std::move(world)},
       draw_{settings.seed},
+      limit_changes_{settings.limit_changes.begin(), settings.limit_changes.end()},
       latency_draws_{mix(settings.seed)} {
   set_faults(settings.faults);
   set_rate(settings.requests_per_second);
@@ -138,7 +143,9 @@ Simulator::Simulator(const Settings& settings, std::shared_ptr<EVP_PKEY> merchan
 
 Reaction Simulator::react(const Incoming& in, const Now& now) {
   const std::lock_guard lock{mutex_};
+  change_limit(now.steady);
   auto reaction = decide(in, now);
+  if (reaction.status == 429) reaction.retry_after = retry_after_;
   reaction.delay += latency();
   return reaction;
 }
@@ -258,7 +265,29 @@ Reaction Simulator::card_answer(World::Card card, std::optional<Fault> fault) co
   return reaction;
 }
 
+void Simulator::change_limit(Instant now) {
+  if (!began_) began_ = now;
+  while (!limit_changes_.empty() && now - *began_ >= limit_changes_.front().at) {
+    const double rate = limit_changes_.front().requests_per_second;
+    limit_changes_.pop_front();
+    for (auto& quota : quotas_)
+      for (auto& window : quota.by_kind) rate == 0 ? window.close() : window.set_rate(rate);
+  }
+}
+
 milliseconds Simulator::latency() {
+  if (latency_p99_) {
+    constexpr double k_deviations = 2.3263;  // of the 99th percentile
+    const double spread =
+        std::log(static_cast<double>(latency_p99_->count()) / static_cast<double>(latency_min_.count())) /
+        k_deviations;
+    // Box and Muller, from two draws in (0, 1].
+    const auto draw = [&] {
+      return (static_cast<double>(mix(latency_draws_++) >> 11) + 1) / 9007199254740992.0;
+    };
+    const double normal = std::sqrt(-2 * std::log(draw())) * std::cos(2 * 3.14159265358979 * draw());
+    return milliseconds{std::llround(static_cast<double>(latency_min_.count()) * std::exp(spread * normal))};
+  }
   const auto spread = static_cast<std::uint64_t>((latency_max_ - latency_min_).count()) + 1;
   return latency_min_ + milliseconds{mix(latency_draws_++) % spread};
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cardvoid/sandbox/sandbox.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,7 +33,8 @@ struct Reaction {
   Signing signing = Signing::none;
   model::Api api = model::Api::partner;
   std::string repeated = {};  // of the request; part of the body already, and goes into Request-ID too
-  milliseconds delay{0};      // from the request's arrival to the first byte of the answer
+  std::optional<milliseconds> retry_after = {};
+  milliseconds delay{0};  // from the request's arrival to the first byte of the answer
 };
 
 class Simulator {
@@ -63,8 +65,10 @@ class Simulator {
   Reaction card_answer(World::Card card, std::optional<Fault> fault) const;
   World::Card as_read_back(World::CardNumber number, WallTime now) const;
   milliseconds latency();
+  void change_limit(Instant now);
 
   const milliseconds latency_min_, latency_max_;
+  const std::optional<milliseconds> latency_p99_, retry_after_;
   const AlreadyInvalid already_invalid_;
   const bool fault_read_backs_;
   const milliseconds read_back_lag_;
@@ -76,6 +80,8 @@ class Simulator {
   std::unique_ptr<World> world_;
   FaultDraw draw_;
   std::array<Quota, 2> quotas_;
+  std::deque<LimitChange> limit_changes_;  // that are to come
+  std::optional<Instant> began_;           // the first request
   Counters counters_;
   std::uint64_t latency_draws_;
 };

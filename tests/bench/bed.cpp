@@ -72,10 +72,12 @@ Used use(const std::vector<std::string>& words, const std::set<int>& expected) {
   return used;
 }
 
-Bed::Bed(int members, double rate, const std::string& latency) {
-  sandbox_ = start({CARDVOID_BINARY, "sandbox", "--dir", dir, "--members", std::to_string(members), "--rate",
-                    std::to_string(rate), "--latency", latency},
-                   true);
+Bed::Bed(int members, double rate, const std::string& latency, const std::vector<std::string>& flags) {
+  std::vector<std::string> words{
+      CARDVOID_BINARY,      "sandbox",   "--dir", dir, "--members", std::to_string(members), "--rate",
+      std::to_string(rate), "--latency", latency};
+  words.insert(words.end(), flags.begin(), flags.end());
+  sandbox_ = start(std::move(words), true);
   const auto said = read_until(sandbox_.err.get(), "job file");
   if (said.find("job file") == std::string::npos) throw std::runtime_error{"the sandbox says: " + said};
 }
@@ -92,10 +94,10 @@ std::vector<std::string> Bed::words(const std::string& command, const std::vecto
 }
 
 boost::json::object Bed::counters() {
-  ::kill(std::exchange(sandbox_.pid, 0), SIGTERM);
+  const auto pid = std::exchange(sandbox_.pid, 0);
+  ::kill(pid, SIGTERM);
   const auto said = read_until(sandbox_.out.get(), "");
-  while (::wait(nullptr) > 0) {
-  }
+  ::waitpid(pid, nullptr, 0);
   return boost::json::parse(said).as_object();
 }
 

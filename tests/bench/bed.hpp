@@ -37,7 +37,8 @@ Used use(const std::vector<std::string>& words, const std::set<int>& expected = 
 // as ours (a child begins with its parent's peak), and its work as well.
 class Bed {
  public:
-  explicit Bed(int members, double rate = 0, const std::string& latency = "0ms");
+  explicit Bed(int members, double rate = 0, const std::string& latency = "0ms",
+               const std::vector<std::string>& flags = {});
   Bed(const Bed&) = delete;
   Bed& operator=(const Bed&) = delete;
   ~Bed();
@@ -55,6 +56,9 @@ class Bed {
  private:
   Child sandbox_;
 };
+
+// limits.cpp
+void measure_limits();
 
 // import.cpp
 void measure_import();

@@ -6,6 +6,7 @@
 //           plus one verification by `openssl speed`
 //   memory  resident memory over 100,000 and over 1,000,000 pending rows
 //   pace    share of the limit that is used, and the most requests the server saw in any one-second window
+//   limits  the same where latency is irregular, and where the limit changes (docs/performance.md)
 //   commits transactions (each one fsync) for a row
 //   import  rows/s and memory of `plan` over ten million rows against parsing alone and `sqlite3 .import`
 
@@ -103,6 +104,7 @@ int main(int argc, char** argv) {
     if (wanted("cpu")) measure_cpu();
     if (wanted("memory")) measure_memory();
     if (wanted("pace")) measure_pace();
+    if (wanted("limits")) measure_limits();
     if (wanted("commits")) measure_commits();
     if (wanted("import")) measure_import();
   } catch (const std::exception& failure) {

@@ -12,6 +12,7 @@ struct ReasonToWait {
   std::string kind;   // for programs: "paused", "throttled", "endpoints_down", …
   std::string words;  // for people: "paused by alice"
   std::optional<WallTime> since{}, until{};
+  std::optional<double> found_rate{};  // requests/s that the platform was found to accept, of "slowed"
   bool operator==(const ReasonToWait&) const = default;
 
   // It only sets the pace, and nothing is held up.

@@ -65,6 +65,7 @@ class SharedPace final : public dispatch::Pace {
   std::optional<double> found_limit() const override { return pacer().found_limit(); }
   Instant paused_until() const override { return std::max(own_.paused_until(), all_.paused_until()); }
   std::size_t shared_with() const override { return present_; }
+  std::chrono::nanoseconds guard() const { return pacer().guard(); }
 
  private:
   struct Participant {

@@ -51,6 +51,12 @@ struct Outage {
   } kind = refuse;  // connections are refused and cut, or accepted and never answered
 };
 
+// From `at` after the first request, another limit holds; 0: everything is answered 429.
+struct LimitChange {
+  milliseconds at{0};
+  double requests_per_second = 0;
+};
+
 // The answer to an invalidation of a card that is already INVALID. What the platform does is unknown
 // (docs/platform.md section 8).
 enum class AlreadyInvalid {
@@ -70,8 +76,13 @@ struct Settings {
   std::filesystem::path dir;       // keys, certificates, job file and members are created there when missing
   std::uint16_t primary_port = 0;  // 0: the kernel chooses
   std::uint16_t backup_port = 0;
-  double requests_per_second = 5;  // per signing merchant, over any sliding second; 0: no limit
+  double requests_per_second = 5;           // per signing merchant, over any sliding second; 0: no limit
+  std::vector<LimitChange> limit_changes;   // in order of time
+  std::optional<milliseconds> retry_after;  // of 429, in whole seconds; nullopt: none is sent
+  // Thinking time, after the request has been counted.
   milliseconds latency_min{1}, latency_max{1};
+  std::optional<milliseconds>
+      latency_p99;                 // log-normal: latency_min is the median, and this the 99th percentile
   std::map<Fault, double> faults;  // probability of each, drawn per invalidation
   std::vector<Outage> outages;
   int members = 300;       // rows of the CSV when it is created

@@ -16,6 +16,7 @@
 #include <ostream>
 #include <random>
 
+#include "support/limited_platform.hpp"
 #include "support/temp_folder.hpp"
 
 TEST_SUITE("component") {
@@ -222,6 +223,45 @@ TEST_SUITE("component") {
     rig.send_for(2900ms, {1});
     CHECK(rig.sent[1].size() <= count + 1);  // it learns of it when it asks for its next permit
     CHECK(rig.runs[1]->paused(rig.now));
+  }
+
+  TEST_CASE("shared pace: three runs together find a lower limit and come back from it") {
+    for (const auto& retry_after : {std::optional<milliseconds>{}, std::optional{1000ms}}) {
+      Rig rig;
+      rig.begin(50), rig.begin(50), rig.begin(50);
+      support::Setting setting{
+          .limits = {{0ns, 50}, {10s, 25}, {40s, 0}, {60s, 50}},
+          .retry_after = retry_after,
+          .latency = {.outward = 5ms, .jitter = 2ms, .median = 30ms, .p99 = 250ms, .back = 5ms},
+          .lasts = 90s};
+      const auto course =
+          support::send(setting, {rig.runs[0].get(), rig.runs[1].get(), rig.runs[2].get()}, rig.now);
+      CAPTURE(retry_after.has_value());
+      CHECK(course.accepted_between(0, 10) >= 0.95 * 50);
+      CHECK(course.accepted_between(15, 40) >= 0.9 * 25);
+      CHECK(course.accepted_between(75, 89) >= 0.95 * 50);
+      CHECK(rig.warnings.empty());
+    }
+  }
+
+  TEST_CASE("shared pace: the next run knows the guard and the limit that were found") {
+    Rig rig;
+    rig.begin(50);
+    support::Setting setting{.limits = {{0ns, 50}, {5s, 25}},
+                             .latency = {.outward = 5ms, .jitter = 2ms, .back = 25ms},
+                             .lasts = 10s};
+    setting.stray_at = 2s;
+    support::send(setting, {rig.runs[0].get()}, rig.now);
+    rig.now += 10s;
+    CHECK(rig.runs[0]->found_limit() == doctest::Approx(25).epsilon(0.05));
+    rig.runs[0].reset();
+    CHECK(rig.begin(50).found_limit() == doctest::Approx(25).epsilon(0.05));
+    CHECK(rig.runs[1]->guard() == 25ms);
+    SUBCASE("and after a boot the guard only") {
+      auto& later = rig.begin(50, "another boot");
+      CHECK(later.guard() == 25ms);
+      CHECK_FALSE(later.found_limit());
+    }
   }
 
   TEST_CASE("shared pace: what another boot left means nothing") {

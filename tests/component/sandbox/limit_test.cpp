@@ -62,6 +62,27 @@ TEST_SUITE("component") {
     CHECK(desk.send(desk.merchant->invalidate(desk.card("102"))).status == 200);
   }
 
+  TEST_CASE("sandbox limit: it changes at its times after the first request") {
+    auto settings = plain_settings();
+    settings.requests_per_second = 1;
+    settings.limit_changes = {{10s, 2}, {20s, 0}, {30s, 1}};
+    Desk desk{settings};
+    const auto status_of = [&](const char* code) {
+      return desk.send(desk.merchant->invalidate(desk.card(code))).status;
+    };
+    CHECK(status_of("100") == 200);
+    CHECK(status_of("101") == 429);
+    desk.now.steady += 10s;
+    CHECK(status_of("102") == 200);
+    CHECK(status_of("103") == 200);
+    CHECK(status_of("104") == 429);
+    desk.now.steady += 10s;
+    CHECK(status_of("105") == 429);
+    desk.now.steady += 10s;
+    CHECK(status_of("106") == 200);
+    CHECK(desk.counters().throttled == 3);
+  }
+
   TEST_CASE("sandbox limit: a request without a valid signature uses up nothing") {
     auto settings = plain_settings();
     settings.requests_per_second = 1;
