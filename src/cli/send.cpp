@@ -173,7 +173,7 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
 
 Result<run::Credentials> load_keys(Console& console, const model::Job& job) {
   run::Credentials keys;
-  const auto rights = wechatpay::examine_rights(job.merchant);
+  const auto rights = wechatpay::examine_rights(job);
   if (!rights) return rights.error();
   for (const auto& remark : rights->remarks) console.log(LogLevel::warning, remark);
   auto merchant = wechatpay::load_merchant_key(job.merchant);

@@ -60,15 +60,19 @@ bool is_plain_file(const FileDescriptor& file) {
 }
 
 // A duplicate of standard input: closing it leaves the original open for later questions.
-FileDescriptor open_bytes(const std::string& file) {
-  return FileDescriptor{file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                    : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+Result<FileDescriptor> open_bytes(const std::string& file, const std::string& name, Pipes pipes) {
+  if (file != "-") return open_input(file, Errc::no_input, pipes);
+  FileDescriptor copy{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)};
+  if (!copy) return cannot(name, "open it");
+  return copy;
 }
 
 // The file as UTF-8. A plain file may be read once before, to find its encoding.
-Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding) {
-  const auto file = std::make_shared<FileDescriptor>(open_bytes(path));
-  if (!*file) return cannot(name, "open it");
+Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding,
+                          Pipes pipes) {
+  auto opened = open_bytes(path, name, pipes);
+  if (!opened) return opened.error();
+  const auto file = std::make_shared<FileDescriptor>(std::move(*opened));
   const auto reading = std::make_shared<Reading>();
   reading->file.name = name;
   if (path != "-") reading->file.changed_at = changed_at(path);
@@ -95,7 +99,7 @@ Result<Decoded> open_text(const std::string& path, const std::string& name, mode
 
 Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings) {
   auto name = name_of(settings.input.csv);
-  auto text = open_text(settings.input.csv, name, settings.input.encoding);
+  auto text = open_text(settings.input.csv, name, settings.input.encoding, Pipes::meant);
   if (!text) return text.error();
   return open_csv(std::move(*text), std::move(name), settings);
 }
@@ -141,7 +145,7 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
 }
 
 Result<std::vector<std::string>> read_header(const std::string& csv) {
-  auto text = open_text(csv, name_of(csv), model::Encoding::automatic);
+  auto text = open_text(csv, name_of(csv), model::Encoding::automatic, Pipes::meant);
   if (!text) return text.error();
   RecordReader records{LineReader{text->read, name_of(csv)}, 0};
   const auto found = records.next();
@@ -157,13 +161,19 @@ Result<std::vector<std::string>> read_header(const std::string& csv) {
 
 Result<CodeList> CodeList::open(const std::string& file, const std::string& code_column) {
   const auto name = name_of(file);
-  auto text = open_text(file, name, model::Encoding::automatic);
+  auto text = open_text(file, name, model::Encoding::automatic, Pipes::meant);
   if (!text) return text.error();
   return read(std::move(text->read), name, code_column);
 }
 
 Result<ProtectList> ProtectList::open(const std::filesystem::path& file, const model::Input& input) {
-  auto text = open_text(file.string(), file.string(), model::Encoding::automatic);
+  constexpr std::uintmax_t k_most_mebibytes = 256;  // some millions of lines
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(file, ignored) &&
+      std::filesystem::file_size(file, ignored) > k_most_mebibytes << 20)
+    return Error{Errc::bad_input, fmt::format("{}: larger than {} MiB; is it the right file?", file.string(),
+                                              k_most_mebibytes)};
+  auto text = open_text(file.string(), file.string(), model::Encoding::automatic, Pipes::refused);
   if (!text) return text.error();
   return read(std::move(text->read), file.string(), input);
 }
