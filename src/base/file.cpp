@@ -1,13 +1,21 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace cardvoid {
 
@@ -48,51 +56,180 @@ std::optional<WallTime> changed_at(const std::filesystem::path& file) {
       milliseconds{std::int64_t{facts.st_mtim.tv_sec} * 1000 + facts.st_mtim.tv_nsec / 1'000'000}};
 }
 
+namespace {
+
+// Debian makes a group for each user, which has the user's name and no member.
+bool is_own_group(gid_t group) {
+  const auto user = ::geteuid();
+  if (user == 0 || group != ::getegid()) return false;
+  struct group entry {};
+  struct group* found = nullptr;
+  std::vector<char> text(65'536);
+  return ::getgrgid_r(group, &entry, text.data(), text.size(), &found) == 0 && found &&
+         found->gr_name == user_name(user) && (!found->gr_mem || !*found->gr_mem);
+}
+
+bool is_ours(uid_t owner) { return owner == ::geteuid() || owner == 0; }
+
+}  // namespace
+
+std::string why_others_change(const struct stat& facts) {
+  if (!is_ours(facts.st_uid))
+    return tr("belongs to {}, who can change it; it must be {}'s or root's", user_name(facts.st_uid),
+              user_name());
+  if (S_ISDIR(facts.st_mode) && (facts.st_mode & S_ISVTX) != 0) return {};
+  const bool by_all = (facts.st_mode & S_IWOTH) != 0;
+  if (!by_all && ((facts.st_mode & S_IWGRP) == 0 || is_own_group(facts.st_gid))) return {};
+  return by_all ? tr("has mode {:04o}, so every user of this machine can change it: chmod go-w it",
+                     facts.st_mode & 07777U)
+                : tr("has mode {:04o}, so its group can change it: chmod go-w it", facts.st_mode & 07777U);
+}
+
+// O_NONBLOCK: a pipe that nobody writes to opens at once. It is of no effect on a plain file.
+Result<FileDescriptor> open_input(const std::filesystem::path& path, Errc code, Pipes pipes) {
+  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  struct stat facts {};
+  if (!file || ::fstat(file.get(), &facts) != 0) return failure(code, path, k_cannot_open);
+  if (S_ISREG(facts.st_mode)) return file;
+  if (S_ISDIR(facts.st_mode)) return Error{code, path.string() + ": cannot read it: Is a directory"};
+  if (pipes == Pipes::refused)
+    return Error{code, S_ISFIFO(facts.st_mode)
+                           ? tr("{}: is not a plain file but a pipe; expected a file", path.string())
+                           : tr("{}: is not a plain file but a device; expected a file", path.string())};
+  if (S_ISFIFO(facts.st_mode)) {
+    pollfd first{file.get(), POLLIN, 0};
+    if (::poll(&first, 1, -1) < 0) return failure(errno == EINTR ? Errc::stopped : code, path, k_cannot_read);
+  }
+  if (::fcntl(file.get(), F_SETFL, 0) != 0) return failure(code, path, k_cannot_open);
+  return file;
+}
+
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
-  const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) return failure(code, path, k_cannot_open);
+  const auto too_large = [&] {
+    return Error{code, tr("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
+  };
+  const auto file = open_input(path, code);
+  if (!file) return file.error();
+  struct stat facts {};
+  if (::fstat(file->get(), &facts) == 0 && facts.st_size > static_cast<off_t>(limit_bytes))
+    return too_large();
   std::string content;
   char block[16'384];
   for (;;) {
-    const auto got = ::read(file.get(), block, sizeof block);
+    const auto got = ::read(file->get(), block, sizeof block);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failure(code, path, k_cannot_read);
     if (got == 0) return content;
     content.append(block, static_cast<std::size_t>(got));
-    if (content.size() > limit_bytes)
-      return Error{code, tr("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
+    if (content.size() > limit_bytes) return too_large();
   }
+}
+
+std::string read_start(const std::filesystem::path& path, std::size_t most_bytes) {
+  const auto file = open_input(path, Errc::no_input);
+  if (!file) return {};
+  std::string start(most_bytes, '\0');
+  const auto got = ::pread(file->get(), start.data(), start.size(), 0);
+  start.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return start;
 }
 
 namespace {
 
-// Made by us: what another user has put there, a link for example, is not written to.
-FileDescriptor create_beside(const std::filesystem::path& beside, mode_t mode) {
-  ::unlink(beside.c_str());  // of a process that died
-  return FileDescriptor{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
+// Where an output goes.
+struct Target {
+  std::filesystem::path file;  // no link
+  bool is_direct = false;      // a device or a descriptor of this process: opened as it is
+};
+
+bool leads_to_descriptor(const std::filesystem::path& file) {
+  const auto text = file.lexically_normal().string();
+  return text.starts_with("/proc/") || text.starts_with("/dev/fd/");
+}
+
+// Follows the links of this user and of root, one at a time.
+Result<Target> find_target(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  constexpr int k_most_links = 40;  // as the kernel's own limit
+  const auto refused = [&](const std::string& why) {
+    return Error{Errc::io, fmt::format("{}: {}", path.string(), why)};
+  };
+  Target target{path};
+  struct stat facts {};
+  for (int links = 0;; ++links) {
+    if (leads_to_descriptor(target.file)) {
+      target.is_direct = true;
+      return target;
+    }
+    if (::lstat(target.file.c_str(), &facts) != 0) return target;  // it is new, or making it says why not
+    if (!S_ISLNK(facts.st_mode)) break;
+    if (!is_ours(facts.st_uid))
+      return refused(tr("is a symbolic link of {}; nothing is written through it; name another file",
+                        user_name(facts.st_uid)));
+    std::error_code error;
+    const auto to = fs::read_symlink(target.file, error);
+    if (error || links >= k_most_links) return refused("is a symbolic link that leads nowhere");
+    target.file = to.is_absolute() ? to : target.file.parent_path() / to;
+  }
+  if (S_ISDIR(facts.st_mode)) return refused("is a folder");
+  if (S_ISFIFO(facts.st_mode)) return refused("is a named pipe; name a file, or - for standard output");
+  if (S_ISSOCK(facts.st_mode)) return refused("is a socket; name another file");
+  if (S_ISREG(facts.st_mode) && !is_ours(facts.st_uid))
+    return refused(tr("belongs to {} and is not written over; name another file", user_name(facts.st_uid)));
+  target.is_direct = !S_ISREG(facts.st_mode);
+  return target;
+}
+
+FileDescriptor open_direct(const std::filesystem::path& file) {
+  FileDescriptor out{::open(file.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  if (out) ::fcntl(out.get(), F_SETFL, O_APPEND);
+  return out;
+}
+
+struct Beside {
+  std::filesystem::path name;
+  FileDescriptor file;
+};
+
+// Hidden, with another ending, so that no program takes it for the file, and with a name that nobody could
+// have put something under.
+Result<Beside> create_beside(const std::filesystem::path& file, mode_t mode) {
+  constexpr std::size_t k_most_bytes = 200;  // of the 255 of a file name
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number)
+    return failure(Errc::io, file, k_cannot_create);
+  Beside beside;
+  beside.name = file.parent_path() /
+                fmt::format(".{}.{:016x}.tmp", file.filename().string().substr(0, k_most_bytes), number);
+  beside.file =
+      FileDescriptor{::open(beside.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
+  if (!beside.file) return failure(Errc::io, file, k_cannot_create);
+  struct stat facts {};
+  if (::fchmod(beside.file.get(), mode) == 0 && ::fstat(beside.file.get(), &facts) == 0 &&
+      S_ISREG(facts.st_mode))
+    return beside;
+  const auto error = failure(Errc::io, file, k_cannot_create);
+  ::unlink(beside.name.c_str());
+  return error;
 }
 
 }  // namespace
 
 Result<PrivateFile> PrivateFile::create(const std::filesystem::path& path) {
+  const auto target = find_target(path);
+  if (!target) return target.error();
   PrivateFile out;
-  out.path_ = path;
-  struct stat facts {};
-  const bool is_there = ::stat(path.c_str(), &facts) == 0;
-  if (is_there && S_ISDIR(facts.st_mode)) return Error{Errc::io, tr("{}: is a folder", path.string())};
-  if (is_there && !S_ISREG(facts.st_mode)) {
-    out.file_ = std::fopen(path.c_str(), "wbe");
-    if (!out.file_) return failure(Errc::io, path, k_cannot_open);
-    return out;
+  out.path_ = target->file;
+  FileDescriptor file;
+  if (target->is_direct) {
+    file = open_direct(target->file);
+  } else {
+    auto beside = create_beside(target->file, 0600);
+    if (!beside) return beside.error();
+    file = std::move(beside->file);
+    out.beside_ = beside->name;
   }
-  out.beside_ = path;
-  out.beside_ += fmt::format(".{}.tmp", ::getpid());
-  auto file = create_beside(out.beside_, 0600);
-  if (!file) {
-    out.beside_ = std::filesystem::path{};
-    return failure(Errc::io, path, k_cannot_create);
-  }
-  out.file_ = ::fdopen(file.get(), "wb");
+  if (file) out.file_ = ::fdopen(file.get(), "wb");
   if (!out.file_) return failure(Errc::io, path, k_cannot_open);
   file.release();
   return out;
@@ -127,8 +264,9 @@ Result<void> PrivateFile::finish() {
 }
 
 Result<void> try_private_file(const std::filesystem::path& path) {
-  struct stat facts {};
-  if (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) return {};
+  const auto target = find_target(path);
+  if (!target) return target.error();
+  if (target->is_direct) return {};
   if (const auto file = PrivateFile::create(path); !file) return file.error();
   return {};
 }
@@ -141,21 +279,29 @@ Result<void> write_private_file(const std::filesystem::path& path, std::string_v
 }
 
 Result<void> write_public_file(const std::filesystem::path& path, std::string_view content) {
-  // Hidden and with another ending, so that no program takes it for the file.
-  const auto beside = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
-  const auto file = create_beside(beside, 0644);
-  if (!file) return failure(Errc::io, beside, k_cannot_create);
-  bool done = ::fchmod(file.get(), 0644) == 0;  // independent of the umask
+  const auto target = find_target(path);
+  if (!target) return target.error();
+  Beside beside;
+  if (target->is_direct) {
+    beside.file = open_direct(target->file);
+    if (!beside.file) return failure(Errc::io, path, k_cannot_open);
+  } else {
+    auto made = create_beside(target->file, 0644);
+    if (!made) return made.error();
+    beside = std::move(*made);
+  }
+  bool done = true;
   while (done && !content.empty()) {
-    const auto put = ::write(file.get(), content.data(), content.size());
+    const auto put = ::write(beside.file.get(), content.data(), content.size());
     if (put < 0 && errno == EINTR) continue;
     done = put > 0;
     if (done) content.remove_prefix(static_cast<std::size_t>(put));
   }
-  done = done && ::rename(beside.c_str(), path.c_str()) == 0;
+  if (target->is_direct) return done ? Result<void>{} : failure(Errc::io, path, k_cannot_write);
+  done = done && ::rename(beside.name.c_str(), target->file.c_str()) == 0;
   if (done) return {};
   const auto error = failure(Errc::io, path, k_cannot_write);
-  ::unlink(beside.c_str());
+  ::unlink(beside.name.c_str());
   return error;
 }
 

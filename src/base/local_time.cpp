@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cardvoid/base/ascii.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 
 namespace cardvoid {
 
@@ -24,13 +24,7 @@ std::string formatted(WallTime time, const char* format) {
   return {text, std::strftime(text, sizeof text, format, &local)};
 }
 
-bool is_zone_file(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file, ignored)) return false;
-  char magic[4] = "";
-  return std::ifstream{file, std::ios::binary}.read(magic, sizeof magic) &&
-         std::string_view{magic, sizeof magic} == "TZif";
-}
+bool is_zone_file(const std::filesystem::path& file) { return read_start(file, 4) == "TZif"; }
 
 // Takes the parts of a POSIX rule from the front of a text (POSIX.1-2017, XBD 8.3, TZ).
 class Rule {

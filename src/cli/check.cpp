@@ -223,7 +223,7 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
     std::error_code ignored;
     auto ledger = open_results(console, job, ledger::Access::read_only);
     if (!ledger && ledger.error().code != Errc::no_input) return fault(subject, ledger.error());
-    if (const auto fit = ledger::check_made_beforehand(database); !fit) return fault(subject, fit.error());
+    if (const auto fit = ledger::check_rights(database); !fit) return fault(subject, fit.error());
     if (std::filesystem::exists(database, ignored) && ::access(database.c_str(), W_OK) != 0)
       return fault(subject,
                    {Errc::cannot_create, fmt::format("{}: {}", database.string(), system_words(errno))});

@@ -29,9 +29,9 @@ std::string_view significant(std::string_view serial) {
   return serial.substr(std::min(serial.find_first_not_of('0'), serial.size()));
 }
 
-void look_at_rights(const model::Merchant& merchant, Findings& findings) {
+void look_at_rights(const model::Job& job, Findings& findings) {
   const std::string subject = "permissions";
-  const auto rights = wechatpay::examine_rights(merchant);
+  const auto rights = wechatpay::examine_rights(job);
   if (!rights) return findings.push_back(fault(subject, rights.error()));
   for (const auto& remark : rights->remarks) findings.push_back(warning(subject, remark));
   if (rights->remarks.empty())
@@ -114,7 +114,7 @@ std::optional<run::Credentials> look_at_keys(const model::Job& job, Findings& fi
                                                                        job.merchant.private_key_file.string())
                                                                   : job.merchant.private_key_file.string())
                               : fault("merchant key", merchant.error()));
-  look_at_rights(job.merchant, findings);
+  look_at_rights(job, findings);
   findings.push_back(look_at_certificate(job.merchant, merchant ? merchant->get() : nullptr));
 
   auto platform = wechatpay::load_platform_keys(job.platform);

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/ascii.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 namespace cardvoid::cli {
 
@@ -41,16 +41,22 @@ Result<void> add_proof_of_consent(model::Job& job) {
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored)) return fault(Errc::no_input, tr("a folder, not a file"));
   if (const auto usable = check_openssl(); !usable) return usable.error();
-  std::ifstream in{file, std::ios::binary};
-  if (!in) return fault(Errc::no_input, tr("cannot open it: {}", system_words(errno)));
+  const auto in = open_input(file, Errc::no_input);
+  if (!in) return with_context(in.error(), "safety.acknowledge_file");
+  constexpr std::size_t k_most_mebibytes = 256;
   Sha256 digest;
   std::array<char, 65'536> block{};
-  std::streamsize bytes = 0;
-  while (in.read(block.data(), block.size()), in.gcount() > 0) {
-    digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
-    bytes += in.gcount();
+  std::size_t bytes = 0;
+  for (;;) {
+    const auto got = ::read(in->get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fault(Errc::no_input, tr("cannot read it: {}", system_words(errno)));
+    if (got == 0) break;
+    digest.add({block.data(), static_cast<std::size_t>(got)});
+    bytes += static_cast<std::size_t>(got);
+    if (bytes > k_most_mebibytes << 20)
+      return fault(Errc::bad_input, tr("larger than {} MiB; is it the right file?", k_most_mebibytes));
   }
-  if (in.bad()) return fault(Errc::no_input, tr("cannot read it"));
   if (bytes == 0) return fault(Errc::bad_input, tr("empty: it proves no consent"));
   job.safety.acknowledge += fmt::format(" ({}, SHA-256 {})", file.filename().string(), digest.finish_hex());
   return {};

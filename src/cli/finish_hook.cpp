@@ -16,7 +16,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <vector>
 
 #include "interrupt.hpp"
@@ -63,10 +62,7 @@ std::string without_proxy_login(std::string_view variable) {
 
 // Why the system does not start a program that is there and may be executed.
 std::string words_for_start(int error, const std::string& program) {
-  std::string head(256, '\0');  // an interpreter's line is no longer (man 2 execve)
-  std::ifstream file{program};
-  file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(file.gcount()));
+  const auto head = read_start(program, 256);  // an interpreter's line is no longer (man 2 execve)
   const auto line = std::string_view{head}.substr(0, head.find('\n'));
   const bool is_script = line.starts_with("#!");
   if (is_script && line.ends_with('\r'))
@@ -245,6 +241,10 @@ Result<void> check_hook(const std::filesystem::path& program) {
     return Error{Errc::bad_job,
                  fmt::format("results.on_finish: {}: {}; expected a program that may be executed (chmod +x)",
                              program.string(), S_ISREG(facts.st_mode) ? std::strerror(errno) : "is no file")};
+  if (const auto fault = why_others_change(facts); !fault.empty())
+    return Error{Errc::bad_job,
+                 fmt::format("results.on_finish: {}: {}; nobody else may decide what this user runs",
+                             program.string(), fault)};
   return {};
 }
 

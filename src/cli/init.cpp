@@ -427,7 +427,8 @@ Error exists_already(const fs::path& job_file) {
 }
 
 Result<void> write_new(const fs::path& job_file, const std::string& text) {
-  const FileDescriptor file{::open(job_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
+  const FileDescriptor file{
+      ::open(job_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
   if (!file && errno == EEXIST) return exists_already(job_file);
   if (!file)
     return Error{Errc::cannot_create, tr("{}: cannot create it: {}", job_file.string(), system_words(errno))};

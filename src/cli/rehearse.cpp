@@ -9,7 +9,6 @@
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <csignal>
-#include <fstream>
 #include <map>
 
 #include "check.hpp"
@@ -325,9 +324,7 @@ class Rehearsing {
     std::error_code error;
     if (!std::filesystem::is_regular_file(file, error)) return {};
     constexpr std::size_t k_head = 512;  // of a page
-    std::string head(k_head, '\0');
-    std::ifstream{file}.read(head.data(), k_head);
-    if (head.find(report::k_mark_of_rehearsal) != std::string::npos) return {};
+    if (read_start(file, k_head).find(report::k_mark_of_rehearsal) != std::string::npos) return {};
     return Error{Errc::usage, fmt::format("-o {}: there is a file that is not the page of a rehearsal; name "
                                           "another one",
                                           file.string())};

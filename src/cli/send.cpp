@@ -174,7 +174,7 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
 
 Result<run::Credentials> load_keys(Console& console, const model::Job& job) {
   run::Credentials keys;
-  const auto rights = wechatpay::examine_rights(job.merchant);
+  const auto rights = wechatpay::examine_rights(job);
   if (!rights) return rights.error();
   {
     const InEnglish of_log;

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/ascii.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/columns.hpp>
-#include <fstream>
 #include <set>
 #include <utility>
 
@@ -81,9 +81,7 @@ std::string columns_line(const Columns& columns) {
 
 bool is_sqlite(const std::filesystem::path& file) {
   constexpr std::string_view k_signature{"SQLite format 3\0", 16};
-  std::array<char, k_signature.size()> head{};
-  std::ifstream in{file, std::ios::binary};
-  return in.read(head.data(), head.size()) && std::string_view{head.data(), head.size()} == k_signature;
+  return read_start(file, k_signature.size()) == k_signature;
 }
 
 }  // namespace cardvoid::input

@@ -64,15 +64,19 @@ bool is_plain_file(const FileDescriptor& file) {
 }
 
 // A duplicate of standard input: closing it leaves the original open for later questions.
-FileDescriptor open_bytes(const std::string& file) {
-  return FileDescriptor{file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                    : ::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+Result<FileDescriptor> open_bytes(const std::string& file, const std::string& name, Pipes pipes) {
+  if (file != "-") return open_input(file, Errc::no_input, pipes);
+  FileDescriptor copy{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)};
+  if (!copy) return cannot(name, translatable("{}: cannot open it: {}"));
+  return copy;
 }
 
 // The file as UTF-8. A plain file may be read once before, to find its encoding.
-Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding) {
-  const auto file = std::make_shared<FileDescriptor>(open_bytes(path));
-  if (!*file) return cannot(name, translatable("{}: cannot open it: {}"));
+Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding,
+                          Pipes pipes) {
+  auto opened = open_bytes(path, name, pipes);
+  if (!opened) return opened.error();
+  const auto file = std::make_shared<FileDescriptor>(std::move(*opened));
   const auto reading = std::make_shared<Reading>();
   reading->file.name = name;
   if (path != "-") reading->file.changed_at = changed_at(path);
@@ -100,7 +104,7 @@ Result<Decoded> open_text(const std::string& path, const std::string& name, mode
 
 Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings) {
   auto name = name_of(settings.input.csv);
-  auto text = open_text(settings.input.csv, name, settings.input.encoding);
+  auto text = open_text(settings.input.csv, name, settings.input.encoding, Pipes::meant);
   if (!text) return text.error();
   return open_csv(std::move(*text), std::move(name), settings);
 }
@@ -161,14 +165,18 @@ Result<std::unique_ptr<Source>> open_csv(ReadBytes read, std::string name, const
 
 Result<std::string> digest_of(const model::Input& input, const std::function<bool()>& interrupted) {
   if (input.csv.empty() || input.csv == "-") return std::string{};
-  const auto file = std::make_shared<FileDescriptor>(open_bytes(input.csv));
-  if (!*file) return with_context(cannot(input.csv, "open it"), "input.csv");
-  if (!is_plain_file(*file)) return std::string{};
+  // A pipe is read once: it must not even be opened here.
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(input.csv, ignored)) return std::string{};
+  auto opened = open_bytes(input.csv, input.csv, Pipes::refused);
+  if (!opened) return with_context(opened.error(), "input.csv");
+  const auto file = std::make_shared<FileDescriptor>(std::move(*opened));
   const auto read = reader_of(file, input.csv);
   std::vector<char> block(std::size_t{1} << 20);
   Sha256 hash;
   for (;;) {
-    if (interrupted()) return Error{Errc::stopped, "interrupted while reading the input; nothing was sent"};
+    if (interrupted())
+      return Error{Errc::stopped, tr("interrupted while reading the input; nothing was sent")};
     const auto got = read(block);
     if (!got) return got.error();
     if (*got == 0) return hash.finish_hex();
@@ -177,7 +185,7 @@ Result<std::string> digest_of(const model::Input& input, const std::function<boo
 }
 
 Result<std::vector<std::string>> read_header(const std::string& csv) {
-  auto text = open_text(csv, name_of(csv), model::Encoding::automatic);
+  auto text = open_text(csv, name_of(csv), model::Encoding::automatic, Pipes::meant);
   if (!text) return text.error();
   RecordReader records{LineReader{text->read, name_of(csv)}, 0};
   const auto found = records.next();
@@ -194,13 +202,19 @@ Result<std::vector<std::string>> read_header(const std::string& csv) {
 
 Result<CodeList> CodeList::open(const std::string& file, const std::string& code_column) {
   const auto name = name_of(file);
-  auto text = open_text(file, name, model::Encoding::automatic);
+  auto text = open_text(file, name, model::Encoding::automatic, Pipes::meant);
   if (!text) return text.error();
   return read(std::move(text->read), name, code_column);
 }
 
 Result<ProtectList> ProtectList::open(const std::filesystem::path& file, const model::Input& input) {
-  auto text = open_text(file.string(), file.string(), model::Encoding::automatic);
+  constexpr std::uintmax_t k_most_mebibytes = 256;  // some millions of lines
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(file, ignored) &&
+      std::filesystem::file_size(file, ignored) > k_most_mebibytes << 20)
+    return Error{Errc::bad_input,
+                 tr("{}: larger than {} MiB; is it the right file?", file.string(), k_most_mebibytes)};
+  auto text = open_text(file.string(), file.string(), model::Encoding::automatic, Pipes::refused);
   if (!text) return text.error();
   return read(std::move(text->read), file.string(), input);
 }

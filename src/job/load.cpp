@@ -7,7 +7,6 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/job/load.hpp>
 #include <cardvoid/model/own_files.hpp>
-#include <fstream>
 #include <set>
 #include <tuple>
 
@@ -433,28 +432,6 @@ void apply_environment(const Overrides& overrides, model::Job& job) {
 
 }  // namespace
 
-namespace {
-
-// The library knows English only.
-std::string words_for_syntax(const SyntaxFault& fault, const std::string& cause) {
-  if (spoken_language() == Language::english) return cause.empty() ? fault.what : fault.what + "; " + cause;
-  return cause.empty() ? tr("the syntax is wrong here ({})", fault.what) : cause;
-}
-
-// Empty for what is no plain file or cannot be read.
-std::string read_head(const std::filesystem::path& file) {
-  constexpr std::size_t k_head_bytes = 4096;
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file, ignored)) return {};
-  std::string head(k_head_bytes, '\0');
-  std::ifstream in{file, std::ios::binary};
-  in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(in.gcount()));
-  return head;
-}
-
-}  // namespace
-
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides) {
   Faults faults{file};
@@ -495,7 +472,8 @@ Result<model::Job> load(const std::filesystem::path& file, const Overrides& over
   const auto toml = read_file(file, k_largest_file, Errc::no_input);
   if (toml) return parse(*toml, file, overrides);
   // A list may be too large for a job file.
-  const auto kind = name_other_kind(read_head(file), file);
+  constexpr std::size_t k_head_bytes = 4096;
+  const auto kind = name_other_kind(read_start(file, k_head_bytes), file);
   std::error_code ignored;
   if (const auto whole = file.string() + ".toml"; kind.empty() && std::filesystem::exists(whole, ignored))
     return Error{toml.error().code, tr("{}; did you mean {}?", toml.error().what, whole)};

@@ -293,6 +293,9 @@ Result<Found> look_at_files(const std::filesystem::path& file, const std::filesy
   // The place matters to a reader too: a log that is somewhere else has results that this file lacks.
   const auto place = access == Access::create ? prepare_folder(file) : check_file_system(file);
   if (!place) return place.error();
+  if (const auto plain = check_companions(file); !plain) return plain.error();
+  if (access != Access::read_only)
+    if (const auto ours = check_rights(file); !ours) return ours.error();
   if (const auto single = check_links(file); !single && !is_at_rest(real)) return single.error();
   if (std::filesystem::is_directory(real, error)) return not_ours(file, tr("is a folder"));
   const auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
@@ -357,8 +360,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
           return shown.error();
       return Ledger{std::move(state)};
     }
-    if (examined.found == Found::nothing)
-      if (const auto ours = make_private_file(file); !ours) return ours.error();
+    if (examined.found == Found::nothing) make_private_file(file);
 
     state.reset();
     state = std::make_unique<State>(

@@ -4,12 +4,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
+#include <cardvoid/model/own_files.hpp>
 #include <cerrno>
 #include <cstring>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 namespace cardvoid::ledger {
 
@@ -86,25 +89,59 @@ Result<void> check_links(const fs::path& database) {
                   database.string(), facts.st_nlink, real.string(), real.string())};
 }
 
-Result<void> check_made_beforehand(const fs::path& database) {
-  struct stat facts {};
-  if (::stat(real_path(database).c_str(), &facts) != 0 || facts.st_size > 0 || (facts.st_mode & 077U) == 0 ||
-      facts.st_uid == ::geteuid() || ::geteuid() == 0)
-    return {};
-  return Error{Errc::cannot_create,
-               tr("{}: is empty and belongs to another user, and others may read what comes into it; "
-                  "remove it",
-                  database.string())};
+namespace {
+
+constexpr std::array k_companions{"-wal", "-shm", "-journal"};
+
+Error unsafe(const fs::path& database, const fs::path& file, const std::string& why) {
+  return {Errc::cannot_create, tr("{}: {} {}; who can change it decides what is sent", database.string(),
+                                  file == database ? "it" : file.string(), why)};
 }
 
-Result<void> make_private_file(const fs::path& database) {
-  const auto fit = check_made_beforehand(database);
+Error not_plain(const fs::path& file) {
+  return {
+      Errc::cannot_create,
+      tr("{}: is not a plain file with one name; see who has put it there, and remove it", file.string())};
+}
+
+}  // namespace
+
+Result<void> check_rights(const fs::path& database) {
+  const auto real = real_path(database);
+  struct stat facts {};
+  std::vector<fs::path> files{real, real.string() + model::k_lock_suffix};
+  for (const auto* suffix : k_companions) files.push_back(real.string() + suffix);
+  for (const auto& file : files) {
+    if (::lstat(file.c_str(), &facts) != 0) continue;
+    if (file != real && (!S_ISREG(facts.st_mode) || facts.st_nlink > 1)) return not_plain(file);
+    if (!S_ISREG(facts.st_mode)) continue;  // who opens it says so
+    if (const auto fault = why_others_change(facts); !fault.empty())
+      return unsafe(database, file == real ? database : file, fault);
+  }
+  const auto folder = nearest_folder(real.parent_path());
+  if (::stat(folder.c_str(), &facts) == 0)
+    if (const auto fault = why_others_change(facts); !fault.empty())
+      return unsafe(database, "its folder " + folder.string(), fault);
+  return {};
+}
+
+Result<void> check_companions(const fs::path& database) {
+  const auto real = real_path(database);
+  for (const auto* suffix : k_companions) {
+    struct stat facts {};
+    const auto file = real.string() + suffix;
+    if (::lstat(file.c_str(), &facts) != 0) continue;
+    if (!S_ISREG(facts.st_mode) || facts.st_nlink > 1) return not_plain(file);
+  }
+  return {};
+}
+
+void make_private_file(const fs::path& database) {
   const auto real = real_path(database);
   struct stat facts {};
   // A device keeps its mode: root would close /dev/null to everybody else. chmod() fails on a file system
   // without modes.
-  if (fit && ::stat(real.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) (void)::chmod(real.c_str(), 0600);
-  return fit;
+  if (::stat(real.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) (void)::chmod(real.c_str(), 0600);
 }
 
 std::int64_t log_bytes(const fs::path& database) {

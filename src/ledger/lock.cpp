@@ -75,7 +75,7 @@ int looking_at(const Path& database) {
   if (::stat(real.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return -1;
   const std::lock_guard guard{mutex};
   auto& file = open_files[{facts.st_dev, facts.st_ino}];
-  if (!file) file = FileDescriptor{::open(real.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) file = FileDescriptor{::open(real.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   return file.get();
 }
 
@@ -99,11 +99,35 @@ Error held(const Path& database, const LockHolder& holder) {
              holder.command, holder.pid, holder.host, format_local_full(holder.since))};
 }
 
-Error no_lock_file(const Path& database, const Path& file) {
-  return {Errc::cannot_create, tr("{}: cannot create its lock file, {}: {}; this user must be able "
-                                  "to create files there, or name another "
-                                  "place in results.database or with --results",
-                                  database.string(), file.string(), system_words(errno))};
+// A plain file of its own: it is written, and its folder may be one where others can plant a link or a pipe.
+Result<FileDescriptor> open_lock_file(const Path& database) {
+  const auto path = lock_file(database);
+  FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600)};
+  const auto refused = [&](const std::string& why) {
+    return Error{Errc::cannot_create,
+                 tr("{}: {}; the lock file must be a plain file with one name: see who has put this "
+                    "one there, and remove it while nothing runs",
+                    path.string(), why)};
+  };
+  if (!file && errno == ELOOP) return refused("is a symbolic link");
+  if (!file)
+    return Error{Errc::cannot_create,
+                 tr("{}: cannot create its lock file, {}: {}; this user must be able to create files "
+                    "there, or name another place in results.database or with --results",
+                    database.string(), path.string(), system_words(errno))};
+  struct stat facts {};
+  if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return refused("is no plain file");
+  if (facts.st_nlink > 1) return refused(tr("has {} names (hard links)", facts.st_nlink));
+  if (const auto fault = why_others_change(facts); !fault.empty()) return refused(fault);
+  return file;
+}
+
+// The same for reading; nothing where there is none.
+FileDescriptor look_into_lock_file(const Path& database) {
+  FileDescriptor file{::open(lock_file(database).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  struct stat facts {};
+  return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) ? std::move(file)
+                                                                            : FileDescriptor{};
 }
 
 // Nothing: what has the name is no file, or its file is gone while its log is not. Opening it is refused.
@@ -113,7 +137,7 @@ Result<FileDescriptor> lock_database(const Path& database) {
   const bool is_there = ::stat(real.c_str(), &facts) == 0;
   if (is_there ? !S_ISREG(facts.st_mode) : sqlite::has_content(real.string() + "-wal"))
     return FileDescriptor{};
-  FileDescriptor file{::open(real.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  FileDescriptor file{::open(real.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600)};
   if (!file)
     return Error{Errc::cannot_create,
                  tr("{}: cannot be opened for writing: {}; see to the permissions of the file and its "
@@ -149,18 +173,19 @@ bool is_suspended(const LockHolder& holder) {
 
 Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {
   if (const auto ready = prepare_folder(database); !ready) return ready.error();
+  if (const auto ours = check_rights(database); !ours) return ours.error();
   const auto path = lock_file(database);
-  FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!file) return no_lock_file(database, path);
+  auto file = open_lock_file(database);
+  if (!file) return file.error();
   auto locked = lock_database(database);
   if (!locked) return locked.error();
   auto lock = exclusive();
-  if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
-    if (is_refused()) return held(database, read_holder(file.get()));
+  if (::fcntl(file->get(), F_OFD_SETLK, &lock) != 0) {
+    if (is_refused()) return held(database, read_holder(file->get()));
     return Error{Errc::cannot_create, tr("{}: cannot be locked: {}", path.string(), system_words(errno))};
   }
   if (const auto single = check_links(database); !single) return single.error();
-  Lock taken{std::move(file), *std::move(locked)};
+  Lock taken{*std::move(file), *std::move(locked)};
   if (const auto same = taken.check(database); !same) return same.error();
   const auto text = to_json(boost::json::object{{"pid", static_cast<int>(::getpid())},
                                                 {"host", host_name()},
@@ -173,7 +198,7 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
 }
 
 std::optional<LockHolder> Lock::holder(const std::filesystem::path& database) {
-  const FileDescriptor file{::open(lock_file(database).c_str(), O_RDONLY | O_CLOEXEC)};
+  const auto file = look_into_lock_file(database);
   const auto pid = pid_of_holder(database);
   auto lock = exclusive();
   // An older version has locked its lock file only.

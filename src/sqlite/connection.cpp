@@ -48,7 +48,8 @@ std::string immutable_uri(const std::filesystem::path& file) {
 // its rights. Only a new file is opened here: closing a descriptor of one in use would drop the process's
 // locks on it (sqlite.org/howtocorrupt.html, section 2.2). If this fails, SQLite says why.
 void create_private(const std::filesystem::path& file) {
-  const FileDescriptor created{::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  const FileDescriptor created{
+      ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
 }
 
 // What a file may do when it is read, made by anyone at all.

@@ -103,15 +103,38 @@ Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model
   return std::optional<MerchantCertificate>{};
 }
 
-Result<KeyRights> examine_rights(const model::Merchant& merchant) {
+namespace {
+
+// Whose keys the answers are believed by. What is missing is told when it is read.
+Result<void> check_public_files(const model::Job& job) {
+  std::vector<fs::path> files{job.platform.public_key_file, job.endpoints.ca_file};
+  if (const auto& folder = job.platform.certificates_dir; !folder.empty()) {
+    files.push_back(folder);
+    if (const auto listed = list_pem_files(folder)) files.insert(files.end(), listed->begin(), listed->end());
+  }
+  for (const auto& file : files) {
+    struct stat facts {};
+    if (file.empty() || ::stat(file.c_str(), &facts) != 0) continue;
+    if (const auto fault = why_others_change(facts); !fault.empty())
+      return Error{Errc::bad_credentials,
+                   tr("{} {}; who can change it decides which answers are believed", file.string(), fault)};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<KeyRights> examine_rights(const model::Job& job) {
+  if (const auto ours = check_public_files(job); !ours) return ours.error();
+  const auto& merchant = job.merchant;
   KeyRights rights;
   for (const auto& file : {merchant.private_key_file, merchant.passphrase_file}) {
     struct stat facts {};
     if (file.empty() || ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
     const auto words = tr("{} has mode {:04o}", file.string(), facts.st_mode & 07777U);
-    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    if (const auto fault = why_others_change(facts); !fault.empty())
       return Error{Errc::bad_credentials,
-                   tr("{}, so other users can replace it: chmod 600 it, and think of a new key", words)};
+                   tr("{} {}; chmod 600 it, and think of a new key", file.string(), fault)};
     if ((facts.st_mode & S_IROTH) != 0)
       rights.remarks.push_back(
           tr("{}, open to every user of this machine: chmod 600 it, and think of a new key if there "

@@ -20,11 +20,18 @@ Result<void> check_file_system(const std::filesystem::path& database);
 // (sqlite.org/howtocorrupt.html, section 2.5).
 Result<void> check_links(const std::filesystem::path& database);
 
-// An empty file that was made beforehand becomes the database. Error: cannot_create (73) when it is another
-// user's and others may read it.
-Result<void> check_made_beforehand(const std::filesystem::path& database);
-// Sets its mode to 0600 too, before SQLite makes -wal and -shm with the same. Error: as above.
-Result<void> make_private_file(const std::filesystem::path& database);
+// Who can write the database, a file of SQLite's beside it, its lock file or its folder decides what is sent:
+// nobody but this user and root may (why_others_change()). Files that are missing are fine. Error:
+// cannot_create (73).
+Result<void> check_rights(const std::filesystem::path& database);
+
+// Beside the database, each under its name: a plain file or nothing, for readers too. SQLite would wait for a
+// pipe that somebody has put there. Error: cannot_create (73).
+Result<void> check_companions(const std::filesystem::path& database);
+
+// An empty file that was made beforehand becomes the database. Sets its mode to 0600, before SQLite makes
+// -wal and -shm with the same.
+void make_private_file(const std::filesystem::path& database);
 
 // Bytes of the write-ahead log beside it: what the one file may lack. 0 when there is none.
 std::int64_t log_bytes(const std::filesystem::path& database);

@@ -28,9 +28,15 @@ TEST_SUITE("component") {
     return globals;
   }
 
+  std::vector<std::string> lines_of(const cli::Globals& globals, const char* job_file, const Ended& ended) {
+    std::vector<std::string> lines;
+    for (const auto& step : cli::next_steps(globals, job_file, ended)) lines.push_back(report::to_line(step));
+    return lines;
+  }
+
   std::string steps(const Ended& ended, const cli::Globals& globals = called({"run", "gold.toml", "--yes"})) {
     std::string text;
-    for (const auto& line : cli::next_steps(globals, "gold.toml", ended)) text += line + "\n";
+    for (const auto& line : lines_of(globals, "gold.toml", ended)) text += line + "\n";
     return text;
   }
 
@@ -49,8 +55,8 @@ TEST_SUITE("component") {
       for (const auto stage : k_stages) {
         CAPTURE(code);
         CAPTURE(static_cast<int>(stage));
-        const auto lines = cli::next_steps(called({"run", "gold.toml", "--yes"}), "gold.toml",
-                                           {.exit_code = code, .stage = stage, .totals = losses()});
+        const auto lines = lines_of(called({"run", "gold.toml", "--yes"}), "gold.toml",
+                                    {.exit_code = code, .stage = stage, .totals = losses()});
         CHECK(lines.empty() == (code == 0));
         for (const auto& line : lines) {
           CAPTURE(line);
@@ -64,7 +70,7 @@ TEST_SUITE("component") {
     auto globals = called({"--results", "my results.db", "run", "it's gold.toml", "--confirm", "3f9c2a1e"});
     globals.overrides.set = {"input.csv=\"a b.csv\""};
     globals.overrides.results_database = "my results.db";
-    const auto lines = cli::next_steps(globals, "it's gold.toml", {.exit_code = 69});
+    const auto lines = lines_of(globals, "it's gold.toml", {.exit_code = 69});
     REQUIRE(lines.size() == 2);
     CHECK(has(lines[0],
               R"(cardvoid check 'it'\''s gold.toml' --set 'input.csv="a b.csv"' --results 'my results.db')"));

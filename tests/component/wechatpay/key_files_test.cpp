@@ -92,13 +92,14 @@ TEST_SUITE("component") {
 
   TEST_CASE_FIXTURE(Folder,
                     "merchant key: files that others can read are remarked on and writable ones refused") {
-    model::Merchant merchant;
+    model::Job job;
+    auto& merchant = job.merchant;
     merchant.private_key_file = put("key.pem", "k");
     merchant.passphrase_file = put("passphrase", "p");
     const auto rights = [&](mode_t key, mode_t passphrase) {
       REQUIRE(::chmod(merchant.private_key_file.c_str(), key) == 0);
       REQUIRE(::chmod(merchant.passphrase_file.c_str(), passphrase) == 0);
-      return examine_rights(merchant);
+      return examine_rights(job);
     };
     CHECK(rights(0600, 0400).value().remarks.empty());
     CHECK(rights(0600, 0400).value().modes.find("key.pem has mode 0600, ") != std::string::npos);
@@ -108,9 +109,9 @@ TEST_SUITE("component") {
       check_error(rights(0600, open), Errc::bad_credentials, "passphrase has mode");
     }
     merchant.private_key_file = path / "absent";  // told where it is read
-    CHECK(examine_rights(merchant).has_error());  // of the passphrase
+    CHECK(examine_rights(job).has_error());       // of the passphrase
     merchant.passphrase_file.clear();
-    CHECK(examine_rights(merchant).value().modes.empty());
+    CHECK(examine_rights(job).value().modes.empty());
   }
 
   TEST_CASE_FIXTURE(Folder, "platform keys: the public key stands under its id") {

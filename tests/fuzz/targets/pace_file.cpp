@@ -53,7 +53,7 @@ FUZZ_TARGET(pace_file, "a pace file of any bytes neither holds a run up for ever
     require(now <= k_now + 40h, "the next request comes within a day or so");
     taken += pace.take(now);
   }
-  pace.observe(80ms);
+  pace.accepted(now + 1ms, now);
   pace.left(now, now + 1ms);
   pace.throttled(now + 1ms, now, 1s);
   require(taken > 0, "a run gets its turn");

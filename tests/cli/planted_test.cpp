@@ -1,0 +1,259 @@
+// What somebody else may have put where the program reads and writes.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+
+#include "support/stage.hpp"
+
+TEST_SUITE("cli") {
+  using namespace cardvoid;
+  using namespace cardvoid::support;
+  namespace fs = std::filesystem;
+
+  namespace {
+
+  constexpr uid_t k_nobody = 65'534;
+
+  // A test of another user's files needs root; else it says that it did not look.
+  bool can_be_others() {
+    if (::geteuid() == 0) return true;
+    MESSAGE("not looked at: only root can give a file to another user");
+    return false;
+  }
+
+  void plant_pipe(const fs::path& file) {
+    fs::remove(file);
+    REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+  }
+
+  // With a pipe in its way it ends at once, or not at all.
+  Ended outcome(const Stage& stage, const std::string& command, std::vector<std::string> flags = {}) {
+    return stage.start(command, std::move(flags))->wait(std::chrono::seconds{20});
+  }
+
+  std::string text_of(const fs::path& file) {
+    std::ifstream in{file};
+    return {std::istreambuf_iterator<char>{in}, {}};
+  }
+
+  mode_t mode_of(const fs::path& file) {
+    struct stat facts {};
+    REQUIRE(::lstat(file.c_str(), &facts) == 0);
+    return facts.st_mode & 07777;
+  }
+
+  }  // namespace
+
+  TEST_CASE("planted: a pipe in place of a file that is read is refused and not waited for") {
+    const auto stage = stage_of(2);
+    struct Place {
+      const char* key;
+      int exit_code;
+    };
+    for (const auto& place : {Place{"merchant.private_key_file", 77}, Place{"merchant.passphrase_file", 77},
+                              Place{"endpoints.ca_file", 66}, Place{"safety.protect", 66},
+                              Place{"safety.acknowledge_file", 66}, Place{"input.sqlite", 66}}) {
+      CAPTURE(place.key);
+      const auto pipe = stage.dir / "pipe";
+      plant_pipe(pipe);
+      std::vector<std::string> flags{"--set", fmt::format("{}={}", place.key, pipe.string()), "--yes"};
+      if (place.key == std::string_view{"input.sqlite"}) flags.insert(flags.end(), {"--set", "input.csv="});
+      const auto ended = outcome(stage, "run", flags);
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == place.exit_code);
+      CHECK(stage.sandbox->applied().empty());
+    }
+  }
+
+  TEST_CASE("planted: a pipe in place of the job file is refused by every command") {
+    const auto stage = stage_of(1);
+    plant_pipe(stage.job());
+    for (const auto* command : {"check", "plan", "run", "status", "show", "report", "export", "reconcile"}) {
+      CAPTURE(command);
+      const auto ended = outcome(stage, command);
+      CAPTURE(ended.err);
+      CHECK((ended.exit_code == 66 || ended.exit_code == 64));  // show wants a card
+    }
+  }
+
+  TEST_CASE("planted: a pipe in place of the database or beside it ends every command") {
+    for (const auto* suffix : {"", "-wal", "-shm", "-journal", ".lock"}) {
+      CAPTURE(suffix);
+      const auto stage = stage_of(1);
+      if (*suffix != 0) CHECK(stage.run("plan").exit_code == 0);
+      plant_pipe(stage.database().string() + suffix);
+      for (const auto* command : {"run", "plan", "check", "status", "export", "report"}) {
+        CAPTURE(command);
+        std::vector<std::string> flags;
+        if (std::string_view{command} == "run") flags = {"--yes"};
+        if (std::string_view{command} == "report") flags = {"-o", (stage.dir / "page.html").string()};
+        const auto ended = outcome(stage, command, flags);
+        CAPTURE(ended.err);
+        const bool reads = std::string_view{suffix} == ".lock" &&
+                           (std::string_view{command} == "status" || std::string_view{command} == "export" ||
+                            std::string_view{command} == "report");
+        CHECK(ended.exit_code == (reads ? 0 : 73));
+      }
+      CHECK(stage.sandbox->applied().empty());
+    }
+  }
+
+  TEST_CASE("planted: a pipe in place of an output is refused") {
+    const auto stage = stage_of(1);
+    CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    const auto pipe = stage.dir / "out";
+    plant_pipe(pipe);
+    CHECK(outcome(stage, "export", {"-o", pipe.string()}).exit_code == 74);
+    CHECK(outcome(stage, "report", {"-o", pipe.string()}).exit_code == 74);
+    CHECK(outcome(stage, "plan", {"--html", pipe.string()}).exit_code == 74);
+    CHECK(outcome(stage, "plan", {"--refused", pipe.string()}).exit_code == 74);
+    const auto refused = outcome(stage, "export", {"-o", pipe.string()}).err;
+    CHECK(refused.find("is a named pipe; name a file, or - for standard output") != std::string::npos);
+  }
+
+  TEST_CASE("planted: a pipe in place of the metrics or the report costs a warning and no time") {
+    const auto stage = stage_of(2);
+    plant_pipe(stage.dir / "m.prom");
+    plant_pipe(stage.dir / "page.html");
+    const auto ended = outcome(stage, "run",
+                               {"--yes", "--set", "results.metrics_file=" + (stage.dir / "m.prom").string(),
+                                "--set", "results.report_file=" + (stage.dir / "page.html").string()});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.err.find("results.metrics_file: ") != std::string::npos);
+    CHECK(ended.err.find("results.report_file: ") != std::string::npos);
+    stage.check_against_truth();
+  }
+
+  TEST_CASE("planted: an output through a link of this user goes to its target and the link stays") {
+    const auto stage = stage_of(1);
+    CHECK(stage.run("plan").exit_code == 0);
+    stage.write("target.csv", "old");
+    const auto link = stage.dir / "link.csv";
+    fs::create_symlink("target.csv", link);
+    CHECK(stage.run("export", {"-o", link.string()}).exit_code == 0);
+    CHECK(fs::is_symlink(link));
+    CHECK(text_of(stage.dir / "target.csv").find("card0000") != std::string::npos);
+    CHECK(mode_of(stage.dir / "target.csv") == 0600);
+    fs::remove(stage.dir / "target.csv");  // also where there is nothing yet
+    CHECK(stage.run("export", {"-o", link.string()}).exit_code == 0);
+    CHECK(text_of(stage.dir / "target.csv").find("card0000") != std::string::npos);
+  }
+
+  TEST_CASE("planted: nothing is written through a link of another user or into a file of theirs") {
+    if (!can_be_others()) return;
+    const auto stage = stage_of(1);
+    CHECK(stage.run("plan").exit_code == 0);
+    stage.write("victim", "precious");
+    const auto link = stage.dir / "link.csv", theirs = stage.dir / "theirs.csv";
+    fs::create_symlink("victim", link);
+    REQUIRE(::lchown(link.c_str(), k_nobody, k_nobody) == 0);
+    stage.write("theirs.csv", "");
+    REQUIRE(::chmod(theirs.c_str(), 0666) == 0);
+    REQUIRE(::chown(theirs.c_str(), k_nobody, k_nobody) == 0);
+    for (const auto& file : {link, theirs}) {
+      const auto ended = stage.run("export", {"-o", file.string()});
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 74);
+    }
+    CHECK(text_of(stage.dir / "victim") == "precious");
+    CHECK(text_of(theirs).empty());
+  }
+
+  TEST_CASE("planted: a lock file that is a link leaves its target as it is") {
+    for (const bool is_hard : {false, true}) {
+      CAPTURE(is_hard);
+      const auto stage = stage_of(1);
+      stage.write("victim", "precious");
+      const auto lock = stage.database().string() + ".lock";
+      if (is_hard)
+        fs::create_hard_link(stage.dir / "victim", lock);
+      else
+        fs::create_symlink("victim", lock);
+      CHECK(stage.run("run", {"--yes"}).exit_code == 73);
+      CHECK(stage.run("check").exit_code == 73);
+      CHECK(text_of(stage.dir / "victim") == "precious");
+      CHECK(stage.sandbox->applied().empty());
+    }
+  }
+
+  TEST_CASE("planted: a database that others can change is refused by run and by check") {
+    const auto stage = stage_of(1);
+    CHECK(stage.run("plan").exit_code == 0);
+    const auto both_refuse = [&] {
+      for (const auto* command : {"run", "check"}) {
+        CAPTURE(command);
+        const auto ended = stage.run(
+            command, command[0] == 'r' ? std::vector<std::string>{"--yes"} : std::vector<std::string>{});
+        CAPTURE(ended.err);
+        CHECK(ended.exit_code == 73);
+        CHECK((ended.out + ended.err).find("who can change it decides what is sent") != std::string::npos);
+      }
+      CHECK(stage.sandbox->applied().empty());
+    };
+    SUBCASE("by its mode") {
+      for (const mode_t mode : {0666, 0620}) {
+        REQUIRE(::chmod(stage.database().c_str(), mode) == 0);
+        both_refuse();
+      }
+    }
+    SUBCASE("by its owner") {
+      if (!can_be_others()) return;
+      REQUIRE(::chown(stage.database().c_str(), k_nobody, k_nobody) == 0);
+      both_refuse();
+    }
+    SUBCASE("by its owner while it is empty") {
+      if (!can_be_others()) return;
+      fs::remove(stage.database());
+      stage.write("sandbox.db", "");
+      REQUIRE(::chmod(stage.database().c_str(), 0666) == 0);
+      REQUIRE(::chown(stage.database().c_str(), k_nobody, k_nobody) == 0);
+      both_refuse();
+    }
+    SUBCASE("by what lies beside it") {
+      if (!can_be_others()) return;
+      const auto journal = stage.database().string() + "-journal";
+      std::ofstream{journal} << "";
+      REQUIRE(::chown(journal.c_str(), k_nobody, k_nobody) == 0);
+      both_refuse();
+    }
+    SUBCASE("by its folder") {
+      REQUIRE(::chmod(stage.dir.c_str(), 0777) == 0);
+      both_refuse();
+      REQUIRE(::chmod(stage.dir.c_str(), 0770) == 0);
+      both_refuse();
+      REQUIRE(::chmod(stage.dir.c_str(), 01777) == 0);  // as /tmp
+      CHECK(stage.run("check").exit_code == 0);
+      CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+    }
+  }
+
+  TEST_CASE("planted: a program for the end or a key that others can change is refused by run and by check") {
+    const auto stage = stage_of(1);
+    stage.write("hook.sh", "#!/bin/sh\ntouch ran\n");
+    const auto hook = stage.dir / "hook.sh";
+    const std::vector<std::string> with_hook{"--set", "results.on_finish=" + hook.string()};
+    const auto run = [&](const std::string& command, std::vector<std::string> flags) {
+      if (command == "run") flags.emplace_back("--yes");
+      return stage.run(command, flags);
+    };
+    REQUIRE(::chmod(hook.c_str(), 0772) == 0);
+    for (const auto* command : {"run", "check"}) CHECK(run(command, with_hook).exit_code == 78);
+    REQUIRE(::chmod(hook.c_str(), 0700) == 0);
+    for (const auto* file : {"ca.pem", "platform_key.pem"}) {
+      if (!fs::exists(stage.dir / file)) continue;
+      const auto before = mode_of(stage.dir / file);
+      REQUIRE(::chmod((stage.dir / file).c_str(), 0666) == 0);
+      for (const auto* command : {"run", "check"}) CHECK(run(command, with_hook).exit_code == 77);
+      REQUIRE(::chmod((stage.dir / file).c_str(), before) == 0);
+    }
+    CHECK_FALSE(fs::exists(stage.dir / "ran"));
+    CHECK(stage.sandbox->applied().empty());
+  }
+}
