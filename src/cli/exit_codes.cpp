@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cardvoid/base/error.hpp>
+#include <cardvoid/base/translate.hpp>
 
 namespace cardvoid::cli {
 
@@ -10,25 +11,29 @@ namespace {
 constexpr int number(Errc code) { return static_cast<int>(code); }
 
 constexpr std::array k_exit_codes{
-    ExitCode{0, "done", "every card of the job is confirmed invalid, or the command did what it says"},
-    ExitCode{1, "done with losses", "nothing is left to send; some rows were rejected or refused"},
-    ExitCode{number(Errc::usage), "usage", "the command line is wrong"},
-    ExitCode{number(Errc::bad_input), "input",
+    ExitCode{0, translatable("done"),
+             "every card of the job is confirmed invalid, or the command did what it says"},
+    ExitCode{1, translatable("done with losses"),
+             "nothing is left to send; some rows were rejected or refused"},
+    ExitCode{number(Errc::usage), translatable("usage"), "the command line is wrong"},
+    ExitCode{number(Errc::bad_input), translatable("input"),
              "the input is not what it claims to be, or the plan is not the confirmed one"},
-    ExitCode{number(Errc::no_input), "no input", "a named file does not exist or cannot be opened"},
-    ExitCode{number(Errc::unavailable), "unavailable",
+    ExitCode{number(Errc::no_input), translatable("no input"),
+             "a named file does not exist or cannot be opened"},
+    ExitCode{number(Errc::unavailable), translatable("unavailable"),
              "the platform is away or in trouble for too long; work is left: run again later"},
-    ExitCode{number(Errc::internal), "internal", "a bug in cardvoid: please report it"},
-    ExitCode{number(Errc::cannot_create), "results",
+    ExitCode{number(Errc::internal), translatable("internal"), "a bug in cardvoid: please report it"},
+    ExitCode{number(Errc::cannot_create), translatable("results"),
              "the results database cannot be created, or is not this job's"},
-    ExitCode{number(Errc::io), "write error", "results cannot be written: sending stopped at once"},
-    ExitCode{number(Errc::stopped), "work left",
+    ExitCode{number(Errc::io), translatable("write error"),
+             "results cannot be written: sending stopped at once"},
+    ExitCode{number(Errc::stopped), translatable("work left"),
              "stopped early with work left: run it again; or another run holds the job"},
-    ExitCode{number(Errc::tripped), "stopped itself",
+    ExitCode{number(Errc::tripped), translatable("stopped itself"),
              "canary, breaker, contradictory answers or a list that is done already: a person must look"},
-    ExitCode{number(Errc::bad_credentials), "credentials",
+    ExitCode{number(Errc::bad_credentials), translatable("credentials"),
              "the platform refuses the credentials, or a key is unusable"},
-    ExitCode{number(Errc::bad_job), "job file", "the job file is wrong"},
+    ExitCode{number(Errc::bad_job), translatable("job file"), "the job file is wrong"},
 };
 
 }  // namespace

@@ -56,6 +56,26 @@ std::string changed_columns(const Difference& difference) {
                      difference.other_reason ? "reason" : "");
 }
 
+std::string words_for_columns(const Difference& d) {
+  return d.other_openid && d.other_reason ? tr("openid and reason") : changed_columns(d);
+}
+
+std::string words_for_status(model::Status status) {
+  return status == model::Status::in_flight ? tr("in flight") : tr(std::string{model::to_text(status)});
+}
+
+std::string words_for_hold(Difference::HeldBack why) {
+  switch (why) {
+    case Difference::sent: return "";
+    case Difference::left_list: return tr("left the list");
+    case Difference::is_protected: return tr("protected");
+    case Difference::conflict: return tr("in conflict");
+    case Difference::held: return tr("held");
+    case Difference::accepted: return tr("accepted");
+  }
+  return "";
+}
+
 boost::json::object as_json(const Difference& d) {
   boost::json::object object{{"change", name_of(d.kind)},         {"source_line", d.source_line},
                              {"brand_id", d.card.brand_id},       {"card_id", d.card.card_id},
@@ -100,21 +120,21 @@ std::string line_of(const Difference& d) {
 
 std::string words_for(const Difference& d) {
   const auto status =
-      d.status == model::Status::pending ? std::string{} : fmt::format(" ({})", model::to_text(d.status));
+      d.status == model::Status::pending ? std::string{} : tr(" ({})", words_for_status(d.status));
   switch (d.kind) {
     case Difference::added: return {};
     case Difference::returned: return tr("to send again") + status;
     case Difference::changed:
-      return (d.in_place ? tr("another {} than before", changed_columns(d))
-                         : tr("stays as it was sent, the list says another {}", changed_columns(d))) +
+      return (d.in_place ? tr("another {} than before", words_for_columns(d))
+                         : tr("stays as it was sent, the list says another {}", words_for_columns(d))) +
              status;
     case Difference::put_back: return tr("put back by retry") + status;
-    case Difference::kept_back: return name_of(d.held_back) + status;
+    case Difference::kept_back: return words_for_hold(d.held_back) + status;
     case Difference::left: break;
   }
   if (d.held_back != Difference::sent) return tr("held back");
   const bool is_settled = d.status == model::Status::invalidated || d.status == model::Status::rejected;
-  return is_settled ? std::string{model::to_text(d.status)} : tr("{}, and goes on", model::to_text(d.status));
+  return is_settled ? words_for_status(d.status) : tr("{}, and goes on", words_for_status(d.status));
 }
 
 std::string words_for_changes(const Differences& differences) {

@@ -5,6 +5,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
@@ -176,7 +177,7 @@ boost::json::object stake_json(const Plan& plan, const model::Job& job) {
 std::string words_for_pace(const Plan& plan, const model::Job& job) {
   const auto end = end_of(plan, job);
   const auto rate = job.limits.requests_per_second;
-  const auto needed = humanize_duration(plan.needed);
+  const auto needed = spoken_duration(plan.needed);
   if (!job.safety.window)
     return tr("at {:g} requests/s: {}, until {} if it began now", rate, needed, format_local(*end));
   const auto window = dispatch::to_text(*job.safety.window);

@@ -6,8 +6,11 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <cmath>
 
 #include "exit_codes.hpp"
@@ -42,7 +45,8 @@ std::int64_t count_windows(const dispatch::Window& window, WallTime now, WallTim
 std::vector<std::string> alerts_of(const Rehearsal& r) {
   std::vector<std::string> alerts;
   const auto stopped = static_cast<int>(Errc::stopped), away = static_cast<int>(Errc::unavailable);
-  if (r.exit_code == away) alerts.emplace_back("CardvoidPlatformAway, if it lasts for 26 hours");
+  if (r.exit_code == away)
+    alerts.emplace_back(translatable("CardvoidPlatformAway, if it lasts for 26 hours"));
   if (r.exit_code > away && r.exit_code != stopped) alerts.emplace_back("CardvoidStopped");
   if (r.totals.held > 0) alerts.emplace_back("CardvoidHeld");
   if (r.had_many_errors) alerts.emplace_back("CardvoidErrors");
@@ -51,7 +55,7 @@ std::vector<std::string> alerts_of(const Rehearsal& r) {
 
 std::string meaning(int exit_code) {
   for (const auto& each : exit_codes())
-    if (each.code == exit_code) return fmt::format("{}, {}", exit_code, each.name);
+    if (each.code == exit_code) return tr("{}, {}", exit_code, tr(std::string{each.name}));
   return std::to_string(exit_code);
 }
 
@@ -68,104 +72,114 @@ std::string count(std::string_view label, std::int64_t number, std::string_view 
 std::string events_text(const Rehearsal& r) {
   const auto& q = r.requests;
   std::string text;
-  const auto add = [&](std::int64_t number, std::string_view what) {
-    if (number > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", grouped(number), what);
+  const auto add = [&](std::int64_t number, const std::string& words) {
+    if (number > 0) text = text.empty() ? words : tr("{}, {}", text, words);
   };
-  add(q.throttled, q.throttled == 1 ? "time 429" : "times 429");
-  add(q.lost, "without an answer");
-  add(q.errors, "errors");
-  add(q.unsent, "without a connection");
-  add(q.by_backup, "served by the backup");
-  return text.empty() ? "nothing" : text;
+  add(q.throttled, tr_n(q.throttled, "{} time 429", "{} times 429"));
+  add(q.lost, tr("{} without an answer", grouped(q.lost)));
+  add(q.errors, tr("{} errors", grouped(q.errors)));
+  add(q.unsent, tr("{} without a connection", grouped(q.unsent)));
+  add(q.by_backup, tr("{} served by the backup", grouped(q.by_backup)));
+  return text.empty() ? tr("nothing") : text;
 }
 
 std::string rehearsal_part(const Rehearsal& r) {
-  std::string text = "\nIn the rehearsal\n";
+  auto text = "\n" + tr("In the rehearsal") + "\n";
   if (r.cards > 0)
-    text += line("took", fmt::format("{} here; a real run takes {} for it", humanize_duration(r.took),
-                                     humanize_duration(r.elapsed)));
-  text += count(
-      "cards", r.cards,
-      r.cards < r.to_send
-          ? fmt::format("the first of {}: what follows for all of them is scaled up", grouped(r.to_send))
-          : "all that are to be sent");
+    text += line(tr("took"), tr("{} here; a real run takes {} for it", spoken_duration(r.took),
+                                spoken_duration(r.elapsed)));
+  text += count(tr("cards"), r.cards,
+                r.cards < r.to_send
+                    ? tr("the first of {}: what follows for all of them is scaled up", grouped(r.to_send))
+                    : tr("all that are to be sent"));
   constexpr std::int64_t k_small_sample = 200;
   if (r.cards < r.to_send && r.cards < k_small_sample)
-    text += line("",
-                 "so few cards say little of what is rare: the numbers below are rough, and --limit N "
-                 "rehearses more of them");
-  text += line("went wrong", events_text(r));
+    text += line("", tr("so few cards say little of what is rare: the numbers below are rough, and --limit N "
+                        "rehearses more of them"));
+  text += line(tr("went wrong"), events_text(r));
   if (!r.stopped.empty()) {
-    text += count("invalidated", r.totals.invalidated);
-    if (r.totals.rejected > 0) text += count("rejected", r.totals.rejected);
-    if (r.totals.in_doubt() > 0) text += count("in doubt", r.totals.in_doubt());
+    text += count(tr("invalidated"), r.totals.invalidated);
+    if (r.totals.rejected > 0) text += count(tr("rejected"), r.totals.rejected);
+    if (r.totals.in_doubt() > 0) text += count(tr("in doubt"), r.totals.in_doubt());
   }
-  text += line("ended", r.stopped.empty() ? "as a run that is done" : escape_for_terminal(r.stopped));
+  text += line(tr("ended"),
+               r.stopped.empty() ? tr("as a run that is done") : escape_for_terminal(run::spoken(r.stopped)));
   return text;
 }
 
 std::string window_words(const model::Job& job, const Forecast& f) {
   const auto window = dispatch::to_text(*job.safety.window);
-  const auto opens =
-      f.outlook.opens_at ? "opens next at " + format_local(*f.outlook.opens_at) : std::string{"is open now"};
-  if (f.windows <= 1) return fmt::format("{} {}; one is enough", window, opens);
-  return fmt::format(
-      "{} {}; it takes {} of them: all but the last run end with 75, work left, and the next "
-      "one carries on",
-      window, opens, grouped(f.windows));
+  const auto opens = f.outlook.opens_at ? tr("{} opens next at {}", window, format_local(*f.outlook.opens_at))
+                                        : tr("{} is open now", window);
+  if (f.windows <= 1) return tr("{}; one is enough", opens);
+  return tr(
+      "{}; it takes {} of them: all but the last run end with 75, work left, and the next one carries on",
+      opens, grouped(f.windows));
+}
+
+std::string words_for_done(const Forecast& f) {
+  if (!f.outlook.done_at) return tr("not within a year");
+  const auto done = format_local(*f.outlook.done_at);
+  return f.outlook.opens_at ? tr("{}, if it began then", done) : tr("{}, if it began now", done);
 }
 
 std::string forecast_part(const Rehearsal& r, const Forecast& f, const model::Job& job) {
-  auto text = fmt::format("\nA real run{}\n", r.scenario == Scenario::calm
-                                                  ? ""
-                                                  : fmt::format(" on such a day ({})", to_text(r.scenario)));
-  text += line("takes", fmt::format("{} of sending, at most {:.6g} requests/s",
-                                    humanize_duration(*f.outlook.needed), job.limits.requests_per_second));
-  if (job.safety.window) text += line("window", window_words(job, f));
-  text += line("done", f.outlook.done_at ? fmt::format("{}, if it {}", format_local(*f.outlook.done_at),
-                                                       f.outlook.opens_at ? "began then" : "began now")
-                                         : "not within a year");
-  text += count(
-      "requests", f.invalidations + f.read_backs,
-      fmt::format("{} invalidations, {}", grouped(f.invalidations), counted(f.read_backs, "read-back")));
-  text += count("invalidated", f.confirmed + f.already,
-                f.already > 0 ? fmt::format("{} of them before us", grouped(f.already)) : "");
+  auto text = "\n" +
+              (r.scenario == Scenario::calm ? tr("A real run")
+                                            : tr("A real run on such a day ({})", to_text(r.scenario))) +
+              "\n";
+  text += line(tr("takes"), tr("{} of sending, at most {:.6g} requests/s", spoken_duration(*f.outlook.needed),
+                               job.limits.requests_per_second));
+  if (job.safety.window) text += line(tr("window"), window_words(job, f));
+  text += line(tr("done"), words_for_done(f));
+  text += count(tr("requests"), f.invalidations + f.read_backs,
+                tr("{} invalidations, {}", grouped(f.invalidations),
+                   tr_n(f.read_backs, "{} read-back", "{} read-backs")));
+  text += count(tr("invalidated"), f.confirmed + f.already,
+                f.already > 0 ? tr("{} of them before us", grouped(f.already)) : "");
   if (f.rejected > 0)
-    text += count("rejected", f.rejected,
-                  f.rejected == 1 ? "the platform refuses it; it stays valid"
-                                  : "the platform refuses them; they stay valid");
-  if (f.in_doubt > 0) text += count("in doubt", f.in_doubt, "`cardvoid reconcile` reads them back");
+    text += count(tr("rejected"), f.rejected,
+                  f.rejected == 1 ? tr("the platform refuses it; it stays valid")
+                                  : tr("the platform refuses them; they stay valid"));
+  if (f.in_doubt > 0) text += count(tr("in doubt"), f.in_doubt, tr("`cardvoid reconcile` reads them back"));
   return text;
 }
 
 // Why a run that is done ends with 1. `rejected`: of the whole list.
 std::string losses_text(const ledger::Totals& t, std::int64_t rejected) {
   std::string text;
-  const auto add = [&](std::int64_t number, std::string_view thing, std::string_view what) {
-    if (number > 0)
-      text += fmt::format("{}{} {} {}", text.empty() ? ": " : ", ", counted(number, thing),
-                          number == 1 ? "is" : "are", what);
+  const auto add = [&](std::int64_t number, const std::string& words) {
+    if (number > 0) text = text.empty() ? words : tr("{}, {}", text, words);
   };
-  add(rejected, "card", "rejected");
-  add(t.refused_lines(), "line", "refused");
-  add(t.conflicts, "card", "in conflict");
-  add(t.protected_pending, "card", "protected");
+  add(rejected, tr_n(rejected, "{} card is rejected", "{} cards are rejected"));
+  add(t.refused_lines(), tr_n(t.refused_lines(), "{} line is refused", "{} lines are refused"));
+  add(t.conflicts, tr_n(t.conflicts, "{} card is in conflict", "{} cards are in conflict"));
+  add(t.protected_pending, tr_n(t.protected_pending, "{} card is protected", "{} cards are protected"));
   return text;
+}
+
+std::string words_for_exit(const Rehearsal& r, const std::optional<Forecast>& f) {
+  const auto losses =
+      r.exit_code == 1 ? losses_text(r.totals, f ? f->rejected : r.totals.rejected) : std::string{};
+  return losses.empty() ? meaning(r.exit_code) : tr("{}: {}", meaning(r.exit_code), losses);
 }
 
 std::string ending_part(const Rehearsal& r, const std::optional<Forecast>& f,
                         const std::vector<std::string>& alerts) {
   const auto& t = r.totals;
-  auto text = r.stopped.empty() ? std::string{} : std::string{"\nA real run on such a day\n"};
-  text += line("exit code",
-               meaning(r.exit_code) + (r.exit_code == 1 ? losses_text(t, f ? f->rejected : t.rejected) : ""));
+  auto text = r.stopped.empty() ? std::string{} : "\n" + tr("A real run on such a day") + "\n";
+  text += line(tr("exit code"), words_for_exit(r, f));
   if (const auto lines = t.refused_lines(); lines > 0)
-    text += count("refused lines", lines, "never sent; `cardvoid plan` shows why");
-  if (t.conflicts > 0) text += count("conflicts", t.conflicts, "never sent; `cardvoid plan` shows them");
-  if (t.protected_pending > 0) text += count("protected", t.protected_pending, "never sent");
+    text += count(tr("refused lines"), lines, tr("never sent; `cardvoid plan` shows why"));
+  if (t.conflicts > 0)
+    text += count(tr("conflicts"), t.conflicts, tr("never sent; `cardvoid plan` shows them"));
+  if (t.protected_pending > 0) text += count(tr("protected"), t.protected_pending, tr("never sent"));
   std::string names;
-  for (const auto& alert : alerts) names += (names.empty() ? "" : "; ") + alert;
-  text += line("alerts", names.empty() ? "none of those in docs/operating/monitoring.md" : names);
+  for (const auto& alert : alerts) {
+    const auto one = tr(alert);
+    names = names.empty() ? one : tr("{}; {}", names, one);
+  }
+  text += line(tr("alerts"), names.empty() ? tr("none of those in docs/operating/monitoring.md") : names);
   return text;
 }
 
@@ -204,19 +218,19 @@ std::optional<Forecast> forecast(const Rehearsal& r, const model::Job& job, cons
 
 std::string rehearsal_text(const Rehearsal& r, const std::optional<Forecast>& f, const model::Job& job,
                            const std::vector<std::string>& missing, const std::vector<std::string>& next) {
-  auto text = fmt::format("Rehearsal of {}\n", escape_for_terminal(r.job_file));
-  text += line("scenario", fmt::format("{}: {}", to_text(r.scenario), describe(r.scenario)));
-  text += line("reached",
-               "nothing but this machine: keys, account, platform and results were the rehearsal's own");
-  text += line("not looked at", "the results database of the job: cards that are done count as new");
+  auto text = tr("Rehearsal of {}", escape_for_terminal(r.job_file)) + "\n";
+  text += line(tr("scenario"), tr("{}: {}", to_text(r.scenario), tr(describe(r.scenario))));
+  text += line(tr("reached"),
+               tr("nothing but this machine: keys, account, platform and results were the rehearsal's own"));
+  text += line(tr("not looked at"), tr("the results database of the job: cards that are done count as new"));
   text += rehearsal_part(r);
   if (f) text += forecast_part(r, *f, job);
   text += ending_part(r, f, alerts_of(r));
   if (!missing.empty()) {
-    text += "\nStill missing for a real run\n";
+    text += "\n" + tr("Still missing for a real run") + "\n";
     for (const auto& each : missing) text += "  " + wrapped(escape_for_terminal(each), 4, k_columns) + "\n";
   }
-  text += "\nNext\n";
+  text += "\n" + tr("Next") + "\n";
   for (const auto& each : next) text += fmt::format("  {}\n", each);
   return text;
 }

@@ -5,6 +5,7 @@
 #include <cardvoid/base/csv.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -378,7 +379,7 @@ class Rehearsing {
 
   report::Undertaking undertaking(std::int64_t cards) const {
     report::Undertaking about;
-    about.job = job_.name, about.host = "rehearsal";
+    about.job = job_.name, about.host = tr("rehearsal");
     about.limits = job_.limits;
     about.totals.pending = cards;
     return about;
@@ -465,7 +466,11 @@ class Rehearsing {
     const auto& globals = console_.globals();
     const auto now = read_clocks().wall;
     const auto expected = forecast(result_, job_, plan_.remaining, now);
-    const auto missing = find_missing(globals, options_.job_file);
+    const auto missing = [&] {
+      std::optional<InEnglish> of_programs;
+      if (globals.json) of_programs.emplace();
+      return find_missing(globals, options_.job_file);
+    }();
     const auto next = next_commands();
     const auto text = globals.json ? to_json_line(rehearsal_json(result_, expected, missing, next))
                                    : rehearsal_text(result_, expected, job_, missing, next);

@@ -6,6 +6,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/queries.hpp>
@@ -13,6 +14,7 @@
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/report/screen.hpp>
 #include <cardvoid/run/look_ahead.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <ctime>
 
 #include "commands.hpp"
@@ -165,45 +167,57 @@ std::string json_line(const View& view, const model::Job& job, const std::option
 // ---- for people ----
 
 std::string words_for_endpoint(const std::string& state) {
-  return state == "closed" ? "serves" : state == "open" ? "does not serve" : "is being probed";
+  return state == "closed" ? tr("serves") : state == "open" ? tr("does not serve") : tr("is being probed");
 }
 
 std::string words_for_ending(const View& view, const ledger::RunRecord& run) {
-  if (run.exit_code) return fmt::format("exit {}, {}", *run.exit_code, escape_for_terminal(run.ending));
-  return view.is_under_way(run) ? "under way" : "died";
+  if (run.exit_code) return tr("exit {}, {}", *run.exit_code, escape_for_terminal(run::spoken(run.ending)));
+  return view.is_under_way(run) ? tr("under way") : tr("died");
+}
+
+std::string words_for_holder(const View& view) {
+  if (!view.holder) return tr("no run is under way") + "\n";
+  const auto& holder = *view.holder;
+  auto text = holder.command.empty() ? tr("{} is under way", ledger::to_text(holder))
+                                     : tr("{} is under way: pid {} on {}, since {}", holder.command,
+                                          holder.pid, holder.host, format_local_full(holder.since));
+  text += "\n";
+  if (view.is_suspended)
+    text += "  " +
+            tr("suspended (Ctrl-Z or SIGSTOP): it sends nothing and keeps the job; to go on, type fg where "
+               "it was started, or kill -CONT {}",
+               holder.pid) +
+            "\n";
+  return text;
+}
+
+std::string words_for_pulse(const View& view, const ledger::Pulse& pulse, WallTime now) {
+  auto text =
+      fmt::format("  {}\n  {}\n", run::words_for_pace(view.outlook, view.limits, pulse.reasons_to_wait, now),
+                  tr("{} in flight, {} waiting to be tried again", pulse.in_flight, pulse.waiting));
+  if (pulse.canary > 0) {
+    auto canary = tr("canary: {} of {} cards are through, one at a time; then the pace opens",
+                     grouped(pulse.canary_passed), grouped(pulse.canary));
+    if (pulse.canary_already > 0)
+      canary = tr("{} ({} more were INVALID already)", canary, grouped(pulse.canary_already));
+    text += "  " + canary + "\n";
+  }
+  return text + "  " +
+         tr("primary {}, backup {}", words_for_endpoint(pulse.primary_state),
+            words_for_endpoint(pulse.backup_state)) +
+         "\n";
 }
 
 std::string page(const View& view, const model::Job& job) {
   const auto& t = view.rows.totals;
   const auto now = read_clocks().wall;
-  auto text =
-      fmt::format("job {}: {}\n", job.name, counted(t.rows(), "row")) + report::standing_text(view.rows);
-  if (const auto lines = t.refused_lines(); lines > 0) text += counted(lines, "input line") + " refused\n";
-
-  if (const auto& holder = view.holder; holder && !holder->command.empty())
-    text += fmt::format("{} is under way: pid {} on {}, since {}\n", holder->command, holder->pid,
-                        holder->host, format_local_full(holder->since));
-  else
-    text += holder ? ledger::to_text(*holder) + " is under way\n" : "no run is under way\n";
-  if (view.is_suspended)
-    text += fmt::format(
-        "  suspended (Ctrl-Z or SIGSTOP): it sends nothing and keeps the job; to go on, type fg where it was "
-        "started, or kill -CONT {}\n",
-        view.holder->pid);
+  auto text = tr("job {}: {}", job.name, tr_n(t.rows(), "{} row", "{} rows")) + "\n" +
+              report::standing_text(view.rows);
+  if (const auto lines = t.refused_lines(); lines > 0)
+    text += tr_n(lines, "{} input line refused", "{} input lines refused") + "\n";
+  text += words_for_holder(view);
   if (view.log_bytes > 0) text += words_for_log(job) + "\n";
-  if (const auto& pulse = view.pulse) {
-    text += fmt::format("  {}\n  {} in flight, {} waiting to be tried again\n",
-                        run::words_for_pace(view.outlook, view.limits, pulse->reasons_to_wait, now),
-                        pulse->in_flight, pulse->waiting);
-    if (pulse->canary > 0)
-      text += fmt::format("  canary: {} of {} cards are through, one at a time; then the pace opens{}\n",
-                          grouped(pulse->canary_passed), grouped(pulse->canary),
-                          pulse->canary_already > 0
-                              ? fmt::format(" ({} more were INVALID already)", grouped(pulse->canary_already))
-                              : "");
-    text += fmt::format("  primary {}, backup {}\n", words_for_endpoint(pulse->primary_state),
-                        words_for_endpoint(pulse->backup_state));
-  }
+  if (view.pulse) text += words_for_pulse(view, *view.pulse, now);
   if (view.outlook.rows > 0)
     text +=
         view.pulse ? "  " + run::words_for_end(view.outlook, now) + "\n" : run::to_text(view.outlook) + "\n";
@@ -211,12 +225,15 @@ std::string page(const View& view, const model::Job& job) {
     text += fmt::format("  {:>14}  {} ({})\n", grouped(error.count), escape_for_terminal(error.code),
                         error.status);
   for (const auto& run : view.runs) {
-    text += fmt::format("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}\n", run.id,
-                        run.command, format_local_full(run.started_at), grouped(run.counts.sent),
-                        grouped(run.counts.confirmed), grouped(run.counts.rejected),
-                        grouped(run.counts.unresolved), words_for_ending(view, run));
+    text += tr("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}", run.id, run.command,
+               format_local_full(run.started_at), grouped(run.counts.sent), grouped(run.counts.confirmed),
+               grouped(run.counts.rejected), grouped(run.counts.unresolved), words_for_ending(view, run)) +
+            "\n";
     if (const auto count = run.counts.other_brand; count > 0)
-      text += fmt::format("  {} about the card asked for named another brand_id\n", counted(count, "answer"));
+      text += "  " +
+              tr_n(count, "{} answer about the card asked for named another brand_id",
+                   "{} answers about the card asked for named another brand_id") +
+              "\n";
   }
   return text;
 }
@@ -248,7 +265,7 @@ std::vector<std::string> lines_for(const std::string& page, report::TerminalSize
   }
   if (lines.size() <= size.rows) return lines;
   const auto shown = std::max<std::size_t>(size.rows, 2) - 1;
-  const auto more = fmt::format("({} more lines do not fit)", lines.size() - shown);
+  const auto more = tr("({} more lines do not fit)", lines.size() - shown);
   lines.resize(shown);
   lines.push_back(fit_to_width(more, columns));
   return lines;

@@ -4,6 +4,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <cardvoid/run/steering.hpp>
 
 #include "commands.hpp"
@@ -35,7 +36,7 @@ int steer(Console& console, const Options& options) {
                                    {"message", answer->message},
                                    {"in_flight", answer->in_flight},
                                    {"requests_per_second", answer->requests_per_second}};
-  (void)console.answer(globals.json ? to_json_line(object) : answer->message + "\n");
+  (void)console.answer(globals.json ? to_json_line(object) : run::spoken(answer->message) + "\n");
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cardvoid/base/translate.hpp>
 
 namespace cardvoid::cli {
 
@@ -12,24 +13,27 @@ using enum sandbox::Fault;
 using enum sandbox::Outage::Kind;
 
 struct Word {
-  std::string_view text, description;
+  std::string_view text;
+  const char* description;
 };
 constexpr std::array<Word, 5> k_words{
-    Word{"calm", "every request is answered"},
-    {"bad-day",
-     "the primary endpoint fails, then the rate is cut, answers get lost, and both endpoints are away for a "
-     "moment; of every 400 cards two were invalid before and one is unknown"},
-    {"primary-down", "the primary endpoint is silent and then refuses, and the backup serves"},
+    Word{"calm", translatable("every request is answered")},
+    {"bad-day", translatable("the primary endpoint fails, then the rate is cut, answers get lost, and both "
+                             "endpoints are away for a "
+                             "moment; of every 400 cards two were invalid before and one is unknown")},
+    {"primary-down", translatable("the primary endpoint is silent and then refuses, and the backup serves")},
     {"rate-storm",
-     "for half of the time the platform takes only half of the rate and answers 429 to the rest"},
-    {"lost-answers", "one answer in ten gets lost, most of them after the card was invalidated"}};
+     translatable(
+         "for half of the time the platform takes only half of the rate and answers 429 to the rest")},
+    {"lost-answers",
+     translatable("one answer in ten gets lost, most of them after the card was invalidated")}};
 
 const Word& word_of(Scenario scenario) { return k_words.at(static_cast<std::size_t>(scenario)); }
 
 }  // namespace
 
 std::string_view to_text(Scenario scenario) { return word_of(scenario).text; }
-std::string_view describe(Scenario scenario) { return word_of(scenario).description; }
+const char* describe(Scenario scenario) { return word_of(scenario).description; }
 
 std::vector<Stretch> stretches(Scenario scenario) {
   switch (scenario) {

@@ -14,8 +14,8 @@
 namespace cardvoid::cli {
 
 enum class Scenario { calm, bad_day, primary_down, rate_storm, lost_answers };
-std::string_view to_text(Scenario scenario);   // "bad-day"
-std::string_view describe(Scenario scenario);  // completes "…: "
+std::string_view to_text(Scenario scenario);  // "bad-day"
+const char* describe(Scenario scenario);      // completes "…: "
 
 // What holds from one moment of the rehearsal to the next.
 struct Stretch {

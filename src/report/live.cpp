@@ -178,7 +178,8 @@ Line counts(const Moment& moment, bool is_whole) {
 
 std::string words_for_pace(const Moment& moment) {
   auto text = run::words_for_pace(moment.outlook, moment.limits, moment.snapshot.reasons_to_wait, moment.now);
-  if (const auto canary = words_for_canary(moment.snapshot); !canary.empty()) text = canary + ", " + text;
+  if (const auto canary = words_for_canary(moment.snapshot); !canary.empty())
+    text = tr("{}, {}", canary, text);
   return text;
 }
 
@@ -265,16 +266,15 @@ std::vector<std::string> live_lines(const Moment& moment, const Look& look) {
 }
 
 std::string live_line(const Moment& moment) {
-  const InEnglish of_log;
-  auto text = words_for_progress(moment) + fmt::format("  this run {}", grouped(moment.done_by_run()));
+  auto text = words_for_progress(moment) + "  " + tr("this run {}", grouped(moment.done_by_run()));
   for (const auto& piece : counts(moment, false)) text += "  " + piece.text;
   text += "  " + words_for_pace(moment);
   text += "  " + words_for_endpoints(moment);
-  text += fmt::format("  in flight {}", moment.snapshot.in_flight);
-  if (moment.snapshot.waiting > 0) text += fmt::format("  waiting {}", moment.snapshot.waiting);
+  text += "  " + tr("in flight {}", moment.snapshot.in_flight);
+  if (moment.snapshot.waiting > 0) text += "  " + tr("waiting {}", moment.snapshot.waiting);
   if (moment.last_error)
-    text += fmt::format("  last error {} {}", escape_for_terminal(moment.last_error->code),
-                        format_local_clock(moment.last_error->at));
+    text += "  " + tr("last error {} {}", escape_for_terminal(moment.last_error->code),
+                      format_local_clock(moment.last_error->at));
   return text + "  " + run::words_for_end(moment.outlook, moment.now);
 }
 

@@ -5,10 +5,12 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/report/step.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -36,10 +38,9 @@ Instant::duration plain_interval(Instant::duration age) {
 // failed".
 std::string words_for_stop(const Ending& ending) {
   const auto& why = ending.stopped;
-  const auto* const label = ending.exit_code <= 1         ? "nothing is left that it could stop: "
-                            : why.starts_with("stopped ") ? ""
-                                                          : "stopped: ";
-  return label + escape_for_terminal(why);
+  const auto shown = escape_for_terminal(run::spoken(why));
+  if (ending.exit_code <= 1) return tr("nothing is left that it could stop: {}", shown);
+  return why.starts_with("stopped ") ? shown : tr("stopped: {}", shown);
 }
 
 // A row that the platform says is not yet INVALID is no error, nor is one that it says is.
@@ -102,13 +103,14 @@ std::string summary_text(const Ending& ending) {
              tr_n(static_cast<std::int64_t>(last.read_backs), "{} read-back", "{} read-backs"),
              tr_n(static_cast<std::int64_t>(last.retries), "{} retry", "{} retries"),
              tr_n(static_cast<std::int64_t>(last.throttled), "{} time", "{} times"),
-             humanize_duration(ending.elapsed)) +
+             spoken_duration(ending.elapsed)) +
           "\n";
   if (!ending.stopped.empty()) text += words_for_stop(ending) + "\n";
   return text;
 }
 
 std::string summary_line(const Ending& ending) {
+  const InEnglish of_log;
   const auto& t = ending.standing.totals;
   auto text = fmt::format("{} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job,
                           ending.exit_code, grouped(t.invalidated), grouped(t.rows()));
@@ -204,6 +206,7 @@ Moment Progress::moment(const dispatch::Snapshot& snapshot, const ledger::RunCou
 
 std::string Progress::line(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now) {
   const std::lock_guard lock{mutex_};
+  const InEnglish of_log;
   return live_line(moment(snapshot, counts, now));
 }
 
@@ -252,15 +255,20 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
       draw(now);
       return;
     case ProgressMode::plain:
-      if (is_due(now.steady))
-        put(stream_, (manner_.has_times ? time_stamp(now.wall) : "") +
-                         live_line(moment(snapshot, counts, now)) + "\n");
+      if (is_due(now.steady)) put_line(moment(snapshot, counts, now));
       return;
     case ProgressMode::json:
       unsaid_ = to_json_line(progress_json(moment(snapshot, counts, now), to_send_));
       if (is_due(now.steady)) put(stream_, std::exchange(unsaid_, {}));
       return;
   }
+}
+
+// On a terminal people read it; elsewhere it is a log.
+void Progress::put_line(const Moment& moment) {
+  std::optional<InEnglish> of_log;
+  if (!::isatty(::fileno(stream_))) of_log.emplace();
+  put(stream_, (manner_.has_times ? time_stamp(moment.now) : "") + live_line(moment) + "\n");
 }
 
 // A program has its own idea of how much is too much: its objects come evenly.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/job_report.hpp>
@@ -90,7 +91,7 @@ void add_requests(const Story& story, const Telling& telling, std::vector<Event>
     auto answer = words_for_answer(story, request, telling);
     if (request.latency && *request.latency > std::chrono::microseconds{0})
       answer =
-          tr("after {}: {}", humanize_duration(std::chrono::round<milliseconds>(*request.latency)), answer);
+          tr("after {}: {}", spoken_duration(std::chrono::round<milliseconds>(*request.latency)), answer);
     event.lines.push_back(std::move(answer));
     if (!request.request_id.empty())
       event.lines.push_back("Request-ID " + escape_for_terminal(request.request_id));
@@ -157,19 +158,10 @@ std::vector<Event> events_of(const Story& story, const Telling& telling) {
   return events;
 }
 
-// "Fri 2026-11-27 +0800"
-std::string words_for_day(WallTime time) {
-  [[maybe_unused]] static constexpr const char* k_days[] = {
-      translatable("Mon"), translatable("Tue"), translatable("Wed"), translatable("Thu"),
-      translatable("Fri"), translatable("Sat"), translatable("Sun")};
-  const auto day = format_local_day(time);
-  return tr(day.substr(0, 3)) + day.substr(3);
-}
-
 std::string history_of(const Story& story, const Telling& telling) {
   std::string text = "\n" + tr("What happened") + "\n", day;
   for (const auto& event : events_of(story, telling)) {
-    if (const auto today = words_for_day(event.at); today != day) text += (day = today) + "\n";
+    if (const auto today = spoken_day(format_local_day(event.at)); today != day) text += (day = today) + "\n";
     for (std::size_t i = 0; i < event.lines.size(); ++i)
       text += fmt::format("  {:<{}}{}\n", i == 0 ? format_local_clock(event.at) : "", k_clock - 2,
                           wrapped(event.lines[i], k_clock, telling.columns));

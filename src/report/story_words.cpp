@@ -389,7 +389,7 @@ std::string words_for_answer(const Story& story, const ledger::RequestRecord& re
                                                : escape_for_terminal(request.outcome);
   // Our own codes say the same as the words.
   if (!request.error_code.empty() && !is_same_word(request.error_code, request.outcome))
-    text += fmt::format(" ({})", escape_for_terminal(request.error_code));
+    text += tr(" ({})", escape_for_terminal(request.error_code));
   return text;
 }
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
 #include <cardvoid/run/look_ahead.hpp>
+#include <cardvoid/run/spoken.hpp>
 
 namespace cardvoid::run {
 
@@ -106,16 +108,14 @@ Result<Outlook> look_ahead(const model::Limits& limits, const std::optional<mode
 }
 
 std::string to_text(const Outlook& view) {
-  auto text = fmt::format("{} left", counted(view.rows, "row") + (view.rows == 1 ? " is" : " are"));
+  auto text = tr_n(view.rows, "{} row is left", "{} rows are left");
   if (view.needed)
-    text += fmt::format("; at {} requests/s that needs {} more", words_for_rate(view.per_second),
-                        humanize_duration(*view.needed));
-  if (view.is_open) {
-    if (view.done_at) text += fmt::format(", until {} if it went on now", format_local(*view.done_at));
-    return text;
-  }
-  if (view.opens_at) text += fmt::format("; the window opens next at {}", format_local(*view.opens_at));
-  if (view.done_at) text += fmt::format(", and all would be done at {}", format_local(*view.done_at));
+    text = tr("{}; at {} requests/s that needs {} more", text, words_for_rate(view.per_second),
+              spoken_duration(*view.needed));
+  if (view.is_open)
+    return view.done_at ? tr("{}, until {} if it went on now", text, format_local(*view.done_at)) : text;
+  if (view.opens_at) text = tr("{}; the window opens next at {}", text, format_local(*view.opens_at));
+  if (view.done_at) text = tr("{}, and all would be done at {}", text, format_local(*view.done_at));
   return text;
 }
 
@@ -129,11 +129,11 @@ std::string words_for_pace(const Outlook& view, const model::Limits& limits,
   }
   std::string why;
   for (const auto& reason : told) {
-    why += why.empty() ? "" : ", ";
-    why += reason.found_rate ? tr("limit found: {}/s", words_for_rate(*reason.found_rate))
-                             : escape_for_terminal(reason.words);
-    if (reason.since) why += " since " + short_time(*reason.since, now);
-    if (reason.until) why += " until " + format_local_clock(*reason.until);
+    auto one = reason.found_rate ? tr("limit found: {}/s", words_for_rate(*reason.found_rate))
+                                 : escape_for_terminal(spoken(reason.words));
+    if (reason.since) one = tr("{} since {}", one, short_time(*reason.since, now));
+    if (reason.until) one = tr("{} until {}", one, format_local_clock(*reason.until));
+    why = why.empty() ? one : tr("{}, {}", why, one);
   }
   if (is_held_up) return tr("held up: {}", why);
   auto text =
@@ -145,15 +145,15 @@ std::string words_for_pace(const Outlook& view, const model::Limits& limits,
 std::string words_for_end(const Outlook& view, WallTime now) {
   if (view.rows == 0) return tr("nothing left");
   if (!view.done_at || !view.left) return tr("no telling when it is done");
-  return tr("done at {} ({})", short_time(*view.done_at, now), humanize_duration(*view.left));
+  return tr("done at {} ({})", short_time(*view.done_at, now), spoken_duration(*view.left));
 }
 
 std::string short_time(WallTime time, WallTime now) {
   const auto day = format_local_day(time);  // "Fri 2026-11-27 +0800"
   const auto clock = format_local_clock(time).substr(0, 5);
   if (day == format_local_day(now)) return clock;
-  if (time > now && time - now < 144h) return day.substr(0, 4) + clock;
-  return day.substr(0, 14);
+  if (time > now && time - now < 144h) return spoken_weekday(day) + " " + clock;
+  return spoken_day(day.substr(0, 14));
 }
 
 bool is_open(const model::DailyWindow& window, WallTime now) {

@@ -90,6 +90,7 @@ class Progress {
   Moment moment(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts, Now now) const;
   std::optional<Latencies> latencies() const;
   void draw(Now now);
+  void put_line(const Moment& moment);
   bool is_due(Instant now);  // of a plain line; then the next one is due later
   void sample_rate(Instant now);
 
