@@ -432,6 +432,16 @@ void apply_environment(const Overrides& overrides, model::Job& job) {
 
 }  // namespace
 
+namespace {
+
+// The library knows English only.
+std::string words_for_syntax(const SyntaxFault& fault, const std::string& cause) {
+  if (spoken_language() == Language::english) return cause.empty() ? fault.what : fault.what + "; " + cause;
+  return cause.empty() ? tr("the syntax is wrong here ({})", fault.what) : cause;
+}
+
+}  // namespace
+
 Result<model::Job> parse(std::string_view toml, const std::filesystem::path& file,
                          const Overrides& overrides) {
   Faults faults{file};
