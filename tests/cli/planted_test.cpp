@@ -111,7 +111,7 @@ TEST_SUITE("cli") {
     plant_pipe(pipe);
     CHECK(outcome(stage, "export", {"-o", pipe.string()}).exit_code == 74);
     CHECK(outcome(stage, "report", {"-o", pipe.string()}).exit_code == 74);
-    CHECK(outcome(stage, "plan", {"--html", pipe.string()}).exit_code == 74);
+    CHECK(outcome(stage, "plan", {"--page", pipe.string()}).exit_code == 74);
     CHECK(outcome(stage, "plan", {"--refused", pipe.string()}).exit_code == 74);
     const auto refused = outcome(stage, "export", {"-o", pipe.string()}).err;
     CHECK(refused.find("is a named pipe; name a file, or - for standard output") != std::string::npos);

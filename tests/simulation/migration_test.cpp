@@ -37,17 +37,31 @@ TEST_SUITE("simulation") {
         "CREATE TABLE missing (row_id INTEGER PRIMARY KEY REFERENCES row (id)) STRICT; INSERT INTO missing "
         "VALUES (7); "
         "DROP TABLE correction; DROP TABLE protection; DROP TABLE shown_plan; DROP TABLE wait; "
+        "DROP TABLE tally; DROP INDEX row_pending; DROP INDEX row_in_doubt; "
         "CREATE TABLE shown_plan (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, made_at INTEGER NOT "
         "NULL, "
         "last_row INTEGER NOT NULL, to_send INTEGER NOT NULL, row_ids TEXT NOT NULL) STRICT; "
         "PRAGMA user_version = 1");
-    for (const auto* column :
-         {"row DROP COLUMN absent", "row DROP COLUMN strange", "row DROP COLUMN answer_signed",
-          "row DROP COLUMN retried_at", "row DROP COLUMN retried_by", "run DROP COLUMN consent",
-          "row DROP COLUMN accepted_at", "row DROP COLUMN accepted_by", "row DROP COLUMN accepted_note",
-          "row DROP COLUMN forgotten_at", "run DROP COLUMN user", "run DROP COLUMN other_brand",
-          "pulse DROP COLUMN canary_already", "import DROP COLUMN file", "import DROP COLUMN file_time",
-          "import DROP COLUMN sha256", "import DROP COLUMN read_by", "run DROP COLUMN requests_per_second"})
+    for (const auto* column : {"row DROP COLUMN absent",
+                               "row DROP COLUMN strange",
+                               "row DROP COLUMN answer_signed",
+                               "row DROP COLUMN retried_at",
+                               "row DROP COLUMN retried_by",
+                               "run DROP COLUMN consent",
+                               "row DROP COLUMN accepted_at",
+                               "row DROP COLUMN accepted_by",
+                               "row DROP COLUMN accepted_note",
+                               "row DROP COLUMN forgotten_at",
+                               "run DROP COLUMN user",
+                               "run DROP COLUMN other_brand",
+                               "pulse DROP COLUMN canary_already",
+                               "import DROP COLUMN file",
+                               "import DROP COLUMN file_time",
+                               "import DROP COLUMN sha256",
+                               "import DROP COLUMN recipe",
+                               "import DROP COLUMN remarks",
+                               "import DROP COLUMN read_by",
+                               "run DROP COLUMN requests_per_second"})
       db.execute(fmt::format("ALTER TABLE {}", column));
   }
 
