@@ -1,5 +1,6 @@
 #include <libintl.h>
 
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <clocale>
@@ -24,6 +25,9 @@ thread_local bool is_in_english = false;
 
 InEnglish::InEnglish() : before_{is_in_english} { is_in_english = true; }
 InEnglish::~InEnglish() { is_in_english = before_; }
+
+ForPeople::ForPeople() : before_{is_in_english} { is_in_english = false; }
+ForPeople::~ForPeople() { is_in_english = before_; }
 
 void speak(Language language, const std::filesystem::path& catalogues) {
   language_of_process() = language;

@@ -240,6 +240,7 @@ void Progress::sample_rate(Instant now) {
 void Progress::draw(Now now) {
   if (now.steady < next_draw_) return;
   next_draw_ = now.steady + k_draw_interval;
+  const ForPeople of_screen;
   const auto size = screen_->size();
   screen_->show(live_lines(*latest_, {size.columns, size.rows, manner_.has_colour, manner_.has_utf8}));
 }
@@ -266,6 +267,7 @@ void Progress::update(const dispatch::Snapshot& snapshot, const ledger::RunCount
 
 // On a terminal people read it; elsewhere it is a log.
 void Progress::put_line(const Moment& moment) {
+  const ForPeople of_terminal;
   std::optional<InEnglish> of_log;
   if (!::isatty(::fileno(stream_))) of_log.emplace();
   put(stream_, (manner_.has_times ? time_stamp(moment.now) : "") + live_line(moment) + "\n");

@@ -21,4 +21,17 @@ std::string spoken_day(std::string_view day);
 // "Fri", "周五".
 std::string spoken_weekday(std::string_view day);
 
+// While one lives, this thread speaks the language of the process again, inside an InEnglish: for what people
+// watch while a record is written.
+class ForPeople {
+ public:
+  ForPeople();
+  ~ForPeople();
+  ForPeople(const ForPeople&) = delete;
+  ForPeople& operator=(const ForPeople&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace cardvoid
