@@ -178,7 +178,7 @@ Result<run::Credentials> load_keys(Console& console, const model::Job& job) {
   if (!rights) return rights.error();
   {
     const InEnglish of_log;
-    if (const auto again = wechatpay::examine_rights(job.merchant))
+    if (const auto again = wechatpay::examine_rights(job))
       for (const auto& remark : again->remarks) console.log(LogLevel::warning, remark);
   }
   auto merchant = wechatpay::load_merchant_key(job.merchant);
