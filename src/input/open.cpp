@@ -29,13 +29,18 @@ Error cannot(const std::string& name, const char* sentence) {
 // std::function copies what it calls, and a descriptor has one owner.
 using SharedFile = std::shared_ptr<FileDescriptor>;
 
-ReadBytes reader_of(SharedFile file, std::string name) {
-  return [file = std::move(file), name = std::move(name)](std::span<char> block) -> Result<std::size_t> {
+// `interrupted` is asked before every block: a plain file is read without a call that a signal could end.
+ReadBytes reader_of(SharedFile file, std::string name, std::function<bool()> interrupted) {
+  return [file = std::move(file), name = std::move(name),
+          interrupted = std::move(interrupted)](std::span<char> block) -> Result<std::size_t> {
+    const auto stopped = [] {
+      return Error{Errc::stopped, tr("interrupted while reading the input; nothing was sent")};
+    };
+    if (interrupted && interrupted()) return stopped();
     const auto got = ::read(file->get(), block.data(), block.size());
     if (got >= 0) return static_cast<std::size_t>(got);
     // Only a signal that asks to stop interrupts a read. Reading on would ignore it.
-    if (errno == EINTR)
-      return Error{Errc::stopped, tr("interrupted while reading the input; nothing was sent")};
+    if (errno == EINTR) return stopped();
     return cannot(name, translatable("{}: cannot read it: {}"));
   };
 }
@@ -73,7 +78,7 @@ Result<FileDescriptor> open_bytes(const std::string& file, const std::string& na
 
 // The file as UTF-8. A plain file may be read once before, to find its encoding.
 Result<Decoded> open_text(const std::string& path, const std::string& name, model::Encoding encoding,
-                          Pipes pipes) {
+                          Pipes pipes, const std::function<bool()>& interrupted = {}) {
   auto opened = open_bytes(path, name, pipes);
   if (!opened) return opened.error();
   const auto file = std::make_shared<FileDescriptor>(std::move(*opened));
@@ -86,12 +91,12 @@ Result<Decoded> open_text(const std::string& path, const std::string& name, mode
     return text;
   };
   if (encoding != model::Encoding::automatic || path == "-" || !is_plain_file(*file))
-    return decoded(reader_of(file, name), encoding);
+    return decoded(reader_of(file, name, interrupted), encoding);
 
   const auto from_start = [&]() -> Result<ReadBytes> {
     if (::lseek(file->get(), 0, SEEK_SET) != 0)
       return cannot(name, translatable("{}: cannot go back to its start: {}"));
-    return reader_of(file, name);
+    return reader_of(file, name, interrupted);
   };
   const auto assumed = is_gb18030(from_start, name);
   if (!assumed) return assumed.error();
@@ -102,9 +107,10 @@ Result<Decoded> open_text(const std::string& path, const std::string& name, mode
   return text;
 }
 
-Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings) {
+Result<std::unique_ptr<Source>> open_csv_file(const Settings& settings,
+                                              const std::function<bool()>& interrupted) {
   auto name = name_of(settings.input.csv);
-  auto text = open_text(settings.input.csv, name, settings.input.encoding, Pipes::meant);
+  auto text = open_text(settings.input.csv, name, settings.input.encoding, Pipes::meant, interrupted);
   if (!text) return text.error();
   return open_csv(std::move(*text), std::move(name), settings);
 }
@@ -141,7 +147,7 @@ Result<std::unique_ptr<Source>> open(const model::Input& input, const model::Def
     return error.code == Errc::no_input ? with_context(error, key) : error;
   };
   if (!input.csv.empty()) {
-    auto source = open_csv_file(settings);
+    auto source = open_csv_file(settings, patience.interrupted);
     if (!source) return of_key(source.error(), "input.csv");
     return source;
   }
@@ -171,12 +177,10 @@ Result<std::string> digest_of(const model::Input& input, const std::function<boo
   auto opened = open_bytes(input.csv, input.csv, Pipes::refused);
   if (!opened) return with_context(opened.error(), "input.csv");
   const auto file = std::make_shared<FileDescriptor>(std::move(*opened));
-  const auto read = reader_of(file, input.csv);
+  const auto read = reader_of(file, input.csv, interrupted);
   std::vector<char> block(std::size_t{1} << 20);
   Sha256 hash;
   for (;;) {
-    if (interrupted())
-      return Error{Errc::stopped, tr("interrupted while reading the input; nothing was sent")};
     const auto got = read(block);
     if (!got) return got.error();
     if (*got == 0) return hash.finish_hex();

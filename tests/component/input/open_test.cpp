@@ -90,6 +90,30 @@ TEST_SUITE("component") {
     writer.join();
   }
 
+  TEST_CASE("file: a signal is heard while its encoding is found and while its digest is made") {
+    const TempFolder folder;
+    const auto input = csv(folder.write("m.csv", "code,openid\n" + std::string(1 << 20, ' ') + "\n1,o\n"));
+    int asked = 0;
+    const auto at_third = [&] { return ++asked == 3; };
+    const auto opened = open(input, {.interrupted = at_third});
+    REQUIRE(opened.has_error());
+    CHECK(opened.error().code == Errc::stopped);
+    asked = 1;
+    const auto digest = digest_of(input, at_third);
+    REQUIRE(digest.has_error());
+    CHECK(digest.error().code == Errc::stopped);
+    CHECK(digest_of(input, [] { return false; }).value().size() == 64);
+  }
+
+  TEST_CASE("file: the digest of a pipe is not asked for since it can be read only once") {
+    const TempFolder folder;
+    const auto pipe = folder.path / "pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK(digest_of(csv(pipe), [] { return false; }).value().empty());
+    CHECK(digest_of(csv("-"), [] { return false; }).value().empty());
+    CHECK(digest_of(csv(folder.path / "none.csv"), [] { return false; }).value().empty());
+  }
+
   TEST_CASE("csv: a file in GB18030 is read without being told and its samples are shown") {
     const TempFolder folder;
     const auto file = folder.write("gbk.csv", "code,openid,reason\n1,o1,x\n2,o2,\xBB\xE1\xD4\xB1\n");  // 会员
