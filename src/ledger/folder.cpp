@@ -119,7 +119,7 @@ Result<void> check_rights(const fs::path& database) {
       return unsafe(database, file == real ? database : file, fault);
   }
   const auto folder = nearest_folder(real.parent_path());
-  if (::stat(folder.c_str(), &facts) == 0)
+  if (::stat(folder.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode))
     if (const auto fault = why_others_change(facts); !fault.empty())
       return unsafe(database, "its folder " + folder.string(), fault);
   return {};

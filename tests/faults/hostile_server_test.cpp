@@ -135,7 +135,9 @@ TEST_SUITE("faults") {
       const auto peak = peak_kib(program->pid());
       MESSAGE(peak, " KiB");
       CHECK(peak > 0);
-      CHECK(peak < 96 << 10);  // to be brought under 64 MiB; it was 317
+#ifndef __SANITIZE_ADDRESS__  // which takes several times as much
+      CHECK(peak < 96 << 10);
+#endif
       CHECK(den.stage.count("status = 'invalidated'") == 0);
     }
   }
