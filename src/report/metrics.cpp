@@ -64,17 +64,20 @@ std::string code_of(const ledger::EndedRequest& request) {
   return status < 600 ? std::to_string(status) : "other";
 }
 
-// One family: its HELP and TYPE, then its samples.
+// One family: its HELP and TYPE, then its samples. Without a sample it is not there: before the first answer
+// a run has none.
 class Family {
  public:
   Family(std::string& text, std::string_view name, std::string_view type, std::string_view help,
          std::string_view job)
-      : text_{text}, name_{name}, job_{job} {
-    text_ += fmt::format("# HELP cardvoid_{0} {2}\n# TYPE cardvoid_{0} {1}\n", name, type, help);
-  }
+      : text_{text},
+        name_{name},
+        job_{job},
+        head_{fmt::format("# HELP cardvoid_{0} {2}\n# TYPE cardvoid_{0} {1}\n", name, type, help)} {}
   // `labels`: none, or ",name=\"value\"…".
   template <class Number>
   Family& add(Number value, std::string_view labels = {}, std::string_view suffix = {}) {
+    text_ += std::exchange(head_, {});
     text_ += fmt::format("cardvoid_{}{}{{job={}{}}} {}\n", name_, suffix, job_, labels, value);
     return *this;
   }
@@ -82,6 +85,7 @@ class Family {
  private:
   std::string& text_;
   std::string_view name_, job_;
+  std::string head_;  // until the first sample
 };
 
 // The value of a sample of ours, from a file that we wrote.
