@@ -85,7 +85,7 @@ std::string why_others_change(const struct stat& facts) {
                 : tr("has mode {:04o}, so its group can change it: chmod go-w it", facts.st_mode & 07777U);
 }
 
-// O_NONBLOCK: a pipe that nobody writes to opens at once. It is of no effect on a plain file.
+// O_NONBLOCK: a pipe that no one writes to opens at once. It is of no effect on a plain file.
 Result<FileDescriptor> open_input(const std::filesystem::path& path, Errc code, Pipes pipes) {
   FileDescriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
   struct stat facts {};
@@ -191,7 +191,7 @@ struct Beside {
   FileDescriptor file;
 };
 
-// Hidden, with another ending, so that no program takes it for the file, and with a name that nobody could
+// Hidden, with another ending, so that no program takes it for the file, and with a name that no one could
 // have put something under.
 Result<Beside> create_beside(const std::filesystem::path& file, mode_t mode) {
   constexpr std::size_t k_most_bytes = 200;  // of the 255 of a file name

@@ -243,7 +243,7 @@ Result<void> check_hook(const std::filesystem::path& program) {
                              program.string(), S_ISREG(facts.st_mode) ? std::strerror(errno) : "is no file")};
   if (const auto fault = why_others_change(facts); !fault.empty())
     return Error{Errc::bad_job,
-                 fmt::format("results.on_finish: {}: {}; nobody else may decide what this user runs",
+                 fmt::format("results.on_finish: {}: {}; no one else may decide what this user runs",
                              program.string(), fault)};
   return {};
 }

@@ -145,7 +145,7 @@ TEST_SUITE("cli") {
     CHECK(stage.run("run", k_brisk).exit_code == 0);
     CHECK(stage.count("status = 'invalidated'") == 400);
     CHECK(stage.sandbox->counters().after_invalid == 0);
-    CHECK(stage.sandbox->counters().most_in_any_second <= 42);  // a busy machine stalls the counting one, too
+    CHECK(stage.sandbox->counters().most_in_any_second <= 46);  // a busy machine stalls the counting one, too
   }
 
   TEST_CASE("steer: it acts at the slowest pace and during back-off and 429 and without any endpoint") {
@@ -222,7 +222,8 @@ TEST_SUITE("cli") {
     const auto page = stage.run("status").out;
     CHECK(page.find("rate set to 0.5/s by ") != std::string::npos);
     CHECK_FALSE(program->ends_within(1500ms));
-    CHECK(arrivals.after(returned + 300ms) <= 1);
+    // One each two seconds, and one that was due.
+    CHECK(arrivals.after(returned + 300ms) <= 1 + (steady_clock::now() - returned) / 2s);
 
     CHECK(support::run({"rate", "40", stage.job()}).exit_code == 0);  // either order
     const auto so_far = arrivals.count();
@@ -238,7 +239,7 @@ TEST_SUITE("cli") {
     CHECK(above.out.find("the job says 40: above it the platform may answer 429") != std::string::npos);
     CHECK(stage.run("rate", {"40"}).exit_code == 0);
     CHECK(program->wait().exit_code == 0);
-    CHECK(stage.sandbox->counters().most_in_any_second <= 42);  // a busy machine stalls the counting one, too
+    CHECK(stage.sandbox->counters().most_in_any_second <= 46);  // a busy machine stalls the counting one, too
   }
 
   TEST_CASE("steer: a rate that is not allowed is refused with 64 whether or not a run is under way") {

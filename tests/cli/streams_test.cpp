@@ -108,6 +108,7 @@ TEST_SUITE("cli") {
     CHECK(early.exit_code == 75);
     CHECK(early.out.find("5 rows in the job\n") != std::string::npos);
     CHECK(early.out.find("\nstopped: ") != std::string::npos);
+    CHECK(early.err.find(", fingerprint ") != std::string::npos);
     const auto ended = stage.run("run", {"--yes"});
     CHECK(ended.exit_code == 0);
     CHECK(
@@ -116,7 +117,6 @@ TEST_SUITE("cli") {
     // What happened is in the log, each line with its time.
     CHECK(ended.err.find(" run of sandbox begins: 3 cards to send, brand 1004, 127.0.0.1:") !=
           std::string::npos);
-    CHECK(ended.err.find(", fingerprint ") != std::string::npos);
     CHECK(ended.err.find(" run 2 ended: exit 0 after ") != std::string::npos);
     std::istringstream lines{ended.err};
     for (std::string line; std::getline(lines, line);)

@@ -40,7 +40,7 @@ if [ "$1" = --self-test ]; then
   sed -i 's/`csv: two`/`three`/' "$tree/docs/guarantees.md"
   ! check "$tree" >/dev/null || exit 1
   cp "$tree/good" "$tree/docs/guarantees.md"
-  echo '- `nobody gets in`' >>"$tree/docs/threats.md"
+  echo '- `no one gets in`' >>"$tree/docs/threats.md"
   ! check "$tree" >/dev/null
 else
   check "$1"

@@ -38,7 +38,7 @@ std::filesystem::path real_path(const std::filesystem::path& file);
 // When a plain file was changed last; nullopt for anything else, or when there is none.
 std::optional<WallTime> changed_at(const std::filesystem::path& file);
 
-// Why a user other than this one and root can change it, as ssh asks of its keys: "belongs to nobody, …",
+// Why a user other than this one and root can change it, as ssh asks of its keys: "belongs to guest, …",
 // "has mode 0666, …". Empty: none can. The sticky bit of a folder keeps each user to their own files. A group
 // that has no other member is this user.
 std::string why_others_change(const struct stat& facts);

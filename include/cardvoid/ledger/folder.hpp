@@ -21,7 +21,7 @@ Result<void> check_file_system(const std::filesystem::path& database);
 Result<void> check_links(const std::filesystem::path& database);
 
 // Who can write the database, a file of SQLite's beside it, its lock file or its folder decides what is sent:
-// nobody but this user and root may (why_others_change()). Files that are missing are fine. Error:
+// no one but this user and root may (why_others_change()). Files that are missing are fine. Error:
 // cannot_create (73).
 Result<void> check_rights(const std::filesystem::path& database);
 

@@ -19,7 +19,7 @@ TEST_SUITE("unit") {
 
   }  // namespace
 
-  TEST_CASE("file: a page is prepared under a name that nobody can guess and nothing of it stays") {
+  TEST_CASE("file: a page is prepared under a name that no one can guess and nothing of it stays") {
     const support::TempFolder folder;
     const auto page = folder.path / "page.html", victim = folder.path / "victim";
     REQUIRE(write_private_file(victim, "mine").has_value());
