@@ -303,7 +303,7 @@ Command run_command() {
           "The same command carries on after any interruption. `cardvoid pause`, `resume`, `rate` and "
           "`stop` steer it from another terminal. The first Ctrl-C settles what is in flight; one that comes "
           "more than a second later leaves at once.",
-      .examples = {{"cardvoid run gold.toml --confirm 3f9c2a1e"}},
+      .examples = {{"cardvoid run gold.toml --confirm 3f9c2a1e77b0"}},
       .exits = {{0, "every card is confirmed invalid"},
                 {1, "done, but some rows were rejected or refused"},
                 {69, "the platform is away or in trouble for too long: run it again later"},

@@ -221,7 +221,7 @@ class BrandCounter {
       current_->brand_id = std::move(brand);
     }
     auto& brand = *current_;
-    const auto status = *model::status_from_text(row.text(3));
+    const auto status = status_in(row, 3);
     const bool is_to_send = row.int64(5) != 0, is_accepted = row.int64(6) != 0;
     if (brand.rows++ == 0) brand.first = row.int64(10);
     brand.to_send += is_to_send;

@@ -19,7 +19,7 @@ import tempfile
 import time
 import tomllib
 
-CODE, OPENID, FINGERPRINT = "478515832665", "oXbLatjvWOibDc5M2pxb1Q9zN01", "3f9c2a1e"
+CODE, OPENID, FINGERPRINT = "478515832665", "oXbLatjvWOibDc5M2pxb1Q9zN01", "3f9c2a1e77b0"
 ELSEWHERE = r"(scripts/|\.ci/|cmake |ctest |useradd |install |cp |systemctl |apt(-get)? |sudo |dpkg |podman |docker |cardvoid sandbox )"
 CRON = re.compile(r"^[\d*][\d*/, ]* (?:cardvoid +)?(?=cardvoid )")
 HERE = {"/etc/cardvoid/": "", "/usr/share/doc/cardvoid/examples/": "jobs/", "/opt/cardvoid/bin/": "", "oXbLatjv…": OPENID}
@@ -171,7 +171,7 @@ class Stage:
             command = self.ready_for_init(job, command)
         if FINGERPRINT in command or "FINGERPRINT" in command:
             now = json.loads(job.do("cardvoid plan gold.toml --json").stdout)["fingerprint"]
-            command = command.replace("FINGERPRINT", now).replace(FINGERPRINT, now[:8])
+            command = command.replace("FINGERPRINT", now).replace(FINGERPRINT, now[:12])
         if "--remove" in command:
             self.expect(job, command.replace("--remove", '--note "before"'), 0)
         if "--watch" in command:
