@@ -112,11 +112,13 @@ class LatePlan {
       trouble_ = plan.error();
       return;
     }
-    store.submit([plan = *std::move(plan), run](ledger::Ledger& ledger) -> Result<void> {
+    store.submit([plan = *std::move(plan), run,
+                  by_digits = order.confirmed](ledger::Ledger& ledger) -> Result<void> {
       const auto now = read_clocks().wall;
       if (const auto saved = ledger::save_fingerprint(ledger, run, plan.fingerprint); !saved) return saved;
       if (const auto noted = ledger::remember_plan(ledger, plan, now, user_name()); !noted) return noted;
-      return ledger::confirm_plan(ledger, plan.fingerprint, now, user_name());
+      // The rest of a confirmed plan: that one was agreed to.
+      return by_digits ? Result<void>{} : ledger::confirm_plan(ledger, plan.fingerprint, now, user_name());
     });
   }
 
