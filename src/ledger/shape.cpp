@@ -118,7 +118,7 @@ void take_back(Reference& reference, const Migration& migration) {
   }
 }
 
-Reference reference_for(std::int64_t version) {
+Reference make_reference(std::int64_t version) {
   const auto fresh = todays_schema();
   Reference reference;
   sqlite::Statement made{fresh, "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"};
@@ -131,6 +131,16 @@ Reference reference_for(std::int64_t version) {
   for (auto later = k_schema_version; later > version; --later)
     take_back(reference, migrations().at(static_cast<std::size_t>(later - 2)));
   return reference;
+}
+
+// Of each version, made once: every command opens a database at least twice.
+const Reference& reference_for(std::int64_t version) {
+  static const auto all = [] {
+    std::vector<Reference> references;
+    for (std::int64_t each = 1; each <= k_schema_version; ++each) references.push_back(make_reference(each));
+    return references;
+  }();
+  return all.at(static_cast<std::size_t>(version - 1));
 }
 
 // ---- what is there ----
@@ -169,7 +179,7 @@ std::optional<std::string> fault_of_index(const Reference& reference, const sqli
 }  // namespace
 
 std::optional<std::string> find_foreign(const sqlite::Connection& db, std::int64_t version) {
-  const auto reference = reference_for(version);
+  const auto& reference = reference_for(version);
   std::size_t views = 0;
   bool has_key = false;
   sqlite::Statement made{db, "SELECT type, name, tbl_name, sql FROM main.sqlite_schema ORDER BY rowid"};
