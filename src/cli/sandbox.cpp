@@ -151,10 +151,11 @@ Result<void> read_outage(const std::string& text, sandbox::Settings& settings) {
 Result<void> read_limit_change(const std::string& text, sandbox::Settings& settings) {
   const auto colon = text.find(':');
   const auto at = parse_duration(text.substr(0, colon));
-  const auto rate = colon == std::string::npos ? std::nullopt : to_number(text.substr(colon + 1));
-  if (!at || !rate || *rate < 0 || *rate > 1e6)
+  const auto rate =
+      to_number(colon == std::string::npos ? std::string{} : text.substr(colon + 1)).value_or(-1);
+  if (!at || rate < 0 || rate > 1e6)
     return Error{Errc::usage, fmt::format("\"{}\": expected TIME:N, for example 10s:25", text)};
-  settings.limit_changes.push_back({*at, *rate});
+  settings.limit_changes.push_back({*at, rate});
   return {};
 }
 
