@@ -298,6 +298,8 @@ Result<Found> look_at_files(const std::filesystem::path& file, const std::filesy
     if (const auto ours = check_rights(file); !ours) return ours.error();
   if (const auto single = check_links(file); !single && !is_at_rest(real)) return single.error();
   if (std::filesystem::is_directory(real, error)) return not_ours(file, tr("is a folder"));
+  if (std::filesystem::exists(real, error) && !std::filesystem::is_regular_file(real, error))
+    return not_ours(file, tr("is not a plain file"));  // SQLite would wait for a pipe
   const auto found = sqlite::has_content(real) ? Found::results : Found::nothing;
   // SQLite would delete the log that it finds beside no database (pager.c, pagerOpenWalIfPresent).
   if (found == Found::nothing && sqlite::has_content(real.string() + "-wal"))

@@ -349,6 +349,25 @@ TEST_SUITE("cli") {
     commands.check_messages(ended.err);
   }
 
+  bool has_found_rate(const boost::json::value& status) {
+    if (status.at("now").is_null()) return false;
+    const auto& reasons = status.at("now").at("reasons_to_wait").as_array();
+    return std::any_of(reasons.begin(), reasons.end(),
+                       [](const auto& each) { return !each.at("found_rate").is_null(); });
+  }
+
+  void find_a_limit(Commands& commands) {
+    auto settings = sandbox::plain_settings();
+    settings.requests_per_second = 10;
+    const auto stage = stage_of(400, settings);
+    const auto program =
+        stage.start("run", with(k_told, {"--yes", "--set", "limits.requests_per_second=40"}));
+    stage.wait_until([&] { return has_found_rate(commands.ask(stage, "status", "status")); },
+                     "a limit that was found");
+    commands.ask(stage, "steering", "stop");
+    CHECK(program->wait().exit_code == 75);
+  }
+
   void trip_a_run(Commands& commands) {
     auto settings = sandbox::plain_settings();
     const Stage stage{settings,
@@ -416,8 +435,8 @@ TEST_SUITE("cli") {
     Page page{json_page()};
     Commands commands{page};
     std::vector<std::future<void>> at_work;  // most of their time is waiting
-    for (auto* const each :
-         {live_a_life, forget_rows, plan_two_lists, steer_a_run, trip_a_run, rehearse, write_jobs, simulate})
+    for (auto* const each : {live_a_life, forget_rows, plan_two_lists, steer_a_run, find_a_limit, trip_a_run,
+                             rehearse, write_jobs, simulate})
       at_work.push_back(std::async(std::launch::async, each, std::ref(commands)));
     for (auto& each : at_work) each.get();
     for (const auto& fault : page.faults()) FAIL_CHECK(fault);

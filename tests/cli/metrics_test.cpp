@@ -85,7 +85,8 @@ TEST_SUITE("cli") {
                   i);
             return cards;
           }()}}};
-    const auto ended = stage.run("run", with_metrics({"--yes"}));
+    // A rate that has to be waited for.
+    const auto ended = stage.run("run", with_metrics({"--yes", "--set", "limits.requests_per_second=40"}));
     INFO(ended.err, ended.out);
     REQUIRE(ended.exit_code == 1);
     const auto all = samples(stage);
