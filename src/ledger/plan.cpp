@@ -89,10 +89,6 @@ void add_row_digest(const sqlite::Connection& db) {
     throw sqlite::Failure{db.get()};
 }
 
-}  // namespace
-
-namespace {
-
 PlanDigest digest_ids(const sqlite::Connection& db) {
   PlanDigest plan;
   RangeWriter ranges;

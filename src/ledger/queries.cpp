@@ -20,13 +20,12 @@ constexpr std::int64_t k_least_frequent = 10;
 
 constexpr std::string_view k_last_import_at = "(SELECT max(finished_at) FROM import)";
 
-constexpr std::string_view k_is_taken_back =
-    "protected AND status = 'pending' AND (code IN (SELECT code FROM protection WHERE removed_at > (SELECT "
-    "max(finished_at) FROM import)) OR openid IN (SELECT openid FROM protection WHERE removed_at > (SELECT "
-    "max(finished_at) FROM import))) AND code NOT IN (SELECT code FROM protection WHERE removed_at IS NULL "
-    "AND "
-    "code IS NOT NULL) AND openid NOT IN (SELECT openid FROM protection WHERE removed_at IS NULL AND openid "
-    "IS NOT NULL)";
+const std::string k_is_taken_back = fmt::format(
+    "protected AND status = 'pending' AND (code IN (SELECT code FROM protection WHERE removed_at > {0}) OR "
+    "openid IN (SELECT openid FROM protection WHERE removed_at > {0})) AND code NOT IN (SELECT code FROM "
+    "protection WHERE removed_at IS NULL AND code IS NOT NULL) AND openid NOT IN (SELECT openid FROM "
+    "protection WHERE removed_at IS NULL AND openid IS NOT NULL)",
+    k_last_import_at);
 
 }  // namespace
 

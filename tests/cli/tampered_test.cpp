@@ -8,27 +8,13 @@
 #include <fstream>
 
 #include "support/stage.hpp"
+#include "support/tamper.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
   using namespace cardvoid::support;
 
-  namespace {
-
-  // A connection of SQLite itself, without our hardening.
-  void tamper(const std::filesystem::path& file, const std::string& sql) {
-    sqlite3* db = nullptr;
-    REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
-    sqlite3_exec(db, "PRAGMA ignore_check_constraints = ON", nullptr, nullptr, nullptr);
-    char* why = nullptr;
-    const int code = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &why);
-    INFO(sql, ": ", why ? why : "");
-    REQUIRE(code == SQLITE_OK);
-    sqlite3_free(why);
-    sqlite3_close(db);
-  }
-
-  }  // namespace
+  namespace {}  // namespace
 
   TEST_CASE("tampered: a trigger that brings cards sends nothing and every command says so with 73") {
     const auto stage = stage_of(4);

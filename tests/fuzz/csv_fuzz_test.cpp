@@ -36,16 +36,6 @@ TEST_SUITE("fuzz") {
   constexpr std::array k_encodings{model::Encoding::automatic, model::Encoding::automatic,
                                    model::Encoding::utf8, model::Encoding::gbk, model::Encoding::gb18030};
 
-  std::string summary(const Read& read) {
-    std::string text;
-    for (const auto& row : read.rows)
-      text += std::to_string(row.source_line) + ' ' + row.card.code + ' ' + row.card.openid + ' ' +
-              row.card.card_id + ' ' + row.card.brand_id + ' ' + row.card.reason + '\n';
-    for (const auto& refused : read.refused)
-      text += std::to_string(refused.source_line) + '!' + refused.cause + '!' + refused.raw + '\n';
-    return text + read.error;
-  }
-
   void check_promises(const Read& read, const std::string& text) {
     const auto lines = static_cast<std::int64_t>(std::count(text.begin(), text.end(), '\n')) + 1;
     std::int64_t before = 1;  // the header's

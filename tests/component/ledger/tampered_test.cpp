@@ -7,25 +7,14 @@
 
 #include "component/ledger/rig.hpp"
 #include "state.hpp"
+#include "support/tamper.hpp"
 
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace cardvoid::ledger_test;
+  using support::tamper;
 
   namespace {
-
-  // A connection of SQLite itself, without our hardening.
-  void tamper(const std::filesystem::path& file, const std::string& sql) {
-    sqlite3* db = nullptr;
-    REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
-    sqlite3_exec(db, "PRAGMA ignore_check_constraints = ON", nullptr, nullptr, nullptr);
-    char* why = nullptr;
-    const int code = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &why);
-    INFO(sql, ": ", why ? why : "");
-    REQUIRE(code == SQLITE_OK);
-    sqlite3_free(why);
-    sqlite3_close(db);
-  }
 
   // A job that has had a run: one card is done, one was refused, one is to be sent.
   struct Job : Books {

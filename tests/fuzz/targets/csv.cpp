@@ -18,16 +18,6 @@ using namespace input::test;
 constexpr std::array k_encodings{model::Encoding::automatic, model::Encoding::utf8, model::Encoding::gbk,
                                  model::Encoding::gb18030};
 
-std::string summary(const Read& read) {
-  std::string text;
-  for (const auto& row : read.rows)
-    text += std::to_string(row.source_line) + ' ' + row.card.code + ' ' + row.card.openid + ' ' +
-            row.card.card_id + ' ' + row.card.brand_id + ' ' + row.card.reason + '\n';
-  for (const auto& refused : read.refused)
-    text += std::to_string(refused.source_line) + '!' + refused.cause + '!' + refused.raw + '\n';
-  return text + read.error;
-}
-
 void check(const Read& read) {
   for (const auto& row : read.rows) require(model::find_fault(row.card).empty(), "rows keep the rules");
   for (const auto& refused : read.refused) {

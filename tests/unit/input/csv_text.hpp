@@ -66,6 +66,17 @@ inline Read read_text(std::string text, const Options& options = {}) {
   return drain(**source);
 }
 
+// All of it in one text, to be compared.
+inline std::string summary(const Read& read) {
+  std::string text;
+  for (const auto& row : read.rows)
+    text += std::to_string(row.source_line) + ' ' + row.card.code + ' ' + row.card.openid + ' ' +
+            row.card.card_id + ' ' + row.card.brand_id + ' ' + row.card.reason + '\n';
+  for (const auto& refused : read.refused)
+    text += std::to_string(refused.source_line) + '!' + refused.cause + '!' + refused.raw + '\n';
+  return text + read.error;
+}
+
 // UTF-8 in another encoding, as a program on Windows would have written it.
 inline std::string encode(std::string text, const char* encoding) {
   const auto converter = ::iconv_open(encoding, "UTF-8");
