@@ -326,6 +326,7 @@ TEST_SUITE("cli") {
   void steer_a_run(Commands& commands) {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 50ms;
+    settings.retry_after = 5s;  // longer than a slow machine takes to ask
     const auto stage = stage_of(400, settings);
     const auto program =
         stage.start("run", with(k_told, {"--yes", "--set", "limits.requests_per_second=20"}));
@@ -362,6 +363,7 @@ TEST_SUITE("cli") {
     const auto stage = stage_of(400, settings);
     const auto program =
         stage.start("run", with(k_told, {"--yes", "--set", "limits.requests_per_second=40"}));
+    stage.wait_until("status = 'invalidated'", 1);
     stage.wait_until([&] { return has_found_rate(commands.ask(stage, "status", "status")); },
                      "a limit that was found");
     commands.ask(stage, "steering", "stop");
