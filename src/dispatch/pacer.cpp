@@ -205,7 +205,9 @@ Instant Pacer::react(Instant now, Instant sent, Instant told, bool is_told) {
 void Pacer::lower(double level, Instant sent, Instant goes_on_at) {
   auto& m = memory_;
   m.phase = Learnt::Phase::held;
-  m.level = std::clamp(level, std::min(k_floor, limit_ * k_floor_share), rate(sent));
+  // A limit that was set higher since may have its floor above the level: a 429 is no reason to go faster.
+  const auto floor = std::min({k_floor, limit_ * k_floor_share, rate(sent)});
+  m.level = std::clamp(level, floor, rate(sent));
   // What the 429 costs is the time from when the next request was due at this level.
   auto due = goes_on_at;
   const auto at = std::lower_bound(m.sent.begin(), m.sent.end(), sent);

@@ -216,6 +216,25 @@ TEST_SUITE("unit") {
     CHECK(pacer.next_at() < now + 2s);
   }
 
+  // The level of the slow limit is below the floor of the fast one.
+  TEST_CASE("pacer: a 429 after a limit was set higher never makes it go faster") {
+    Pacer pacer{0.4};
+    auto now = k_start;
+    const auto refuse = [&] {
+      now = std::max(now, pacer.next_at());
+      pacer.take(now);
+      pacer.throttled(now + 30ms, now, std::nullopt);
+    };
+    for (int i = 0; i < 20; ++i) refuse();
+    const auto found = pacer.rate(now);
+    CHECK(found < 0.1);
+    pacer.set_limit(50, now);
+    for (int i = 0; i < 5; ++i) {
+      refuse();
+      CHECK(pacer.rate(now) <= 2 * found);
+    }
+  }
+
   TEST_CASE("pacer: Retry-After is honoured") {
     Pacer pacer{5};
     pacer.take(k_start);
