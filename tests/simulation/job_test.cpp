@@ -41,24 +41,23 @@ TEST_SUITE("simulation") {
     Disk disk{"simulation", 1};
     disk.become_default();
     constexpr std::array k_places{std::pair{0U, 3}, std::pair{5U, 3}, std::pair{5U, 0}};
+    // Under the sanitizers each kind meets each place, by turns; `simulate` draws from all.
+    std::size_t turn = 0;
     for (int kind = 1; kind < k_poisons; ++kind)
       for (const auto& [posts, gets] : {std::pair{true, true}, {true, false}, {false, true}})
         for (const std::size_t count : {1U, 2U, 3U}) {
           // Several that are answered as in an outage are one, and each takes long.
           if (count > 1 && !is_strange(static_cast<Poison>(kind))) continue;
-          for (std::size_t place = 0; place < k_places.size(); ++place) {
-            // One card at each place, several at one of them.
-            if (count > 1 && (static_cast<std::size_t>(kind) + count) % k_places.size() != place) continue;
-            const auto& [first, canary] = k_places[place];
-            const Spoilt spoilt{static_cast<Poison>(kind), posts, gets, false};
-            CAPTURE(to_text(spoilt.by));
-            CAPTURE(posts);
-            CAPTURE(gets);
-            CAPTURE(count);
-            CAPTURE(first);
-            CAPTURE(canary);
-            CHECK_NOTHROW(Job(disk, k_seed, false).run_with_poison(spoilt, first, count, canary));
-          }
+          const auto& [first, canary] = k_places[(turn + turn / 3) % k_places.size()];
+          ++turn;
+          const Spoilt spoilt{static_cast<Poison>(kind), posts, gets, false};
+          CAPTURE(to_text(spoilt.by));
+          CAPTURE(posts);
+          CAPTURE(gets);
+          CAPTURE(count);
+          CAPTURE(first);
+          CAPTURE(canary);
+          CHECK_NOTHROW(Job(disk, k_seed, false).run_with_poison(spoilt, first, count, canary));
         }
   }
 
