@@ -1,8 +1,10 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <bitset>
 #include <cardvoid/base/mask.hpp>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace cardvoid {
@@ -66,6 +68,8 @@ struct Folded {
 
 Folded fold(std::string_view text) {
   Folded folded;
+  folded.text.reserve(text.size());
+  folded.begins.reserve(text.size() + 1);
   for (std::size_t at = 0; at < text.size();) {
     folded.begins.push_back(at);
     folded.text += lower(read_character(text, at));
@@ -115,6 +119,30 @@ std::vector<std::string> forms_of(std::string_view identifier) {
   return forms;
 }
 
+// Tells quickly that no piece of any form begins somewhere: nearly everywhere in nearly every text. By a bit
+// for each group of characters that the forms have.
+class Beginnings {
+ public:
+  static constexpr std::size_t k_group = 4;
+  explicit Beginnings(const std::vector<std::string>& forms) {
+    for (const auto& form : forms)
+      for (std::size_t at = 0; at + k_group <= form.size(); ++at) bits_.set(bit_of(form, at));
+  }
+  // False only where no piece of at least k_group characters begins.
+  bool may_begin(std::string_view text, std::size_t at) const {
+    return at + k_group <= text.size() && bits_.test(bit_of(text, at));
+  }
+
+ private:
+  static constexpr std::size_t k_bits = 4096;
+  static std::size_t bit_of(std::string_view text, std::size_t at) {
+    std::uint32_t group = 0;
+    std::memcpy(&group, text.data() + at, k_group);
+    return group * 0x9E3779B1U >> 20;
+  }
+  std::bitset<k_bits> bits_;
+};
+
 // How many characters from `at` are a piece of `form`.
 std::size_t length_of_piece(std::string_view text, std::size_t at, std::string_view form) {
   std::size_t longest = 0;
@@ -153,12 +181,16 @@ std::string mask(std::string_view identifier) {
 std::string mask_in(std::string_view text, std::string_view identifier) {
   if (identifier.empty()) return std::string{text};
   const auto folded = fold(text);
-  const auto forms = forms_of(identifier);
   const auto least = std::min(k_least_piece, identifier.size());
+  if (folded.text.size() < least) return std::string{text};
+  const auto forms = forms_of(identifier);
+  const Beginnings beginnings{forms};
   std::string masked;
+  masked.reserve(text.size());
   for (std::size_t at = 0; at < folded.text.size();) {
     std::size_t length = 0;
-    for (const auto& form : forms) length = std::max(length, length_of_piece(folded.text, at, form));
+    if (least < Beginnings::k_group || beginnings.may_begin(folded.text, at))
+      for (const auto& form : forms) length = std::max(length, length_of_piece(folded.text, at, form));
     const auto begin = folded.begins[at];
     if (length < least) {
       masked += text.substr(begin, folded.begins[++at] - begin);

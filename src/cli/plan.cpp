@@ -8,6 +8,7 @@
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/translate.hpp>
+#include <cardvoid/ledger/interruptible.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/records.hpp>
@@ -163,6 +164,7 @@ Result<void> look_closely(Plan& plan, ledger::Ledger& ledger) {
 }  // namespace
 
 Result<Plan> make_plan(const model::Job& job, ledger::Ledger& ledger, run::Again again) {
+  const ledger::Interruptible scope{ledger, Interrupt::has_come};
   Plan plan;
   // Whether one of several brands is a stranger takes a look at all rows.
   const auto brands = ledger::brands(ledger);

@@ -37,6 +37,9 @@ constexpr double k_floor = 0.25, k_floor_share = 0.125;
 constexpr double k_probe_step = 4, k_probe_factor = 1.25, k_ramp_factor = 2;
 // Failed probes cost a fortieth of the time, within these bounds.
 constexpr int k_probe_cost = 40;
+// Of requests that have left, so many are always kept, and others for so many windows.
+constexpr std::size_t k_few = 256;
+constexpr int k_windows_kept = 3;
 constexpr nanoseconds k_soonest_probe = 6s, k_latest_probe = 60s;
 
 nanoseconds seconds_to_ns(double seconds) { return nanoseconds{std::llround(seconds * 1e9)}; }
@@ -60,10 +63,14 @@ void Pacer::recall(Memory memory, Instant now) {
   forget_old();
 }
 
-// What counting back from a 429 needs is kept.
+// What counting back from a 429 needs is kept; of many, what is younger than some windows: all of it is read
+// and written for each request where processes share it.
 void Pacer::forget_old() {
   const auto most = per_window(ceiling_) + per_window(ceiling_) / 2 + 4;
-  while (memory_.sent.size() > most) memory_.sent.pop_front();
+  auto& sent = memory_.sent;
+  while (sent.size() > most) sent.pop_front();
+  const auto span = bare_window(ceiling_) * k_windows_kept;
+  while (sent.size() > k_few && sent.front() < sent.back() - span) sent.pop_front();
   while (!memory_.refused.empty() && (memory_.sent.empty() || memory_.refused.front() < memory_.sent.front()))
     memory_.refused.pop_front();
 }

@@ -13,6 +13,7 @@
 #include "schema.hpp"
 #include "shape.hpp"
 #include "state.hpp"
+#include "untouched.hpp"
 
 namespace cardvoid::ledger {
 
@@ -131,8 +132,9 @@ Result<void> check_structure(sqlite::Connection& db, const std::filesystem::path
   return damaged(file, tr("is damaged ({})", how));
 }
 
-Result<void> check_rows(sqlite::Connection& db, const std::filesystem::path& file) {
-  if (const auto whole = check_structure(db, file); !whole) return whole.error();
+Result<void> check_rows(sqlite::Connection& db, const std::filesystem::path& file, bool is_known) {
+  if (!is_known)
+    if (const auto whole = check_structure(db, file); !whole) return whole.error();
   if (const auto absurd = find_absurd_row(db)) return tampered(file, *absurd);
   return {};
 }
@@ -223,6 +225,8 @@ model::Card card_in(const sqlite::Statement& statement, int first_column) {
 }
 
 Error Ledger::State::explain(const sqlite::Failure& failure) {
+  has_failed =
+      has_failed || (failure.primary_code() != SQLITE_INTERRUPT && failure.primary_code() != SQLITE_BUSY);
   const auto words = escape_for_terminal(failure.what());  // the schema's names are in it
   const auto said = [&](Errc code, std::string_view advice) {
     return Error{code, fmt::format("{}: {}; {}", file.string(), words, advice)};
@@ -252,6 +256,9 @@ Error Ledger::State::explain(const sqlite::Failure& failure) {
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:
     case SQLITE_TOOBIG: return damaged(file, tr("holds what cardvoid never writes ({})", words));
+    case SQLITE_INTERRUPT:
+      return {Errc::stopped,
+              tr("interrupted while working on {}; nothing of it is kept, nothing was sent", file.string())};
     case SQLITE_BUSY:
       if (gave_up)
         return {Errc::stopped,
@@ -269,7 +276,13 @@ Error Ledger::State::explain(const sqlite::Failure& failure) {
 Ledger::Ledger(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
-Ledger::~Ledger() = default;
+Ledger::~Ledger() {
+  if (!state_) return;
+  const auto file = state_->file;
+  const bool was_writing = state_->is_writing, is_whole = !state_->has_failed;
+  state_.reset();
+  if (was_writing) keep_mark(file, is_whole);
+}
 
 namespace {
 
@@ -324,6 +337,9 @@ Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, st
   if (const int code = state.checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
     throw sqlite::Failure{state.db.get()};
   if (examined.version < k_schema_version) migrate(state.db, examined.version);
+  // A first import that died has taken it away, and a run asks for it by name.
+  if (ask(state.db, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'row_pending')") == 0)
+    state.db.execute(std::string{k_row_pending});
   return {};
 }
 
@@ -334,6 +350,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
   const auto real = real_path(file);
   const auto content = look_at_files(file, real, access);
   if (!content) return content.error();
+  const bool is_known = is_untouched(file);
   Examined examined{*content};
   try {
     // First through a connection that cannot change anything, neither by rolling back another program's
@@ -350,7 +367,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
         if (!result) return void(sound = result.error());
         examined = *result;
         if (examined.found == Found::results && access != Access::read_only)
-          sound = check_rows(state->db, file);
+          sound = check_rows(state->db, file, is_known);
       });
       if (!looked) return looked.error();
       if (!sound) return sound.error();

@@ -1,12 +1,12 @@
 #pragma once
 // The first import of a results database, which may be huge. Codes come in random order, so each row would
 // cost one page of the unique index read and another one written. Therefore the index is made at the end,
-// from sorted keys.
+// from sorted keys; and so is that of pending rows, which all of them are.
 //
 // Until then a Bloom filter knows which cards are surely new. The few others, which include every repetition,
 // wait in a table aside; they are added as usual when the index is there.
 //
-// An import that dies on the way leaves a database without the index, but also without a row that counts:
+// An import that dies on the way leaves a database without these indices, but also without a row that counts:
 // nothing was ever sent from it, and its next import is a first one again.
 
 #include <cardvoid/model/row.hpp>
@@ -23,7 +23,7 @@ class FirstImport {
   static bool is_possible(const sqlite::Connection& db);
 
   // 16 MiB for any size of input. Of ten million cards one in a thousand waits needlessly; of a hundred
-  // million every second one, which is only slower.
+  // million most, which is only slower.
   static constexpr std::size_t k_filter_words = std::size_t{1} << 21;
 
   // Takes the index away, within the transaction under way.
@@ -40,7 +40,7 @@ class FirstImport {
   void finish(const Take& take);
 
   // For an import that was given up, when its rows are gone.
-  static void restore_index(sqlite::Connection& db);
+  static void restore_indices(sqlite::Connection& db);
 
  private:
   sqlite::Connection& db_;

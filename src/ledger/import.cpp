@@ -412,6 +412,11 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
   summary_.is_repeatable = summary_.is_repeatable && !names_one_twice_;
   keep_recipe(db_, summary_, recipe);
   forget_counts(db_);
+  if (is_first_ && state.is_named_by_protections == "FALSE" && summary_.added > 0) {
+    RowKind of_all;
+    of_all.status = model::to_text(model::Status::pending);
+    keep_counts(db_, {{of_all, summary_.added}});
+  }
   db_.execute("COMMIT");
   state.last_import = std::move(findings_);
   return summary_;
@@ -438,7 +443,7 @@ void take_back(sqlite::Connection& db, bool was_first) {
   if (!sqlite3_get_autocommit(db.get())) db.execute("ROLLBACK");
   sqlite::Transaction transaction{db};
   db.execute(k_drop_leftovers);
-  if (was_first) FirstImport::restore_index(db);
+  if (was_first) FirstImport::restore_indices(db);
   transaction.commit();
 }
 
@@ -449,6 +454,7 @@ Import::~Import() {
   auto& state = work_->state;
   const bool was_first = work_->is_first();
   work_.reset();  // its statements, before the transaction ends
+  sqlite3_progress_handler(state.db.get(), 0, nullptr, nullptr);  // what was interrupted is taken back whole
   // An error leaves the rest to the next import, as a crash does.
   (void)state.guarded([&] { take_back(state.db, was_first); });
 }

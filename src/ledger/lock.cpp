@@ -20,6 +20,8 @@
 
 #include <cardvoid/ledger/folder.hpp>
 
+#include "lock_text.hpp"
+
 namespace cardvoid::ledger {
 
 namespace {
@@ -52,10 +54,8 @@ bool is_refused() { return errno == EAGAIN || errno == EACCES; }
 
 // What the holder wrote; fields stay empty when there is nothing to read.
 LockHolder read_holder(int fd) {
-  char text[1024];
-  const auto got = ::pread(fd, text, sizeof text, 0);
   LockHolder holder;
-  const auto object = object_from_json({text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
+  const auto object = read_lock_text(fd);
   if (!object) return holder;
   const auto pid = whole_number_in(*object, "pid").value_or(0);
   if (pid > 0 && pid <= std::numeric_limits<int>::max()) holder.pid = static_cast<int>(pid);
@@ -187,12 +187,13 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
   if (const auto single = check_links(database); !single) return single.error();
   Lock taken{*std::move(file), *std::move(locked)};
   if (const auto same = taken.check(database); !same) return same.error();
-  const auto text = to_json(boost::json::object{{"pid", static_cast<int>(::getpid())},
-                                                {"host", host_name()},
-                                                {"command", command},
-                                                {"since", format_rfc3339(read_clocks().wall)}});
-  if (::ftruncate(taken.file_.get(), 0) != 0 ||
-      ::pwrite(taken.file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+  // The mark stays true until the database changes, however this process ends.
+  boost::json::object text{{"pid", static_cast<int>(::getpid())},
+                           {"host", host_name()},
+                           {"command", command},
+                           {"since", format_rfc3339(read_clocks().wall)}};
+  if (auto mark = mark_in(read_lock_text(taken.file_.get())); !mark.empty()) text[k_mark] = std::move(mark);
+  if (!write_lock_text(taken.file_.get(), text))
     return Error{Errc::io, tr("{}: cannot write the lock file: {}", path.string(), system_words(errno))};
   return taken;
 }

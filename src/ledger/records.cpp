@@ -170,18 +170,43 @@ Result<void> index_brands(Ledger& ledger) {
 
 namespace {
 
-// Before and after what `change` does to the row.
-template <class Change>
-void noting_step(Ledger::State& state, model::RowId row, Change change) {
+RowKind kind_of(Ledger::State& state, model::RowId row) {
   auto& kind = state.prepared().kind;
-  const auto ask = [&] {
-    auto found = kind.bind(row).step() ? kind_from(kind, 0) : RowKind{};
-    kind.reset();
-    return found;
-  };
-  const auto before = ask();
+  auto found = kind.bind(row).step() ? kind_from(kind, 0) : RowKind{};
+  kind.reset();
+  return found;
+}
+
+// Has `change` made, and notes how the kind of the row changes. `after`: what it will be; nullopt: it must be
+// read.
+template <class Change>
+void note_step(Ledger::State& state, model::RowId row, const RowKind& before,
+               const std::optional<RowKind>& after, Change change) {
   change();
-  state.steps.note(before, ask());
+  // What was not checked as a whole may lack a row that its index has.
+  if (state.db.changes() != 1) throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", row)};
+  state.steps.note(before, after ? *after : kind_of(state, row));
+}
+
+// A person's word settles none that has such a status.
+bool is_never_accepted(model::Status status) {
+  return status != model::Status::rejected && status != model::Status::unresolved;
+}
+
+std::optional<RowKind> with_status(RowKind kind, model::Status status) {
+  if (!is_never_accepted(status)) return std::nullopt;
+  kind.status = model::to_text(status);
+  kind.accepted = 0;
+  return kind;
+}
+
+std::optional<RowKind> ruled(const RowKind& before, const model::Ruling& ruling, bool is_settled) {
+  auto kind = with_status(before, ruling.status);
+  if (!kind) return kind;
+  kind->held = int{ruling.held};
+  kind->settled_by = ruling.settled_by ? model::to_text(*ruling.settled_by) : std::string_view{};
+  kind->is_unsigned = int{is_settled && !ruling.shown.is_signed};
+  return kind;
 }
 
 }  // namespace
@@ -205,8 +230,10 @@ Result<void> open_attempt(Ledger& ledger, const Intent& intent) {
         .bind(intent.row, intent.n, intent.run, model::to_text(intent.endpoint), to_ms(intent.at),
               model::to_text(intent.kind))
         .run();
-    if (intent.kind == model::AttemptKind::invalidate)
-      noting_step(ledger.state(), intent.row, [&] { j.mark_in_flight.bind(intent.row).run(); });
+    if (intent.kind != model::AttemptKind::invalidate) return;
+    const auto before = kind_of(ledger.state(), intent.row);
+    note_step(ledger.state(), intent.row, before, with_status(before, model::Status::in_flight),
+              [&] { j.mark_in_flight.bind(intent.row).run(); });
   });
 }
 
@@ -242,7 +269,9 @@ Result<void> close_attempt(Ledger& ledger, const Attempt& attempt, const model::
                       first_sending ? std::optional{to_ms(attempt.started_at)} : std::nullopt,
                       settled ? std::optional{to_ms(attempt.finished_at)} : std::nullopt,
                       settled ? std::optional{int{shown.is_signed}} : std::nullopt, int{ruling.strange});
-    noting_step(ledger.state(), attempt.row, [&] { j.update_row.run(); });
+    const auto before = kind_of(ledger.state(), attempt.row);
+    note_step(ledger.state(), attempt.row, before, ruled(before, ruling, settled),
+              [&] { j.update_row.run(); });
   });
 }
 
@@ -250,8 +279,9 @@ Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, std::opti
   return ledger.state().guarded([&] {
     ledger.state().prepared().withdraw.bind(row, n).run();
     if (!status) return;
-    noting_step(ledger.state(), row,
-                [&] { ledger.state().prepared().set_status.bind(row, model::to_text(*status)).run(); });
+    const auto before = kind_of(ledger.state(), row);
+    note_step(ledger.state(), row, before, with_status(before, *status),
+              [&] { ledger.state().prepared().set_status.bind(row, model::to_text(*status)).run(); });
   });
 }
 

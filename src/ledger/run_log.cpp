@@ -69,7 +69,9 @@ Result<RunId> begin_run(Ledger& ledger, const RunStart& start) {
     // Held rows were in no confirmed plan; after `retry` the plan is another one and is confirmed again.
     if (start.command == "reconcile")
       ledger.state().db.execute(
-          "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row WHERE held)");
+          "UPDATE run SET by_confirm = 0 WHERE by_confirm AND EXISTS (SELECT 1 FROM row INDEXED BY "
+          "row_in_doubt "
+          "WHERE (status = 'in_flight' OR status = 'unresolved') AND held)");
     sqlite::Transaction transaction{ledger.state().db};
     if (!start.signer.empty())
       sqlite::Statement{ledger.state().db, "INSERT OR REPLACE INTO meta VALUES ('signer', ?1)"}

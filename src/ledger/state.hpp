@@ -29,6 +29,8 @@ inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_ro
 
 // The indices: as in schema/results.sql, and of a job with a pace for each brand.
 inline constexpr std::string_view k_row_key = "CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code)",
+                                  k_row_pending =
+                                      "CREATE INDEX row_pending ON row (id) WHERE status = 'pending'",
                                   k_row_of_brand = "CREATE INDEX row_of_brand ON row (brand_id)";
 
 // True for a `row` of the plan. The view `results` says the same (schema/results.sql).
@@ -168,6 +170,7 @@ struct Ledger::State {
   milliseconds waited{0};   // for the lock, in the work under way
   bool gave_up = false;     // waiting for it
   bool is_writing = false;  // open, and known to be ours
+  bool has_failed = false;
   std::optional<ImportFindings> last_import;
   std::optional<RunStatements> run_statements;
   RowSteps steps;                                 // since begin_changes()

@@ -256,9 +256,15 @@ void SharedPace::set_limit(double requests_per_second, Instant now) {
   all_.set_limit(std::max(greatest_limit_, own_limit()), now);
 }
 
+// Who is alone says it with the next update, unless the guard does not cover the delay. A run that joins
+// meanwhile knows the permit.
 void SharedPace::left(Instant permit, Instant at) {
   own_.left(permit, at);
-  tell(at, [permit, at](dispatch::Pacer& all) { all.left(permit, at); });
+  const auto what = [permit, at](dispatch::Pacer& all) { all.left(permit, at); };
+  if (file_ && present_ == 0 && at - permit <= all_.guard())
+    untold_.push_back(what);
+  else
+    tell(at, what);
 }
 
 // Goes into the file with the next update, unless all wait for it.
@@ -331,6 +337,12 @@ bool SharedPace::read(Instant now) {
     if (got < 0) return false;
     if (static_cast<std::size_t>(got) < buffer_.size()) break;
     buffer_.resize(buffer_.size() * 2);
+  }
+  buffer_.resize(static_cast<std::size_t>(got));
+  if (got > 0 && buffer_ == written_) {  // no one has written since: it is what all_ has in memory
+    const auto limit_before = greatest_limit_;
+    count_others(now);
+    if (limit_before == greatest_limit_) return true;
   }
   static_assert(std::is_trivially_copyable_v<Stored>);
   Stored stored{};
@@ -410,6 +422,7 @@ bool SharedPace::write() {
     }
   const auto put = ::pwrite(file_.get(), buffer_.data(), buffer_.size(), 0);
   if (put >= 0 && static_cast<std::size_t>(put) < buffer_.size()) errno = ENOSPC;
+  written_ = buffer_;
   return put == static_cast<ssize_t>(buffer_.size());
 }
 

@@ -399,13 +399,17 @@ Outcome classify(const Answer& answer, model::AttemptKind kind, const model::Car
   outcome.request_id = printable(without_personal_data(answer.headers.request_id, card), k_request_id_bytes);
   outcome.retry_after = read_retry_after(answer.headers);
   outcome.server_time = read_server_time(answer);
-  auto shown = answer;  // the header that is quoted
+  const auto read = [&](const Answer& shown) {
+    if (answer.status >= 200 && answer.status < 300)
+      classify_success(outcome, shown, kind, card, reading);
+    else
+      classify_failure(outcome, shown, card, reading);
+    return std::move(outcome);
+  };
+  if (answer.verdict == Verdict::verified) return read(answer);  // its serial is that of one of our keys
+  auto shown = answer;                                           // the header that is quoted
   shown.headers.serial = without_personal_data(answer.headers.serial, card);
-  if (answer.status >= 200 && answer.status < 300)
-    classify_success(outcome, shown, kind, card, reading);
-  else
-    classify_failure(outcome, shown, card, reading);
-  return outcome;
+  return read(shown);
 }
 
 }  // namespace cardvoid::wechatpay

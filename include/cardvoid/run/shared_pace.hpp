@@ -106,7 +106,7 @@ class SharedPace final : public dispatch::Pace {
   std::optional<Instant> locked_since_;
   Instant last_now_;
   std::array<char, 40> boot_id_;
-  std::vector<char> buffer_;
+  std::vector<char> buffer_, written_;  // written_: by us, last
 };
 
 // The paces of a job's lanes, for Ports::paces. Where the file cannot be used that is said in `warn`, and the

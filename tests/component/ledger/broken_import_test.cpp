@@ -1,3 +1,5 @@
+#include <cardvoid/ledger/interruptible.hpp>
+
 #include "component/ledger/rig.hpp"
 
 // Imports that are given up, and imports that die.
@@ -46,6 +48,25 @@ TEST_SUITE("component") {
     CHECK(rows_in_table(books) == 2);
     CHECK(count_fetched(ledger) == 1);
     CHECK(books.ask("SELECT count(*) FROM import") == "2");
+  }
+
+  TEST_CASE("abandoned import: a signal is heard while the indices are made and nothing of it stays") {
+    const Books books;
+    auto ledger = books.open();
+    bool has_come = false;
+    {
+      const ledger::Interruptible scope{ledger, [&] { return has_come; }};
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      for (int i = 0; i < 20'000; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 2}));
+      has_come = true;
+      const auto ended = under_way.finish("a list", k_now);
+      REQUIRE(ended.has_error());
+      CHECK(ended.error().code == Errc::stopped);
+    }
+    CHECK(rows_in_table(books) == 0);
+    CHECK(books.ask("SELECT count(*) FROM sqlite_schema WHERE name IN ('row_key', 'row_pending')") == "2");
+    CHECK(import(ledger, {card("1")}).added == 1);
+    CHECK(count_fetched(ledger) == 1);
   }
 
   TEST_CASE("abandoned and dead imports lift no conflict and the next one that is complete does") {

@@ -1,3 +1,7 @@
+#include <cardvoid/base/file_mark.hpp>
+#include <cardvoid/ledger/lock.hpp>
+#include <fstream>
+
 #include "component/ledger/rig.hpp"
 
 // What is not this job's, or not whole, is refused and keeps every byte.
@@ -138,7 +142,7 @@ TEST_SUITE("component") {
     {
       auto reader = books.open(Access::read_only);
       const auto expected = books.file.string() + ": database disk image is malformed" + k_advice_for_damage;
-      const auto totals = ledger::totals(reader);
+      const auto totals = ledger::recounted_totals(reader);
       REQUIRE(totals.has_error());
       CHECK(totals.error().code == Errc::cannot_create);
       CHECK(totals.error().what == expected);
@@ -149,6 +153,44 @@ TEST_SUITE("component") {
       CHECK(ledger::fingerprint(reader).has_error());
     }
     CHECK(content_of(books.file) == before);
+  }
+
+  TEST_CASE("open: what cardvoid left whole is looked through again only when somebody has touched it") {
+    const Books books;
+    const auto lock = must(ledger::Lock::acquire(books.file, "run"));
+    given_a_plan(books);
+    const auto mark = settled_mark_of(books.file);
+    if (mark.empty()) return;  // a file system whose times say nothing
+    const auto text = content_of(books.file.string() + ".lock");
+    CHECK(text.find(mark) != std::string::npos);
+    const auto page_size = std::stoll(books.ask("PRAGMA page_size"));
+    const auto page = std::stoll(books.ask("SELECT rootpage FROM sqlite_schema WHERE name = 'refused_line'"));
+    overwrite(books.file, (page - 1) * page_size, std::string(static_cast<std::size_t>(page_size), '\xEE'));
+    CHECK(Ledger::open(books.file, k_job, Access::read_write).has_error());
+    // As if no one had: then only who reads the page meets it.
+    auto forged = text;
+    forged.replace(forged.find(mark), mark.size(), settled_mark_of(books.file));
+    std::ofstream{books.file.string() + ".lock"} << forged;
+    auto ledger = books.open();
+    CHECK(ledger::refused_causes(ledger).has_error());
+    CHECK(ledger.verify().has_error());
+  }
+
+  TEST_CASE("open: after an error nothing vouches for the database") {
+    const Books books;
+    const auto lock = must(ledger::Lock::acquire(books.file, "run"));
+    given_a_plan(books);
+    const auto mark = settled_mark_of(books.file);
+    if (mark.empty()) return;
+    CHECK(content_of(books.file.string() + ".lock").find(mark) != std::string::npos);
+    {
+      auto ledger = books.open();
+      must(ledger::begin_changes(ledger));
+      const auto opened = ledger::open_attempt(ledger, intent(99));
+      REQUIRE(opened.has_error());
+      CHECK(opened.error().what.find("row 99 is not there") != std::string::npos);
+    }
+    CHECK(content_of(books.file.string() + ".lock").find(mark) == std::string::npos);
   }
 
   TEST_CASE("open: a page that is damaged while the database is open stops the writing") {
