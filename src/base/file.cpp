@@ -91,7 +91,8 @@ Result<FileDescriptor> open_input(const std::filesystem::path& path, Errc code, 
   struct stat facts {};
   if (!file || ::fstat(file.get(), &facts) != 0) return failure(code, path, k_cannot_open);
   if (S_ISREG(facts.st_mode)) return file;
-  if (S_ISDIR(facts.st_mode)) return Error{code, path.string() + ": cannot read it: Is a directory"};
+  if (S_ISDIR(facts.st_mode))
+    return Error{code, tr("{}: cannot read it: {}", path.string(), system_words(EISDIR))};
   if (pipes == Pipes::refused)
     return Error{code, S_ISFIFO(facts.st_mode)
                            ? tr("{}: is not a plain file but a pipe; expected a file", path.string())
@@ -168,12 +169,12 @@ Result<Target> find_target(const std::filesystem::path& path) {
                         user_name(facts.st_uid)));
     std::error_code error;
     const auto to = fs::read_symlink(target.file, error);
-    if (error || links >= k_most_links) return refused("is a symbolic link that leads nowhere");
+    if (error || links >= k_most_links) return refused(tr("is a symbolic link that leads nowhere"));
     target.file = to.is_absolute() ? to : target.file.parent_path() / to;
   }
-  if (S_ISDIR(facts.st_mode)) return refused("is a folder");
-  if (S_ISFIFO(facts.st_mode)) return refused("is a named pipe; name a file, or - for standard output");
-  if (S_ISSOCK(facts.st_mode)) return refused("is a socket; name another file");
+  if (S_ISDIR(facts.st_mode)) return refused(tr("is a folder"));
+  if (S_ISFIFO(facts.st_mode)) return refused(tr("is a named pipe; name a file, or - for standard output"));
+  if (S_ISSOCK(facts.st_mode)) return refused(tr("is a socket; name another file"));
   if (S_ISREG(facts.st_mode) && !is_ours(facts.st_uid))
     return refused(tr("belongs to {} and is not written over; name another file", user_name(facts.st_uid)));
   target.is_direct = !S_ISREG(facts.st_mode);

@@ -59,7 +59,7 @@ std::string tr_stored(std::string_view english, std::span<const char* const> pat
                                                       : translated_place(place, patterns));
     return fmt::vformat(tr(pattern), places);
   }
-  return std::string{english};
+  return tr(std::string{english});
 }
 
 std::string spoken_duration(milliseconds duration) {

@@ -96,15 +96,20 @@ std::string fit_to_width(std::string_view text, std::size_t columns) {
 
 namespace {
 
-// What stays together on a line: a wide character, or all up to one, a blank or a line break.
+constexpr std::u32string_view k_begin_no_line = U"，。；：、！？）”》】", k_end_no_line = U"（“《【";
+
+// What stays together on a line: a wide character with the punctuation that belongs to it, or all up to one, a
+// blank or a line break.
 std::string_view first_piece(std::string_view text) {
   std::size_t end = 0;
-  while (end < text.size() && text[end] != ' ' && text[end] != '\n') {
+  for (char32_t before = 0; end < text.size() && text[end] != ' ' && text[end] != '\n';) {
     auto next = end;
-    const bool is_wide = columns_of(next_code_point(text, next)) > 1;
-    if (is_wide && end > 0) break;
-    end = next;
-    if (is_wide) break;
+    const auto c = next_code_point(text, next);
+    const bool may_part = end > 0 && (columns_of(c) > 1 || columns_of(before) > 1);
+    if (may_part && k_begin_no_line.find(c) == k_begin_no_line.npos &&
+        k_end_no_line.find(before) == k_end_no_line.npos)
+      break;
+    end = next, before = c;
   }
   return text.substr(0, end);
 }

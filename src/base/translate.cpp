@@ -6,6 +6,7 @@
 #include <clocale>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 namespace cardvoid {
@@ -20,11 +21,17 @@ Language& language_of_process() {
 }
 
 thread_local bool is_in_english = false;
+thread_local std::optional<Language> language_of_thread;
 
 }  // namespace
 
 InEnglish::InEnglish() : before_{is_in_english} { is_in_english = true; }
 InEnglish::~InEnglish() { is_in_english = before_; }
+
+Speaking::Speaking(Language language) : was_in_english_{is_in_english}, before_{language_of_thread} {
+  is_in_english = false, language_of_thread = language;
+}
+Speaking::~Speaking() { is_in_english = was_in_english_, language_of_thread = before_; }
 
 ForPeople::ForPeople() : before_{is_in_english} { is_in_english = false; }
 ForPeople::~ForPeople() { is_in_english = before_; }
@@ -43,7 +50,9 @@ void speak(Language language, const std::filesystem::path& catalogues) {
   ::bindtextdomain("libc", catalogues.c_str());
 }
 
-Language spoken_language() { return is_in_english ? Language::english : language_of_process(); }
+Language spoken_language() {
+  return is_in_english ? Language::english : language_of_thread.value_or(language_of_process());
+}
 
 std::filesystem::path own_catalogues() {
   std::error_code failed;

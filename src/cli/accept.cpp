@@ -4,6 +4,7 @@
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/report/progress.hpp>
 
@@ -28,7 +29,8 @@ struct Options {
 
 Words words(Options& options) {
   auto flags = flags_of(options.rows);
-  flags.push_back(note_flag("Why they are settled, for the record; one line, required", options.note));
+  flags.push_back(
+      note_flag(translatable("Why they are settled, for the record; one line, required"), options.note));
   flags.push_back(wait_lock(options.wait_lock));
   return {{job_file(options.job_file)}, std::move(flags)};
 }
@@ -36,27 +38,26 @@ Words words(Options& options) {
 Result<void> check_words(Options& options, const Globals&) {
   if (!options.rows.is_any())
     return Error{Errc::usage,
-                 "accept: say which rows, with --status, --code or --where-code-in; a person settles only "
-                 "what the person has looked at"};
+                 tr("accept: say which rows, with --status, --code or --where-code-in; a person settles only "
+                    "what the person has looked at")};
   return check_note("accept", options.note);
 }
 
 std::string answer_text(const ledger::Accepted& result, const std::string& by, const model::Job& job) {
-  std::string text = fmt::format("job {}\n", job.name);
-  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+  std::string text = tr("job {}", job.name) + "\n";
+  const auto line = [&](const std::string& label, std::int64_t count, std::string_view remark = {}) {
     text += report::count_line(label, 16, count, remark);
   };
-  line("accepted", result.rows(),
-       result.rows() > 0
-           ? fmt::format("by {}: {} rejected and {} unresolved; neither sent nor read back, and "
-                         "no longer counted for exit codes and success",
-                         by, grouped(result.rejected), grouped(result.unresolved))
-           : "");
-  line("accepted before", result.before, result.before > 0 ? "left as they are" : "");
-  line("in flight", result.in_doubt,
-       result.in_doubt > 0 ? "left as they are: `cardvoid reconcile` first" : "");
-  line("not eligible", result.not_eligible);
-  line("not found", result.not_found, result.not_found > 0 ? "codes without a row" : "");
+  line(tr("accepted"), result.rows(),
+       result.rows() > 0 ? tr("by {}: {} rejected and {} unresolved; neither sent nor read back, and "
+                              "no longer counted for exit codes and success",
+                              by, grouped(result.rejected), grouped(result.unresolved))
+                         : "");
+  line(tr("accepted before"), result.before, result.before > 0 ? tr("left as they are") : "");
+  line(tr("in flight"), result.in_doubt,
+       result.in_doubt > 0 ? tr("left as they are: `cardvoid reconcile` first") : "");
+  line(tr("not eligible"), result.not_eligible);
+  line(tr("not found"), result.not_found, result.not_found > 0 ? tr("codes without a row") : "");
   return text;
 }
 
@@ -97,13 +98,12 @@ int accept(Console& console, const Options& options) {
   (void)console.answer(console.globals().json ? as_json(*result, by, *job) : answer_text(*result, by, *job));
   if (result->in_doubt > 0)
     return console.fail(
-        {Errc::stopped,
-         fmt::format("left as they are, since a request for them may be under way: {}{}; run `cardvoid "
-                     "reconcile {}` first, which reads the cards back",
-                     counted(result->in_doubt, "row"), examples(result->rows_in_doubt, result->in_doubt),
-                     options.job_file.string())});
+        {Errc::stopped, tr("left as they are, since a request for them may be under way: {}{}; run `cardvoid "
+                           "reconcile {}` first, which reads the cards back",
+                           tr_n(result->in_doubt, "{} row", "{} rows"),
+                           examples(result->rows_in_doubt, result->in_doubt), options.job_file.string())});
   if (result->rows() + result->before == 0)
-    return console.fail({Errc::bad_input, "no row matches; nothing was accepted"});
+    return console.fail({Errc::bad_input, tr("no row matches; nothing was accepted")});
   return 0;
 }
 
@@ -112,20 +112,20 @@ int accept(Console& console, const Options& options) {
 Command accept_command() {
   return {
       .name = "accept",
-      .group = "Results",
-      .purpose = "Settles chosen rejected or unresolved rows by a person's word; sends nothing",
-      .about =
+      .group = translatable("Results"),
+      .purpose = translatable("Settles chosen rejected or unresolved rows by a person's word; sends nothing"),
+      .about = translatable(
           "For rows that a person has looked at and that are to stay as they are. Who, when and why are on "
           "record: the columns accepted_at, accepted_by and accepted_note.\n"
           "Accepted rows keep their status, are never sent and never read back, and no longer count for exit "
           "codes and for the time of the last success. So an unresolved card that is accepted may be INVALID "
           "or not: nothing finds out any more. `cardvoid retry` withdraws an acceptance.\n"
-          "Filters combine: a row must pass all that are given, and at least one must be given.",
+          "Filters combine: a row must pass all that are given, and at least one must be given."),
       .examples =
           {{"cardvoid accept gold.toml --status rejected --note \"OPS-7: cards of closed accounts\""}},
-      .exits = {{0, "every row that matched is accepted"},
-                {65, "no row matches"},
-                {75, "rows in flight stayed as they are, or a run is under way"}},
+      .exits = {{0, translatable("every row that matched is accepted")},
+                {65, translatable("no row matches")},
+                {75, translatable("rows in flight stayed as they are, or a run is under way")}},
       .call = call_of(words, accept, check_words)};
 }
 

@@ -414,15 +414,15 @@ int check(Console& console, const Options& options) {
 
 Command check_command() {
   return {.name = "check",
-          .group = "Before a run",
-          .purpose =
+          .group = translatable("Before a run"),
+          .purpose = translatable(
               "Checks job, keys, input, results database, disk, clock and both endpoints; invalidates "
-              "nothing",
-          .about =
+              "nothing"),
+          .about = translatable(
               "Prints a line for each check: ok, WARN, FAIL or skip. Reads one card back to prove keys and "
-              "rights.",
+              "rights."),
           .examples = {{"cardvoid check gold.toml"}},
-          .exits = {{0, "no check fails; else the code of the first FAIL"}},
+          .exits = {{0, translatable("no check fails; else the code of the first FAIL")}},
           .call = call_of(words, check)};
 }
 

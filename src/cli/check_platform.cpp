@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
@@ -9,6 +10,7 @@
 #include <cardvoid/run/limits.hpp>
 #include <cardvoid/run/probe.hpp>
 #include <cardvoid/run/shared_pace.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -31,7 +33,7 @@ constexpr std::size_t k_most_columns_of_words = 200;  // of the platform's
 // The Date header tells whole seconds, so less than one apart is no difference.
 std::string words_for_clock(milliseconds offset) {
   if (std::chrono::abs(offset) <= 1500ms) return tr("agrees with ours");
-  const auto apart = humanize_duration(std::chrono::abs(offset));
+  const auto apart = spoken_duration(std::chrono::abs(offset));
   return offset < milliseconds{0} ? tr("{} behind ours", apart) : tr("{} ahead of ours", apart);
 }
 
@@ -39,9 +41,10 @@ Finding name_line(const std::string& subject, const run::Probe& probe) {
   const auto& lookup = probe.lookup;
   const auto name = lookup.is_of_proxy ? tr("proxy {}", lookup.name) : lookup.name;
   if (!lookup.failure.empty())
-    return fault(subject, {Errc::unavailable, tr("the name {} does not resolve: {}", name, lookup.failure)});
+    return fault(subject, {Errc::unavailable,
+                           tr("the name {} does not resolve: {}", name, run::spoken(lookup.failure))});
   if (lookup.is_address) return fine(subject, tr("{} is an address: no name to resolve", name));
-  const auto time = humanize_duration(probe.lookup_time);
+  const auto time = spoken_duration(probe.lookup_time);
   if (lookup.addresses.size() == 1)
     return fine(subject, tr("{} has 1 address ({}), found in {}", name, lookup.addresses.front(), time));
   return fine(subject, tr("{} has {} addresses ({}, …), found in {}", name, lookup.addresses.size(),
@@ -50,9 +53,9 @@ Finding name_line(const std::string& subject, const run::Probe& probe) {
 
 Finding connection_line(const std::string& subject, const run::Probe& probe) {
   if (!probe.lookup.failure.empty()) return skipped(subject, tr("not tried: its name does not resolve"));
-  if (!probe.failure.empty()) return fault(subject, {Errc::unavailable, probe.failure});
+  if (!probe.failure.empty()) return fault(subject, {Errc::unavailable, run::spoken(probe.failure)});
   const auto& peer = probe.peer;
-  const auto time = humanize_duration(probe.round_trip);
+  const auto time = spoken_duration(probe.round_trip);
   const auto issuer = escape_for_terminal(peer.issuer.empty() ? tr("an issuer without a name") : peer.issuer);
   const auto text =
       peer.valid_until
@@ -84,7 +87,7 @@ std::string said(const model::Outcome& outcome) {
       "{}{}{}{}{}", status, outcome.error_code,
       outcome.error_message.empty()
           ? ""
-          : fmt::format(" \"{}\"", fit_to_width(outcome.error_message, k_most_columns_of_words)),
+          : fmt::format(" \"{}\"", fit_to_width(run::spoken(outcome.error_message), k_most_columns_of_words)),
       outcome.request_id.empty() ? "" : ", Request-ID ", outcome.request_id);
 }
 
@@ -106,7 +109,7 @@ std::optional<Finding> judge(const std::string& subject, const Asked& asked, boo
     return fault(subject, {code, outcome.advice.empty()
                                      ? tr("{}: {}: {}", endpoint_words(asked.endpoint), why, said(outcome))
                                      : tr("{}: {}: {}; {}", endpoint_words(asked.endpoint), why,
-                                          said(outcome), tr(outcome.advice))});
+                                          said(outcome), run::spoken(outcome.advice))});
   };
   switch (outcome.kind) {
     case confirmed:
@@ -217,7 +220,7 @@ Finding look_at_read_back(const model::Job& job, const ReadBackMatter& matter,
       if (const auto wait = pace.wait(); wait > k_longest_wait_for_the_pace)
         return skipped(subject, tr("not asked for: limits.requests_per_second allows the next request "
                                    "in {}",
-                                   humanize_duration(wait)));
+                                   spoken_duration(wait)));
       auto answer = run::read_back(job, *matter.keys, card, endpoint, k_version, [&pace] { pace.take(); });
       if (!answer) return fault(subject, answer.error());
       last.emplace(Asked{card, endpoint, std::move(*answer)});

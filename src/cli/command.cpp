@@ -46,30 +46,34 @@ std::optional<double> to_number(const std::string& text) {
 }
 
 Positional job_file(std::filesystem::path& file) {
-  return {.name = "JOB", .help = "The job file (TOML)", .kind = ValueKind::job_file, .set = into(file)};
+  return {.name = "JOB",
+          .help = translatable("The job file (TOML)"),
+          .kind = ValueKind::job_file,
+          .set = into(file)};
 }
 
 Flag accept_damage(bool& is_accepted) {
   return {.name = "--accept-damage",
-          .help =
+          .help = translatable(
               "Take identifiers as they are even if a spreadsheet seems to have damaged them; goes on "
-              "record",
+              "record"),
           .is_on = &is_accepted};
 }
 
 Flag wait_lock(milliseconds& patience) {
   return {.name = "--wait-lock",
           .value = "DURATION",
-          .help =
+          .help = translatable(
               "If another cardvoid holds the job, wait up to this long for it to end (default: do not "
-              "wait)",
+              "wait)"),
           .set = into(patience)};
 }
 
 Flag max_duration(std::optional<milliseconds>& duration) {
   return {.name = "--max-duration",
           .value = "DURATION",
-          .help = "Send nothing new after this time, such as 4h: settle what is in flight and exit with 75",
+          .help = translatable(
+              "Send nothing new after this time, such as 4h: settle what is in flight and exit with 75"),
           .set = [&duration](const std::string& word) -> Result<void> {
             const auto read = parse_duration(word);
             if (!read) return read.error();

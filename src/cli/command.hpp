@@ -1,10 +1,11 @@
 #pragma once
 // What a command is: a value that says everything about it. Parsing, help, completions and the manual read
 // nothing else. Each command is made by one function in a file of its own; commands.hpp lists
-// them.
+// them. Their texts are English, as translatable() marks them; the help speaks the language of the person.
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>

@@ -253,10 +253,11 @@ struct Options {
 };
 
 Words words(Options& options) {
-  Positional shell{.name = "SHELL", .help = "bash, zsh or fish", .choices = {"bash", "zsh", "fish"}};
+  Positional shell{
+      .name = "SHELL", .help = translatable("bash, zsh or fish"), .choices = {"bash", "zsh", "fish"}};
   shell.set = [&options](const std::string& word) -> Result<void> {
     if (word != "bash" && word != "zsh" && word != "fish")
-      return Error{Errc::usage, fmt::format("{}: expected bash, zsh or fish", word)};
+      return Error{Errc::usage, tr("{}: expected bash, zsh or fish", word)};
     options.shell = word == "bash" ? Shell::bash : word == "zsh" ? Shell::zsh : Shell::fish;
     return {};
   };
@@ -282,17 +283,17 @@ std::string completion_script(Shell shell) {
 }
 
 Command completion_command() {
-  return {.name = "completion",
-          .group = "Other",
-          .purpose = "Prints the completion of commands, flags and files for a shell",
-          .about =
-              "For one session, source it. To keep it, write it where the shell looks for it:\n"
-              "  bash  ~/.local/share/bash-completion/completions/cardvoid\n"
-              "  zsh   _cardvoid in a folder of $fpath\n"
-              "  fish  ~/.config/fish/completions/cardvoid.fish\n"
-              "The Debian package has put them there for everybody.",
-          .examples = {{"cardvoid completion bash > cardvoid.bash && source cardvoid.bash"}},
-          .call = call_of(words, completion)};
+  return {
+      .name = "completion",
+      .group = translatable("Other"),
+      .purpose = translatable("Prints the completion of commands, flags and files for a shell"),
+      .about = translatable("For one session, source it. To keep it, write it where the shell looks for it:\n"
+                            "  bash  ~/.local/share/bash-completion/completions/cardvoid\n"
+                            "  zsh   _cardvoid in a folder of $fpath\n"
+                            "  fish  ~/.config/fish/completions/cardvoid.fish\n"
+                            "The Debian package has put them there for everybody."),
+      .examples = {{"cardvoid completion bash > cardvoid.bash && source cardvoid.bash"}},
+      .call = call_of(words, completion)};
 }
 
 }  // namespace cardvoid::cli

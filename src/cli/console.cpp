@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -33,7 +34,7 @@ std::string_view name_of(LogLevel level) {
 }  // namespace
 
 Error internal_error(const std::exception& bug) {
-  return {Errc::internal, fmt::format("internal error: {}; please report this", bug.what())};
+  return {Errc::internal, tr("internal error: {}; please report this", bug.what())};
 }
 
 int Console::fail(const Error& error) {
@@ -67,7 +68,7 @@ bool Console::answer(std::string_view text) {
   const int why = errno;
   has_reader_left_ = has_reader_left_ || why == EPIPE;
   if (!std::exchange(has_lost_answer_, true) && !has_reader_left_)
-    log(LogLevel::error, fmt::format("standard output: cannot write to it: {}", std::strerror(why)));
+    log(LogLevel::error, tr("standard output: cannot write to it: {}", system_words(why)));
   return false;
 }
 
@@ -131,7 +132,9 @@ void Console::say_held_back() {
     for (const auto& line : std::exchange(held_back_, {})) print(line);
     dropped = std::exchange(dropped_, 0);
   }
-  if (dropped > 0) log(LogLevel::error, fmt::format("{} further warnings are left out", dropped));
+  if (dropped > 0)
+    log(LogLevel::error, tr_n(static_cast<std::int64_t>(dropped), "{} further warning is left out",
+                              "{} further warnings are left out"));
 }
 
 // With the lock held.

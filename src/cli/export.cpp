@@ -30,7 +30,7 @@ Words words(Options& options) {
   using enum model::Status;
   return {
       {job_file(options.job_file)},
-      {choice("--format", "FORMAT", "What to write (default: csv)", options.format,
+      {choice("--format", "FORMAT", translatable("What to write (default: csv)"), options.format,
               {{"csv", Format::csv}, {"jsonl", Format::jsonl}}),
        choice<std::optional<model::Status>>("--status", "STATUS", "Only rows of this status", options.status,
                                             {{"pending", pending},
@@ -41,13 +41,13 @@ Words words(Options& options) {
        {.name = "--output",
         .letter = 'o',
         .value = "FILE",
-        .help = "Write to FILE (mode 0600), not to standard output",
+        .help = translatable("Write to FILE (mode 0600), not to standard output"),
         .kind = ValueKind::file,
         .set = into(options.output)},
        {.name = "--excel",
-        .help =
+        .help = translatable(
             "For a spreadsheet: keep codes as text and formulas harmless. Without it values stand as they "
-            "are, and a spreadsheet runs one that begins with = + - @, a tab or a carriage return",
+            "are, and a spreadsheet runs one that begins with = + - @, a tab or a carriage return"),
         .is_on = &options.excel}}};
 }
 
@@ -83,20 +83,20 @@ int export_results(Console& console, const Options& options) {
 
 Command export_command() {
   return {.name = "export",
-          .group = "Results",
-          .purpose = "Writes the results as CSV or JSON Lines",
-          .about =
+          .group = translatable("Results"),
+          .purpose = translatable("Writes the results as CSV or JSON Lines"),
+          .about = translatable(
               "The column settled_by says how we know that a row is invalidated:\n"
               "  answer     by a verified answer to our invalidation\n"
               "  read_back  the card was read back after a lost or doubtful answer, and is INVALID\n"
               "  already    it was INVALID before our first request\n"
-              "docs/results.md has more, and SQL that finds the attempt that did it.",
+              "docs/results.md has more, and SQL that finds the attempt that did it."),
           .examples = {{"cardvoid export gold.toml --status rejected -o rejected.csv"}},
-          .exits = {{0, "every row that was asked for is written"},
-                    {66, "there is no results database yet, or the job file cannot be opened"},
-                    {73, "the results database is damaged, or is not this job's"},
-                    {74, "the output cannot be written, or the database cannot be read"},
-                    {78, "the job file is wrong"}},
+          .exits = {{0, translatable("every row that was asked for is written")},
+                    {66, translatable("there is no results database yet, or the job file cannot be opened")},
+                    {73, translatable("the results database is damaged, or is not this job's")},
+                    {74, translatable("the output cannot be written, or the database cannot be read")},
+                    {78, translatable("the job file is wrong")}},
           .call = call_of(words, export_results, check_words)};
 }
 

@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -66,16 +68,16 @@ std::string words_for_start(int error, const std::string& program) {
   const auto line = std::string_view{head}.substr(0, head.find('\n'));
   const bool is_script = line.starts_with("#!");
   if (is_script && line.ends_with('\r'))
-    return fmt::format(
+    return tr(
         "{}: it has Windows line endings, and \"{}\" with one is no interpreter; convert it: sed -i "
         "'s/\\r$//' {}",
-        std::strerror(error), escape_for_terminal(line.substr(2, line.size() - 3)), program);
+        system_words(error), escape_for_terminal(line.substr(2, line.size() - 3)), program);
   if (is_script && error == ENOENT)
-    return fmt::format("{}: its first line names an interpreter that is not there, \"{}\"",
-                       std::strerror(error), escape_for_terminal(line.substr(2)));
+    return tr("{}: its first line names an interpreter that is not there, \"{}\"", system_words(error),
+              escape_for_terminal(line.substr(2)));
   if (error == ENOEXEC)
-    return fmt::format("{}; does its first line name an interpreter, #!/bin/sh?", std::strerror(error));
-  return std::strerror(error);
+    return tr("{}; does its first line name an interpreter, #!/bin/sh?", system_words(error));
+  return system_words(error);
 }
 
 // Our own ends of the pipes must not block us, and ours only: theirs are other descriptions.
@@ -91,8 +93,7 @@ class Hook {
   void say_lines(bool is_end);
   void signal_group(int number);
   void warn(const std::string& what) {
-    console_.log(LogLevel::warning,
-                 fmt::format("on_finish: {} {}; the job's exit code stays as it is", name_, what));
+    console_.log(LogLevel::warning, tr("on_finish: {} {}; the job's exit code stays as it is", name_, what));
   }
 
   Console& console_;
@@ -106,7 +107,7 @@ class Hook {
 // posix_spawn, since it goes without copying us and reports why a program cannot be started.
 void Hook::start(const std::filesystem::path& program, const std::filesystem::path& folder, int exit_code) {
   auto in = make_pipe(), out = make_pipe();
-  if (!in || !out) return warn(fmt::format("cannot be started: {}", std::strerror(errno)));
+  if (!in || !out) return warn(tr("cannot be started: {}", system_words(errno)));
   std::vector<std::string> variables;
   for (char** each = environ; *each; ++each)
     if (!std::string_view{*each}.starts_with("CARDVOID_EXIT_CODE="))
@@ -142,7 +143,7 @@ void Hook::start(const std::filesystem::path& program, const std::filesystem::pa
   ::posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
     pid_ = -1;
-    return warn(fmt::format("cannot be started: {}", words_for_start(error, path)));
+    return warn(tr("cannot be started: {}", words_for_start(error, path)));
   }
   to_ = std::move(in->write), from_ = std::move(out->read);
   make_nonblocking(to_), make_nonblocking(from_);
@@ -218,15 +219,15 @@ void Hook::attend(std::string_view summary, milliseconds patience) {
   listen();  // its last lines; programs that it has started may go on, but no one reads them
   say_lines(true);
   if (lines_ > k_most_lines)
-    console_.log(LogLevel::info, fmt::format("on_finish: {} more lines are left out", lines_ - k_most_lines));
+    console_.log(LogLevel::info, tr_n(lines_ - k_most_lines, "on_finish: {} more line is left out",
+                                      "on_finish: {} more lines are left out"));
   if (ended_by_us) {
     ::kill(-pid_, SIGKILL);  // what has ignored SIGTERM
-    return warn(Interrupt::has_come()
-                    ? "was ended by the signal"
-                    : fmt::format("did not end within {} and was ended", humanize_duration(patience)));
+    return warn(Interrupt::has_come() ? tr("was ended by the signal")
+                                      : tr("did not end within {} and was ended", spoken_duration(patience)));
   }
-  if (WIFSIGNALED(status)) return warn(fmt::format("was ended by SIG{}", ::sigabbrev_np(WTERMSIG(status))));
-  if (WEXITSTATUS(status) != 0) warn(fmt::format("ended with exit code {}", WEXITSTATUS(status)));
+  if (WIFSIGNALED(status)) return warn(tr("was ended by SIG{}", ::sigabbrev_np(WTERMSIG(status))));
+  if (WEXITSTATUS(status) != 0) warn(tr("ended with exit code {}", WEXITSTATUS(status)));
 }
 
 }  // namespace
@@ -235,16 +236,15 @@ Result<void> check_hook(const std::filesystem::path& program) {
   struct stat facts {};
   if (::stat(program.c_str(), &facts) != 0)
     return Error{Errc::no_input,
-                 fmt::format("results.on_finish: {}: {}; expected the path of a program, without arguments",
-                             program.string(), std::strerror(errno))};
+                 tr("results.on_finish: {}: {}; expected the path of a program, without arguments",
+                    program.string(), system_words(errno))};
   if (!S_ISREG(facts.st_mode) || ::access(program.c_str(), X_OK) != 0)
     return Error{Errc::bad_job,
-                 fmt::format("results.on_finish: {}: {}; expected a program that may be executed (chmod +x)",
-                             program.string(), S_ISREG(facts.st_mode) ? std::strerror(errno) : "is no file")};
+                 tr("results.on_finish: {}: {}; expected a program that may be executed (chmod +x)",
+                    program.string(), S_ISREG(facts.st_mode) ? system_words(errno) : tr("is no file"))};
   if (const auto fault = why_others_change(facts); !fault.empty())
-    return Error{Errc::bad_job,
-                 fmt::format("results.on_finish: {}: {}; no one else may decide what this user runs",
-                             program.string(), fault)};
+    return Error{Errc::bad_job, tr("results.on_finish: {}: {}; no one else may decide what this user runs",
+                                   program.string(), fault)};
   return {};
 }
 

@@ -35,7 +35,7 @@ Words words(Options& options) {
   return {{job_file(options.job_file)},
           {{.name = "--older-than",
             .value = "DURATION",
-            .help = "Rows that were settled longer ago than this, such as 180d",
+            .help = translatable("Rows that were settled longer ago than this, such as 180d"),
             .required = true,
             .set = [&options](const std::string& word) -> Result<void> {
               const auto read = parse_duration(word);
@@ -44,10 +44,10 @@ Words words(Options& options) {
               return {};
             }},
            {.name = "--dry-run",
-            .help = "Only count what would be forgotten",
+            .help = translatable("Only count what would be forgotten"),
             .excludes = "--yes",
             .is_on = &options.dry_run},
-           {.name = "--yes", .help = "Do not ask", .is_on = &options.yes},
+           {.name = "--yes", .help = translatable("Do not ask"), .is_on = &options.yes},
            wait_lock(options.wait_lock)}};
 }
 
@@ -55,8 +55,8 @@ Result<void> check_words(Options& options, const Globals&) {
   if (options.yes || options.dry_run || ::isatty(STDIN_FILENO)) return {};
   return Error{
       Errc::usage,
-      "forget: standard input is not a terminal, so no one can be asked: give --yes, or --dry-run to "
-      "see what it would do"};
+      tr("forget: standard input is not a terminal, so no one can be asked: give --yes, or --dry-run to "
+         "see what it would do")};
 }
 
 // ---- the answer ----
@@ -103,10 +103,10 @@ Result<void> confirm(const ledger::Forgotten& counts, const std::string& page) {
                   tr("Forgetting cannot be undone. Type the number of rows ({}) to go on: ", counts.rows()));
   std::string typed;
   if (Interrupt::input_comes_first()) std::getline(std::cin, typed);
-  if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was forgotten"};
+  if (Interrupt::has_come()) return Error{Errc::stopped, tr("interrupted; nothing was forgotten")};
   std::erase_if(typed, [](char c) { return c == ',' || c == ' ' || c == '\r'; });
   if (typed == std::to_string(counts.rows())) return {};
-  return Error{Errc::usage, "not confirmed; nothing was forgotten"};
+  return Error{Errc::usage, tr("not confirmed; nothing was forgotten")};
 }
 
 int only_count(Console& console, const model::Job& job, WallTime settled_before) {
@@ -158,9 +158,9 @@ int forget(Console& console, const Options& options) {
 Command forget_command() {
   return {
       .name = "forget",
-      .group = "Results",
-      .purpose = "Removes personal data of rows that were settled long ago; sends nothing",
-      .about =
+      .group = translatable("Results"),
+      .purpose = translatable("Removes personal data of rows that were settled long ago; sends nothing"),
+      .about = translatable(
           "Of rows that are invalidated, rejected or accepted for longer than --older-than, it removes code, "
           "openid and reason for good, and keeps their status, times and Request-IDs. Open and protected "
           "rows "
@@ -171,13 +171,17 @@ Command forget_command() {
           "back.\n"
           "The text of refused lines goes too, and the file is written again, so that nothing is left in its "
           "free pages: that takes as much disk again for a moment. Backups, exports and lists are other "
-          "files.",
+          "files."),
       .examples = {{"cardvoid forget gold.toml --older-than 180d --dry-run"},
                    {"cardvoid forget gold.toml --older-than 180d --yes"}},
-      .exits = {{0, "what was old enough is forgotten, or nothing was"},
-                {66, "there is no results database yet"},
-                {74, "no room to write the file again: what was forgotten may be left in it; run it again"},
-                {75, "a run is under way, or a program reads the results: run it again when it has ended"}},
+      .exits = {{0, translatable("what was old enough is forgotten, or nothing was")},
+                {66, translatable("there is no results database yet")},
+                {74,
+                 translatable(
+                     "no room to write the file again: what was forgotten may be left in it; run it again")},
+                {75,
+                 translatable(
+                     "a run is under way, or a program reads the results: run it again when it has ended")}},
       .call = call_of(words, forget, check_words)};
 }
 

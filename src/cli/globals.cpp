@@ -33,11 +33,12 @@ Language language_of_environment() {
 }
 
 Flag log_level(Globals& globals) {
-  auto flag = choice("--log-level", "LEVEL", "What to log (debug: each request too)", globals.log_level,
-                     {{"error", LogLevel::error},
-                      {"warning", LogLevel::warning},
-                      {"info", LogLevel::info},
-                      {"debug", LogLevel::debug}});
+  auto flag =
+      choice("--log-level", "LEVEL", translatable("What to log (debug: each request too)"), globals.log_level,
+             {{"error", LogLevel::error},
+              {"warning", LogLevel::warning},
+              {"info", LogLevel::info},
+              {"debug", LogLevel::debug}});
   flag.excludes = "--verbose";
   return flag;
 }
@@ -49,7 +50,7 @@ std::vector<Flag> global_flags(Globals& globals) {
   return {
       {.name = "--lang",
        .value = "LANGUAGE",
-       .help = "Of what people read; auto follows LC_ALL, LC_MESSAGES, LANG and LANGUAGE",
+       .help = translatable("Of what people read; auto follows LC_ALL, LC_MESSAGES, LANG and LANGUAGE"),
        .choices = {"auto", "en", "zh"},
        .set = [&globals](const std::string& word) -> Result<void> {
          globals.lang = word == "auto" ? language_of_environment()
@@ -59,43 +60,48 @@ std::vector<Flag> global_flags(Globals& globals) {
        }},
       {.name = "--set",
        .value = "KEY=VALUE",
-       .help = "Override a key of the job file, such as limits.requests_per_second=2; repeatable",
+       .help =
+           translatable("Override a key of the job file, such as limits.requests_per_second=2; repeatable"),
        .repeatable = true,
        .set = into(globals.overrides.set)},
       {.name = "--results",
        .value = "FILE",
-       .help = "Use this results database, not the job's",
+       .help = translatable("Use this results database, not the job's"),
        .kind = ValueKind::file,
        .set = into(globals.overrides.results_database)},
-      choice("--progress", "MODE", "How a run shows its progress on standard error", globals.progress,
+      choice("--progress", "MODE", translatable("How a run shows its progress on standard error"),
+             globals.progress,
              {{"auto", ProgressMode::automatic},
               {"live", ProgressMode::live},
               {"plain", ProgressMode::plain},
               {"json", ProgressMode::json},
               {"none", ProgressMode::none}}),
       log_level(globals),
-      choice("--log-format", "FORMAT", "How to log on standard error", globals.log_json,
+      choice("--log-format", "FORMAT", translatable("How to log on standard error"), globals.log_json,
              {{"text", false}, {"json", true}}),
       {.name = "--verbose",
        .letter = 'v',
-       .help = "Log each request too, as --log-level debug",
+       .help = translatable("Log each request too, as --log-level debug"),
        .excludes = "--quiet",
        .set = [&globals](const std::string&) -> Result<void> {
          globals.log_level = LogLevel::debug;
          return {};
        }},
       {.name = "--json",
-       .help = "Print the command's answer as JSON on standard output",
+       .help = translatable("Print the command's answer as JSON on standard output"),
        .is_on = &globals.json},
       {.name = "--no-color",
-       .help = "No colours; NO_COLOR in the environment says the same",
+       .help = translatable("No colours; NO_COLOR in the environment says the same"),
        .is_on = &globals.no_color},
       {.name = "--quiet",
        .letter = 'q',
-       .help = "No progress, and no output when all is well",
+       .help = translatable("No progress, and no output when all is well"),
        .is_on = &globals.quiet},
-      {.name = "--version", .help = "Same as `cardvoid version`", .is_on = &globals.version},
-      {.name = "--help", .letter = 'h', .help = "Same as `cardvoid help COMMAND`", .is_on = &globals.help},
+      {.name = "--version", .help = translatable("Same as `cardvoid version`"), .is_on = &globals.version},
+      {.name = "--help",
+       .letter = 'h',
+       .help = translatable("Same as `cardvoid help COMMAND`"),
+       .is_on = &globals.help},
   };
 }
 

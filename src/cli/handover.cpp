@@ -215,7 +215,7 @@ std::string handover_text(const Handover& handover) {
   if (handover.contacts.empty())
     return text + "  " +
            tr("the job file names none; add a line like this above its first table: {}",
-              R"(contacts = "Li Lei, operations, +86 10 5555 0100")") +
+              tr("contacts = \"Li Lei, operations, +86 10 5555 0100\"")) +
            "\n";
   for (std::string_view rest = handover.contacts; !rest.empty();) {
     const auto line = rest.substr(0, rest.find('\n'));

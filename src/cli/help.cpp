@@ -8,7 +8,9 @@
 #include <boost/json.hpp>
 #include <boost/version.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
@@ -26,6 +28,13 @@ constexpr std::size_t k_columns = 100, k_widest_label = 26;
 struct Entry {
   std::string label, text;
 };
+
+// The table of commands is English, and the manual and the completions print it as it is.
+std::string spoken(std::string_view english) {
+  constexpr const char* k_with_numbers[] = {translatable("Requests/s, from {} to {}; may be fractional"),
+                                            translatable("N is no number from {} to {}")};
+  return tr_stored(english, k_with_numbers);
+}
 
 // By their headings, each in the order of its first entry.
 using Grouped = std::vector<std::pair<std::string_view, std::vector<Entry>>>;
@@ -48,7 +57,7 @@ std::string listed(const Grouped& groups) {
   const auto indent = columns + 4;
   std::string page;
   for (const auto& [heading, entries] : groups) {
-    page += fmt::format("\n{}:\n", heading);
+    page += "\n" + tr("{}:", spoken(heading)) + "\n";
     for (const auto& [label, text] : entries) {
       page += fmt::format("  {:<{}}", label, columns);
       page += label.size() > columns ? "\n" + std::string(indent, ' ') : "  ";
@@ -61,10 +70,10 @@ std::string listed(const Grouped& groups) {
 Entry entry_for(const Flag& flag) {
   auto label = flag.letter ? fmt::format("-{}, {}", flag.letter, flag.name) : std::string{flag.name};
   if (!flag.value.empty()) label += fmt::format(" {}", flag.value);
-  std::string text{flag.help};
-  if (!flag.choices.empty()) text += fmt::format(": {}", fmt::join(flag.choices, ", "));
-  if (!flag.excludes.empty()) text += fmt::format("; not with {}", flag.excludes);
-  if (flag.required) text += "; required";
+  auto text = spoken(flag.help);
+  if (!flag.choices.empty()) text = tr("{}: {}", text, fmt::format("{}", fmt::join(flag.choices, ", ")));
+  if (!flag.excludes.empty()) text = tr("{}; not with {}", text, flag.excludes);
+  if (flag.required) text = tr("{}; required", text);
   return {std::move(label), std::move(text)};
 }
 
@@ -73,7 +82,7 @@ void add(Grouped& groups, const std::vector<Flag>& flags, std::string_view headi
 }
 
 void add_exit(Grouped& groups, int code, std::string_view meaning) {
-  add(groups, "Exit codes", {fmt::format("{:>2}", code), std::string{meaning}});
+  add(groups, translatable("Exit codes"), {fmt::format("{:>2}", code), spoken(meaning)});
 }
 
 std::string usage_line(const Command& command, const Words& words) {
@@ -111,12 +120,13 @@ struct HelpOptions {
 };
 
 Words help_words(HelpOptions& options) {
-  Positional command{.name = "COMMAND", .help = "The command to explain", .required = false};
+  Positional command{.name = "COMMAND", .help = translatable("The command to explain"), .required = false};
   for (const auto make : k_commands) command.choices.emplace_back(make().name);
   command.set = into(options.command);
-  return {
-      {std::move(command)},
-      {{.name = "--man", .help = "Print the whole manual page, for `man -l`", .is_on = &options.as_manual}}};
+  return {{std::move(command)},
+          {{.name = "--man",
+            .help = translatable("Print the whole manual page, for `man -l`"),
+            .is_on = &options.as_manual}}};
 }
 
 int help(Console& console, const HelpOptions& options) {
@@ -134,33 +144,34 @@ struct VersionOptions {};
 
 std::string main_help() {
   std::string page =
-      "Invalidates WeChat Pay brand membership cards in bulk.\n\n"
-      "Usage:    cardvoid COMMAND [FLAGS]\n"
-      "Example:  cardvoid check gold.toml && cardvoid plan gold.toml && cardvoid run gold.toml\n";
+      tr("Invalidates WeChat Pay brand membership cards in bulk.") + "\n\n" +
+      tr("Usage:    {}", "cardvoid COMMAND [FLAGS]") + "\n" +
+      tr("Example:  {}", "cardvoid check gold.toml && cardvoid plan gold.toml && cardvoid run gold.toml") +
+      "\n";
   Grouped groups;
   for (const auto make : k_commands) {
     const auto command = make();
-    add(groups, command.group, {std::string{command.name}, std::string{command.purpose}});
+    add(groups, command.group, {std::string{command.name}, spoken(command.purpose)});
   }
   Globals unused;
-  add(groups, global_flags(unused), "Global flags, before or after the command");
+  add(groups, global_flags(unused), translatable("Global flags, before or after the command"));
   for (const auto& each : exit_codes()) add_exit(groups, each.code, each.meaning);
-  return page + listed(groups) + "\n`cardvoid help COMMAND` explains a command.\n";
+  return page + listed(groups) + "\n" + tr("`cardvoid help COMMAND` explains a command.") + "\n";
 }
 
 std::string command_help(const Command& command) {
   const auto words = command.call().words;
-  auto page = fmt::format("{}\n\nUsage:    {}\n", command.purpose, usage_line(command, words));
-  for (const auto& example : command.examples) page += fmt::format("Example:  {}\n", example.line);
+  auto page = spoken(command.purpose) + "\n\n" + tr("Usage:    {}", usage_line(command, words)) + "\n";
+  for (const auto& example : command.examples) page += tr("Example:  {}", example.line) + "\n";
   Grouped words_listed, exits;
   for (const auto& each : words.positionals)
-    add(words_listed, "Arguments", {std::string{each.name}, std::string{each.help}});
-  add(words_listed, words.flags, "Flags");
+    add(words_listed, translatable("Arguments"), {std::string{each.name}, spoken(each.help)});
+  add(words_listed, words.flags, translatable("Flags"));
   page += listed(words_listed);
-  if (!command.about.empty()) page += "\n" + wrapped(command.about, 0, k_columns) + "\n";
+  if (!command.about.empty()) page += "\n" + wrapped(spoken(command.about), 0, k_columns) + "\n";
   for (const auto& each : command.exits) add_exit(exits, each.code, each.text);
   page += listed(exits);
-  return page + "\nGlobal flags and all exit codes: `cardvoid --help`\n";
+  return page + "\n" + tr("Global flags and all exit codes: `cardvoid --help`") + "\n";
 }
 
 Call help_call(const Command* command) {
@@ -173,16 +184,16 @@ Call help_call(const Command* command) {
 
 Command help_command() {
   return {.name = "help",
-          .group = "Other",
-          .purpose = "Explains a command, or lists them all",
+          .group = translatable("Other"),
+          .purpose = translatable("Explains a command, or lists them all"),
           .examples = {{"cardvoid help run"}},
           .call = call_of<HelpOptions>(help_words, help)};
 }
 
 Command version_command() {
   return {.name = "version",
-          .group = "Other",
-          .purpose = "Prints the version of cardvoid and of its libraries",
+          .group = translatable("Other"),
+          .purpose = translatable("Prints the version of cardvoid and of its libraries"),
           .examples = {{"cardvoid version"}},
           .call = call_of<VersionOptions>([](VersionOptions&) -> Words { return {}; },
                                           [](Console& console, const VersionOptions&) {

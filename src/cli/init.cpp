@@ -51,46 +51,58 @@ Words words(Options& options) {
   constexpr auto file = ValueKind::file;
   return {
       {{.name = "JOB",
-        .help = "The job file to write, such as gold.toml; never overwritten. Default: named after the list",
+        .help = translatable(
+            "The job file to write, such as gold.toml; never overwritten. Default: named after the list"),
         .kind = file,
         .required = false,
         .set = into(options.job_file)}},
-      {text_flag("--list", "FILE", "The list: a CSV file or an SQLite database", draft.list, file),
-       text_flag("--table", "NAME", "The table of the SQLite database", draft.table),
+      {text_flag("--list", "FILE", translatable("The list: a CSV file or an SQLite database"), draft.list,
+                 file),
+       text_flag("--table", "NAME", translatable("The table of the SQLite database"), draft.table),
        {.name = "--column",
         .value = "OURS=THEIRS",
-        .help = "What the list calls one of code, openid, card_id, brand_id, reason, where init does not "
-                "recognise it: code=会员号; repeatable",
+        .help = translatable(
+            "What the list calls one of code, openid, card_id, brand_id, reason, where init does not "
+            "recognise it: code=会员号; repeatable"),
         .repeatable = true,
         .set = into(options.columns)},
        {.name = "--api",
         .value = "API",
-        .help = "Who signs: a service provider for the brand (the default), or the brand itself",
+        .help =
+            translatable("Who signs: a service provider for the brand (the default), or the brand itself"),
         .choices = {"partner", "brand"},
         .set = into(options.api)},
-       text_flag("--mchid", "NUMBER", "The service provider's merchant number; default: the certificate's",
+       text_flag("--mchid", "NUMBER",
+                 translatable("The service provider's merchant number; default: the certificate's"),
                  draft.mchid),
-       text_flag("--brand-id", "ID", "The brand, unless the list has it", draft.brand_id),
-       text_flag("--card-id", "ID", "The card template, unless the list has it", draft.card_id),
-       text_flag("--private-key", "FILE", "The merchant's API private key, apiclient_key.pem",
+       text_flag("--brand-id", "ID", translatable("The brand, unless the list has it"), draft.brand_id),
+       text_flag("--card-id", "ID", translatable("The card template, unless the list has it"), draft.card_id),
+       text_flag("--private-key", "FILE", translatable("The merchant's API private key, apiclient_key.pem"),
                  draft.private_key_file, file),
-       text_flag("--passphrase-file", "FILE", "Holds the passphrase of an encrypted key",
+       text_flag("--passphrase-file", "FILE", translatable("Holds the passphrase of an encrypted key"),
                  draft.passphrase_file, file),
-       text_flag("--certificate", "FILE",
-                 "The merchant's API certificate, for its serial number; default: apiclient_cert.pem beside "
-                 "the key",
-                 options.certificate, file),
-       text_flag("--serial-no", "HEX", "Its serial number, where there is no certificate", draft.serial_no),
-       text_flag("--public-key", "FILE", "The WeChat Pay public key, wxp_pub.pem", draft.public_key_file,
-                 file),
-       text_flag("--public-key-id", "ID", "Its id, PUB_KEY_ID_…", draft.public_key_id),
-       text_flag("--certificates-dir", "DIR", "Instead of these two: a folder of platform certificates",
+       text_flag(
+           "--certificate", "FILE",
+           translatable(
+               "The merchant's API certificate, for its serial number; default: apiclient_cert.pem beside "
+               "the key"),
+           options.certificate, file),
+       text_flag("--serial-no", "HEX", translatable("Its serial number, where there is no certificate"),
+                 draft.serial_no),
+       text_flag("--public-key", "FILE", translatable("The WeChat Pay public key, wxp_pub.pem"),
+                 draft.public_key_file, file),
+       text_flag("--public-key-id", "ID", translatable("Its id, PUB_KEY_ID_…"), draft.public_key_id),
+       text_flag("--certificates-dir", "DIR",
+                 translatable("Instead of these two: a folder of platform certificates"),
                  draft.certificates_dir, ValueKind::folder),
-       text_flag("--reason", "TEXT", "Why, in at most 32 characters; members read it", draft.reason),
-       text_flag("--acknowledge", "TEXT", "Who told the members beforehand and got their consent, and when",
+       text_flag("--reason", "TEXT", translatable("Why, in at most 32 characters; members read it"),
+                 draft.reason),
+       text_flag("--acknowledge", "TEXT",
+                 translatable("Who told the members beforehand and got their consent, and when"),
                  draft.acknowledge),
-       text_flag("--acknowledge-file", "FILE", "The proof of it; its SHA-256 is kept with every run",
-                 draft.acknowledge_file, file)}};
+       text_flag("--acknowledge-file", "FILE",
+                 translatable("The proof of it; its SHA-256 is kept with every run"), draft.acknowledge_file,
+                 file)}};
 }
 
 Interview::Judge fits(std::string_view key) {
@@ -551,25 +563,25 @@ int init(Console& console, const Options& given) {
 Command init_command() {
   return {
       .name = "init",
-      .group = "Before a run",
-      .purpose = "Writes a commented job file, from flags or by asking; sends nothing",
-      .about =
+      .group = translatable("Before a run"),
+      .purpose = translatable("Writes a commented job file, from flags or by asking; sends nothing"),
+      .about = translatable(
           "On a terminal it asks what the flags have not said, about eight questions. It reads the columns "
           "from "
           "the list, Chinese names too (会员卡号, 卡号, OpenID, 会员卡模板ID, 作废原因), and the serial "
           "number "
-          "from the certificate. Paths that are typed are relative to the working folder.",
+          "from the certificate. Paths that are typed are relative to the working folder."),
       .examples =
           {{"cardvoid init gold.toml"},
            {"cardvoid init gold.toml --list members.csv --private-key keys/apiclient_key.pem --public-key "
             "keys/wxp_pub.pem --public-key-id PUB_KEY_ID_0119 --brand-id 1004 --card-id pbLatj"}},
-      .exits = {{0, "the job file is written"},
-                {64, "an answer is missing, and there is no terminal to ask on"},
-                {65, "the list cannot be read as what it claims to be"},
-                {66, "the list or the certificate cannot be opened"},
-                {73, "the job file is there already, or cannot be created"},
-                {74, "the job file cannot be written"},
-                {77, "a key is unusable, or the certificate does not belong to it"}},
+      .exits = {{0, translatable("the job file is written")},
+                {64, translatable("an answer is missing, and there is no terminal to ask on")},
+                {65, translatable("the list cannot be read as what it claims to be")},
+                {66, translatable("the list or the certificate cannot be opened")},
+                {73, translatable("the job file is there already, or cannot be created")},
+                {74, translatable("the job file cannot be written")},
+                {77, translatable("a key is unusable, or the certificate does not belong to it")}},
       .call = call_of(words, init)};
 }
 

@@ -70,21 +70,23 @@ Words words(PlanOptions& options) {
       {job_file(options.job_file)},
       {{.name = "--diff",
         .value = "[FILE]",
-        .help = "List what was added, what changed and what left the list since the plan that was confirmed "
-                "last, else since the last import; all of it to FILE (CSV, mode 0600)",
+        .help = translatable(
+            "List what was added, what changed and what left the list since the plan that was confirmed "
+            "last, else since the last import; all of it to FILE (CSV, mode 0600)"),
         .kind = ValueKind::file,
         .set = into(options.diff_file),
         .is_on = &options.diff},
        {.name = "--refused",
         .value = "FILE",
-        .help = "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause",
+        .help = translatable(
+            "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause"),
         .kind = ValueKind::file,
         .set = into(options.refused_file)},
        {.name = "--page",
         .value = "FILE.html",
-        .help =
+        .help = translatable(
             "Write the page to approve as HTML to FILE.html (mode 0600), with room for a name, a date and "
-            "a signature",
+            "a signature"),
         .kind = ValueKind::file,
         .set = into(options.page_file)},
        accept_damage(options.accept_damage),
@@ -233,18 +235,20 @@ int plan(Console& console, const PlanOptions& options) {
 }
 
 Command plan_command() {
-  return {.name = "plan",
-          .group = "Before a run",
-          .purpose = "Imports the input and shows what a run would do; sends nothing",
-          .examples = {{"cardvoid plan gold.toml"}},
-          .exits = {{0, "the input was read, even where single lines were refused"},
-                    {65, "the input or the list of protected cards is not what it claims to be"},
-                    {66, "the job file, the input or the list of protected cards cannot be opened"},
-                    {73, "the results database cannot be created, is damaged, or is not this job's"},
-                    {74, "the results, the plan or a FILE cannot be written"},
-                    {75, "another cardvoid holds the job, or a signal came"},
-                    {78, "the job file is wrong"}},
-          .call = call_of(words, plan, check_words)};
+  return {
+      .name = "plan",
+      .group = translatable("Before a run"),
+      .purpose = translatable("Imports the input and shows what a run would do; sends nothing"),
+      .examples = {{"cardvoid plan gold.toml"}},
+      .exits = {{0, translatable("the input was read, even where single lines were refused")},
+                {65, translatable("the input or the list of protected cards is not what it claims to be")},
+                {66, translatable("the job file, the input or the list of protected cards cannot be opened")},
+                {73,
+                 translatable("the results database cannot be created, is damaged, or is not this job's")},
+                {74, translatable("the results, the plan or a FILE cannot be written")},
+                {75, translatable("another cardvoid holds the job, or a signal came")},
+                {78, translatable("the job file is wrong")}},
+      .call = call_of(words, plan, check_words)};
 }
 
 }  // namespace cardvoid::cli

@@ -5,11 +5,14 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/protection.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/model/card_rules.hpp>
+#include <cardvoid/report/job_report.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <cardvoid/run/steering.hpp>
 
 #include "commands.hpp"
@@ -41,31 +44,34 @@ struct Options {
 };
 
 Words words(Options& options) {
-  return {
-      {job_file(options.job_file)},
-      {{.name = "--code",
-        .value = "CODE",
-        .help = "The card code, of any template",
-        .excludes = "--openid",
-        .set = into(options.who.code)},
-       {.name = "--openid",
-        .value = "OPENID",
-        .help = "The member: all cards of this openid",
-        .set = into(options.who.openid)},
-       note_flag("Why, for the record; one line, required unless --remove is given", options.note),
-       {.name = "--remove", .help = "Take back what this command has protected", .is_on = &options.remove},
-       wait_lock(options.wait_lock)}};
+  return {{job_file(options.job_file)},
+          {{.name = "--code",
+            .value = "CODE",
+            .help = translatable("The card code, of any template"),
+            .excludes = "--openid",
+            .set = into(options.who.code)},
+           {.name = "--openid",
+            .value = "OPENID",
+            .help = translatable("The member: all cards of this openid"),
+            .set = into(options.who.openid)},
+           note_flag(translatable("Why, for the record; one line, required unless --remove is given"),
+                     options.note),
+           {.name = "--remove",
+            .help = translatable("Take back what this command has protected"),
+            .is_on = &options.remove},
+           wait_lock(options.wait_lock)}};
 }
 
 Result<void> check_words(Options& options, const Globals&) {
   const auto& who = options.who;
   if (who.code.empty() == who.openid.empty())
-    return Error{Errc::usage, "protect: say which card or member, with --code CODE or --openid OPENID"};
+    return Error{Errc::usage, tr("protect: say which card or member, with --code CODE or --openid OPENID")};
   // The rules for rows of the input: what breaks them names no row of any list.
   auto fault = model::find_fault(
       {"x", "x", who.code.empty() ? "x" : who.code, who.openid.empty() ? "x" : who.openid, {}});
   if (model::is_scientific(who.code)) fault = "code: a spreadsheet has made a number of it";
-  if (!fault.empty()) return Error{Errc::usage, "protect: would protect nothing; --" + fault};
+  if (!fault.empty())
+    return Error{Errc::usage, tr("protect: would protect nothing; --{}", report::refused_cause(fault))};
   if (options.remove && options.note.empty()) return {};
   return check_note("protect", options.note);
 }
@@ -107,7 +113,7 @@ Result<Done> ask_run(const model::Job& job, const Options& options) {
   steering.who = options.who, steering.note = options.note;
   auto answer = run::steer(job.results.database, steering, k_patience_with_run);
   if (!answer) return answer.error();
-  if (answer->code != 0) return Error{static_cast<Errc>(answer->code), answer->message};
+  if (answer->code != 0) return Error{static_cast<Errc>(answer->code), run::spoken(answer->message)};
   return Done{std::move(answer->protection), answer->unprotected};
 }
 
@@ -131,20 +137,20 @@ Result<Done> carry_out(Console& console, const model::Job& job, const Options& o
 
 std::string words_for_now(model::Status status) {
   switch (status) {
-    case model::Status::invalidated: return "it is invalidated now";
-    case model::Status::rejected: return "it is rejected now: not INVALID when it was read back";
+    case model::Status::invalidated: return tr("it is invalidated now");
+    case model::Status::rejected: return tr("it is rejected now: not INVALID when it was read back");
     case model::Status::pending:
     case model::Status::in_flight:
     case model::Status::unresolved: break;
   }
-  return "it is in doubt now: read back, and never sent again";
+  return tr("it is in doubt now: read back, and never sent again");
 }
 
 std::string line_for(const Protected::Row& row) {
-  const auto name = fmt::format("line {} code {}", row.source_line, row.masked_code);
-  if (!row.is_too_late) return fmt::format("held: {}\n", name);
-  const auto sent = row.sent_at ? "sent " + format_local_second(*row.sent_at) : "INVALID before us";
-  return fmt::format("too late: {}; {} ({})\n", sent, words_for_now(row.status), name);
+  const auto name = tr("line {} code {}", row.source_line, row.masked_code);
+  if (!row.is_too_late) return tr("held: {}", name) + "\n";
+  const auto sent = row.sent_at ? tr("sent {}", format_local_second(*row.sent_at)) : tr("INVALID before us");
+  return tr("too late: {}; {} ({})", sent, words_for_now(row.status), name) + "\n";
 }
 
 std::string answer_text(const Protected& answer) {
@@ -155,15 +161,16 @@ std::string answer_text(const Protected& answer) {
     if (!row.is_too_late) text += line_for(row);
   const auto rows = answer.held + answer.too_late;
   if (rows > static_cast<std::int64_t>(answer.rows.size()))
-    text += fmt::format("of {}: {} held, {} too late\n", counted(rows, "row"), grouped(answer.held),
-                        grouped(answer.too_late));
-  if (rows == 0) text += "no row matches; cards of later imports are held\n";
+    text += tr_n(rows, "of {} row: {} held, {} too late", "of {} rows: {} held, {} too late",
+                 grouped(answer.held), grouped(answer.too_late)) +
+            "\n";
+  if (rows == 0) text += tr("no row matches; cards of later imports are held") + "\n";
   const auto& [was_there, word] = answer.entry;
   if (was_there)
-    text += fmt::format("on record already, by {} since {}\n", word.by, format_local(word.at));
+    text += tr("on record already, by {} since {}", word.by, format_local(word.at));
   else
-    text += fmt::format("on record, by {}\n", word.by);
-  return text;
+    text += tr("on record, by {}", word.by);
+  return text + "\n";
 }
 
 // What the file itself names is not this command's to take back.
@@ -177,17 +184,19 @@ Result<std::string> words_for_file(const model::Job& job, const ledger::Protecte
     if (!*next) return std::string{};
     const auto& line = **next;
     if (who.code.empty() ? line.openid == who.openid : line.code == who.code)
-      return fmt::format("{}:{} of safety.protect names it too: take the line out there",
-                         job.safety.protect.string(), line.source_line);
+      return tr("{}:{} of safety.protect names it too: take the line out there", job.safety.protect.string(),
+                line.source_line);
   }
 }
 
 std::string answer_text(const Removed& removed) {
-  if (removed.rows == 0) return "taken back; no row that could be sent matches\n";
-  return fmt::format(
-      "taken back; {} may be sent again from the next `cardvoid plan` or `run` on, unless "
-      "another protection names {}\n",
-      counted(removed.rows, "row"), removed.rows == 1 ? "it" : "them");
+  if (removed.rows == 0) return tr("taken back; no row that could be sent matches") + "\n";
+  return tr_n(removed.rows,
+              "taken back; {} row may be sent again from the next `cardvoid plan` or `run` on, unless "
+              "another protection names it",
+              "taken back; {} rows may be sent again from the next `cardvoid plan` or `run` on, unless "
+              "another protection names them") +
+         "\n";
 }
 
 // ---- as JSON ----
@@ -205,9 +214,9 @@ boost::json::object as_json(const Removed& removed, const model::Job& job) {
 
 int say_added(Console& console, const Protected& answer, const Options& options, const model::Job& job) {
   if (answer.held + answer.too_late == 0)
-    console.warn_at_once(fmt::format(
-        "no row of the job matches; is the {} written as in the list? On record for later imports",
-        options.who.code.empty() ? "openid" : "code"));
+    console.warn_at_once(
+        tr("no row of the job matches; is the {} written as in the list? On record for later imports",
+           options.who.code.empty() ? "openid" : "code"));
   (void)console.answer(console.globals().json ? to_json_line(as_json(answer, job)) : answer_text(answer));
   return answer.too_late > 0 ? 1 : 0;
 }
@@ -217,10 +226,10 @@ int say_removed(Console& console, const Removed& removed, const model::Job& job,
   const auto file = words_for_file(job, who);
   if (!file) console.log(LogLevel::warning, file.error().what);
   const auto named = file ? *file : std::string{};
+  const auto unknown = who.code.empty() ? tr("`cardvoid protect` has not protected this member")
+                                        : tr("`cardvoid protect` has not protected this card");
   if (removed.entries == 0)
-    return console.fail({Errc::bad_input, fmt::format("`cardvoid protect` has not protected this {}{}",
-                                                      who.code.empty() ? "member" : "card",
-                                                      named.empty() ? "" : "; " + named)});
+    return console.fail({Errc::bad_input, named.empty() ? unknown : tr("{}; {}", unknown, named)});
   if (!named.empty()) console.log(LogLevel::warning, named);
   (void)console.answer(console.globals().json ? to_json_line(as_json(removed, job)) : answer_text(removed));
   return 0;
@@ -237,7 +246,8 @@ int protect(Console& console, const Options& options) {
   if (!done) return fail(console, options.job_file, Stage::lock, done.error());
   if (done->added) return say_added(console, *done->added, options, *job);
   if (done->removed) return say_removed(console, *done->removed, *job, options.who);
-  return console.fail({Errc::stopped, "the run's answer cannot be read; is it another version of cardvoid?"});
+  return console.fail(
+      {Errc::stopped, tr("the run's answer cannot be read; is it another version of cardvoid?")});
 }
 
 }  // namespace
@@ -245,21 +255,23 @@ int protect(Console& console, const Options& options) {
 Command protect_command() {
   return {
       .name = "protect",
-      .group = "Results",
-      .purpose = "Protects a card or a member at once, also while a run is under way; sends nothing",
-      .about =
+      .group = translatable("Results"),
+      .purpose =
+          translatable("Protects a card or a member at once, also while a run is under way; sends nothing"),
+      .about = translatable(
           "The answer for each row that it names:\n"
           "  held       nothing that could have changed the card has left, and nothing will\n"
           "  too late   an invalidation has left, with its local time; in doubt, it is only read back\n"
           "What is protected stays so for later imports too, beside the lines of safety.protect. Who, when "
           "and why are on record in the table `protection` of the results database.\n"
-          "--remove takes back what this command has protected, for the next `cardvoid plan` or `run`.",
+          "--remove takes back what this command has protected, for the next `cardvoid plan` or `run`."),
       .examples = {{"cardvoid protect gold.toml --code 478515832665 --note \"owner has objected\""}},
-      .exits = {{0, "every row that matches is held, or none matches: on record"},
-                {1, "on record, and too late for at least one row"},
-                {65, "--remove: this command has not protected it"},
-                {66, "there is no results database yet: `cardvoid plan` creates it"},
-                {75, "the job is another command's, or its run does not answer; nothing is promised"}},
+      .exits = {{0, translatable("every row that matches is held, or none matches: on record")},
+                {1, translatable("on record, and too late for at least one row")},
+                {65, translatable("--remove: this command has not protected it")},
+                {66, translatable("there is no results database yet: `cardvoid plan` creates it")},
+                {75, translatable(
+                         "the job is another command's, or its run does not answer; nothing is promised")}},
       .call = call_of(words, protect, check_words)};
 }
 

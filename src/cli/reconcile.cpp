@@ -56,20 +56,23 @@ int reconcile(Console& console, const Options& options) {
 }  // namespace
 
 Command reconcile_command() {
-  return {.name = "reconcile",
-          .group = "Run",
-          .purpose = "Settles every row in doubt by reading the card back; invalidates nothing",
-          .examples = {{"cardvoid reconcile gold.toml"}},
-          .exits = {{0, "nothing is in doubt; rows may be left to send"},
-                    {66, "there is no results database yet, or the job file or a key cannot be opened"},
-                    {69, "the platform is away or in trouble for too long; rows are still in doubt"},
-                    {73, "the results database is damaged, or is not this job's"},
-                    {74, "results cannot be written: sending stopped at once"},
-                    {75, "rows are still in doubt, or another cardvoid holds the job"},
-                    {76, "it stopped itself, for contradictory answers for example; rows are still in doubt"},
-                    {77, "the platform refuses the credentials, or a key is unusable"},
-                    {78, "the job file is wrong"}},
-          .call = call_of(words, reconcile)};
+  return {
+      .name = "reconcile",
+      .group = translatable("Run"),
+      .purpose = translatable("Settles every row in doubt by reading the card back; invalidates nothing"),
+      .examples = {{"cardvoid reconcile gold.toml"}},
+      .exits =
+          {{0, translatable("nothing is in doubt; rows may be left to send")},
+           {66, translatable("there is no results database yet, or the job file or a key cannot be opened")},
+           {69, translatable("the platform is away or in trouble for too long; rows are still in doubt")},
+           {73, translatable("the results database is damaged, or is not this job's")},
+           {74, translatable("results cannot be written: sending stopped at once")},
+           {75, translatable("rows are still in doubt, or another cardvoid holds the job")},
+           {76, translatable(
+                    "it stopped itself, for contradictory answers for example; rows are still in doubt")},
+           {77, translatable("the platform refuses the credentials, or a key is unusable")},
+           {78, translatable("the job file is wrong")}},
+      .call = call_of(words, reconcile)};
 }
 
 }  // namespace cardvoid::cli

@@ -49,29 +49,29 @@ Words words(Options& options) {
                           Scenario::lost_answers})
     scenarios.emplace_back(to_text(each), each);
   return {{job_file(options.job_file)},
-          {choice("--faults", "SCENARIO", "What goes wrong (default: calm)", options.scenario,
+          {choice("--faults", "SCENARIO", translatable("What goes wrong (default: calm)"), options.scenario,
                   std::move(scenarios)),
            {.name = "--speed",
             .value = "N",
-            .help = "So many times as fast as a real run (default: so that it takes a minute at most)",
+            .help = translatable(
+                "So many times as fast as a real run (default: so that it takes a minute at most)"),
             .set = [&options](const std::string& text) -> Result<void> {
               options.speed = to_number(text);
               if (options.speed && *options.speed >= 1 && *options.speed <= k_greatest_speed) return {};
-              return Error{Errc::usage,
-                           fmt::format("\"{}\": expected a number from 1 to {}", text, k_greatest_speed)};
+              return Error{Errc::usage, tr("\"{}\": expected a number from 1 to {}", text, k_greatest_speed)};
             }},
            {.name = "--limit",
             .value = "N",
-            .help = "Rehearse the first N cards (default: as many as a minute allows)",
+            .help = translatable("Rehearse the first N cards (default: as many as a minute allows)"),
             .set = [&options](const std::string& text) -> Result<void> {
               options.limit = to_whole_number<std::int64_t>(text);
               if (options.limit && *options.limit >= 1) return {};
-              return Error{Errc::usage, "expected a whole number of cards, 1 or more"};
+              return Error{Errc::usage, tr("expected a whole number of cards, 1 or more")};
             }},
            {.name = "--output",
             .letter = 'o',
             .value = "FILE",
-            .help = "Write the report of the rehearsal to FILE as an HTML page (mode 0600)",
+            .help = translatable("Write the report of the rehearsal to FILE as an HTML page (mode 0600)"),
             .kind = ValueKind::file,
             .set = into(options.page)},
            accept_damage(options.accept_damage)}};
@@ -79,7 +79,7 @@ Words words(Options& options) {
 
 Result<void> check_words(Options& options, const Globals&) {
   if (options.page == "-")
-    return Error{Errc::usage, "-o -: name a file; standard output is for what the rehearsal says"};
+    return Error{Errc::usage, tr("-o -: name a file; standard output is for what the rehearsal says")};
   return {};
 }
 
@@ -177,7 +177,7 @@ class Watch final : public run::Observer {
   }
   void interrupted(int) override {
     was_interrupted_ = true;
-    console_.log(LogLevel::warning, "stopping the rehearsal");
+    console_.log(LogLevel::warning, tr("stopping the rehearsal"));
   }
   bool was_interrupted() const { return was_interrupted_ || Interrupt::has_come(); }
 
@@ -309,9 +309,8 @@ class Rehearsing {
     plan_ = std::move(*plan);
     warn_of_protect_list(plan_, console_);
     if (const auto& most = job_.safety.max_rows; most && plan_.totals.to_send() > *most)
-      return Error{Errc::bad_input,
-                   fmt::format("{} to send, safety.max_rows allows {}: a real run would send nothing",
-                               counted(plan_.totals.to_send(), "row"), *most)};
+      return Error{Errc::bad_input, tr("{} to send, safety.max_rows allows {}: a real run would send nothing",
+                                       tr_n(plan_.totals.to_send(), "{} row", "{} rows"), *most)};
     return {};
   }
 
@@ -326,9 +325,9 @@ class Rehearsing {
     if (!std::filesystem::is_regular_file(file, error)) return {};
     constexpr std::size_t k_head = 512;  // of a page
     if (read_start(file, k_head).find(report::k_mark_of_rehearsal) != std::string::npos) return {};
-    return Error{Errc::usage, fmt::format("-o {}: there is a file that is not the page of a rehearsal; name "
-                                          "another one",
-                                          file.string())};
+    return Error{
+        Errc::usage,
+        tr("-o {}: there is a file that is not the page of a rehearsal; name another one", file.string())};
   }
 
   Result<void> write_page() {
@@ -402,7 +401,7 @@ class Rehearsing {
     auto theirs = wechatpay::load_platform_keys(job_.platform);
     if (!theirs) return theirs.error();
     keys.merchant = std::move(*merchant), keys.platform = std::move(*theirs);
-    if (Interrupt::has_come()) return Error{Errc::stopped, "interrupted; nothing was rehearsed"};
+    if (Interrupt::has_come()) return Error{Errc::stopped, tr("interrupted; nothing was rehearsed")};
 
     console_.begin_times();
     report::Progress progress{manner_of(console_), stderr, undertaking(scale.cards), read_clocks()};
@@ -424,7 +423,7 @@ class Rehearsing {
     console_.attach(nullptr);
     if (!report) return report.error();
     if (watch.was_interrupted())
-      return Error{Errc::stopped, "interrupted: the rehearsal has ended and left nothing behind"};
+      return Error{Errc::stopped, tr("interrupted: the rehearsal has ended and left nothing behind")};
     result_.canary = watch.canary();
     result_.canaries = std::min<std::int64_t>(job_.safety.canary, scale.cards);
     result_.elapsed = watch.elapsed(*report);
@@ -498,21 +497,24 @@ int rehearse(Console& console, const Options& options) {
 Command rehearse_command() {
   return {
       .name = "rehearse",
-      .group = "Before a run",
-      .purpose = "Runs the job against a simulated platform, faster than real time; reaches nothing else",
-      .about =
+      .group = translatable("Before a run"),
+      .purpose = translatable(
+          "Runs the job against a simulated platform, faster than real time; reaches nothing else"),
+      .about = translatable(
           "Reads the job's own list and goes by its limits and safety rules. It needs no keys and makes "
           "its own; endpoints, proxy, on_finish and all of [results] are not used. At the end it says "
           "what a real run would look like. Long lists are rehearsed in part.\n"
           "Scenarios: calm; bad-day: a bit of everything; primary-down: the primary endpoint fails; "
-          "rate-storm: the platform answers 429; lost-answers: answers do not arrive.",
+          "rate-storm: the platform answers 429; lost-answers: answers do not arrive."),
       .examples = {{"cardvoid rehearse gold.toml"},
                    {"cardvoid rehearse gold.toml --faults bad-day --limit 500"}},
-      .exits = {{0, "a real run would end with 0; so do the other codes: as a run's"},
-                {65, "the list is not what it claims to be, or has more rows than safety.max_rows allows"},
-                {73, "no temporary folder can be made"},
-                {74, "the page cannot be written"},
-                {75, "a signal came, or rows would be left in doubt"}},
+      .exits = {{0, translatable("a real run would end with 0; so do the other codes: as a run's")},
+                {65,
+                 translatable(
+                     "the list is not what it claims to be, or has more rows than safety.max_rows allows")},
+                {73, translatable("no temporary folder can be made")},
+                {74, translatable("the page cannot be written")},
+                {75, translatable("a signal came, or rows would be left in doubt")}},
       .call = call_of(words, rehearse, check_words)};
 }
 

@@ -27,7 +27,7 @@ Words words(Options& options) {
           {{.name = "--output",
             .letter = 'o',
             .value = "FILE",
-            .help = "Write the page to FILE (mode 0600); - is standard output",
+            .help = translatable("Write the page to FILE (mode 0600); - is standard output"),
             .kind = ValueKind::file,
             .required = true,
             .set = into(options.output)}}};
@@ -93,19 +93,19 @@ Result<std::string> make_report(const Globals& globals, const std::filesystem::p
 Command report_command() {
   return {
       .name = "report",
-      .group = "Results",
-      .purpose = "Writes one HTML page with all that happened, with charts",
-      .about =
+      .group = translatable("Results"),
+      .purpose = translatable("Writes one HTML page with all that happened, with charts"),
+      .about = translatable(
           "The page needs no network and no script: it can be sent by e-mail, printed and kept. What was\n"
           "asked and by whom, the outcome, progress and rate over time, latency, answers, causes of\n"
           "rejection with what to do, runs, and the SHA-256 of what `cardvoid export` writes. Card codes\n"
-          "are masked, openids left out. `results.report_file` has it rewritten while a run is under way.",
+          "are masked, openids left out. `results.report_file` has it rewritten while a run is under way."),
       .examples = {{"cardvoid report gold.toml -o gold.html --lang zh"}},
-      .exits = {{0, "the page is written"},
-                {66, "there is no results database yet, or the job file cannot be opened"},
-                {73, "the results database is damaged, or is not this job's"},
-                {74, "the page cannot be written, or the database cannot be read"},
-                {78, "the job file is wrong"}},
+      .exits = {{0, translatable("the page is written")},
+                {66, translatable("there is no results database yet, or the job file cannot be opened")},
+                {73, translatable("the results database is damaged, or is not this job's")},
+                {74, translatable("the page cannot be written, or the database cannot be read")},
+                {78, translatable("the job file is wrong")}},
       .call = call_of(words, write_report)};
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cardvoid/base/sha256.hpp>
+#include <cardvoid/base/spoken.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 
@@ -23,19 +25,17 @@ ledger::WhenLocked when_locked(Console& console, const model::Job& job) {
   return {[&console, file, next](milliseconds waited) {
             ServiceManager::get().alive();  // it waits as long as it takes, and does not hang
             if (waited >= *next) {
-              console.log(LogLevel::warning,
-                          *next == k_first_word
-                              ? fmt::format("{} is locked by another program; waiting", file)
-                              : fmt::format("{} is locked by another program; waiting for {} now", file,
-                                            humanize_duration(waited)));
+              console.log(LogLevel::warning, *next == k_first_word
+                                                 ? tr("{} is locked by another program; waiting", file)
+                                                 : tr("{} is locked by another program; waiting for {} now",
+                                                      file, spoken_duration(waited)));
               *next = waited + k_next_word;
             }
             return !Interrupt::has_come();
           },
           [&console, file, next](milliseconds waited) {
             if (*next > k_first_word)
-              console.log(LogLevel::info,
-                          fmt::format("{} is free again after {}", file, humanize_duration(waited)));
+              console.log(LogLevel::info, tr("{} is free again after {}", file, spoken_duration(waited)));
             *next = k_first_word;
           }};
 }
@@ -62,7 +62,7 @@ Result<ledger::Ledger> open_locked(Console& console, const model::Job& job, cons
 }
 
 std::string words_for_log(const model::Job& job) {
-  return fmt::format(
+  return tr(
       "the last results may still be in {0}-wal, and a copy of {0} alone would lack them: copy it with "
       "sqlite3 "
       "{0} \".backup copy.db\"; the next command that writes, such as cardvoid plan, folds them in",
@@ -71,7 +71,7 @@ std::string words_for_log(const model::Job& job) {
 
 void warn_of_log(Console& console, const model::Job& job) {
   if (ledger::log_bytes(job.results.database) > 0)
-    console.log(LogLevel::warning, "another program reads the results: " + words_for_log(job));
+    console.log(LogLevel::warning, tr("another program reads the results: {}", words_for_log(job)));
 }
 
 Result<void> require_results(const model::Job& job) {

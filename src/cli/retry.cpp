@@ -4,6 +4,7 @@
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
@@ -34,27 +35,30 @@ Words words(Options& options) {
 Result<void> check_words(Options& options, const Globals&) {
   if (options.rows.is_any()) return {};
   return Error{Errc::usage,
-               "retry: say which rows, with --status, --code or --where-code-in; rows that the platform "
-               "refused are sent again only when you choose them"};
+               tr("retry: say which rows, with --status, --code or --where-code-in; rows that the platform "
+                  "refused are sent again only when you choose them")};
 }
 
 std::string answer_text(const ledger::PutBack& result, const model::Job& job) {
-  std::string text = fmt::format("job {}\n", job.name);
-  const auto line = [&](const char* label, std::int64_t count, std::string_view remark = {}) {
+  std::string text = tr("job {}", job.name) + "\n";
+  const auto line = [&](const std::string& label, std::int64_t count, std::string_view remark = {}) {
     text += report::count_line(label, 14, count, remark);
   };
-  line("retried", result.retried,
-       result.retried > 0 ? "pending again: the next run sends them; `cardvoid plan` shows the fingerprint"
-                          : "");
-  if (result.is_protected > 0) line("protected", result.is_protected, "of them: protected, and so not sent");
+  line(tr("retried"), result.retried,
+       result.retried > 0
+           ? tr("pending again: the next run sends them; `cardvoid plan` shows the fingerprint")
+           : "");
+  if (result.is_protected > 0)
+    line(tr("protected"), result.is_protected, tr("of them: protected, and so not sent"));
   if (result.acceptances_withdrawn > 0)
-    line("accepted", result.acceptances_withdrawn, "of them: the acceptance is withdrawn");
+    line(tr("accepted"), result.acceptances_withdrawn, tr("of them: the acceptance is withdrawn"));
   if (result.accepted > 0)
-    line("accepted", result.accepted, "left as they are: only --code or --where-code-in takes them back");
-  line("in doubt", result.in_doubt,
-       result.in_doubt > 0 ? "left as they are: `cardvoid reconcile` first" : "");
-  line("not eligible", result.not_eligible);
-  line("not found", result.not_found, result.not_found > 0 ? "codes without a row" : "");
+    line(tr("accepted"), result.accepted,
+         tr("left as they are: only --code or --where-code-in takes them back"));
+  line(tr("in doubt"), result.in_doubt,
+       result.in_doubt > 0 ? tr("left as they are: `cardvoid reconcile` first") : "");
+  line(tr("not eligible"), result.not_eligible);
+  line(tr("not found"), result.not_found, result.not_found > 0 ? tr("codes without a row") : "");
   return text;
 }
 
@@ -96,15 +100,14 @@ int retry(Console& console, const Options& options) {
   if (result->in_doubt > 0)
     return console.fail(
         {Errc::stopped,
-         fmt::format(
-             "left as they are, since in doubt: {}{}; run `cardvoid reconcile {}` first, which reads the "
-             "cards back",
-             counted(result->in_doubt, "row"), examples(result->rows_in_doubt, result->in_doubt),
-             options.job_file.string())});
+         tr("left as they are, since in doubt: {}{}; run `cardvoid reconcile {}` first, which reads the "
+            "cards back",
+            tr_n(result->in_doubt, "{} row", "{} rows"), examples(result->rows_in_doubt, result->in_doubt),
+            options.job_file.string())});
   if (result->retried == 0)
     return console.fail({Errc::bad_input, result->accepted > 0
-                                              ? "only accepted rows match; nothing was put back"
-                                              : "no row matches; nothing was put back"});
+                                              ? tr("only accepted rows match; nothing was put back")
+                                              : tr("no row matches; nothing was put back")});
   return 0;
 }
 
@@ -113,20 +116,20 @@ int retry(Console& console, const Options& options) {
 Command retry_command() {
   return {
       .name = "retry",
-      .group = "Results",
-      .purpose = "Puts chosen rejected or unresolved rows back to pending; sends nothing",
-      .about =
+      .group = translatable("Results"),
+      .purpose = translatable("Puts chosen rejected or unresolved rows back to pending; sends nothing"),
+      .about = translatable(
           "Filters combine: a row must pass all that are given, and at least one must be given.\n"
           "Rows in doubt stay as they are until `cardvoid reconcile` has read them back. In doubt are rows "
           "in flight, and unresolved rows unless their last request is a read-back that found the card "
           "not INVALID.\n"
           "An earlier --confirm does not cover rows that were put back. Their attempts stay on record.\n"
           "Rows that `cardvoid accept` has settled are left as they are, unless --code or --where-code-in "
-          "names them: then the acceptance is withdrawn, and stays on record.",
+          "names them: then the acceptance is withdrawn, and stays on record."),
       .examples = {{"cardvoid retry gold.toml --status rejected --where-code-in corrected.txt"}},
-      .exits = {{0, "every row that matched was put back"},
-                {65, "no row matches"},
-                {75, "rows in doubt stayed as they are, or a run is under way"}},
+      .exits = {{0, translatable("every row that matched was put back")},
+                {65, translatable("no row matches")},
+                {75, translatable("rows in doubt stayed as they are, or a run is under way")}},
       .call = call_of(words, retry, check_words)};
 }
 

@@ -43,25 +43,29 @@ struct RunOptions {
 
 Words words(RunOptions& options) {
   auto& consent = options.consent;
-  return {{job_file(options.job_file)},
-          {{.name = "--confirm",
-            .value = "FINGERPRINT",
-            .help = "Send exactly the plan with this fingerprint; its first 12 digits are enough",
-            .excludes = "--yes",
-            .set = into(consent.confirm)},
-           {.name = "--yes", .help = "Send without asking", .excludes = "--confirm", .is_on = &consent.yes},
-           {.name = "--limit",
-            .value = "N",
-            .help = "Take up at most N rows in this run",
-            .set = [&options](const std::string& text) -> Result<void> {
-              options.limit = to_whole_number<std::int64_t>(text);
-              if (options.limit && *options.limit >= 1) return {};
-              return Error{Errc::usage, tr("expected a whole number of rows, 1 or more")};
-            }},
-           max_duration(options.max_duration),
-           {.name = "--dry-run", .help = "Same as `cardvoid plan`", .is_on = &options.dry_run},
-           accept_damage(consent.accept_damage),
-           wait_lock(options.wait_lock)}};
+  return {
+      {job_file(options.job_file)},
+      {{.name = "--confirm",
+        .value = "FINGERPRINT",
+        .help = translatable("Send exactly the plan with this fingerprint; its first 12 digits are enough"),
+        .excludes = "--yes",
+        .set = into(consent.confirm)},
+       {.name = "--yes",
+        .help = translatable("Send without asking"),
+        .excludes = "--confirm",
+        .is_on = &consent.yes},
+       {.name = "--limit",
+        .value = "N",
+        .help = translatable("Take up at most N rows in this run"),
+        .set = [&options](const std::string& text) -> Result<void> {
+          options.limit = to_whole_number<std::int64_t>(text);
+          if (options.limit && *options.limit >= 1) return {};
+          return Error{Errc::usage, tr("expected a whole number of rows, 1 or more")};
+        }},
+       max_duration(options.max_duration),
+       {.name = "--dry-run", .help = translatable("Same as `cardvoid plan`"), .is_on = &options.dry_run},
+       accept_damage(consent.accept_damage),
+       wait_lock(options.wait_lock)}};
 }
 
 Result<void> check_words(RunOptions& options, const Globals&) {
@@ -295,21 +299,22 @@ int run(Console& console, const RunOptions& options) {
 Command run_command() {
   return {
       .name = "run",
-      .group = "Run",
-      .purpose = "Plans, then sends; resumes what is left",
-      .about =
+      .group = translatable("Run"),
+      .purpose = translatable("Plans, then sends; resumes what is left"),
+      .about = translatable(
           "Without --confirm or --yes it asks, and the number of cards must be typed; without a terminal "
           "it refuses.\n"
           "The same command carries on after any interruption. `cardvoid pause`, `resume`, `rate` and "
           "`stop` steer it from another terminal. The first Ctrl-C settles what is in flight; one that comes "
-          "more than a second later leaves at once.",
+          "more than a second later leaves at once."),
       .examples = {{"cardvoid run gold.toml --confirm 3f9c2a1e77b0"}},
-      .exits = {{0, "every card is confirmed invalid"},
-                {1, "done, but some rows were rejected or refused"},
-                {69, "the platform is away or in trouble for too long: run it again later"},
-                {75, "stopped early: run it again"},
-                {76, "it stopped itself, by canary or breaker for example: look before the next run"},
-                {77, "the platform refuses the credentials, or a key is unusable"}},
+      .exits = {{0, translatable("every card is confirmed invalid")},
+                {1, translatable("done, but some rows were rejected or refused")},
+                {69, translatable("the platform is away or in trouble for too long: run it again later")},
+                {75, translatable("stopped early: run it again")},
+                {76, translatable(
+                         "it stopped itself, by canary or breaker for example: look before the next run")},
+                {77, translatable("the platform refuses the credentials, or a key is unusable")}},
       .call = call_of(words, run, check_words)};
 }
 

@@ -51,6 +51,7 @@ int serve(Console& console, const Options& options) {
   if (!job) return console.fail(job.error());
   if (const auto allowed = check_outputs({{"--record", options.record_file}}, *job); !allowed)
     return console.fail(allowed.error());
+  // English, since scripts wait for these lines.
   fmt::print(stderr,
              "sandbox: primary 127.0.0.1:{}, backup 127.0.0.1:{}\nsandbox: job file {}; stop with Ctrl-C\n",
              simulator.primary_port(), simulator.backup_port(), simulator.job_file().string());
@@ -70,9 +71,8 @@ Setter into_port(std::uint16_t& target) {
     const auto digits = text.starts_with(prefix) ? text.substr(prefix.size()) : std::string{};
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || port > 65535)
-      return Error{
-          Errc::usage,
-          fmt::format("\"{}\": expected 127.0.0.1:PORT; the sandbox listens on loopback only", text)};
+      return Error{Errc::usage,
+                   tr("\"{}\": expected 127.0.0.1:PORT; the sandbox listens on loopback only", text)};
     target = static_cast<std::uint16_t>(port);
     return {};
   };
@@ -84,9 +84,9 @@ Result<void> read_latency(const std::string& text, sandbox::Settings& settings) 
   if (text.starts_with(k_log_normal)) {
     const auto comma = text.find(',');
     if (comma == std::string::npos)
-      return Error{Errc::usage, fmt::format("\"{}\": expected lognormal:MEDIAN,P99, for example "
-                                            "lognormal:30ms,250ms",
-                                            text)};
+      return Error{Errc::usage, tr("\"{}\": expected lognormal:MEDIAN,P99, for example "
+                                   "lognormal:30ms,250ms",
+                                   text)};
     const auto median = parse_duration(text.substr(k_log_normal.size(), comma - k_log_normal.size()));
     if (!median) return median.error();
     const auto p99 = parse_duration(text.substr(comma + 1));
@@ -112,12 +112,11 @@ Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
   if (!fault || probability < 0 || probability > 1)
     return Error{
         Errc::usage,
-        fmt::format(
-            "\"{}\": expected KIND=PROBABILITY, for example system_error=0.1; kinds: system_error, "
-            "system_error_applied, throttle, gateway, reset, reset_applied, no_answer, no_answer_applied, "
-            "bad_signature, probe_signature, stale_timestamp, wrong_card, wrong_openid, other_brand, "
-            "not_invalid, truncated, slow",
-            text)};
+        tr("\"{}\": expected KIND=PROBABILITY, for example system_error=0.1; kinds: system_error, "
+           "system_error_applied, throttle, gateway, reset, reset_applied, no_answer, no_answer_applied, "
+           "bad_signature, probe_signature, stale_timestamp, wrong_card, wrong_openid, other_brand, "
+           "not_invalid, truncated, slow",
+           text)};
   settings.faults[*fault] = probability;
   return {};
 }
@@ -126,9 +125,8 @@ Result<void> read_fault(const std::string& text, sandbox::Settings& settings) {
 Result<void> read_outage(const std::string& text, sandbox::Settings& settings) {
   const Error wrong{
       Errc::usage,
-      fmt::format(
-          "\"{}\": expected ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, for example primary:3s-10s",
-          text)};
+      tr("\"{}\": expected ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, for example primary:3s-10s",
+         text)};
   sandbox::Outage outage;
   auto rest = std::string_view{text};
   if (rest.starts_with("primary:"))
@@ -154,7 +152,7 @@ Result<void> read_limit_change(const std::string& text, sandbox::Settings& setti
   const auto rate =
       to_number(colon == std::string::npos ? std::string{} : text.substr(colon + 1)).value_or(-1);
   if (!at || rate < 0 || rate > 1e6)
-    return Error{Errc::usage, fmt::format("\"{}\": expected TIME:N, for example 10s:25", text)};
+    return Error{Errc::usage, tr("\"{}\": expected TIME:N, for example 10s:25", text)};
   settings.limit_changes.push_back({*at, rate});
   return {};
 }
@@ -168,7 +166,7 @@ Result<void> read_retry_after(const std::string& text, sandbox::Settings& settin
 
 Result<void> read_rate(const std::string& text, sandbox::Settings& settings) {
   const auto rate = to_number(text);
-  if (!rate || *rate < 0) return Error{Errc::usage, "expected 0 or more"};
+  if (!rate || *rate < 0) return Error{Errc::usage, tr("expected 0 or more")};
   settings.requests_per_second = *rate;
   return {};
 }
@@ -179,8 +177,7 @@ Setter into_number(Number& target, Number least, Number most) {
   return [&target, least, most](const std::string& text) -> Result<void> {
     const auto number = to_whole_number<Number>(text);
     if (!number || *number < least || *number > most)
-      return Error{Errc::usage,
-                   fmt::format("\"{}\": expected a whole number from {} to {}", text, least, most)};
+      return Error{Errc::usage, tr("\"{}\": expected a whole number from {} to {}", text, least, most)};
     target = *number;
     return {};
   };
@@ -191,34 +188,36 @@ Setter with(Result<void> (*read)(const std::string&, sandbox::Settings&), sandbo
 }
 
 std::vector<Flag> fault_flags(sandbox::Settings& settings) {
-  constexpr auto k_group = "What goes wrong";
+  constexpr auto k_group = translatable("What goes wrong");
   return {{.name = "--limit-change",
            .value = "CHANGE",
-           .help = "TIME:N: another limit from TIME after the first request on, such as 10s:25; 0: all is "
-                   "answered 429; repeatable",
+           .help = translatable(
+               "TIME:N: another limit from TIME after the first request on, such as 10s:25; 0: all is "
+               "answered 429; repeatable"),
            .repeatable = true,
            .group = k_group,
            .set = with(read_limit_change, settings)},
           {.name = "--retry-after",
            .value = "TIME",
-           .help = "Retry-After of 429, in whole seconds (default: none)",
+           .help = translatable("Retry-After of 429, in whole seconds (default: none)"),
            .group = k_group,
            .set = with(read_retry_after, settings)},
           {.name = "--fault",
            .value = "KIND=P",
-           .help = "A kind of fault and its probability, such as system_error=0.1; repeatable",
+           .help = translatable("A kind of fault and its probability, such as system_error=0.1; repeatable"),
            .repeatable = true,
            .group = k_group,
            .set = with(read_fault, settings)},
           {.name = "--outage",
            .value = "OUTAGE",
-           .help = "ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, such as primary:3s-8s; repeatable",
+           .help = translatable(
+               "ENDPOINT:FROM-TO or ENDPOINT:black_hole:FROM-TO, such as primary:3s-8s; repeatable"),
            .repeatable = true,
            .group = k_group,
            .set = with(read_outage, settings)},
           {.name = "--seed",
            .value = "N",
-           .help = "Seed of the faults and of the members",
+           .help = translatable("Seed of the faults and of the members"),
            .group = k_group,
            .set = into_number<std::uint64_t>(settings.seed, 0, UINT64_MAX)}};
 }
@@ -228,33 +227,35 @@ Words words(Options& options) {
   std::vector<Flag> flags{
       {.name = "--dir",
        .value = "DIR",
-       .help = "Folder for keys, certificates, job file and members; what is missing is created",
+       .help =
+           translatable("Folder for keys, certificates, job file and members; what is missing is created"),
        .kind = ValueKind::folder,
        .required = true,
        .set = into(settings.dir)},
       {.name = "--primary",
        .value = "ADDRESS",
-       .help = "127.0.0.1:PORT (default: a free port)",
+       .help = translatable("127.0.0.1:PORT (default: a free port)"),
        .set = into_port(settings.primary_port)},
       {.name = "--backup",
        .value = "ADDRESS",
-       .help = "127.0.0.1:PORT (default: a free port)",
+       .help = translatable("127.0.0.1:PORT (default: a free port)"),
        .set = into_port(settings.backup_port)},
       {.name = "--rate",
        .value = "N",
-       .help = "Requests/s that are allowed; 0: no limit",
+       .help = translatable("Requests/s that are allowed; 0: no limit"),
        .set = with(read_rate, settings)},
       {.name = "--latency",
        .value = "TIME",
-       .help = "Delay of each answer: 20ms, 10ms-200ms, or lognormal:MEDIAN,P99 such as lognormal:30ms,250ms",
+       .help = translatable(
+           "Delay of each answer: 20ms, 10ms-200ms, or lognormal:MEDIAN,P99 such as lognormal:30ms,250ms"),
        .set = with(read_latency, settings)},
       {.name = "--members",
        .value = "N",
-       .help = "Rows of the members file when it is created",
+       .help = translatable("Rows of the members file when it is created"),
        .set = into_number(settings.members, 1, 10'000'000)},
       {.name = "--record",
        .value = "FILE",
-       .help = "At the end, write what was applied to FILE as CSV",
+       .help = translatable("At the end, write what was applied to FILE as CSV"),
        .kind = ValueKind::file,
        .set = into(options.record_file)}};
   for (auto& flag : fault_flags(settings)) flags.push_back(std::move(flag));
@@ -266,16 +267,16 @@ Words words(Options& options) {
 Command sandbox_command() {
   return {
       .name = "sandbox",
-      .group = "Other",
-      .purpose = "Simulates the platform on loopback, for demos and tests",
-      .about = "Serves until Ctrl-C and then prints its counters as JSON.",
+      .group = translatable("Other"),
+      .purpose = translatable("Simulates the platform on loopback, for demos and tests"),
+      .about = translatable("Serves until Ctrl-C and then prints its counters as JSON."),
       .examples = {{"cardvoid sandbox --dir demo --rate 50 --fault system_error=0.1 --outage primary:3s-8s"}},
-      .exits = {{0, "it served until a signal came"},
-                {65, "cards.csv or members.csv is damaged"},
-                {66, "cards.csv or members.csv cannot be opened"},
-                {69, "it cannot listen on an address"},
-                {74, "a file cannot be written"},
-                {77, "a key or a certificate in DIR is unusable"}},
+      .exits = {{0, translatable("it served until a signal came")},
+                {65, translatable("cards.csv or members.csv is damaged")},
+                {66, translatable("cards.csv or members.csv cannot be opened")},
+                {69, translatable("it cannot listen on an address")},
+                {74, translatable("a file cannot be written")},
+                {77, translatable("a key or a certificate in DIR is unusable")}},
       .call = call_of(words, serve)};
 }
 

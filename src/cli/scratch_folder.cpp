@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cardvoid/base/translate.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -46,19 +47,18 @@ Result<ScratchFolder> ScratchFolder::make() {
   std::error_code error;
   const auto parent = fs::temp_directory_path(error);
   const auto cannot = [&](const fs::path& where, const std::string& why) {
-    return Error{
-        Errc::cannot_create,
-        fmt::format("{}: a folder for temporary files cannot be made: {}; TMPDIR names another place",
+    return Error{Errc::cannot_create,
+                 tr("{}: a folder for temporary files cannot be made: {}; TMPDIR names another place",
                     where.string(), why)};
   };
-  if (error) return cannot(parent.empty() ? "TMPDIR" : parent, error.message());
+  if (error) return cannot(parent.empty() ? "TMPDIR" : parent, system_words(error.value()));
   remove_leftovers(parent);
   auto name = (parent / k_prefix).string() + "XXXXXX";
-  if (!::mkdtemp(name.data())) return cannot(parent, std::strerror(errno));
+  if (!::mkdtemp(name.data())) return cannot(parent, system_words(errno));
   ScratchFolder made;
   made.path_ = name;
   made.lock_ = take_lock_in(made.path_, O_CREAT);
-  if (!made.lock_) return cannot(parent, "it cannot be locked");
+  if (!made.lock_) return cannot(parent, tr("it cannot be locked"));
   return made;
 }
 

@@ -11,6 +11,7 @@
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 
 #include "consent.hpp"
@@ -207,6 +208,7 @@ report::Ending ending_of(const run::Report& report, const model::Job& job, const
   ending.elapsed = report.elapsed;
   ending.exit_code = report.exit_code;
   if (report.stopped) ending.stopped = report.stopped->what;
+  ending.rest = report.rest;
   ending.trip = report.trip;
   return ending;
 }
@@ -224,7 +226,7 @@ int say_end(Console& console, const report::Ending& ending, const run::Report& r
   const bool is_failure = report.stopped && report.stopped->code != Errc::stopped &&
                           report.exit_code == static_cast<int>(report.stopped->code);
   say_summary(console, ending, is_failure);
-  if (is_failure) console.fail(*report.stopped);
+  if (is_failure) console.fail({report.stopped->code, run::spoken(report.stopped->what)});
   console.say_next(next, is_failure);
   return report.exit_code;
 }

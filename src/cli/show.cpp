@@ -36,15 +36,15 @@ Words words(Options& options) {
   return {{job_file(options.job_file)},
           {{.name = "--code",
             .value = "CODE",
-            .help = "The card code, of any template",
+            .help = translatable("The card code, of any template"),
             .set = into(question.code)},
            {.name = "--openid",
             .value = "OPENID",
-            .help = "The member: all cards of this openid",
+            .help = translatable("The member: all cards of this openid"),
             .set = into(question.openid)},
            {.name = "--line",
             .value = "N",
-            .help = "The card that was read from this line of the list",
+            .help = translatable("The card that was read from this line of the list"),
             .set = [&question](const std::string& text) -> Result<void> {
               question.line = to_whole_number<std::int64_t>(text);
               if (question.line && *question.line >= 1) return {};
@@ -165,9 +165,10 @@ int show(Console& console, const Options& options) {
 Command show_command() {
   return {
       .name = "show",
-      .group = "Results",
-      .purpose = "Tells the story of one card, to answer a customer: state, who, when, every request",
-      .about =
+      .group = translatable("Results"),
+      .purpose =
+          translatable("Tells the story of one card, to answer a customer: state, who, when, every request"),
+      .about = translatable(
           "For a person who does not know HTTP: how the card stands, since when and by whom, what to tell "
           "the customer, what to do next, every request with its Request-ID, and who authorised it. It "
           "sends nothing and works while a run is under way.\n"
@@ -175,13 +176,14 @@ Command show_command() {
           "told in full. Codes are masked, and openids are never shown.\n"
           "--line is the line of the list that first named the card, as other commands show it; a line that "
           "names "
-          "a card again is looked up in the list as it is now.",
+          "a card again is looked up in the list as it is now."),
       .examples = {{"cardvoid show gold.toml --code 478515832665"}},
-      .exits = {{0, "the card is in this job, and its story was told"},
-                {65, "no card of this job matches; if a line of the list was refused, it says why"},
-                {66, "there is no results database yet, or the job file cannot be opened"},
-                {73, "the results database is damaged, or is not this job's"},
-                {74, "standard output cannot be written, or the database cannot be read"}},
+      .exits = {{0, translatable("the card is in this job, and its story was told")},
+                {65,
+                 translatable("no card of this job matches; if a line of the list was refused, it says why")},
+                {66, translatable("there is no results database yet, or the job file cannot be opened")},
+                {73, translatable("the results database is damaged, or is not this job's")},
+                {74, translatable("standard output cannot be written, or the database cannot be read")}},
       .call = call_of(words, show, check_words)};
 }
 

@@ -272,14 +272,16 @@ std::vector<std::string> lines_for(const std::string& page, report::TerminalSize
 }
 
 Words words(Options& options) {
-  return {
-      {job_file(options.job_file)},
-      {{.name = "--watch", .help = "Show it again every two seconds, until Ctrl-C", .is_on = &options.watch},
-       {.name = "--handover",
-        .help = "Show also what a colleague needs who takes over: the command that carries on, paths, "
-                "contacts",
-        .excludes = "--watch",
-        .is_on = &options.handover}}};
+  return {{job_file(options.job_file)},
+          {{.name = "--watch",
+            .help = translatable("Show it again every two seconds, until Ctrl-C"),
+            .is_on = &options.watch},
+           {.name = "--handover",
+            .help = translatable(
+                "Show also what a colleague needs who takes over: the command that carries on, paths, "
+                "contacts"),
+            .excludes = "--watch",
+            .is_on = &options.handover}}};
 }
 
 // Until the next look; false: the user has had enough.
@@ -329,14 +331,14 @@ int status(Console& console, const Options& options) {
 
 Command status_command() {
   return {.name = "status",
-          .group = "Results",
-          .purpose = "Shows totals, rate, time left, endpoints, errors, and the last runs",
+          .group = translatable("Results"),
+          .purpose = translatable("Shows totals, rate, time left, endpoints, errors, and the last runs"),
           .examples = {{"cardvoid status gold.toml --watch"}},
-          .exits = {{0, "it was shown, however the job stands"},
-                    {66, "there is no results database yet, or the job file cannot be opened"},
-                    {73, "the results database is damaged, or is not this job's"},
-                    {74, "standard output cannot be written, or the database cannot be read"},
-                    {78, "the job file is wrong"}},
+          .exits = {{0, translatable("it was shown, however the job stands")},
+                    {66, translatable("there is no results database yet, or the job file cannot be opened")},
+                    {73, translatable("the results database is damaged, or is not this job's")},
+                    {74, translatable("standard output cannot be written, or the database cannot be read")},
+                    {78, translatable("the job file is wrong")}},
           .call = call_of(words, status)};
 }
 

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/run/spoken.hpp>
 #include <cardvoid/run/steering.hpp>
@@ -29,7 +30,7 @@ int steer(Console& console, const Options& options) {
   if (!job) return console.fail(job.error());
   const auto answer = run::steer(job->results.database, options.steering);
   if (!answer) return console.fail(answer.error());
-  if (answer->code != 0) return console.fail({static_cast<Errc>(answer->code), answer->message});
+  if (answer->code != 0) return console.fail({static_cast<Errc>(answer->code), run::spoken(answer->message)});
   if (globals.quiet && !globals.json) return 0;
   const boost::json::object object{{"job", job->name},
                                    {"state", answer->state},
@@ -63,55 +64,63 @@ Result<void> read_rate(Options& options, const Globals&) {
   const auto rate = to_number(options.rate);
   if (!rate)
     return Error{Errc::usage,
-                 fmt::format("rate {} {}: expected a job file and requests/s, a number from {} such as 2.5",
-                             escape_for_terminal(options.job_file.string()), shown, model::allowed_rates())};
+                 tr("rate {} {}: expected a job file and requests/s, a number from {:g} to {:g} such as 2.5",
+                    escape_for_terminal(options.job_file.string()), shown, model::k_least_rate,
+                    model::k_greatest_rate)};
   if (!model::is_allowed_rate(*rate))
-    return Error{Errc::usage, fmt::format("rate {}: expected requests/s, a number from {} such as 2.5{}",
-                                          shown, model::allowed_rates(),
-                                          *rate <= 0 ? "; to send nothing use `cardvoid pause`" : "")};
+    return Error{
+        Errc::usage,
+        *rate <= 0
+            ? tr("rate {}: expected requests/s, a number from {:g} to {:g} such as 2.5; to send nothing "
+                 "use `cardvoid pause`",
+                 shown, model::k_least_rate, model::k_greatest_rate)
+            : tr("rate {}: expected requests/s, a number from {:g} to {:g} such as 2.5", shown,
+                 model::k_least_rate, model::k_greatest_rate)};
   options.steering.requests_per_second = *rate;
   return {};
 }
 
 Command steering_command(std::string_view name, std::string_view purpose, std::string_view example) {
   return {.name = name,
-          .group = "Steer a run from another terminal",
+          .group = translatable("Steer a run from another terminal"),
           .purpose = purpose,
-          .about =
+          .about = translatable(
               "Acts at once, and only on the run that is under way: a later run is neither paused nor "
-              "slower. Only the run's own user and root may.",
+              "slower. Only the run's own user and root may."),
           .examples = {{example}},
-          .exits = {{0, "the run has done it"},
-                    {75, "no run is under way, or it does not answer"},
-                    {77, "the run belongs to another user"}},
+          .exits = {{0, translatable("the run has done it")},
+                    {75, translatable("no run is under way, or it does not answer")},
+                    {77, translatable("the run belongs to another user")}},
           .call = {}};
 }
 
 }  // namespace
 
 Command pause_command() {
-  auto command =
-      steering_command("pause", "Pauses the run: nothing is sent until resume", "cardvoid pause gold.toml");
+  auto command = steering_command("pause", translatable("Pauses the run: nothing is sent until resume"),
+                                  "cardvoid pause gold.toml");
   command.call = call_of(words<Steering::pause>, steer);
   return command;
 }
 
 Command resume_command() {
-  auto command = steering_command("resume", "Lets a paused run go on", "cardvoid resume gold.toml");
+  auto command =
+      steering_command("resume", translatable("Lets a paused run go on"), "cardvoid resume gold.toml");
   command.call = call_of(words<Steering::resume>, steer);
   return command;
 }
 
 Command stop_command() {
-  auto command = steering_command("stop", "Ends the run: sends nothing new and settles what is in flight",
-                                  "cardvoid stop gold.toml");
+  auto command =
+      steering_command("stop", translatable("Ends the run: sends nothing new and settles what is in flight"),
+                       "cardvoid stop gold.toml");
   command.call = call_of(words<Steering::stop>, steer);
   return command;
 }
 
 Command rate_command() {
-  auto command =
-      steering_command("rate", "Sets the pace of the run, until it ends", "cardvoid rate gold.toml 2.5");
+  auto command = steering_command("rate", translatable("Sets the pace of the run, until it ends"),
+                                  "cardvoid rate gold.toml 2.5");
   static const auto usage = fmt::format("N is no number from {}", model::allowed_rates());
   command.exits.insert(command.exits.begin() + 1, {64, usage});
   command.call = call_of(rate_words, steer, read_rate);

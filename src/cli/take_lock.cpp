@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <ctime>
 
@@ -24,10 +25,9 @@ Result<ledger::Lock> take_lock(Console& console, const model::Job& job, const st
     if (Interrupt::has_come())
       return Error{Errc::stopped, tr("{}; interrupted while waiting for it, nothing was done", held)};
     if (read_clocks().steady - begun >= patience)
-      return Error{Errc::stopped, tr("{}; waited for {} in vain", held, humanize_duration(patience))};
+      return Error{Errc::stopped, tr("{}; waited for {} in vain", held, spoken_duration(patience))};
     if (!std::exchange(has_said, true))
-      console.log(LogLevel::info,
-                  tr("{}; waiting up to {} for it to end", held, humanize_duration(patience)));
+      console.log(LogLevel::info, tr("{}; waiting up to {} for it to end", held, spoken_duration(patience)));
     wait_between_looks();
   }
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/forget.hpp>
 
@@ -123,9 +124,8 @@ Result<void> wipe_remains(Ledger& ledger) {
   });
   if (!wiped) return wiped.error();
   if (log_bytes(state.file) == 0) return {};
-  return Error{
-      Errc::stopped,
-      fmt::format("{0}: another program reads the results, so what was forgotten is still in {0}-wal; "
+  return Error{Errc::stopped,
+               tr("{0}: another program reads the results, so what was forgotten is still in {0}-wal; "
                   "close that program and run the same command again",
                   state.file.string())};
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/records.hpp>
 
 #include "state.hpp"
@@ -214,9 +215,8 @@ std::optional<RowKind> ruled(const RowKind& before, const model::Ruling& ruling,
 Result<void> begin_changes(Ledger& ledger) {
   // Written into a file without a name, everything would be lost at the end.
   if (ledger.state().db.has_moved())
-    return Error{
-        Errc::io,
-        fmt::format("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
+    return Error{Errc::io,
+                 tr("{}: was removed or renamed while it is in use; nothing more is sent; put it back "
                     "with its -wal and run the same command again",
                     ledger.state().file.string())};
   ledger.state().steps.clear();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cctype>
 #include <map>
 #include <string_view>
@@ -151,7 +152,7 @@ std::string in_marks(std::string_view name) {
 }
 
 std::string is_not_ours(std::string_view kind, std::string_view name) {
-  return fmt::format("holds the {} {}, which is not cardvoid's", kind, in_marks(name));
+  return tr("holds the {} {}, which is not cardvoid's", kind, in_marks(name));
 }
 
 std::optional<std::string> fault_of_table(const Reference& reference, std::string_view name,
@@ -165,8 +166,9 @@ std::optional<std::string> fault_of_table(const Reference& reference, std::strin
   std::vector<std::string> other;
   std::set_difference(there.parts.begin(), there.parts.end(), wanted.parts.begin(), wanted.parts.end(),
                       std::back_inserter(other));
-  return fmt::format("its table {} is not as cardvoid makes it{}", in_marks(name),
-                     other.empty() ? "" : " (" + in_marks(other.front()) + ")");
+  return other.empty()
+             ? tr("its table {} is not as cardvoid makes it", in_marks(name))
+             : tr("its table {} is not as cardvoid makes it ({})", in_marks(name), in_marks(other.front()));
 }
 
 std::optional<std::string> fault_of_index(const Reference& reference, const sqlite::Statement& made) {
@@ -193,16 +195,16 @@ std::optional<std::string> find_foreign(const sqlite::Connection& db, std::int64
     } else if (type == "view" && reference.views.contains(name)) {
       ++views;
       if (version == k_schema_version && normal(made.text(3)) != reference.views.find(name)->second)
-        return fmt::format("its view {} is not as cardvoid makes it", in_marks(name));
+        return tr("its view {} is not as cardvoid makes it", in_marks(name));
     } else {
       return is_not_ours(type == "view" || type == "trigger" ? type : "entry", name);
     }
   }
   if (version == k_schema_version && views < reference.views.size())
-    return "lacks a view that cardvoid makes";
+    return tr("lacks a view that cardvoid makes");
   // A first import makes it at its end. Without it every card of the list would come in once more.
   if (!has_key && ask(db, fmt::format("SELECT EXISTS (SELECT 1 FROM main.row WHERE {})", k_in_plan)))
-    return "lacks the index \"row_key\", which keeps a card from being there twice";
+    return tr("lacks the index \"row_key\", which keeps a card from being there twice");
   return std::nullopt;
 }
 
@@ -217,7 +219,7 @@ std::optional<std::string> absurd_in(const sqlite::Connection& db, const std::st
     const auto column = columns.text(0);
     if (ask(db, fmt::format("SELECT EXISTS (SELECT 1 FROM main.\"{0}\" WHERE \"{1}\" NOT BETWEEN 0 AND {2})",
                             table, column, k_largest_number)))
-      return fmt::format("has a number in {}.{} that cardvoid never writes", table, column);
+      return tr("has a number in {}.{} that cardvoid never writes", table, column);
   }
   return std::nullopt;
 }
@@ -237,7 +239,7 @@ std::optional<std::string> find_absurd_row(const sqlite::Connection& db) {
   for (const std::string_view end : {"min", "max"})
     if (const auto id = ask(db, fmt::format("SELECT coalesce({}(id), 1) FROM main.row", end));
         id < 1 || id > k_most_rows)
-      return fmt::format("has a row with the number {}, which cardvoid never gives", id);
+      return tr("has a row with the number {}, which cardvoid never gives", id);
   return std::nullopt;
 }
 

@@ -64,7 +64,8 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
                       "protected, absent, card_state, invalid_time, error_code, error_message, settled_by, "
                       "answer_signed, first_sent_at, finished_at, retried_at, accepted_at, accepted_by, "
                       "accepted_note, request_id, retried_by, " +
-                          k_is_accepted + ", forgotten_at FROM row WHERE id = ?1"};
+                          k_is_accepted + ", forgotten_at, " + std::string{k_held_back} +
+                          " FROM row WHERE id = ?1"};
   s.bind(id).step();
   Story story;
   story.id = id;
@@ -72,7 +73,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   story.line = s.int64(5);
   story.status = status_in(s, 6);
   story.held = s.int64(7) != 0, story.in_conflict = s.int64(8) != 0, story.is_protected = s.int64(9) != 0;
-  story.has_left_list = s.int64(10) != 0, story.is_held_back_for_list = s.int64(10) == 1;
+  story.has_left_list = s.int64(10) != 0, story.held_back = s.text(27);
   story.card_state = s.text(11), story.invalid_time = s.text(12);
   story.error_code = s.text(13), story.error_message = s.text(14), story.request_id = s.text(23);
   for (const auto how : {model::SettledBy::answer, model::SettledBy::read_back, model::SettledBy::already})

@@ -33,14 +33,19 @@ Instant::duration plain_interval(Instant::duration age) {
   return age < 10min ? Instant::duration{k_plain_interval} : age < 2h ? Instant::duration{2min} : k_heartbeat;
 }
 
-// "stopped: SIGINT", "stopped by alice with cardvoid stop"
+// "SIGINT received; 4 rows are left"
+std::string words_for_cause(const Ending& ending) {
+  const auto why = run::spoken(ending.stopped);
+  return ending.rest ? tr("{}; {}", why, run::to_text(*ending.rest)) : why;
+}
+
+// "stopped: SIGINT received", "stopped by alice with cardvoid stop"
 // With exit code 0 or 1 it happened at the last card: "nothing is left that it could stop: the canary
 // failed".
 std::string words_for_stop(const Ending& ending) {
-  const auto& why = ending.stopped;
-  const auto shown = escape_for_terminal(run::spoken(why));
+  const auto shown = escape_for_terminal(words_for_cause(ending));
   if (ending.exit_code <= 1) return tr("nothing is left that it could stop: {}", shown);
-  return why.starts_with("stopped ") ? shown : tr("stopped: {}", shown);
+  return ending.stopped.starts_with("stopped ") ? shown : tr("stopped: {}", shown);
 }
 
 // A row that the platform says is not yet INVALID is no error, nor is one that it says is.
@@ -133,6 +138,7 @@ std::string summary_line(const Ending& ending) {
 }
 
 std::string summary_json(const Ending& ending) {
+  const InEnglish of_programs;
   boost::json::object object{{"job", ending.job}, {"command", ending.command}, {"run_id", ending.run}};
   add_standing(object, ending.standing);
   object["run"] =
@@ -141,7 +147,8 @@ std::string summary_json(const Ending& ending) {
                           {"read_backs", ending.last.read_backs}, {"retries", ending.last.retries},
                           {"throttled", ending.last.throttled},   {"commits", ending.commits},
                           {"elapsed_ms", ending.elapsed.count()}};
-  object["stopped"] = ending.stopped.empty() ? boost::json::value() : boost::json::value(ending.stopped);
+  object["stopped"] =
+      ending.stopped.empty() ? boost::json::value() : boost::json::value(words_for_cause(ending));
   object["tripped_by"] =
       ending.trip ? boost::json::value(model::to_text(ending.trip->cause)) : boost::json::value();
   boost::json::array culprits;

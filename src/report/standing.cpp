@@ -6,6 +6,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/report/standing.hpp>
+#include <cardvoid/run/spoken.hpp>
 
 namespace cardvoid::report {
 
@@ -25,7 +26,8 @@ std::string line_for(const ledger::RowInDoubt& row) {
       row.error_code.empty() ? tr("no answer is on record") : escape_for_terminal(row.error_code);
   auto text = "    " + tr("line {} code {} {}: {}", row.source_line, mask(row.code), state, why);
   if (const auto words = words_of(row); !words.empty())
-    text += fmt::format(", \"{}\"", fit_to_width(escape_for_terminal(words), k_most_columns_of_words));
+    text += fmt::format(", \"{}\"",
+                        fit_to_width(escape_for_terminal(run::spoken(words)), k_most_columns_of_words));
   return text + "\n";
 }
 

@@ -113,7 +113,7 @@ boost::json::object as_json(const Story& story, const Telling& telling) {
           {"invalid_time", text_or_null(story.invalid_time)},
           {"settled_by", story.settled_by ? value(model::to_text(*story.settled_by)) : value()},
           {"answer_signed", story.answer_signed ? value(*story.answer_signed) : value()},
-          {"held_back", text_or_null(std::string{held_back(story)})},
+          {"held_back", text_or_null(story.held_back)},
           {"reason", text_or_null(story.card.reason)},
           {"error_code", text_or_null(story.error_code)},
           {"error_message", text_or_null(safe_words(story.error_message, story.card))},

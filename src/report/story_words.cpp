@@ -7,6 +7,7 @@
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <filesystem>
 
 #include "report_words.hpp"
@@ -56,7 +57,8 @@ std::string words_for_error(const Story& story) {
   if (story.error_code == "LOST") return tr("no answer came in time, or the connection broke");
   auto text = escape_for_terminal(story.error_code);
   if (!story.error_message.empty())
-    text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ", safe_words(story.error_message, story.card));
+    text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ",
+                        run::spoken(safe_words(story.error_message, story.card)));
   return text.empty() ? tr("without a word why") : text;
 }
 
@@ -192,8 +194,7 @@ Verdict on_rejected(const Story& story, const Telling& telling) {
         send_again(telling, tr("Nothing: a person has decided that it stays so. To have it sent all the "
                                "same:"))};
   else {
-    if (const auto advice = advice_on_refusal(story.error_code))
-      verdict.next.push_back({Tongue{spoken_language()}(*advice), {}});
+    if (const auto advice = advice_on_refusal(story.error_code)) verdict.next.push_back({say(*advice), {}});
     verdict.next.push_back(
         send_again(telling, tr("Once the cause is gone, to have it sent again by the next run:")));
     verdict.next.push_back(leave_it(telling));
@@ -268,7 +269,7 @@ Verdict on_pending(const Story& story, const Telling& telling) {
   verdict.headline = tr("NOT SENT: this job has not changed the card.");
   verdict.to_customer = tr("We have not ended the card.");
   const auto is_to_end = tr("We have not ended the card. It is on the list of cards that are to end.");
-  const auto reason = held_back(story);
+  const auto& reason = story.held_back;
   if (reason == "protected" && is_protected_no_more(story, telling)) {
     verdict.headline = tr("NOT SENT. The protection has ended: {}; {}.", words_for_taking_back(story),
                           words_for_next(telling));
@@ -346,14 +347,6 @@ std::string words_for(OutcomeKind kind, bool is_read_back) {
 
 std::string safe_words(std::string_view text, const model::Card& card) {
   return escape_for_terminal(mask_in(mask_in(text, card.openid), card.code));
-}
-
-std::string_view held_back(const Story& story) {
-  if (story.status == Status::invalidated || story.status == Status::rejected) return {};
-  if (story.is_protected) return "protected";
-  if (story.held) return "held";
-  if (story.in_conflict) return "conflict";
-  return story.is_held_back_for_list ? "left_list" : "";
 }
 
 Verdict verdict_on(const Story& story, const Telling& telling) {

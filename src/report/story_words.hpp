@@ -31,9 +31,6 @@ std::string words_for_list(const ledger::Story& story);
 // The list by its file, without the folder; "the list" where that is not on record.
 std::string name_of_list(const ledger::ListRecord& list);
 
-// As the view `results` has it; empty: it is not held back.
-std::string_view held_back(const ledger::Story& story);
-
 // True if the run asked to make the card INVALID.
 bool has_sent(const ledger::Story& story, const ledger::RunOfCard& run);
 // How the plan of a run was agreed to.

@@ -45,12 +45,12 @@ int standing_after(const Order& order, const ledger::Totals& totals) {
   return totals.in_doubt() > 0 ? static_cast<int>(Errc::stopped) : 0;
 }
 
-// What a soft stop leaves, and how long that takes. Not on record: tomorrow it is another number.
-std::string words_for_rest(const model::Job& job, const Order& order, const Report& report,
-                           ledger::Ledger& ledger, WallTime now) {
+// What a soft stop leaves, and how long that takes.
+std::optional<Outlook> rest_of(const model::Job& job, const Order& order, const Report& report,
+                               ledger::Ledger& ledger, WallTime now) {
   const auto& counts = report.counts;
   const auto left = order.read_back_only ? report.totals.in_doubt() : report.totals.to_send();
-  if (left == 0) return {};
+  if (left == 0) return std::nullopt;
   Remaining remaining{left};
   if (job.limits.per == model::QuotaPer::brand && !order.read_back_only)
     if (const auto most = ledger::most_to_send_of_a_brand(ledger)) remaining.rows_of_one_brand = *most;
@@ -59,7 +59,7 @@ std::string words_for_rest(const model::Job& job, const Order& order, const Repo
   if (settled >= k_least_settled && report.elapsed >= k_least_elapsed)
     course.emplace(Course{.measured = report.last.measured});
   const auto window = order.read_back_only ? std::nullopt : job.safety.window;
-  return "; " + to_text(outlook(job.limits, window, remaining, course, now));
+  return outlook(job.limits, window, remaining, course, now);
 }
 
 // What earlier runs of the job have seen.
@@ -190,7 +190,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
       ledger::end_run(ledger, *run, report.counts, report.exit_code, words_for_ending(report), now.wall);
   if (!closed) return failed(closed.error());
   if (report.stopped && report.stopped->code == Errc::stopped)
-    report.stopped->what += words_for_rest(job, order, report, ledger, now.wall);
+    report.rest = rest_of(job, order, report, ledger, now.wall);
   (void)ledger.checkpoint();
   return report;
 }

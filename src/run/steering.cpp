@@ -9,6 +9,8 @@
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/spoken.hpp>
+#include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/own_files.hpp>
 #include <cardvoid/run/steering.hpp>
@@ -30,40 +32,35 @@ constexpr std::size_t k_longest_answer_bytes = 8192;
 Error no_run_listens(const std::filesystem::path& database) {
   const auto holder = ledger::Lock::holder(database);
   if (!holder)
-    return {Errc::stopped,
-            fmt::format("{}: no run is under way on this job; nothing was changed", database.string())};
+    return {Errc::stopped, tr("{}: no run is under way on this job; nothing was changed", database.string())};
   const auto who = to_text(*holder);
   if (!holder->command.empty() && holder->command != "run" && holder->command != "reconcile")
-    return {Errc::stopped, fmt::format("{}: {} is under way, which sends nothing; nothing was changed",
-                                       database.string(), who)};
-  return {Errc::stopped,
-          fmt::format("{}: {} takes no commands at present: it is still reading its input, asking for "
-                      "confirmation, or ending; nothing was changed; try again, or end it with kill {}",
-                      database.string(), who, holder->pid)};
+    return {Errc::stopped,
+            tr("{}: {} is under way, which sends nothing; nothing was changed", database.string(), who)};
+  return {Errc::stopped, tr("{}: {} takes no commands at present: it is still reading its input, asking for "
+                            "confirmation, or ending; nothing was changed; try again, or end it with kill {}",
+                            database.string(), who, holder->pid)};
 }
 
 Error another_users(const std::filesystem::path& socket) {
   return {Errc::bad_credentials,
-          fmt::format("{}: permission denied; only the user whose run it is and root can steer it",
-                      socket.string())};
+          tr("{}: permission denied; only the user whose run it is and root can steer it", socket.string())};
 }
 
 // It would answer no one, however long one waits. nullopt: it is not, or that cannot be told.
 std::optional<Error> suspended(const std::filesystem::path& database, const std::string& so) {
   const auto holder = ledger::Lock::holder(database);
   if (!holder || !ledger::is_suspended(*holder)) return std::nullopt;
-  return Error{
-      Errc::stopped,
-      fmt::format("{}: {} is suspended (Ctrl-Z or SIGSTOP); {}; to let it go on, type fg where it was "
+  return Error{Errc::stopped,
+               tr("{}: {} is suspended (Ctrl-Z or SIGSTOP); {}; to let it go on, type fg where it was "
                   "started, or kill -CONT {}",
                   database.string(), to_text(*holder), so, holder->pid)};
 }
 
 Error no_word(const std::filesystem::path& database, const std::string& why) {
-  if (auto error = suspended(database, "what was asked may take effect when it goes on")) return *error;
-  return {Errc::stopped,
-          fmt::format("{}: {}; it is not known whether the command took effect: see `cardvoid status`",
-                      database.string(), why)};
+  if (auto error = suspended(database, tr("what was asked may take effect when it goes on"))) return *error;
+  return {Errc::stopped, tr("{}: {}; it is not known whether the command took effect: see `cardvoid status`",
+                            database.string(), why)};
 }
 
 void set_patience(int socket, milliseconds patience) {
@@ -169,7 +166,7 @@ Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steeri
   const auto path = steering_socket(database);
   // A protection is sent all the same: it is then the first thing that the run hears of.
   if (!is_about_protection(steering.command))
-    if (auto error = suspended(database, "nothing was changed")) return *error;
+    if (auto error = suspended(database, tr("nothing was changed"))) return *error;
   // Through its descriptor, since an address holds 107 bytes and a path may be longer.
   const FileDescriptor name{::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
   if (!name) return errno == EACCES ? another_users(path) : no_run_listens(database);
@@ -179,11 +176,11 @@ Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steeri
   address.sun_family = AF_UNIX;
   fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}", name.get());
   const FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (!socket) return Error{Errc::io, fmt::format("socket: {}", std::strerror(errno))};
+  if (!socket) return Error{Errc::io, fmt::format("socket: {}", system_words(errno))};
   set_patience(socket.get(), patience);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     if (errno == EACCES || errno == EPERM) return another_users(path);
-    if (errno == EAGAIN) return no_word(database, "the run does not take the command");
+    if (errno == EAGAIN) return no_word(database, tr("the run does not take the command"));
     return no_run_listens(database);  // the socket of a run that was killed
   }
   const auto request = as_json(steering) + "\n";
@@ -194,15 +191,15 @@ Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steeri
     const auto got = ::recv(socket.get(), block, sizeof block, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-      return no_word(database, fmt::format("the run has not answered for {}", humanize_duration(patience)));
-    if (got <= 0) return no_word(database, "the run ended before it answered");
+      return no_word(database, tr("the run has not answered for {}", spoken_duration(patience)));
+    if (got <= 0) return no_word(database, tr("the run ended before it answered"));
     answer.append(block, static_cast<std::size_t>(got));
     if (const auto end = answer.find('\n'); end != std::string::npos) {
       if (auto read = steering_answer_from_json({answer.data(), end})) return *read;
       break;
     }
   }
-  return no_word(database, "the run's answer cannot be read; is it another version of cardvoid?");
+  return no_word(database, tr("the run's answer cannot be read; is it another version of cardvoid?"));
 }
 
 }  // namespace cardvoid::run

@@ -2,42 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <ostream>
-#include <regex>
 
-#include "support/stage.hpp"
+#include "chinese.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
   using namespace cardvoid::support;
 
   namespace {
-
-  Ended say(const Stage& stage, std::vector<std::string> words,
-            std::map<std::string, std::string> environment = {{"LANG", "zh_CN.UTF-8"}}) {
-    Circumstances there;
-    there.folder = stage.dir;
-    there.environment = std::move(environment);
-    return support::run(std::move(words), there);
-  }
-
-  // The first English sentence that a person would read: three words in a row. Not in commands, in what a log
-  // line says behind its time, and not the name of the sandbox's authority.
-  std::string english_in(const std::string& text) {
-    static const std::regex k_not_prose{
-        "`[^`]*`|cardvoid sandbox CA|cardvoid [a-z]+ [^\n]*|(^|\n)[0-9-]{10} [0-9:]{8} [^\n]*|openssl "
-        "[^\n]*"};
-    static const std::regex k_sentence{"[A-Za-z']{2,} [A-Za-z']+ [A-Za-z']{2,}"};
-    const auto prose = std::regex_replace(text, k_not_prose, "\n");
-    std::smatch found;
-    return std::regex_search(prose, found, k_sentence) ? found.str() : std::string{};
-  }
-
-  bool has_chinese(const std::string& text) {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) >= 0xE4; });
-  }
 
   Stage stage_with_list(const std::string& list) {
     return Stage{sandbox::plain_settings(), {{"members.csv", plain_members(5)}, {"list.csv", list}}};

@@ -87,8 +87,8 @@ struct Story {
   model::Card card;
   model::Status status = model::Status::pending;
   bool held = false, in_conflict = false, is_protected = false;
-  bool has_left_list = false;          // the latest complete list no longer names it
-  bool is_held_back_for_list = false;  // and so it is not sent
+  bool has_left_list = false;  // the latest complete list no longer names it
+  std::string held_back;       // why it is not sent, as in the view `results`; empty: nothing keeps it
   // What the platform said last.
   std::string card_state, invalid_time, error_code, error_message, request_id;
   std::optional<model::SettledBy> settled_by;

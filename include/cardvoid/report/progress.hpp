@@ -9,6 +9,7 @@
 #include <cardvoid/report/progress_mode.hpp>
 #include <cardvoid/report/screen.hpp>
 #include <cardvoid/report/standing.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -29,8 +30,9 @@ struct Ending {
   std::int64_t log_bytes = 0;  // of the write-ahead log that could not be folded into the database
   milliseconds elapsed{0};
   int exit_code = 0;
-  std::string stopped;            // why it ended early; empty: it did not
-  std::vector<std::string> next;  // for programs, what to type next: "carry on: cardvoid run …"
+  std::string stopped;               // why it ended early, in English; empty: it did not
+  std::optional<run::Outlook> rest;  // what a soft stop leaves
+  std::vector<std::string> next;     // for programs, what to type next: "carry on: cardvoid run …"
   std::optional<model::Trip> trip;
 };
 

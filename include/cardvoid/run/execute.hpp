@@ -9,6 +9,7 @@
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/job.hpp>
+#include <cardvoid/run/outlook.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <functional>
 #include <optional>
@@ -41,7 +42,8 @@ struct Credentials {
 };
 
 struct Report {
-  std::optional<Error> stopped;     // why it ended early
+  std::optional<Error> stopped;     // why it ended early, in English: run::spoken() says it to people
+  std::optional<Outlook> rest;      // what a soft stop leaves. Not on record: tomorrow it is another number
   std::optional<model::Trip> trip;  // where it stopped itself
   ledger::Totals totals;            // after the run
   ledger::RunId run = 0;

@@ -274,14 +274,14 @@ TEST_SUITE("component") {
     CHECK_FALSE(has(text, "Who authorised it"));
     CHECK(has(told(only(story), true), "The run under way may send it.\n"));
 
-    story.has_left_list = story.is_held_back_for_list = true;
+    story.has_left_list = true, story.held_back = "left_list";
     text = told(only(story));
     CHECK(has(text, "It is not sent until a list names it again."));
     CHECK(has(sentences(text), "; the latest list no longer names it"));
-    story.in_conflict = true;
+    story.in_conflict = true, story.held_back = "conflict";
     CHECK(has(sentences(told(only(story))), "correct the list."));
 
-    story.is_protected = true;
+    story.is_protected = true, story.held_back = "protected";
     story.protections = {{true, {"carol", at("2026-11-02T01:00:00Z"), "staff"}, {}},
                          {false,
                           {"dave", at("2026-11-02T02:00:00Z"), "owner"},

@@ -34,6 +34,8 @@ TEST_SUITE("unit") {
     CHECK(wrapped("averylongword here", 2, 8) == "averylongword\n  here");
     CHECK(wrapped("会员计划已结束", 1, 9) == "会员计划\n 已结束");
     CHECK(wrapped("reason 会员 ok", 0, 11) == "reason 会员\nok");
+    CHECK(wrapped("会员计划，已结束", 0, 8) == "会员计\n划，已结\n束");  // no line begins with it
+    CHECK(wrapped("会员计划（注", 0, 10) == "会员计划\n（注");
     CHECK(wrapped("", 3, 10).empty());
   }
 
