@@ -34,7 +34,9 @@ std::string column_for_codes(const model::Input& input) {
 // " (one, another, …)": some of `count`.
 std::string in_brackets(std::vector<std::string> list, std::int64_t count) {
   if (static_cast<std::size_t>(count) > list.size()) list.emplace_back("…");
-  return tr(" ({})", fmt::format("{}", fmt::join(list, tr(", "))));
+  std::string text;
+  for (const auto& one : list) text = text.empty() ? one : tr("{}, {}", text, one);
+  return tr(" ({})", text);
 }
 
 std::string examples(const std::vector<ledger::Selection::Code>& shown, std::int64_t count) {
