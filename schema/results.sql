@@ -66,6 +66,8 @@ CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 -- What a run looks for when it begins, without a look at every row.
 CREATE INDEX row_pending ON row (id) WHERE status = 'pending';
 CREATE INDEX row_in_doubt ON row (id) WHERE status = 'in_flight' OR status = 'unresolved';
+-- What `status` counts.
+CREATE INDEX row_error ON row (status, error_code, accepted_at, retried_at) WHERE error_code IS NOT NULL AND status <> 'invalidated';
 
 -- How many rows of the plan are alike in what is counted (src/ledger/tally.hpp). No line: to be counted again.
 CREATE TABLE tally (

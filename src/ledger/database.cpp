@@ -9,6 +9,7 @@
 #include <iterator>
 #include <limits>
 #include <system_error>
+#include <utility>
 
 #include "schema.hpp"
 #include "shape.hpp"
@@ -337,9 +338,12 @@ Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, st
   if (const int code = state.checkpoint(); code != SQLITE_OK && code != SQLITE_BUSY)
     throw sqlite::Failure{state.db.get()};
   if (examined.version < k_schema_version) migrate(state.db, examined.version);
-  // A first import that died has taken it away, and a run asks for it by name.
-  if (ask(state.db, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'row_pending')") == 0)
-    state.db.execute(std::string{k_row_pending});
+  // A first import that died has taken one away, and a run asks for it by name; the other one is younger than
+  // the version.
+  for (const auto& [name, sql] : {std::pair{"row_pending", k_row_pending}, {"row_error", k_row_error}})
+    if (ask(state.db, fmt::format("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '{}')", name)) ==
+        0)
+      state.db.execute(std::string{sql});
   return {};
 }
 

@@ -88,6 +88,10 @@ RunStatements::RunStatements(sqlite::Connection& db)
                   "UPDATE run SET sent = ?2, confirmed = ?3, rejected = ?4, unresolved = ?5, canary = ?6, "
                   "other_brand = ?7 "
                   "WHERE id = ?1"},
+      begin{db, "BEGIN IMMEDIATE"},
+      commit{db, "COMMIT"},
+      has_counts{db, "SELECT EXISTS (SELECT 1 FROM tally)"},
+      add_count{db, k_add_count},
       fetch{fetching(db, Cursor::doubt, false),    fetching(db, Cursor::fresh, false),
             fetching(db, Cursor::deferred, false), fetching(db, Cursor::doubt, true),
             fetching(db, Cursor::fresh, true),     fetching(db, Cursor::deferred, true)} {}
@@ -220,7 +224,7 @@ Result<void> begin_changes(Ledger& ledger) {
                     "with its -wal and run the same command again",
                     ledger.state().file.string())};
   ledger.state().steps.clear();
-  return ledger.state().guarded([&] { ledger.state().db.execute("BEGIN IMMEDIATE"); });
+  return ledger.state().guarded([&] { ledger.state().prepared().begin.bind().run(); });
 }
 
 Result<void> open_attempt(Ledger& ledger, const Intent& intent) {
@@ -287,8 +291,12 @@ Result<void> withdraw_attempt(Ledger& ledger, model::RowId row, int n, std::opti
 
 Result<void> commit_changes(Ledger& ledger) {
   return ledger.state().guarded([&] {
-    ledger.state().steps.commit(ledger.state().db);
-    ledger.state().db.execute("COMMIT");
+    auto& j = ledger.state().prepared();
+    j.has_counts.bind().step();
+    const bool counts = j.has_counts.int64(0) != 0;
+    j.has_counts.reset();
+    ledger.state().steps.commit(counts ? &j.add_count : nullptr);
+    j.commit.bind().run();
   });
 }
 

@@ -28,10 +28,13 @@ inline constexpr std::string_view k_protecting_columns[] = {"code", "openid", "c
 inline constexpr std::string_view k_last_in_plan = "(SELECT coalesce(max(last_row), 0) FROM import)";
 
 // The indices: as in schema/results.sql, and of a job with a pace for each brand.
-inline constexpr std::string_view k_row_key = "CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code)",
-                                  k_row_pending =
-                                      "CREATE INDEX row_pending ON row (id) WHERE status = 'pending'",
-                                  k_row_of_brand = "CREATE INDEX row_of_brand ON row (brand_id)";
+inline constexpr std::string_view
+    k_row_key = "CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code)",
+    k_row_pending = "CREATE INDEX row_pending ON row (id) WHERE status = 'pending'",
+    k_row_error =
+        "CREATE INDEX row_error ON row (status, error_code, accepted_at, retried_at) "
+        "WHERE error_code IS NOT NULL AND status <> 'invalidated'",
+    k_row_of_brand = "CREATE INDEX row_of_brand ON row (brand_id)";
 
 // True for a `row` of the plan. The view `results` says the same (schema/results.sql).
 inline const std::string k_in_plan = "row.id <= " + std::string{k_last_in_plan};
@@ -131,7 +134,7 @@ struct ImportFindings {
 struct RunStatements {
   explicit RunStatements(sqlite::Connection& db);
   sqlite::Statement open_attempt, mark_in_flight, close_intent, close_read_back, update_row, withdraw,
-      set_status, kind, save_counts;
+      set_status, kind, save_counts, begin, commit, has_counts, add_count;
   std::array<sqlite::Statement, 6> fetch;  // the parts of a Cursor, then the same for one brand
 };
 

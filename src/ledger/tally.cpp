@@ -43,30 +43,24 @@ std::optional<RowCounts> kept_counts(const sqlite::Connection& db) {
 
 void forget_counts(sqlite::Connection& db) { db.execute("DELETE FROM tally"); }
 
+const std::string_view k_add_count =
+    "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET rows = rows + "
+    "?9";
+
 namespace {
 
-// One statement for a count that is there, and one that is new.
-class Adding {
- public:
-  explicit Adding(const sqlite::Connection& db)
-      : add_{db,
-             "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET rows = "
-             "rows + ?9"} {}
-  void add(const RowKind& kind, std::int64_t rows) {
-    add_.bind(kind.status, kind.held, kind.conflict, kind.absent, kind.is_protected, kind.settled_by,
-              kind.is_unsigned, kind.accepted, rows)
+void add_counts(sqlite::Statement& add, const RowCounts& counts) {
+  for (const auto& [kind, rows] : counts)
+    add.bind(kind.status, kind.held, kind.conflict, kind.absent, kind.is_protected, kind.settled_by,
+             kind.is_unsigned, kind.accepted, rows)
         .run();
-  }
-
- private:
-  sqlite::Statement add_;
-};
+}
 
 }  // namespace
 
 void keep_counts(const sqlite::Connection& db, const RowCounts& counts) {
-  Adding adding{db};
-  for (const auto& [kind, rows] : counts) adding.add(kind, rows);
+  sqlite::Statement add{db, k_add_count};
+  add_counts(add, counts);
 }
 
 void RowSteps::note(const RowKind& before, const RowKind& after) {
@@ -74,9 +68,8 @@ void RowSteps::note(const RowKind& before, const RowKind& after) {
   --steps_[before], ++steps_[after];
 }
 
-void RowSteps::commit(const sqlite::Connection& db) {
-  if (steps_.empty()) return;
-  if (ask(db, "SELECT EXISTS (SELECT 1 FROM tally)") != 0) keep_counts(db, steps_);
+void RowSteps::commit(sqlite::Statement* add) {
+  if (add) add_counts(*add, steps_);
   steps_.clear();
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace cardvoid::ledger {
 
@@ -34,6 +35,7 @@ RowKind kind_from(const sqlite::Statement& s, int first_column);
 RowCounts count_rows(const sqlite::Connection& db);
 // As kept; nullopt: to be counted.
 std::optional<RowCounts> kept_counts(const sqlite::Connection& db);
+extern const std::string_view k_add_count;  // a kind's nine values: adds to its count
 void keep_counts(const sqlite::Connection& db, const RowCounts& counts);
 // In the transaction that changes many rows.
 void forget_counts(sqlite::Connection& db);
@@ -43,8 +45,8 @@ class RowSteps {
  public:
   void clear() { steps_.clear(); }
   void note(const RowKind& before, const RowKind& after);
-  // In the same transaction. Does nothing when no counts are kept.
-  void commit(const sqlite::Connection& db);
+  // In the same transaction. `add`: k_add_count; null when no counts are kept.
+  void commit(sqlite::Statement* add);
 
  private:
   RowCounts steps_;

@@ -338,8 +338,10 @@ bool SharedPace::read(Instant now) {
     if (static_cast<std::size_t>(got) < buffer_.size()) break;
     buffer_.resize(buffer_.size() * 2);
   }
-  buffer_.resize(static_cast<std::size_t>(got));
-  if (got > 0 && buffer_ == written_) {  // no one has written since: it is what all_ has in memory
+  // A longer list that was there before may have left its end.
+  const bool is_as_written = !written_.empty() && static_cast<std::size_t>(got) >= written_.size() &&
+                             std::equal(written_.begin(), written_.end(), buffer_.begin());
+  if (is_as_written) {  // no one has written since: it is what all_ has in memory
     const auto limit_before = greatest_limit_;
     count_others(now);
     if (limit_before == greatest_limit_) return true;

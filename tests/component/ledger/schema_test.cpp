@@ -69,6 +69,20 @@ TEST_SUITE("component") {
     }
   }
 
+  TEST_CASE("schema: an index that is missing is made by the next writer and status reads no row") {
+    const Books books;
+    given_a_plan(books);
+    {
+      sqlite::Connection{books.file, sqlite::Mode::read_write}.execute(
+          "DROP INDEX row_pending; DROP INDEX row_error");
+    }
+    const std::string both = "SELECT count(*) FROM sqlite_schema WHERE name IN ('row_pending', 'row_error')";
+    CHECK(must(ledger::errors(*std::make_unique<Ledger>(books.open(Access::read_only)), 5)).empty());
+    CHECK(books.ask(both) == "0");
+    books.open();
+    CHECK(books.ask(both) == "2");
+  }
+
   TEST_CASE("schema: a writer migrates an older database and every answer stays the same") {
     for (const auto& name : k_older)
       for (const auto access : {Access::read_write, Access::create}) {

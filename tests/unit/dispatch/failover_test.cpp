@@ -117,6 +117,23 @@ TEST_SUITE("unit") {
     CHECK(lost_ones <= 32 + 3 + 3 + 3);  // in flight; three more until it opens; prepared; probes
   }
 
+  TEST_CASE("failover: a black hole costs one time-out in all and not one for each request in flight") {
+    VirtualRun run{{}};
+    run.given_rows(1000);
+    run.answering = black_hole(run, {Endpoint::primary}, 60s, 1h);
+    CHECK_FALSE(run.run().stopped);
+    CHECK(run.count(Status::invalidated) == 1000);
+    const std::chrono::duration<double> pace{static_cast<double>(run.sends.size()) / 5};
+    constexpr auto k_time_out = 10s;
+    // The pace itself keeps 2 % clear; the last probe is waited for as well.
+    CHECK(run.elapsed() < pace * 1.03 + 2 * k_time_out);
+    auto longest = 0ns;
+    for (std::size_t i = 1; i < run.sends.size(); ++i)
+      longest = std::max<std::chrono::nanoseconds>(
+          longest, run.sends[i].request.now.steady - run.sends[i - 1].request.now.steady);
+    CHECK(longest < k_time_out);
+  }
+
   TEST_CASE("failover: when neither endpoint can be reached the run gives up after its patience") {
     VirtualRun run{{}};
     run.given_rows(100);
