@@ -101,4 +101,36 @@ boost::json::object Bed::counters() {
   return boost::json::parse(said).as_object();
 }
 
+namespace {
+
+struct Line {
+  std::string section, what;
+  double value = 0;
+  std::string unit;
+  std::optional<Goal> goal;
+};
+std::vector<Line> lines;
+
+}  // namespace
+
+void note(std::string section, std::string what, double value, std::string unit, std::optional<Goal> goal) {
+  fmt::print(stderr, "{:<8} {:<52} {:>12.3f} {}\n", section, what, value, unit);
+  lines.push_back({std::move(section), std::move(what), value, std::move(unit), goal});
+}
+
+void print_table() {
+  boost::json::array all;
+  fmt::print("| section | what | value | unit | goal |\n|---|---|---|---|---|\n");
+  for (const auto& line : lines) {
+    const auto goal =
+        line.goal ? fmt::format("{} {:g}", line.goal->is_least ? "≥" : "≤", line.goal->value) : std::string{};
+    fmt::print("| {} | {} | {:.3f} | {} | {} |\n", line.section, line.what, line.value, line.unit, goal);
+    boost::json::object object{
+        {"section", line.section}, {"what", line.what}, {"value", line.value}, {"unit", line.unit}};
+    if (line.goal) object[line.goal->is_least ? "at_least" : "at_most"] = line.goal->value;
+    all.push_back(std::move(object));
+  }
+  fmt::print("{}\n", boost::json::serialize(all));
+}
+
 }  // namespace bench

@@ -4,7 +4,9 @@
 #include <cardvoid/base/file.hpp>
 
 #include <boost/json.hpp>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -57,11 +59,25 @@ class Bed {
   Child sandbox_;
 };
 
+// A row of the table, and of the JSON behind it: printed at the end. `goal`: what the value should not
+// exceed, or, when it is a share that is used, not fall below; none: it is there to compare with.
+struct Goal {
+  double value;
+  bool is_least = false;
+};
+void note(std::string section, std::string what, double value, std::string unit,
+          std::optional<Goal> goal = {});
+void print_table();
+
 // limits.cpp
 void measure_limits();
 
+// rerun.cpp
+void measure_rerun();
+
 // import.cpp
 void measure_import();
+void write_csv(const std::filesystem::path& path, std::uint64_t rows, std::uint64_t step);
 void parse(const char* csv);  // reads it as an import does, and drops it
 
 }  // namespace bench

@@ -52,6 +52,12 @@ std::string openid_of(std::uint64_t i) {
   return openid;
 }
 
+void remove_database(const fs::path& path) {
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) fs::remove(path.string() + suffix);
+}
+
+}  // namespace
+
 // `step` walks through all rows once, in an order of its own, when it has no divisor in common with them.
 void write_csv(const fs::path& path, std::uint64_t rows, std::uint64_t step) {
   constexpr std::array cards{"p1Pj9jr90_SQRaVqYI239Ka1erkI", "p1Pj9jkQ3tB7xUe0sZcW5mVnLd8o",
@@ -67,12 +73,6 @@ void write_csv(const fs::path& path, std::uint64_t rows, std::uint64_t step) {
   if (!file.flush()) throw std::runtime_error{"cannot write " + path.string()};
 }
 
-void remove_database(const fs::path& path) {
-  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) fs::remove(path.string() + suffix);
-}
-
-}  // namespace
-
 void measure_import() {
   const char* const wish = std::getenv("CARDVOID_BENCH_ROWS");
   const auto rows = wish ? std::strtoull(wish, nullptr, 10) : k_rows;
@@ -85,12 +85,13 @@ void measure_import() {
   write_csv(shuffled, rows, 7'368'787);  // a prime
 
   double peer_wall_s = 0, peer_cpu_s = 0;
-  const auto show = [&](const char* what, const Used& used) {
-    fmt::print("import   {:<38} {:6.1f} s, {:6.1f} s CPU, {:>9.0f} rows/s, {:6.1f} MiB", what, used.wall_s,
-               used.cpu_s, static_cast<double>(rows) / used.wall_s, used.resident_mib);
-    if (peer_wall_s > 0)
-      fmt::print("; {:.2f} x .import, CPU {:.2f} x", used.wall_s / peer_wall_s, used.cpu_s / peer_cpu_s);
-    fmt::print("\n");
+  const auto show = [&](const char* what, const Used& used, std::optional<Goal> goal = {}) {
+    note("import", std::string{what}, used.wall_s, "s");
+    note("import", std::string{what} + ": CPU", used.cpu_s, "s");
+    note("import", std::string{what} + ": memory", used.resident_mib, "MiB");
+    if (peer_wall_s == 0) return;
+    note("import", std::string{what} + ", beside .import", used.wall_s / peer_wall_s, "x", goal);
+    note("import", std::string{what} + ": CPU, beside .import", used.cpu_s / peer_cpu_s, "x");
   };
   // The shell's own defaults are a rollback journal, synchronous=FULL and 2 MB of cache.
   const auto peer = [&](const std::string& pragmas) {
@@ -109,8 +110,7 @@ void measure_import() {
     return used;
   };
 
-  fmt::print("import   {} rows, {:.0f} MiB of CSV\n", rows,
-             static_cast<double>(fs::file_size(csv)) / 1024 / 1024);
+  note("import", "rows", static_cast<double>(rows), "");
   const auto by_default = peer("");
   peer_wall_s = by_default.wall_s, peer_cpu_s = by_default.cpu_s;
   show("sqlite3 .import, its defaults", by_default);
@@ -118,7 +118,7 @@ void measure_import() {
        peer("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "));
   remove_database(peer_db);
   show("parsing alone", use({fs::read_symlink("/proc/self/exe"), "parse", csv}));
-  show("plan, new results database", plan(csv, "added"));
+  show("plan, new results database", plan(csv, "added"), Goal{0.7});
   show("plan again, everything known", plan(csv, "known"));
   show("plan of the rows in another order", plan(shuffled, "known"));
 }

@@ -7,6 +7,7 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -88,43 +89,55 @@ double average(const std::vector<int>& seconds, int from, int to) {
   return sum / (to - from);
 }
 
-std::string measure(const Limit& limit) {
+struct Measured {
+  double used = 0, back = 0, throttled = 0, sent = 0, most = 0;
+};
+
+Measured measure(const Limit& limit) {
   Bed bed{limit.rows, limit.rate, limit.latency, limit.flags};
   auto words = bed.words("run", {"--yes"});
   if (const auto* client = std::getenv("CARDVOID_CLIENT")) words[0] = client;
   use(words);
   const auto seconds = accepted_by_second(bed.dir / "sandbox.db");
   const auto from = limit.used.from, to = std::min<int>(limit.used.to, static_cast<int>(seconds.size()) - 1);
-  auto text = fmt::format("limits   {:<42} {:5.1f} % used", limit.name,
-                          100 * average(seconds, from, to) / limit.used.limit);
+  Measured measured;
+  measured.used = 100 * average(seconds, from, to) / limit.used.limit;
   if (limit.back_from > 0) {
     int back = limit.back_from;
     while (average(seconds, back, back + 3) < 0.93 * limit.rate && back < 1'000) ++back;
-    text += fmt::format("; full pace after {} s", back - limit.back_from);
+    measured.back = back - limit.back_from;
   }
   const auto counters = bed.counters();
-  const auto throttled = counters.at("throttled").as_int64(),
-             sent = counters.at("invalidate_requests").as_int64();
-  return text + fmt::format("; {} of {} answered 429; at most {} in any second", throttled, sent,
-                            counters.at("most_in_any_second").as_int64());
+  measured.throttled = counters.at("throttled").to_number<double>();
+  measured.sent = counters.at("invalidate_requests").to_number<double>();
+  measured.most = counters.at("most_in_any_second").to_number<double>();
+  return measured;
 }
 
 }  // namespace
 
 void measure_limits() {
   const auto all = limits();
-  std::vector<std::string> said(all.size());
+  std::vector<Measured> measured(all.size());
+  std::vector<std::string> failures(all.size());
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < all.size(); ++i)
     threads.emplace_back([&, i] {
       try {
-        said[i] = measure(all[i]);
+        measured[i] = measure(all[i]);
       } catch (const std::exception& failure) {
-        said[i] = fmt::format("limits   {}: {}", all[i].name, failure.what());
+        failures[i] = failure.what();
       }
     });
   for (auto& thread : threads) thread.join();
-  for (const auto& line : said) fmt::print("{}\n", line);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!failures[i].empty()) throw std::runtime_error{all[i].name + ": " + failures[i]};
+    const auto& [used, back, throttled, sent, most] = measured[i];
+    note("limits", all[i].name + ": used", used, "%", Goal{all[i].used.limit <= 1 ? 90.0 : 95.0, true});
+    if (all[i].back_from > 0) note("limits", all[i].name + ": full pace after", back, "s", Goal{15});
+    note("limits", all[i].name + ": answered 429", 1000 * throttled / sent, "of 1,000");
+    note("limits", all[i].name + ": most in any second", most, "requests");
+  }
 }
 
 }  // namespace bench
