@@ -69,7 +69,7 @@ Result<void> check_words(Options& options, const Globals&) {
   // The rules for rows of the input: what breaks them names no row of any list.
   auto fault = model::find_fault(
       {"x", "x", who.code.empty() ? "x" : who.code, who.openid.empty() ? "x" : who.openid, {}});
-  if (model::is_scientific(who.code)) fault = "code: a spreadsheet has made a number of it";
+  if (model::is_scientific(who.code)) fault = tr("code: a spreadsheet has made a number of it");
   if (!fault.empty())
     return Error{Errc::usage, tr("protect: would protect nothing; --{}", report::refused_cause(fault))};
   if (options.remove && options.note.empty()) return {};

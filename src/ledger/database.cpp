@@ -192,25 +192,24 @@ void refuse_value(std::string_view what) { throw sqlite::Failure{SQLITE_MISMATCH
 
 std::int64_t number_in(const sqlite::Statement& statement, int column) {
   const auto number = statement.int64(column);
-  if (number < 0 || number > k_largest_number) refuse_value(fmt::format("the number {}", number));
+  if (number < 0 || number > k_largest_number) refuse_value(tr("the number {}", number));
   return number;
 }
 
 int int_in(const sqlite::Statement& statement, int column) {
   const auto number = statement.int64(column);
-  if (number < 0 || number >= std::numeric_limits<int>::max())
-    refuse_value(fmt::format("the number {}", number));
+  if (number < 0 || number >= std::numeric_limits<int>::max()) refuse_value(tr("the number {}", number));
   return static_cast<int>(number);
 }
 
 WallTime from_ms(std::int64_t ms) {
-  if (ms < 0 || ms > k_largest_number) refuse_value(fmt::format("the time {}", ms));
+  if (ms < 0 || ms > k_largest_number) refuse_value(tr("the time {}", ms));
   return WallTime{milliseconds{ms}};
 }
 
 model::Status status_in(const sqlite::Statement& statement, int column) {
   const auto status = model::status_from_text(statement.text(column));
-  if (!status) refuse_value("a status that there is not");
+  if (!status) refuse_value(tr("a status that there is not"));
   return *status;
 }
 
@@ -220,7 +219,7 @@ model::Card card_in(const sqlite::Statement& statement, int first_column) {
   for (int column = first_column; auto* part : parts) {
     *part = statement.text(column++);
     if (find_invalid_utf8(*part) || escape_for_terminal(*part) != *part)
-      refuse_value("a card with bytes that are no text");
+      refuse_value(tr("a card with bytes that are no text"));
   }
   return card;
 }

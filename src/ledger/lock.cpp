@@ -109,14 +109,14 @@ Result<FileDescriptor> open_lock_file(const Path& database) {
                     "one there, and remove it while nothing runs",
                     path.string(), why)};
   };
-  if (!file && errno == ELOOP) return refused("is a symbolic link");
+  if (!file && errno == ELOOP) return refused(tr("is a symbolic link"));
   if (!file)
     return Error{Errc::cannot_create,
                  tr("{}: cannot create its lock file, {}: {}; this user must be able to create files "
                     "there, or name another place in results.database or with --results",
                     database.string(), path.string(), system_words(errno))};
   struct stat facts {};
-  if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return refused("is no plain file");
+  if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return refused(tr("is no plain file"));
   if (facts.st_nlink > 1) return refused(tr("has {} names (hard links)", facts.st_nlink));
   if (const auto fault = why_others_change(facts); !fault.empty()) return refused(fault);
   return file;

@@ -210,6 +210,34 @@ TEST_SUITE("cli") {
     }
   }
 
+  TEST_CASE("chinese: what is said to a run under way is answered in Chinese") {
+    auto settings = sandbox::plain_settings();
+    settings.latency_min = settings.latency_max = 50ms;
+    const auto stage = stage_of(400, settings);
+    const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=40"});
+    stage.wait_until("status = 'invalidated'", 1);
+    check(stage, on_job("pause"), 0);
+    check(stage, on_job("pause"), 0);
+    check(stage, on_job("status"), 0);
+    check(stage, on_job("rate", {"30"}), 0);
+    check(stage, on_job("rate", {"50"}), 0);
+    check(stage, on_job("protect", {"--code", "card0399", "--note", "持卡人异议"}), 0);
+    check(stage, on_job("protect", {"--code", "card0000", "--note", "持卡人异议"}), 1);
+    check(stage, on_job("protect", {"--code", "card0399", "--remove"}), 0);
+    for (const auto& words :
+         {on_job("run", {"--yes"}), on_job("plan"), on_job("retry", {"--status", "rejected"}),
+          on_job("accept", {"--status", "rejected", "--note", "无此卡"}),
+          on_job("forget", {"--older-than", "1d", "--yes"})})
+      check(stage, words, 75);
+    check(stage, on_job("resume"), 0);
+    check(stage, on_job("resume"), 0);
+    check(stage, on_job("show", {"--line", "300"}), 0);
+    check(stage, on_job("stop"), 0);
+    CHECK(program->wait().exit_code == 75);
+    check(stage, on_job("stop"), 75);
+    check(stage, on_job("status"), 0);
+  }
+
   TEST_CASE(
       "chinese: what is on record of a stop is told with its parts in Chinese and the platform's words as "
       "they are") {
