@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/report/progress.hpp>
@@ -79,6 +80,15 @@ void Console::attach(report::Progress* progress) {
 
 void Console::log(LogLevel level, std::string_view text, const boost::json::object& fields) {
   log(level, text, fields, Hold::may);
+}
+
+void Console::tell(LogLevel level, const std::function<std::string()>& words) {
+  if (!has_times_ && !globals_.log_json && ::isatty(STDERR_FILENO)) {
+    const ForPeople in_their_language;
+    return log(level, words());
+  }
+  const InEnglish of_log;
+  log(level, words());
 }
 
 void Console::warn_at_once(std::string_view text) { log(LogLevel::warning, text, {}, Hold::never); }

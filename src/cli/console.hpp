@@ -5,6 +5,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/report/step.hpp>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,6 +42,9 @@ class Console {
   bool has_reader_left() const { return has_reader_left_; }
   // `fields` stand beside the text where the log is JSON; they must say nothing that the text does not.
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
+  // What `words` makes: in the person's language where a terminal alone shows it, and in English where it is
+  // kept, in a file, a journal or as lines with a date.
+  void tell(LogLevel level, const std::function<std::string()>& words);
   // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
   // only, or before an error, since a run that ends well must be silent.
   void hold_warnings_back();

@@ -8,6 +8,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/report/progress.hpp>
+#include <cardvoid/run/spoken.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <csignal>
 #include <map>
@@ -159,7 +160,8 @@ class Watch final : public run::Observer {
       : console_{console}, display_{display}, clock_{clock}, begun_{clock.now().steady}, pace_{begun_} {}
 
   void notice(const dispatch::Notice& notice) override {
-    console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info, notice.text);
+    console_.tell(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info,
+                  [&] { return run::spoken(notice.text); });
   }
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
     const auto now = clock_.now().steady;
@@ -177,7 +179,7 @@ class Watch final : public run::Observer {
   }
   void interrupted(int) override {
     was_interrupted_ = true;
-    console_.log(LogLevel::warning, tr("stopping the rehearsal"));
+    console_.tell(LogLevel::warning, [] { return tr("stopping the rehearsal"); });
   }
   bool was_interrupted() const { return was_interrupted_ || Interrupt::has_come(); }
 

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/mask.hpp>
+#include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
@@ -65,8 +66,8 @@ class Log final : public run::Observer {
   Log(Console& console, report::Progress& display) : console_{console}, display_{display} {}
 
   void notice(const dispatch::Notice& notice) override {
-    console_.log(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info,
-                 fit_to_width(notice.text, k_most_columns_of_a_notice));
+    console_.tell(notice.level == dispatch::Notice::warning ? LogLevel::warning : LogLevel::info,
+                  [&] { return fit_to_width(run::spoken(notice.text), k_most_columns_of_a_notice); });
   }
   void progress(const dispatch::Snapshot& snapshot, const ledger::RunCounts& counts) override {
     display_.update(snapshot, counts, read_clocks());
@@ -81,12 +82,12 @@ class Log final : public run::Observer {
     console_.log(LogLevel::info, display_.line(snapshot, counts, read_clocks()));
   }
   void interrupted(int in_flight) override {
-    console_.log(
-        LogLevel::warning,
-        fmt::format("stopping: nothing new is sent, waiting for the answers to {} in flight; a "
-                    "signal later than a second from now leaves at once and leaves them in doubt; the same "
-                    "command carries on",
-                    in_flight));
+    console_.tell(LogLevel::warning, [&] {
+      return tr(
+          "stopping: nothing new is sent, waiting for the answers to {} in flight; a signal later than a "
+          "second from now leaves at once and leaves them in doubt; the same command carries on",
+          in_flight);
+    });
   }
 
  private:
@@ -113,6 +114,11 @@ report::Manner manner_of(const Console& console) {
 
 namespace {
 
+std::string words_for(const std::vector<std::string>& brands) {
+  return brands.size() == 1 ? tr("brand {}", brands.front())
+                            : tr_n(std::ssize(brands), "{} brand", "{} brands");
+}
+
 Result<report::Undertaking> undertaking(const Console& console, const Sending& sending, const model::Job& job,
                                         ledger::Ledger& ledger, const run::Order& order) {
   const auto totals = ledger::totals(ledger);
@@ -121,7 +127,7 @@ Result<report::Undertaking> undertaking(const Console& console, const Sending& s
   about.job = job.name, about.host = job.endpoints.primary.text();
   const auto brands = ledger::brands(ledger);
   if (!brands) return brands.error();
-  about.brand = brands->size() == 1 ? "brand " + brands->front() : counted(std::ssize(*brands), "brand");
+  about.brand = words_for(*brands);
   auto globals = console.globals();
   globals.overrides.set.clear();  // says nothing about which run is meant
   about.steering = command_line(globals, sending.job_file, "").substr(std::string_view{"cardvoid  "}.size());
@@ -138,20 +144,26 @@ Result<report::Undertaking> undertaking(const Console& console, const Sending& s
   return about;
 }
 
-Result<std::string> words_for_begin(const Errand& errand, const report::Undertaking& about,
-                                    const model::Job& job, ledger::Ledger& ledger) {
+// In the language that is spoken when it is called.
+Result<std::function<std::string()>> words_for_begin(const Errand& errand, const report::Undertaking& about,
+                                                     const model::Job& job, ledger::Ledger& ledger) {
   const auto passed = ledger::canary_passed(ledger);
   if (!passed) return passed.error();
+  const auto brands = ledger::brands(ledger);
+  if (!brands) return brands.error();
   const auto canary = about.only_reads_back ? 0 : job.safety.canary - *passed;
-  const auto& order = errand.order;
-  auto text = fmt::format("{} of {} begins: {} to {}", about.only_reads_back ? "reconcile" : "run", about.job,
-                          counted(errand.to_send, "card"), about.only_reads_back ? "read back" : "send");
-  if (!about.brand.empty()) text += ", " + about.brand;
-  text += ", " + about.host;
-  if (!order.fingerprint.empty())
-    text += ", fingerprint " + order.fingerprint.substr(0, k_shown_fingerprint_digits);
-  if (canary > 0) text += fmt::format(", canary {}", canary);
-  return text;
+  return std::function{[canary, brands = *brands, fingerprint = errand.order.fingerprint,
+                        count = errand.to_send, job = about.job, host = about.host,
+                        only_reads_back = about.only_reads_back] {
+    auto text = only_reads_back ? tr_n(count, "reconcile of {1} begins: {0} card to read back",
+                                       "reconcile of {1} begins: {0} cards to read back", job)
+                                : tr_n(count, "run of {1} begins: {0} card to send",
+                                       "run of {1} begins: {0} cards to send", job);
+    text = tr("{}, {}", tr("{}, {}", text, words_for(brands)), host);
+    if (!fingerprint.empty())
+      text = tr("{}, {}", text, tr("fingerprint {}", fingerprint.substr(0, k_shown_fingerprint_digits)));
+    return canary > 0 ? tr("{}, {}", text, tr("canary {}", canary)) : text;
+  }};
 }
 
 // On a terminal the whole summary. Elsewhere a success is one line, and trouble is told in full; with -q a
@@ -240,7 +252,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   if (!begins) return give_up(stage, begins.error());
   report::Progress progress{manner_of(console), stderr, std::move(*about), read_clocks()};
   console.attach(&progress);
-  console.log(LogLevel::info, *begins);
+  console.tell(LogLevel::info, *begins);
   Log log{console, progress};
   reporter.begin(ledger, progress);
   run::Observers observers{{&log, &reporter}};
@@ -248,8 +260,10 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   const auto report = run::execute(job, keys, ledger, errand.order, observers);
   progress.finish();
   if (report)
-    console.log(LogLevel::info, fmt::format("run {} ended: exit {} after {}", report->run, report->exit_code,
-                                            humanize_duration(report->elapsed)));
+    console.tell(LogLevel::info, [&] {
+      return tr("run {} ended: exit {} after {}", report->run, report->exit_code,
+                spoken_duration(report->elapsed));
+    });
   console.attach(nullptr);
   if (!report) return give_up(Stage::sending, report.error());
 

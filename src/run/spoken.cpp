@@ -20,6 +20,24 @@ constexpr const char* k_sentences[] = {
     translatable("shares the limit with {} other run"),
     translatable("shares the limit with {} other runs"),
     translatable("rate set to {}/s by {}"),
+    // Notices: dispatch::Safety, dispatch::PlatformHealth, Runner.
+    translatable("canary: {} of {} cards are invalidated and were read back as INVALID ({} more were INVALID "
+                 "already); the pace opens"),
+    translatable("canary: {} of {} cards are invalidated and were read back as INVALID; the pace opens"),
+    translatable("{} endpoint serves again"),
+    translatable("{} endpoint does not serve ({}); using the {} one"),
+    translatable("{} endpoint does not serve ({}); neither does the {} one: waiting"),
+    translatable("{} endpoint is not trusted ({}); using the {} one"),
+    translatable("{} endpoint is not trusted ({}); neither does the {} one: waiting"),
+    translatable("line {} was recorded as invalidated, and reading it back does not show INVALID any more"),
+    translatable(
+        "a verified answer about this card names another brand_id than was asked for; the platform's "
+        "own example does so too, and the card counts. Is brand_id right? status shows how many did"),
+    translatable("safety.match_openid = false: an answer about a card counts with any member's openid"),
+    translatable("cardvoid {} by {}: {}"),
+    translatable("{} held, too late for {}: {}"),
+    translatable("{} held, too late for {}"),
+    translatable("{} taken back"),
     // Answers to a steering command: Runner::steer.
     translatable("paused already, by {} since {}; {}"),
     translatable("paused; {}"),

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cardvoid/sqlite/connection.hpp>
+#include <csignal>
 #include <ostream>
 
 #include "chinese.hpp"
@@ -208,6 +209,25 @@ TEST_SUITE("cli") {
         CHECK(line.at(0).find(each.on_screen) == std::string::npos);
       if (each.exit_code != 75) check(stage, on_job("status"), 0);
     }
+  }
+
+  TEST_CASE("chinese: on a terminal a run speaks Chinese from its begin to its soft end") {
+    const auto stage = stage_of(200);
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    terminal.folder = stage.dir;
+    terminal.environment = {{"LANG", "zh_CN.UTF-8"}, {"TERM", "xterm"}};
+    const auto words = on_job("run", {"--yes", "--set", "safety.canary=1"});
+    Program program{words, terminal};
+    program.wait_for_words("试发完成：1/1");
+    program.send_signal(SIGINT);
+    auto ended = program.wait();
+    CHECK(ended.exit_code == 75);
+    ended.out = std::regex_replace(ended.out, std::regex{"\x1B\\[[0-9;?]*[A-Za-z]"}, " ");
+    check_is_chinese(ended, words);
+    for (const auto* said :
+         {"的运行开始：待发送 200", "正在停止：不再发送", "第 1 次运行结束：退出码 75", "已停止："})
+      CHECK_MESSAGE(ended.out.find(said) != std::string::npos, said);
   }
 
   TEST_CASE("chinese: what is said to a run under way is answered in Chinese") {
