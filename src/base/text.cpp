@@ -98,8 +98,8 @@ namespace {
 
 constexpr std::u32string_view k_begin_no_line = U"，。；：、！？）”》】", k_end_no_line = U"（“《【";
 
-// What stays together on a line: a wide character with the punctuation that belongs to it, or all up to one, a
-// blank or a line break.
+// What stays together on a line: a wide character with the punctuation that belongs to it, or all up to one,
+// a blank or a line break.
 std::string_view first_piece(std::string_view text) {
   std::size_t end = 0;
   for (char32_t before = 0; end < text.size() && text[end] != ' ' && text[end] != '\n';) {
@@ -229,6 +229,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+std::string escape_lines(std::string_view text) {
+  std::string page;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    page += escape_for_terminal(text.substr(at, end - at));
+    if (end < text.size()) page += '\n';
+    at = end + 1;
+  }
+  return page;
 }
 
 std::string toml_quoted(std::string_view text) {

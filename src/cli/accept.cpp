@@ -95,7 +95,8 @@ int accept(Console& console, const Options& options) {
   warn_of_log(console, *job);
 
   warn_about(*result, options.rows, console);
-  (void)console.answer(console.globals().json ? as_json(*result, by, *job) : answer_text(*result, by, *job));
+  (void)(console.globals().json ? console.answer(as_json(*result, by, *job))
+                                : console.answer_words(answer_text(*result, by, *job)));
   if (result->in_doubt > 0)
     return console.fail(
         {Errc::stopped, tr("left as they are, since a request for them may be under way: {}{}; run `cardvoid "

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/spoken.hpp>
@@ -59,7 +60,10 @@ void Console::note_steps(const std::vector<report::Step>& steps) {
   for (const auto& step : steps) last_steps_.push_back(report::to_line(step));
 }
 
-bool Console::answer_page(std::string_view page) {
+bool Console::answer_words(std::string_view text) { return answer(escape_lines(text)); }
+
+bool Console::answer_page(std::string_view text) {
+  const auto page = escape_lines(text);
   return ::isatty(STDOUT_FILENO) ? answer(folded(page, terminal_columns(stdout) - 1)) : answer(page);
 }
 

@@ -35,7 +35,9 @@ class Console {
   // A part of the command's answer. False when standard output cannot take it, which is told once; the
   // command then ends with io (74) where it would have ended well.
   bool answer(std::string_view text);
-  // The same in a page's long lines: wrapped to the terminal that standard output is, else whole, for grep.
+  // The same for people: control characters of what others have written are made harmless.
+  bool answer_words(std::string_view text);
+  // That too in a page's long lines: wrapped to the terminal that standard output is, else whole, for grep.
   bool answer_page(std::string_view page);
   bool has_lost_answer() const { return has_lost_answer_; }
   // Who read the answer has closed the pipe, as `head` does. That is no fault, so no word is said about it.

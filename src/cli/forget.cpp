@@ -114,8 +114,8 @@ int only_count(Console& console, const model::Job& job, WallTime settled_before)
   if (!ledger) return console.fail(ledger.error());
   const auto counts = ledger::count_forgettable(*ledger, settled_before);
   if (!counts) return console.fail(counts.error());
-  (void)console.answer(console.globals().json ? as_json(*counts, job, settled_before, false)
-                                              : answer_text(*counts, job, settled_before, false));
+  (void)(console.globals().json ? console.answer(as_json(*counts, job, settled_before, false))
+                                : console.answer_words(answer_text(*counts, job, settled_before, false)));
   return 0;
 }
 
@@ -145,8 +145,8 @@ int forget(Console& console, const Options& options) {
   if (counts->rows() + counts->before > 0)
     if (const auto wiped = ledger::wipe_remains(*ledger); !wiped) return console.fail(wiped.error());
 
-  (void)console.answer(console.globals().json ? as_json(*counts, *job, settled_before, true)
-                                              : answer_text(*counts, *job, settled_before, true));
+  (void)(console.globals().json ? console.answer(as_json(*counts, *job, settled_before, true))
+                                : console.answer_words(answer_text(*counts, *job, settled_before, true)));
   if (counts->rows() > 0)
     console.log(LogLevel::info,
                 tr("Backups, exports and lists of this job still have what was forgotten here."));

@@ -553,7 +553,8 @@ int init(Console& console, const Options& given) {
   const Written done{options.job_file, draft, *job, drafting.serial_from()};
   const auto& globals = console.globals();
   if (globals.quiet && !globals.json) return 0;
-  return console.answer(globals.json ? answer_json(globals, done) : answer_text(globals, done))
+  return (globals.json ? console.answer(answer_json(globals, done))
+                       : console.answer_words(answer_text(globals, done)))
              ? 0
              : static_cast<int>(Errc::io);
 }

@@ -36,7 +36,9 @@ Result<void> Interview::settle(std::string& answer, const Question& question) {
   }
   ++asked_;
   for (;;) {
-    const auto proposal = question.proposal.empty() ? std::string{} : fmt::format(" [{}]", question.proposal);
+    const auto proposal = question.proposal.empty()
+                              ? std::string{}
+                              : fmt::format(" [{}]", escape_for_terminal(question.proposal));
     put(stderr, tr("{}. {}{}:", asked_, question.text, proposal) + " ");
     std::string typed;
     if (!std::getline(std::cin, typed)) return Error{Errc::usage, tr("no answer; nothing is written")};

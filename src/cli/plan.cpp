@@ -124,7 +124,7 @@ Result<void> write_answer(Console& console, const PlanOptions& options, const Pl
                           const model::Job& job, ledger::Ledger& ledger) {
   const bool as_json = console.globals().json;
   const auto write = [&](std::string_view text) {
-    if (!console.has_lost_answer()) (void)console.answer(text);
+    if (!console.has_lost_answer()) (void)(as_json ? console.answer(text) : console.answer_words(text));
   };
   Result<void> all;
   if (as_json) {

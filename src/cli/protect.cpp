@@ -217,7 +217,8 @@ int say_added(Console& console, const Protected& answer, const Options& options,
     console.warn_at_once(
         tr("no row of the job matches; is the {} written as in the list? On record for later imports",
            options.who.code.empty() ? "openid" : "code"));
-  (void)console.answer(console.globals().json ? to_json_line(as_json(answer, job)) : answer_text(answer));
+  (void)(console.globals().json ? console.answer(to_json_line(as_json(answer, job)))
+                                : console.answer_words(answer_text(answer)));
   return answer.too_late > 0 ? 1 : 0;
 }
 
@@ -231,7 +232,8 @@ int say_removed(Console& console, const Removed& removed, const model::Job& job,
   if (removed.entries == 0)
     return console.fail({Errc::bad_input, named.empty() ? unknown : tr("{}; {}", unknown, named)});
   if (!named.empty()) console.log(LogLevel::warning, named);
-  (void)console.answer(console.globals().json ? to_json_line(as_json(removed, job)) : answer_text(removed));
+  (void)(console.globals().json ? console.answer(to_json_line(as_json(removed, job)))
+                                : console.answer_words(answer_text(removed)));
   return 0;
 }
 

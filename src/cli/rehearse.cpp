@@ -473,9 +473,10 @@ class Rehearsing {
       return find_missing(globals, options_.job_file);
     }();
     const auto next = next_commands();
-    const auto text = globals.json ? to_json_line(rehearsal_json(result_, expected, missing, next))
-                                   : rehearsal_text(result_, expected, job_, missing, next);
-    return console_.answer(text) ? result_.exit_code : static_cast<int>(Errc::io);
+    const bool is_said = globals.json
+                             ? console_.answer(to_json_line(rehearsal_json(result_, expected, missing, next)))
+                             : console_.answer_words(rehearsal_text(result_, expected, job_, missing, next));
+    return is_said ? result_.exit_code : static_cast<int>(Errc::io);
   }
 
   Console& console_;

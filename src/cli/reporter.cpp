@@ -8,6 +8,7 @@
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
+#include <memory>
 #include <utility>
 
 #include "finish_hook.hpp"
@@ -22,6 +23,8 @@ using namespace std::chrono_literals;
 constexpr auto k_metrics_interval = 15s, k_status_interval = 5s, k_report_interval = 60s;
 constexpr int k_report_share = 20;  // at most one part in so many of the time goes into the page
 constexpr std::size_t k_largest_metrics = 1 << 20;
+// A folder that does not answer within so long is gone: a share whose server is away.
+constexpr milliseconds k_patience_at_ends{2'000}, k_patience_with_page{30'000};
 }  // namespace
 
 Result<void> Reporter::check() const {
@@ -35,8 +38,11 @@ int Reporter::stand_aside(int exit_code) {
 
 void Reporter::carry_over() {
   metrics_.emplace(job_.name, job_.limits.requests_per_second, k_version);
-  if (const auto earlier = read_file(job_.results.metrics_file, k_largest_metrics, Errc::no_input))
-    metrics_->carry_over(*earlier);
+  const auto earlier = std::make_shared<std::string>();
+  const auto read = [file = job_.results.metrics_file, earlier] {
+    if (auto text = read_file(file, k_largest_metrics, Errc::no_input)) *earlier = std::move(*text);
+  };
+  if (metrics_writer_.run(read, k_patience_at_ends)) metrics_->carry_over(*earlier);
 }
 
 // Read once: while a run lasts, the ledger is its journal's.
@@ -69,6 +75,8 @@ void Reporter::progress(const dispatch::Snapshot& snapshot, const ledger::RunCou
   metrics_->note(snapshot);
   if (now < next_metrics_) return;
   next_metrics_ = now + k_metrics_interval;
+  if (!metrics_writer_.wait(0ms)) return warn_of_metrics("its folder does not answer");
+  warn_of_metrics(*metrics_fault_);
   write_metrics(metrics_->while_running(snapshot));
 }
 
@@ -89,23 +97,44 @@ void Reporter::keep(const report::Ending& ending, ledger::Ledger& ledger) {
   (void)metrics_->load(ledger);  // where it cannot be read any more, what was counted stands
 }
 
+// Not in the thread that sends: the file's folder is often one that others have, and may hang.
+void Reporter::write_metrics(std::string text) {
+  const auto write = [file = job_.results.metrics_file, text = std::move(text), fault = metrics_fault_] {
+    const InEnglish of_log;
+    const auto written = write_public_file(file, text);
+    *fault = written ? std::string{} : written.error().what;
+  };
+  (void)metrics_writer_.begin(write);
+}
+
+void Reporter::end_metrics(std::string text) {
+  bool is_done = metrics_writer_.wait(k_patience_at_ends);
+  if (is_done) {
+    write_metrics(std::move(text));
+    is_done = metrics_writer_.wait(k_patience_at_ends);
+  }
+  warn_of_metrics(is_done ? *metrics_fault_ : "its folder does not answer");
+}
+
 // Once: at 55 hours, one line every 15 s would bury everything else.
-void Reporter::write_metrics(const std::string& text) {
-  const InEnglish of_log;
-  const auto written = write_public_file(job_.results.metrics_file, text);
-  if (written || std::exchange(has_warned_, true)) return;
-  console_.log(LogLevel::warning,
-               fmt::format("results.metrics_file: {}; the run goes on without", written.error().what));
+void Reporter::warn_of_metrics(std::string_view fault) {
+  if (fault.empty() || std::exchange(has_warned_, true)) return;
+  console_.log(LogLevel::warning, fmt::format("results.metrics_file: {}; the run goes on without", fault));
 }
 
 // Opens its own connection: in a thread while the run goes on, and at the end.
-Result<void> Reporter::write_report() const try {
+Result<void> Reporter::write_report() try {
   auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
   if (!ledger) return ledger.error();
   const auto page = make_report(console_.globals(), job_file_, job_, *ledger);
   if (!page) return page.error();
-  const InEnglish of_log;
-  return write_private_file(job_.results.report_file, *page);
+  const auto written = std::make_shared<Result<void>>();
+  const auto write = [file = job_.results.report_file, text = *page, written] {
+    const InEnglish of_log;
+    *written = write_private_file(file, text);
+  };
+  if (page_writer_.run(write, k_patience_with_page)) return *written;
+  return Error{Errc::io, job_.results.report_file.string() + ": its folder does not answer"};
 } catch (const std::exception& bug) {  // a page never ends a run
   return Error{Errc::internal, bug.what()};
 }
@@ -148,7 +177,7 @@ int Reporter::finish(int exit_code) {
       auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
       if (ledger) load(*ledger);
     }
-    if (metrics_) write_metrics(metrics_->at_end(console_.globals().command, exit_code, read_clocks().wall));
+    if (metrics_) end_metrics(metrics_->at_end(console_.globals().command, exit_code, read_clocks().wall));
     manager.stopping();
     if (!job_.results.on_finish.empty() && check_hook(job_.results.on_finish))
       run_hook(console_, job_.results.on_finish, job_.file.parent_path(), summary(exit_code), exit_code);

@@ -2,6 +2,7 @@
 // Who is told about a run beside the one who started it: the metrics file, the report, the service manager,
 // and at the end the program of results.on_finish. None of them can make a run fail.
 
+#include <cardvoid/base/errand.hpp>
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cardvoid/report/metrics.hpp>
@@ -9,8 +10,10 @@
 #include <cardvoid/run/observer.hpp>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "console.hpp"
 
@@ -43,10 +46,12 @@ class Reporter final : public run::Observer {
  private:
   void carry_over();
   void load(ledger::Ledger& ledger);
-  void write_metrics(const std::string& text);
+  void write_metrics(std::string text);
+  void end_metrics(std::string text);
+  void warn_of_metrics(std::string_view fault);
   void refresh_report(Instant now);
   void end_report();
-  Result<void> write_report() const;
+  Result<void> write_report();
   void warn_of_report(const Result<void>& written);
   std::string summary(int exit_code) const;
 
@@ -56,6 +61,9 @@ class Reporter final : public run::Observer {
   report::Progress* display_ = nullptr;
   bool stands_aside_ = false, has_warned_ = false;
   std::optional<report::Metrics> metrics_;
+  Errand metrics_writer_, page_writer_;
+  // Of the last writing; the errand's while one is under way. Empty: it went well.
+  std::shared_ptr<std::string> metrics_fault_ = std::make_shared<std::string>();
   std::optional<report::Ending> ending_;
   Instant next_metrics_{}, next_status_{};
   // The page is made by a thread and a connection of its own: the ledger is the journal's while a run lasts.

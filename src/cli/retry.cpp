@@ -96,7 +96,8 @@ int retry(Console& console, const Options& options) {
   warn_of_log(console, *job);
 
   warn_about(*result, options.rows, console);
-  (void)console.answer(console.globals().json ? as_json(*result, *job) : answer_text(*result, *job));
+  (void)(console.globals().json ? console.answer(as_json(*result, *job))
+                                : console.answer_words(answer_text(*result, *job)));
   if (result->in_doubt > 0)
     return console.fail(
         {Errc::stopped,

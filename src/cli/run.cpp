@@ -138,7 +138,8 @@ Result<void> confirm_by_fingerprint(const Consent& o, const Plan& plan, ledger::
 }
 
 // Also where standard error goes to a file: who does not see the question would take the run for a slow one.
-void ask(const std::string& question) {
+void ask(const std::string& words) {
+  const auto question = escape_lines(words);
   put(stderr, question);
   if (::isatty(STDERR_FILENO)) return;
   if (std::FILE* const terminal = std::fopen("/dev/tty", "we")) {

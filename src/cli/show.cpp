@@ -153,7 +153,7 @@ int show(Console& console, const Options& options) {
   if (console.globals().json) {
     if (!console.answer(to_json_line(report::story_json(*stories, question, telling))))
       return static_cast<int>(Errc::io);
-  } else if (stories->matches > 0 && !console.answer(report::story_text(*stories, telling))) {
+  } else if (stories->matches > 0 && !console.answer_words(report::story_text(*stories, telling))) {
     return static_cast<int>(Errc::io);
   }
   if (stories->matches > 0) return 0;

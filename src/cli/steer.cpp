@@ -37,7 +37,8 @@ int steer(Console& console, const Options& options) {
                                    {"message", answer->message},
                                    {"in_flight", answer->in_flight},
                                    {"requests_per_second", answer->requests_per_second}};
-  (void)console.answer(globals.json ? to_json_line(object) : run::spoken(answer->message) + "\n");
+  (void)(globals.json ? console.answer(to_json_line(object))
+                      : console.answer_words(run::spoken(answer->message) + "\n"));
   return 0;
 }
 

@@ -1,13 +1,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/host.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/translate.hpp>
@@ -15,9 +18,11 @@
 #include <cardvoid/model/own_files.hpp>
 #include <cardvoid/run/steering.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
 
 // The side of the command, and the messages of both sides.
 namespace cardvoid::run {
@@ -27,6 +32,15 @@ namespace {
 constexpr Steering::Command k_commands[] = {Steering::pause, Steering::resume,  Steering::stop,
                                             Steering::rate,  Steering::protect, Steering::unprotect};
 constexpr std::size_t k_longest_answer_bytes = 8192;
+
+// 0 or one of ours: a peer chooses no other.
+bool is_exit_code(std::int64_t code) {
+  using enum Errc;
+  constexpr std::array k_known{usage, bad_input, no_input, unavailable,     internal, cannot_create,
+                               io,    stopped,   tripped,  bad_credentials, bad_job};
+  return code == 0 || std::any_of(k_known.begin(), k_known.end(),
+                                  [code](Errc known) { return code == static_cast<int>(known); });
+}
 
 // No run listens there. The lock may show why.
 Error no_run_listens(const std::filesystem::path& database) {
@@ -63,12 +77,47 @@ Error no_word(const std::filesystem::path& database, const std::string& why) {
                             database.string(), why)};
 }
 
+// Of connecting and sending, which a peer can hold up only by not accepting.
 void set_patience(int socket, milliseconds patience) {
   timeval time{};
   time.tv_sec = patience.count() / 1000;
   time.tv_usec = patience.count() % 1000 * 1000;
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
-  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+}
+
+// A run is this user's or root's, or, when root asks, of whom the database belongs to. The socket may have
+// been put there by anybody who can write to its folder.
+Result<void> check_peer(int socket, const std::filesystem::path& path,
+                        const std::filesystem::path& database) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return Error{Errc::bad_credentials, tr("{}: its user cannot be told: {}; nothing was changed",
+                                           path.string(), std::strerror(errno))};
+  struct stat facts {};
+  const bool is_owners =
+      ::geteuid() == 0 && ::stat(database.c_str(), &facts) == 0 && facts.st_uid == peer.uid;
+  if (peer.uid == ::geteuid() || peer.uid == 0 || is_owners) return {};
+  return Error{
+      Errc::bad_credentials,
+      tr("{}: a process of {} listens there, which is no run of yours; nothing was sent to it; see who has "
+         "put it there, and remove it",
+         path.string(), user_name(peer.uid))};
+}
+
+// Bytes that come before the time is over. 0: the peer has ended. nullopt: the time is over.
+std::optional<std::size_t> receive(int socket, std::span<char> block,
+                                   std::chrono::steady_clock::time_point end) {
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
+    pollfd readable{socket, POLLIN, 0};
+    const int ready = left.count() > 0 ? ::poll(&readable, 1, static_cast<int>(left.count())) : 0;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) return std::nullopt;
+    const auto got = ::recv(socket, block.data(), block.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) continue;
+    return static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+  }
 }
 
 }  // namespace
@@ -138,7 +187,7 @@ std::optional<Steering> steering_from_json(std::string_view text) {
 std::optional<SteeringAnswer> steering_answer_from_json(std::string_view text) {
   const auto object = object_from_json(text);
   const auto code = object ? whole_number_in(*object, "code") : std::nullopt;
-  if (!code || *code < 0 || *code > 255) return std::nullopt;
+  if (!code || !is_exit_code(*code)) return std::nullopt;
   SteeringAnswer answer;
   answer.code = static_cast<int>(*code);
   answer.message = text_in(*object, "message").value_or("");
@@ -164,6 +213,7 @@ std::filesystem::path steering_socket(const std::filesystem::path& database) {
 Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steering& steering,
                              milliseconds patience) {
   const auto path = steering_socket(database);
+  const auto end = std::chrono::steady_clock::now() + patience;
   // A protection is sent all the same: it is then the first thing that the run hears of.
   if (!is_about_protection(steering.command))
     if (auto error = suspended(database, tr("nothing was changed"))) return *error;
@@ -183,19 +233,18 @@ Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steeri
     if (errno == EAGAIN) return no_word(database, tr("the run does not take the command"));
     return no_run_listens(database);  // the socket of a run that was killed
   }
+  if (const auto ours = check_peer(socket.get(), path, real_path(database)); !ours) return ours.error();
   const auto request = as_json(steering) + "\n";
   (void)::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);  // if it fails there is no answer
   std::string answer;
   while (answer.size() < k_longest_answer_bytes) {
     char block[1024];
-    const auto got = ::recv(socket.get(), block, sizeof block, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-      return no_word(database, tr("the run has not answered for {}", spoken_duration(patience)));
-    if (got <= 0) return no_word(database, tr("the run ended before it answered"));
-    answer.append(block, static_cast<std::size_t>(got));
-    if (const auto end = answer.find('\n'); end != std::string::npos) {
-      if (auto read = steering_answer_from_json({answer.data(), end})) return *read;
+    const auto got = receive(socket.get(), block, end);
+    if (!got) return no_word(database, tr("the run has not answered for {}", spoken_duration(patience)));
+    if (*got == 0) return no_word(database, tr("the run ended before it answered"));
+    answer.append(block, *got);
+    if (const auto line = answer.find('\n'); line != std::string::npos) {
+      if (auto read = steering_answer_from_json({answer.data(), line})) return *read;
       break;
     }
   }

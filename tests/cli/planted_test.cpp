@@ -1,7 +1,9 @@
 // What somebody else may have put where the program reads and writes.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -254,5 +256,89 @@ TEST_SUITE("cli") {
       REQUIRE(::chmod((stage.dir / file).c_str(), before) == 0);
     }
     CHECK(stage.sandbox->applied().empty());
+  }
+
+  TEST_CASE("planted: what a lock file says reaches the terminal without its control characters") {
+    const auto stage = stage_of(1);
+    CHECK(stage.run("plan").exit_code == 0);
+    const auto lock = stage.database().string() + ".lock";
+    std::ofstream{lock} << "{\"pid\":" << ::getpid()
+                        << ",\"host\":\"h\\u001b]0;title\\u0007\",\"command\":\"run\\u001b[2J\\u202e\"}";
+    const FileDescriptor held{::open(lock.c_str(), O_RDWR | O_CLOEXEC)};
+    struct flock all {};
+    all.l_type = F_WRLCK;
+    REQUIRE(::fcntl(held.get(), F_OFD_SETLK, &all) == 0);
+    for (const std::string command : {"run", "status", "check", "pause", "plan"}) {
+      CAPTURE(command);
+      const auto ended = stage.run(
+          command, command[0] == 'r' ? std::vector<std::string>{"--yes"} : std::vector<std::string>{});
+      const auto all_said = ended.out + ended.err;
+      CHECK(all_said.find('\x1B') == std::string::npos);
+      CHECK(all_said.find('\x07') == std::string::npos);
+      CHECK(all_said.find("\u202E") == std::string::npos);
+    }
+  }
+
+  namespace {
+
+  // A folder whose file system never answers, as a share whose server is away.
+  class HangingFolder {
+   public:
+    explicit HangingFolder(const fs::path& folder) : folder_{folder} {
+      fs::create_directory(folder);
+      device_ = FileDescriptor{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+      const auto options = fmt::format("fd={},rootmode=40000,user_id=0,group_id=0", device_.get());
+      is_there_ =
+          device_ && ::mount("none", folder.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
+    }
+    HangingFolder(const HangingFolder&) = delete;
+    HangingFolder& operator=(const HangingFolder&) = delete;
+    ~HangingFolder() {
+      device_ = {};  // what waits in it gets an error
+      if (is_there_) ::umount2(folder_.c_str(), MNT_DETACH);
+    }
+    bool is_there() const { return is_there_; }
+
+   private:
+    fs::path folder_;
+    FileDescriptor device_;
+    bool is_there_ = false;
+  };
+
+  }  // namespace
+
+  TEST_CASE("planted: a folder that begins to hang holds up neither the run nor its end") {
+    const auto stage = stage_of(40);
+    fs::create_directory(stage.dir / "away");
+    auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20", "--set",
+                                       "results.metrics_file=" + (stage.dir / "away/m.prom").string()});
+    stage.wait_until("status = 'invalidated'", 1);
+    const HangingFolder hanging{stage.dir / "away"};
+    const auto ended = program->wait(std::chrono::seconds{40});
+    if (!hanging.is_there()) {
+      MESSAGE("not looked at: a file system cannot be mounted here");
+      return;
+    }
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.err.find("results.metrics_file: its folder does not answer") != std::string::npos);
+    stage.check_against_truth();
+  }
+
+  TEST_CASE("planted: a home that hangs does not hold up a run") {
+    const auto stage = stage_of(5);
+    const HangingFolder hanging{stage.dir / "away"};
+    if (!hanging.is_there()) {
+      MESSAGE("not looked at: a file system cannot be mounted here");
+      return;
+    }
+    Circumstances there;
+    there.environment["XDG_STATE_HOME"] = (stage.dir / "away").string();
+    Program program{stage.words("run", {"--yes"}), there};
+    const auto ended = program.wait(std::chrono::seconds{40});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 0);
+    CHECK(ended.err.find("its disk does not answer") != std::string::npos);
+    stage.check_against_truth();
   }
 }

@@ -39,6 +39,9 @@ std::string folded(std::string_view page, std::size_t columns);
 // steer it or show nothing – controls (C0, C1), line and paragraph separators, marks of direction, blanks
 // without width, tags.
 std::string escape_for_terminal(std::string_view text);
+// The same line by line: what others have written, a lock file or the peer of a socket, must not steer the
+// terminal from within a page.
+std::string escape_lines(std::string_view text);
 
 // At most `limit` bytes of valid UTF-8, without splitting a character.
 std::string_view cut(std::string_view text, std::size_t limit);

@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/error.hpp>
-#include <cardvoid/base/file.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
+#include <cardvoid/run/pace_file.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -46,6 +46,7 @@ class SharedPace final : public dispatch::Pace {
     std::uint64_t participant = 0;                 // random, different for each run
     std::function<void(const std::string&)> warn;  // called once, when the file has become unusable; then
                                                    // this run is paced by itself
+    std::shared_ptr<Errand> errand = {};           // works on the file; none: one of its own
   };
   // Error: cannot_create, when the file cannot be made or locked.
   static Result<std::unique_ptr<SharedPace>> open(Settings settings, Instant now);
@@ -68,23 +69,18 @@ class SharedPace final : public dispatch::Pace {
   std::chrono::nanoseconds guard() const { return pacer().guard(); }
 
  private:
-  struct Participant {
-    std::uint64_t id = 0;  // 0: free
-    double limit = 0;
-    Instant seen{}, taken{};  // when it last read the file, and last took a permit
-    Instant wants_until{};    // it wants a permit until then
-  };
-  using Participants = std::array<Participant, 16>;
-  struct Stored;
+  using Participant = PaceFile::Participant;
 
-  SharedPace(Settings settings, FileDescriptor file, Instant now);
+  SharedPace(Settings settings, std::unique_ptr<PaceFile> file, Instant now);
   // Reads the file, applies `change`, and writes it back. False: another process holds the lock now, or the
   // file is unusable.
   bool update(Instant now, const std::function<void(Participant& self)>& change);
   void tell(Instant now, std::function<void(dispatch::Pacer& all)> what);
-  bool read(Instant now);
-  bool write();
-  void count_others(Instant now);
+  bool is_hindered(const PaceFile::Seen& seen);
+  void is_late();
+  void recall(const PaceFile::Seen& seen, Instant now);
+  PaceFile::Content to_store() const;
+  void count_others(const PaceFile::Seen& seen, Instant now);
   Participant& self();
   // A run that was steered to a lower rate still lets the others use its job's limit.
   double own_limit() const { return std::max(settings_.requests_per_second, own_.limit()); }
@@ -94,19 +90,19 @@ class SharedPace final : public dispatch::Pace {
   const dispatch::Pacer& pacer() const { return file_ ? all_ : own_; }
 
   Settings settings_;
-  FileDescriptor file_;  // none: this run is paced by itself
+  std::unique_ptr<PaceFile> file_;  // none: this run is paced by itself
   dispatch::Pacer own_;
   dispatch::Pacer all_;  // as of the last read of the file
-  Participants participants_;
+  PaceFile::Participants participants_{};
   double greatest_limit_ = 0;
   std::size_t present_ = 0, wanting_ = 0;  // others
   int turn_ = 0;                           // how many of those go first
   std::vector<std::function<void(dispatch::Pacer&)>> untold_;
   Instant look_again_{};  // the file was locked
-  std::optional<Instant> locked_since_;
+  std::optional<Instant> locked_since_, late_since_;
   Instant last_now_;
+  int made_ = 0;  // of what was seen last
   std::array<char, 40> boot_id_;
-  std::vector<char> buffer_, written_;  // written_: by us, last
 };
 
 // The paces of a job's lanes, for Ports::paces. Where the file cannot be used that is said in `warn`, and the

@@ -53,7 +53,7 @@ std::filesystem::path steering_socket(const std::filesystem::path& database);
 
 // Sends a command to the run on this database and waits for the answer, whose code may be a refusal. Errors:
 // stopped (75), no run is under way, or it takes no commands or does not answer; bad_credentials (77), it is
-// another user's.
+// another user's, or what listens there is: nothing is sent to that. `patience` is for the whole exchange.
 Result<SteeringAnswer> steer(const std::filesystem::path& database, const Steering& steering,
                              milliseconds patience = milliseconds{5'000});
 

@@ -13,6 +13,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <ostream>
 #include <random>
 
@@ -373,5 +374,89 @@ TEST_SUITE("component") {
     const auto pace = SharedPace::open(std::move(settings), rig.now);
     REQUIRE_FALSE(pace.has_value());
     CHECK(pace.error().what.find(rig.file.parent_path().string()) != std::string::npos);
+  }
+
+  TEST_CASE("shared pace: what somebody has put in place of the file is neither waited for nor written to") {
+    Rig rig;
+    const auto victim = rig.folder.write("victim", "precious");
+    std::filesystem::create_directories(rig.file.parent_path());
+    SUBCASE("a pipe") { REQUIRE(::mkfifo(rig.file.c_str(), 0600) == 0); }
+    SUBCASE("a link") { std::filesystem::create_symlink(victim, rig.file); }
+    SUBCASE("a second name") { std::filesystem::create_hard_link(victim, rig.file); }
+    SUBCASE("a file that all may write") {
+      std::ofstream{rig.file} << "";
+      REQUIRE(::chmod(rig.file.c_str(), 0666) == 0);
+    }
+    SharedPace::Settings settings;
+    settings.file = rig.file;
+    const auto pace = SharedPace::open(std::move(settings), rig.now);
+    REQUIRE_FALSE(pace.has_value());
+    CHECK(pace.error().code == Errc::cannot_create);
+    std::ifstream in{victim};
+    CHECK(std::string{std::istreambuf_iterator<char>{in}, {}} == "precious");
+  }
+
+  TEST_CASE("shared pace: no more of a file is read than one of ours can hold") {
+    Rig rig;
+    std::filesystem::create_directories(rig.file.parent_path());
+    std::ofstream{rig.file} << "";
+    std::filesystem::permissions(rig.file,
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::filesystem::resize_file(rig.file, std::uintmax_t{1} << 40);  // in memory it would be a terabyte
+    const auto begun = std::chrono::steady_clock::now();
+    auto& pace = rig.begin(5);
+    CHECK_FALSE(pace.take(rig.now));  // what was sent recently is not known
+    CHECK(pace.take(pace.next_at()));
+    CHECK(std::chrono::steady_clock::now() - begun < 5s);
+    CHECK(rig.warnings.empty());
+  }
+
+  TEST_CASE("shared pace: a disk that does not answer does not hold up a run and is given up after a while") {
+    Rig rig;
+    std::promise<void> release;
+    const auto errand = std::make_shared<Errand>();
+    SharedPace::Settings settings;
+    settings.file = rig.file;
+    settings.participant = 1;
+    settings.errand = errand;
+    std::vector<std::string> warnings;
+    settings.warn = [&](const std::string& why) { warnings.push_back(why); };
+    auto pace = SharedPace::open(std::move(settings), rig.now);
+    REQUIRE(pace.has_value());
+    REQUIRE((*pace)->take(rig.now));
+    REQUIRE(
+        errand->begin([done = release.get_future().share()] { done.wait(); }));  // as a share that is away
+    const auto begun = std::chrono::steady_clock::now();
+    for (int i = 0; i < 100; ++i) {
+      rig.now += 90ms;
+      CHECK_FALSE((*pace)->take(rig.now));  // nothing leaves while it is not known what others send
+    }
+    CHECK(warnings.empty());
+    rig.now += 2s;
+    bool is_taken = (*pace)->take(rig.now);
+    for (int i = 0; i < 3 && !is_taken; ++i) is_taken = (*pace)->take(rig.now += 1s);
+    CHECK(is_taken);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].find("its disk does not answer") != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - begun < 5s);
+    release.set_value();
+  }
+
+  TEST_CASE("shared pace: a disk that answers again is used again") {
+    Rig rig;
+    const auto errand = std::make_shared<Errand>();
+    SharedPace::Settings settings;
+    settings.file = rig.file;
+    settings.participant = 1;
+    settings.errand = errand;
+    settings.warn = [](const std::string& why) { FAIL(why); };
+    auto pace = SharedPace::open(std::move(settings), rig.now);
+    REQUIRE(pace.has_value());
+    std::promise<void> release;
+    REQUIRE(errand->begin([done = release.get_future().share()] { done.wait(); }));
+    CHECK_FALSE((*pace)->take(rig.now += 1s));
+    release.set_value();
+    REQUIRE(errand->wait(10s));
+    CHECK((*pace)->take(rig.now += 1s));
   }
 }

@@ -1,12 +1,14 @@
 // The socket that a run is steered through, with clients of every kind.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -229,6 +231,133 @@ TEST_SUITE("component") {
       CHECK(WEXITSTATUS(status) == 77);
     }
     CHECK(server.asked().empty());
+  }
+
+  namespace {
+
+  // Who listens in a run's place, and says this or nothing, in drops.
+  class Impostor {
+   public:
+    Impostor(const std::filesystem::path& socket, std::string says) : says_{std::move(says)} {
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
+      REQUIRE(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+      REQUIRE(::listen(socket_.get(), 8) == 0);
+      thread_ = std::thread{[this] { serve(); }};
+    }
+    ~Impostor() {
+      is_over_ = true;
+      ::shutdown(socket_.get(), SHUT_RDWR);
+      thread_.join();
+    }
+    std::string heard() const {
+      const std::lock_guard lock{mutex_};
+      return heard_;
+    }
+
+   private:
+    void serve() {
+      const FileDescriptor peer{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+      if (!peer) return;
+      char block[4096];
+      const auto got = ::recv(peer.get(), block, sizeof block, 0);
+      {
+        const std::lock_guard lock{mutex_};
+        heard_.assign(block, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+      }
+      if (!says_.empty()) (void)::send(peer.get(), says_.data(), says_.size(), MSG_NOSIGNAL);
+      while (says_.empty() && !is_over_ && ::send(peer.get(), " ", 1, MSG_NOSIGNAL) == 1)
+        std::this_thread::sleep_for(20ms);
+    }
+
+    std::string says_;
+    mutable std::mutex mutex_;
+    std::string heard_;
+    std::atomic<bool> is_over_ = false;
+    FileDescriptor socket_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    std::thread thread_;
+  };
+
+  }  // namespace
+
+  TEST_CASE("steering: a peer that answers in drops is waited for within the patience") {
+    const support::TempFolder folder;
+    const Impostor impostor{folder.path / "results.db.sock", ""};
+    const auto begun = steady_clock::now();
+    const auto answer = run::steer(folder.path / "results.db", {Steering::pause}, 500ms);
+    CHECK(steady_clock::now() - begun < 2s);
+    REQUIRE(answer.has_error());
+    CHECK(answer.error().code == Errc::stopped);
+    CHECK(answer.error().what.find("has not answered for") != std::string::npos);
+  }
+
+  TEST_CASE("steering: the peer chooses no exit code that is not ours") {
+    for (const auto* code : {"1", "2", "63", "67", "68", "71", "72", "79", "126", "137", "255", "-1"}) {
+      CHECK_FALSE(run::steering_answer_from_json(std::string{"{\"code\":"} + code + "}").has_value());
+      const support::TempFolder folder;
+      const Impostor impostor{folder.path / "results.db.sock", std::string{"{\"code\":"} + code + "}\n"};
+      const auto answer = run::steer(folder.path / "results.db", {Steering::pause});
+      REQUIRE(answer.has_error());
+      CHECK(answer.error().code == Errc::stopped);
+    }
+    for (const auto* code : {"0", "64", "74", "75", "77"})
+      CHECK(run::steering_answer_from_json(std::string{"{\"code\":"} + code + "}").has_value());
+  }
+
+  TEST_CASE("steering: a socket of another user is told nothing") {
+    if (::geteuid() != 0) {
+      MESSAGE("not looked at: only root can be somebody else");
+      return;
+    }
+    const support::TempFolder folder;
+    std::ofstream{folder.path / "results.db"} << "";
+    REQUIRE(::chmod(folder.path.c_str(), 0711) == 0);
+    std::filesystem::create_directory(folder.path / "open");
+    REQUIRE(::chmod((folder.path / "open").c_str(), 01777) == 0);
+    int ready[2];
+    REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
+    const auto child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {  // another user, in a folder where all may make files
+      if (::setuid(65'534) != 0) ::_exit(1);
+      const FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      (folder.path / "open" / "results.db.sock").string().copy(address.sun_path, sizeof address.sun_path - 1);
+      if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+          ::listen(socket.get(), 8) != 0 || ::write(ready[1], "x", 1) != 1)
+        ::_exit(1);
+      const FileDescriptor peer{::accept4(socket.get(), nullptr, nullptr, 0)};
+      char block[100];
+      ::_exit(::recv(peer.get(), block, sizeof block, 0) == 0 ? 0 : 2);  // it hangs up without a word
+    }
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    Steering steering{Steering::protect};
+    steering.who.code = "001234567890123456789012";
+    const auto answer = run::steer(folder.path / "open" / "results.db", steering);
+    REQUIRE(answer.has_error());
+    CHECK(answer.error().code == Errc::bad_credentials);
+    CHECK(answer.error().what.find("which is no run of yours; nothing was sent to it") != std::string::npos);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WEXITSTATUS(status) == 0);
+    ::close(ready[0]), ::close(ready[1]);
+  }
+
+  TEST_CASE("steering: a thousand clients at once do not hold up the one that asks") {
+    Server server;
+    std::atomic<bool> is_over = false;
+    std::thread flood{[&] {
+      for (int i = 0; i < 1000 && !is_over; ++i) Client{server.socket()}.say("{");
+    }};
+    const auto begun = steady_clock::now();
+    for (int i = 0; i < 5; ++i) (void)server.steer({Steering::pause});
+    CHECK(steady_clock::now() - begun < 5s);
+    is_over = true;
+    flood.join();
+    CHECK(server.steer({Steering::resume}).has_value());
   }
 
   TEST_CASE("steering: a socket that was left is replaced and anything else in its place is not") {

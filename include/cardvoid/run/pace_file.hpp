@@ -1,0 +1,86 @@
+#pragma once
+// The file that the paces of one quota share, as bytes under locks. All work on it is done by an errand,
+// which the thread that sends waits for only so long: a home directory on a server that is away does not hold
+// it.
+
+#include <array>
+#include <cardvoid/base/errand.hpp>
+#include <cardvoid/base/error.hpp>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/base/time.hpp>
+#include <cardvoid/dispatch/pacer.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cardvoid::run {
+
+class PaceFile {
+ public:
+  static constexpr std::size_t k_most_participants = 16;
+  static constexpr std::size_t k_most_sent = 1'000'000;
+  static constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '3', '\n'};
+  // A file that puts the next request later than this is not valid.
+  static constexpr std::chrono::hours k_most_ahead{24};
+
+  struct Participant {
+    std::uint64_t id = 0;  // 0: free
+    double limit = 0;
+    Instant seen{}, taken{};  // when it last read the file, and last took a permit
+    Instant wants_until{};    // it wants a permit until then
+  };
+  using Participants = std::array<Participant, k_most_participants>;
+
+  // What it begins with. In this machine's byte order: it never leaves the machine.
+  struct Head {
+    std::array<char, 8> magic;
+    std::array<char, 40> boot_id;
+    dispatch::Pacer::Learnt learnt;
+    Participants participants;
+    std::uint64_t sent, refused;  // numbers of instants that follow
+  };
+  struct Content {
+    Head head{};  // `magic` and the numbers are put()'s to fill in
+    std::vector<Instant> sent, refused;
+
+    // False: no run of ours writes this. Who can write the file must not make the pacer compute with
+    // anything.
+    bool is_sound(Instant now) const;
+  };
+
+  struct Seen {
+    // busy: another process holds the lock; late: the disk does not answer; failed: `why` says it.
+    enum Outcome { done, busy, late, failed } outcome = failed;
+    std::string why;
+    int made = 0;  // how often it was removed and begun again so far
+    bool is_empty = true;
+    bool is_own = false;    // what put() has written last, and nobody since
+    bool is_whole = false;  // it has the right shape: `content` is what it holds
+    Content content;
+    std::array<bool, k_most_participants> is_alive{};
+  };
+
+  // Errors: cannot_create (73), when it cannot be made, is not a plain file of this user, or its disk does
+  // not answer.
+  static Result<PaceFile> open(const std::filesystem::path& path, std::uint64_t participant,
+                               std::shared_ptr<Errand> errand);
+
+  // Locks and reads. After `done` the lock is held until put().
+  Seen get();
+  // Writes and releases the lock.
+  Seen::Outcome put(Content content, std::string& why);
+  // So that others share a new file, where this one is still locked by somebody who does not move. False: it
+  // is still there.
+  bool remove();
+
+ private:
+  struct Hands;
+  PaceFile(std::shared_ptr<Hands> hands, std::shared_ptr<Errand> errand)
+      : hands_{std::move(hands)}, errand_{std::move(errand)} {}
+  std::shared_ptr<Hands> hands_;  // with the errand's work, which may outlive us
+  std::shared_ptr<Errand> errand_;
+};
+
+}  // namespace cardvoid::run
