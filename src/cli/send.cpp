@@ -325,7 +325,7 @@ int send(Console& console, const Sending& sending) {
   if (const auto zone = use_time_zone(*job); !zone) return reporter.finish(give_up(zone.error()));
   if (const auto ready = reporter.check(); !ready) return reporter.finish(give_up(ready.error()));
   if (const auto& why = job->endpoints.unusable_proxy; !why.empty())  // before anything is imported or asked
-    return reporter.finish(fail(console, sending.job_file, Stage::proxy, {Errc::usage, why}));
+    return reporter.finish(fail(console, sending.job_file, Stage::proxy, {Errc::bad_job, why}));
   return reporter.finish(carry_out_or_report(console, sending, *job, reporter));
 }
 

@@ -18,9 +18,9 @@ inline std::optional<net::ProxyServer> proxy_server(const model::EndpointAddress
   return net::ProxyServer{host_port({address.proxy->host, address.proxy->port}), address.proxy->login};
 }
 
-// Error (usage): the environment's proxy cannot be used.
+// Error (bad_job): the environment's proxy cannot be used.
 inline Result<net::HttpsSettings> https_settings(const model::Job& job) {
-  if (!job.endpoints.unusable_proxy.empty()) return Error{Errc::usage, job.endpoints.unusable_proxy};
+  if (!job.endpoints.unusable_proxy.empty()) return Error{Errc::bad_job, job.endpoints.unusable_proxy};
   net::HttpsSettings settings;
   settings.endpoints = {host_port(job.endpoints.primary), host_port(job.endpoints.backup)};
   settings.proxies = {proxy_server(job.endpoints.primary), proxy_server(job.endpoints.backup)};

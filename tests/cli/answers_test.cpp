@@ -82,7 +82,7 @@ TEST_SUITE("cli") {
     CHECK(away("stop").err.find("no run is under way on this job") != std::string::npos);
     const auto refused =
         asked({"run", stage.job(), "--yes", "--set", "endpoints.primary=https://card.example"});
-    CHECK(refused.exit_code == 64);
+    CHECK(refused.exit_code == 78);
     CHECK(refused.err.find("HTTPS_PROXY is not the URL of an HTTP proxy") != std::string::npos);
     CHECK(refused.err.find("card.example would be reached through it") != std::string::npos);
     CHECK(refused.err.find("secret") == std::string::npos);
