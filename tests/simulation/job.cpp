@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cardvoid/base/local_time.hpp>
 #include <cardvoid/input/source.hpp>
+#include <cardvoid/ledger/forget.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/protection.hpp>
 #include <cardvoid/run/execute.hpp>
@@ -49,7 +50,8 @@ void Tally::add(const Tally& other) {
                                           &Tally::plans,
                                           &Tally::done_before,
                                           &Tally::protected_by_command,
-                                          &Tally::unchanged};
+                                          &Tally::unchanged,
+                                          &Tally::forgotten};
   for (const auto count : counts) this->*count += other.*count;
   for (const auto& [mishap, count] : other.mishaps) mishaps[mishap] += count;
   for (const auto& [poison, count] : other.poisons) poisons[poison] += count;
@@ -80,9 +82,10 @@ std::string Tally::text() const {
       "\n  {} jobs whose list changes, with {} plans, {} of them of a list as it was; {} rows left before "
       "their first request",
       changed_lists, plans, unchanged, left);
-  text +=
-      fmt::format("\n  {} jobs whose cards are mostly INVALID already; {} cards held by protect in mid-run",
-                  done_before, protected_by_command);
+  text += fmt::format(
+      "\n  {} jobs whose cards are mostly INVALID already; {} cards held by protect in mid-run; {} "
+      "rows forgotten",
+      done_before, protected_by_command, forgotten);
   text += "\n  processes by exit code:";
   for (const auto& [code, count] : exit_codes) text += fmt::format(" {}: {}", code, count);
   text += "\n  rows by end:";
@@ -191,6 +194,21 @@ void Job::finish() {
   check_results(true);
   tally_.mishaps = platform_.mishaps();
   tally_.requests = platform_.received();
+  if (limits_.happens(0.1)) forget_and_run_again();
+}
+
+// Nobody knows the cards of settled rows any more, and the same list sends none of them again.
+void Job::forget_and_run_again() {
+  {
+    auto ledger = ledger::Ledger::open(k_database, k_job_name, ledger::Access::create);
+    if (!ledger) fail(ledger.error().what);
+    const auto now = world_.now().wall;
+    const auto forgotten = ledger::forget(*ledger, now + 1s, now);
+    if (!forgotten) fail(forgotten.error().what);
+    tally_.forgotten += static_cast<std::uint64_t>(forgotten->rows());
+  }
+  has_forgotten_ = true;
+  live(Command::run);
 }
 
 // Two runs, and one more for each card that may stop one.

@@ -30,7 +30,7 @@ struct Tally {
   std::map<std::string, std::uint64_t> trips;  // by cause
   std::uint64_t signals = 0, steered = 0, clock_steps = 0, outages = 0, reconciles = 0, retries = 0,
                 limited = 0, windows = 0, protections = 0, poisoned = 0, changed_lists = 0, left = 0,
-                plans = 0, done_before = 0, protected_by_command = 0, unchanged = 0;
+                plans = 0, done_before = 0, protected_by_command = 0, unchanged = 0, forgotten = 0;
   std::map<Mishap, std::uint64_t> mishaps;
   std::map<Poison, std::uint64_t> poisons;  // cards, by kind
   std::map<int, std::uint64_t> exit_codes;
@@ -100,6 +100,7 @@ class Job : public Watch, private run::Observer {
   void draw_lists();
   void calm_down();
   void finish();
+  void forget_and_run_again();
   int run_until_settled();
   std::size_t most_stops() const;
   bool has_witness() const;
@@ -159,7 +160,8 @@ class Job : public Watch, private run::Observer {
   std::set<std::string> protected_;           // codes, by the list of the latest import
   std::set<std::string> asked_;               // to be protected by the command, while a run was under way
   std::set<std::string> held_;                // of these, answered "held"
-  bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false;
+  bool is_calm_ = false, has_clock_steps_ = false, fault_armed_ = false, reads_only_ = false,
+       has_forgotten_ = false;
   std::unique_ptr<Observer> observer_;
 };
 

@@ -217,6 +217,7 @@ void Job::check_nothing_is_held_up() {
 }
 
 void Job::check_results(bool at_the_end) {
+  if (has_forgotten_) return;                    // the rows have no codes any more
   if (!disk_.contents().contains(k_database)) {  // it died too early
     lists_.forget();
     for (const auto& card : platform_.cards())
