@@ -23,6 +23,7 @@ using model::RowId;
 // commit and its connection are done in time, and a crash leaves few rows in doubt.
 constexpr milliseconds k_least_lead = 100ms, k_most_lead = 2s;
 constexpr int k_most_prepared = 256;
+constexpr int k_most_over = 16;   // prepared beyond max_in_flight: each has a connection, some 80 KiB
 constexpr auto k_recent = 10min;  // answers 429 that people are told the number of
 // Until an answer has proved keys and endpoint, only so many requests are out: wrong keys cost a handful.
 constexpr int k_unproven_in_flight = 3;
@@ -111,19 +112,22 @@ bool Dispatcher::is_out_of_patience(Instant now) {
   return true;
 }
 
-// Takes back what is prepared, drops what only waits, and ends when nothing is under way.
+// Takes back what is prepared or connecting, drops what only waits, and ends when nothing is in flight.
 std::optional<Action> Dispatcher::next_stopping() {
-  for (auto& lane : lanes_) {
-    if (lane.prepared_count() == 0) continue;
-    const auto row = lane.withdraw_first();
+  const auto withdraw = [this](RowId row) {
     const auto& task = tasks_.at(row);
-    const action::Withdraw withdraw{row, task.card.next().kind, task.attempt, task.card.standing()};
+    const action::Withdraw taken_back{row, task.card.next().kind, task.attempt, task.card.standing()};
     tasks_.erase(row);
-    return withdraw;
-  }
+    return taken_back;
+  };
+  for (auto& lane : lanes_)
+    if (lane.prepared_count() > 0) return withdraw(lane.withdraw_first());
   for (const auto& [row, task] : tasks_) {
-    if (task.phase == Phase::preparing || task.phase == Phase::prepared || task.phase == Phase::in_flight)
-      continue;
+    if (task.phase == Phase::in_flight) continue;
+    if (task.phase == Phase::preparing) {
+      task.lane.end_prepare();
+      return withdraw(row);
+    }
     const action::Release release{row};
     forget(row);
     return release;
@@ -231,6 +235,7 @@ bool Dispatcher::has_room(const Lane& lane) const {
   const int most = std::min(k_most_prepared, settings_.max_in_flight);
   return lane.load().preparing < std::min(ahead + 2, static_cast<double>(most)) &&
          load_->preparing < k_most_prepared &&
+         load_->preparing + load_->in_flight < settings_.max_in_flight + k_most_over &&
          (safety_.is_proven() || load_->in_flight + load_->preparing < k_unproven_in_flight);
 }
 

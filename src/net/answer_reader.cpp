@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint32_t k_header_limit_bytes = 8 << 10;  // the platform's answers have less than 2 KiB
 constexpr std::size_t k_read_bytes = 4 << 10;
+constexpr std::size_t k_usual_body_bytes = 8 << 10;
 // Bytes that the parser cannot use yet: half a header, half a chunk header, half the trailers.
 constexpr std::size_t k_buffer_limit_bytes = 16 << 10;
 constexpr int k_interim_limit = 8;
@@ -49,7 +50,8 @@ std::string_view Exchange::header(std::string_view name) const {
   return {};
 }
 
-AnswerReader::AnswerReader(std::size_t body_limit_bytes) : body_limit_bytes_{body_limit_bytes} {
+AnswerReader::AnswerReader(std::size_t body_limit_bytes, int& large_left)
+    : body_limit_bytes_{body_limit_bytes}, large_left_{large_left} {
   start_parser();
 }
 
@@ -58,8 +60,17 @@ void AnswerReader::start_parser() {
   parser_->eager(true);  // header and body in one go
   parser_->header_limit(k_header_limit_bytes);
   parser_->body_limit(body_limit_bytes_);
-  // Once: one that grows by doubling leaves holes. What is not written to takes no memory.
-  parser_->get().body().reserve(body_limit_bytes_);
+  parser_->get().body().reserve(is_large_ ? body_limit_bytes_
+                                          : std::min(body_limit_bytes_, k_usual_body_bytes));
+}
+
+bool AnswerReader::has_room_for(std::size_t bytes) {
+  if (is_large_ || bytes <= k_usual_body_bytes) return true;
+  if (large_left_ == 0) return false;
+  --large_left_;
+  is_large_ = true;
+  parser_->get().body().reserve(body_limit_bytes_);  // once: one that grows by doubling leaves holes
+  return true;
 }
 
 boost::asio::mutable_buffer AnswerReader::space() { return buffer_.prepare(k_read_bytes); }
@@ -67,6 +78,8 @@ boost::asio::mutable_buffer AnswerReader::space() { return buffer_.prepare(k_rea
 AnswerReader::Step AnswerReader::take(std::size_t count) {
   buffer_.commit(count);
   has_bytes_ = has_bytes_ || count > 0;
+  if (!has_room_for(parser_->get().body().size() + buffer_.size()))
+    return fail("too many large answers at once");
   return parse();
 }
 

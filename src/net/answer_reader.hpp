@@ -15,7 +15,12 @@ class AnswerReader {
  public:
   enum Step { more, done, failed };
 
-  explicit AnswerReader(std::size_t body_limit_bytes);
+  // `large_left`: how many readers more may hold a body that is larger than the platform's at one time; it
+  // must outlive them. So answers that stall on all connections together get no memory.
+  AnswerReader(std::size_t body_limit_bytes, int& large_left);
+  AnswerReader(const AnswerReader&) = delete;
+  AnswerReader& operator=(const AnswerReader&) = delete;
+  ~AnswerReader() { large_left_ += is_large_; }
 
   // Room for the next read; valid until take().
   boost::asio::mutable_buffer space();
@@ -41,8 +46,11 @@ class AnswerReader {
   void mend_status_line();
   Step fail(std::string reason);
   void start_parser();
+  bool has_room_for(std::size_t bytes);
 
   std::size_t body_limit_bytes_;
+  int& large_left_;
+  bool is_large_ = false;  // and so counted
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   int interim_count_ = 0;

@@ -43,13 +43,14 @@ std::unique_ptr<TlsConnection> Pool::take(std::size_t endpoint) {
 void Pool::keep(std::unique_ptr<TlsConnection> connection, milliseconds span) {
   if (is_closed) return;
   const auto now = std::chrono::steady_clock::now();
-  auto& kept = endpoints.at(connection->endpoint).kept;
   // Those at the front have waited longest. Without this the surplus of a busy minute would stay for hours.
-  const auto fresh =
-      std::find_if(kept.begin(), kept.end(), [&](const auto& each) { return now < each->kept_until; });
-  kept.erase(kept.begin(), fresh);
+  for (auto& endpoint : endpoints) {
+    const auto fresh = std::find_if(endpoint.kept.begin(), endpoint.kept.end(),
+                                    [&](const auto& each) { return now < each->kept_until; });
+    endpoint.kept.erase(endpoint.kept.begin(), fresh);
+  }
   connection->kept_until = now + span;
-  kept.push_back(std::move(connection));
+  endpoints.at(connection->endpoint).kept.push_back(std::move(connection));
 }
 
 void Pool::close() {

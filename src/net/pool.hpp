@@ -39,6 +39,7 @@ class Pool {
   const HttpsSettings settings;
   boost::asio::ssl::context tls;
   std::vector<Endpoint> endpoints;
+  int large_answers_left = 64;  // AnswerReader's: 4 MiB where each has 64 KiB
   bool is_closed = false;
 
  private:

@@ -253,7 +253,7 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
   auto& stream = connection->stream_;
   stream.next_layer().expires_at(deadline);
   connection->meter_.allow(k_for_answer);
-  AnswerReader answer{pool->settings.body_limit_bytes};
+  AnswerReader answer{pool->settings.body_limit_bytes, pool->large_answers_left};
   exchange.reach = Exchange::lost;
   // Its first bytes leave here and now, so that hardly anything can come between the look above and them.
   auto [error, count] = co_await asio::async_write(stream, asio::buffer(request), as_result);

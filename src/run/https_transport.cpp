@@ -85,19 +85,22 @@ HttpsTransport::~HttpsTransport() {
 void HttpsTransport::connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) {
   auto& call = calls_[row];
   call.endpoint = endpoint;
-  asio::co_spawn(io_, open(row, call, fresh, std::move(connected)), rethrow);
+  call.number = ++connects_;
+  asio::co_spawn(io_, open(row, call.number, endpoint, fresh, std::move(connected)), rethrow);
 }
 
-asio::awaitable<void> HttpsTransport::open(model::RowId row, Call& call, bool fresh, Connected connected) {
-  const std::size_t endpoint = call.endpoint == model::Endpoint::primary ? 0 : 1;
-  auto opened = co_await client_->connect(endpoint, fresh);
+asio::awaitable<void> HttpsTransport::open(model::RowId row, std::uint64_t number, model::Endpoint endpoint,
+                                           bool fresh, Connected connected) {
+  auto opened = co_await client_->connect(endpoint == model::Endpoint::primary ? 0 : 1, fresh);
   if (closed_) co_return;
+  const auto call = calls_.find(row);
+  if (call == calls_.end() || call->second.number != number) co_return;  // released meanwhile
   std::optional<net::ConnectFailure> failure;
   if (opened) {
-    call.connection = std::move(*opened);
+    call->second.connection = std::move(*opened);
   } else {
     failure = opened.error();
-    calls_.erase(row);
+    calls_.erase(call);
   }
   connected(failure);
 }

@@ -40,6 +40,7 @@ class HttpsTransport : public Transport {
   // One row's request. Its address is stable: coroutines and signing threads refer to it.
   struct Call {
     model::Endpoint endpoint = model::Endpoint::primary;
+    std::uint64_t number = 0;  // of connects_
     net::Connection connection;
     model::AttemptKind kind = model::AttemptKind::invalidate;
     const model::Card* card = nullptr;
@@ -52,7 +53,8 @@ class HttpsTransport : public Transport {
                  const std::string& version, const Clock& clock);
   static Result<std::unique_ptr<HttpsTransport>> create(std::unique_ptr<HttpsTransport> transport,
                                                         net::HttpsSettings settings);
-  boost::asio::awaitable<void> open(model::RowId row, Call& call, bool fresh, Connected connected);
+  boost::asio::awaitable<void> open(model::RowId row, std::uint64_t number, model::Endpoint endpoint,
+                                    bool fresh, Connected connected);
   void sign(Call& call);
   boost::asio::awaitable<void> exchange(model::RowId row, Call& call);
 
@@ -64,6 +66,7 @@ class HttpsTransport : public Transport {
   wechatpay::Identity identity_;
   wechatpay::Verifier verifier_;
   std::unordered_map<model::RowId, Call> calls_;
+  std::uint64_t connects_ = 0;
   bool closed_ = false;
   std::unique_ptr<net::HttpsClient> client_;
   Workers signers_;

@@ -171,7 +171,9 @@ bool Runner::carry_out(const dispatch::action::Prepare& prepare) {
         return ledger::save_counts(ledger, intent.run, counts);
       },
       [this, id] {
-        flights_.at(id).durable = true;
+        const auto recorded = flights_.find(id);
+        if (recorded == flights_.end()) return;  // withdrawn meanwhile
+        recorded->second.durable = true;
         check_prepared(id);
       });
   ports_.transport.connect(id, prepare.endpoint, prepare.fresh_connection,

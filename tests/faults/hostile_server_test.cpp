@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <mutex>
 #include <ostream>
+#include <utility>
 
 #include "support/stage.hpp"
 #include "support/tls_server.hpp"
@@ -29,8 +31,9 @@ TEST_SUITE("faults") {
   // A job of plain members whose both endpoints are one server of the test.
   class Den {
    public:
-    explicit Den(net_test::Server::Script script, int members = 20)
-        : stage{stage_of(members)}, server_{std::move(script)} {
+    explicit Den(net_test::Server::Script script, int members = 20,
+                 const net_test::ServerSettings& settings = {})
+        : stage{stage_of(members)}, server_{std::move(script), settings} {
       stage.write("both.pem", stage.read("ca.pem") +
                                   read_file(net_test::authority_file(), 1 << 16, Errc::no_input).value());
     }
@@ -48,6 +51,12 @@ TEST_SUITE("faults") {
       CHECK(stage.count("status IN ('invalidated', 'rejected')") == 0);
       CHECK(stage.sandbox->applied().empty());
     }
+    // What the platform says to this request, signed by it.
+    sandbox::HttpAnswer ask_platform(const std::string& request) const {
+      return sandbox::Connection{stage.sandbox->primary_port(), stage.dir / "ca.pem", 5s}.exchange(request);
+    }
+
+    int connection_count() const { return server_.connection_count(); }
 
     const Stage stage;
 
@@ -60,6 +69,20 @@ TEST_SUITE("faults") {
     const auto status = read_file(fmt::format("/proc/{}/status", pid), 1 << 16, Errc::io).value();
     const auto at = status.find("VmHWM:");
     return at == std::string::npos ? 0 : std::stol(status.substr(at + 6));
+  }
+
+  // The same answer with another body.
+  std::string to_wire(const sandbox::HttpAnswer& answer, const std::string& body) {
+    auto bytes = fmt::format("HTTP/1.1 {} x\r\n", answer.status);
+    for (const auto& [name, value] : answer.headers)
+      if (name != "content-length") bytes += fmt::format("{}: {}\r\n", name, value);
+    return bytes + fmt::format("Content-Length: {}\r\n\r\n{}", body.size(), body);
+  }
+
+  // Of a plain member: in the path of every request.
+  std::string code_in(const std::string& request) {
+    const auto at = request.find("card0");
+    return at == std::string::npos ? std::string{} : request.substr(at, 8);
   }
 
   }  // namespace
@@ -115,7 +138,83 @@ TEST_SUITE("faults") {
     den.check_nothing_claimed();
   }
 
-  TEST_CASE("hostile server: stalled bodies of 256 answers stay within 96 MiB") {
+  TEST_CASE("hostile server: a signal is not kept waiting by connections that are not made") {
+    Event connecting;
+    const Den den{[&](Peer& peer) {
+                    connecting.raise();
+                    peer.wait_for_end();
+                  },
+                  20,
+                  {.shakes_hands = false}};
+    const auto program = den.stage.start("run", den.flags({"--set", "limits.connect_timeout=60s"}));
+    connecting.wait();
+    program->send_signal(SIGTERM);
+    CHECK(program->ends_within(5s));
+    const auto ended = program->wait();
+    CHECK(ended.exit_code == 75);
+    CHECK(den.stage.count("status = 'pending'") == 20);
+    CHECK(den.stage.ask_results("SELECT DISTINCT outcome, sent FROM attempts") ==
+          std::vector<Line>{{"withdrawn", "0"}});
+    den.check_nothing_claimed();
+  }
+
+  TEST_CASE("hostile server: a true answer settles no other card than its own") {
+    // The platform hears of one card only. `forge`: its answer with another card's code in it.
+    for (const bool forge : {false, true}) {
+      CAPTURE(forge);
+      const Den* here = nullptr;
+      std::mutex mutex;
+      std::string first;
+      sandbox::HttpAnswer of_first;
+      const Den den{[&](Peer& peer) {
+        for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request()) {
+          const std::lock_guard lock{mutex};
+          const auto code = code_in(asked);
+          if (first.empty()) first = code;
+          if (code == first) of_first = here->ask_platform(asked);
+          auto body = of_first.body;
+          if (forge)
+            for (auto at = body.find(first); at != std::string::npos; at = body.find(first, at))
+              body.replace(at, first.size(), code);
+          peer.write(to_wire(of_first, body));
+        }
+      }};
+      here = &den;
+      const auto ended =
+          den.stage.run("run", den.flags({"--max-duration", "2s", "--set", "safety.match_openid=false"}));
+      INFO(ended.err);
+      CHECK(ended.exit_code > 0);
+      CHECK(ended.exit_code != 70);
+      CHECK(den.stage.sandbox->applied().size() == 1);
+      CHECK(den.stage.count("status IN ('invalidated', 'rejected')") <= 1);
+      CHECK(den.stage.count("status = 'in_flight' OR status = 'unresolved'") > 0);
+      den.stage.check_against_truth(false);
+    }
+  }
+
+  TEST_CASE(
+      "hostile server: true answers that are dealt out to the wrong connections claim nothing that is not "
+      "so") {
+    const Den* here = nullptr;
+    std::mutex mutex;
+    std::string before = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
+    const Den den{[&](Peer& peer) {
+      for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request()) {
+        const std::lock_guard lock{mutex};
+        const auto answer = here->ask_platform(asked);
+        peer.write(std::exchange(before, to_wire(answer, answer.body)));
+      }
+    }};
+    here = &den;
+    const auto ended = den.stage.run("run", den.flags({"--max-duration", "2s"}));
+    INFO(ended.err);
+    CHECK(ended.exit_code > 0);
+    CHECK(ended.exit_code != 70);
+    CHECK(den.stage.count("status = 'rejected'") == 0);
+    den.stage.check_against_truth(false);
+  }
+
+  TEST_CASE("hostile server: stalled bodies of 256 answers stay within 64 MiB") {
     for (const std::string framing :
          {"Content-Length: 65536\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n10000\r\n"}) {
       Event stalled;
@@ -136,10 +235,59 @@ TEST_SUITE("faults") {
       MESSAGE(peak, " KiB");
       CHECK(peak > 0);
 #ifndef __SANITIZE_ADDRESS__  // which takes several times as much
-      CHECK(peak < 96 << 10);
+      CHECK(peak < 64 << 10);
 #endif
       CHECK(den.stage.count("status = 'invalidated'") == 0);
     }
+  }
+
+  TEST_CASE("hostile server: lengths that are not so and answers before the answer claim nothing") {
+    const std::string ok = "HTTP/1.1 200 OK\r\n", invalid = "{\"user_card_state\":\"INVALID\"}";
+    const auto many = [](int count, const std::string& bytes) {
+      std::string all;
+      for (int i = 0; i < count; ++i) all += bytes;
+      return all;
+    };
+    std::vector<std::string> answers;
+    for (const std::string length : {"5", "29", "1", "0", "2, 2", "+29", "0x1d", "29 29", "", " "})
+      answers.push_back(ok + "Content-Length: " + length + "\r\n\r\n" + invalid);
+    answers.push_back(many(5000, "HTTP/1.1 100 Continue\r\n\r\n"));
+    answers.push_back(many(5000, "HTTP/1.1 199 x\r\nContent-Length: 0\r\n\r\n"));
+    answers.push_back("HTTP/1.1 102 x\r\n" + many(1 << 14, "A: " + std::string(60, 'x') + "\r\n") + "\r\n");
+    answers.push_back(ok + many(1 << 14, "A: " + std::string(60, 'x') + "\r\n") +
+                      "Content-Length: 0\r\n\r\n");
+    const Den den{[&](Peer& peer) {  // each kind by turns
+                    const auto& answer = answers[static_cast<std::size_t>(peer.number) % answers.size()];
+                    while (!peer.read_request().empty()) peer.write(answer);
+                  },
+                  60};
+    const auto ended = den.stage.run(
+        "run", den.flags({"--max-duration", "3s", "--set", "limits.requests_per_second=100"}, "200ms"));
+    INFO(ended.err);
+    CHECK(ended.exit_code > 0);
+    CHECK(ended.exit_code != 70);
+    CHECK(den.connection_count() > std::ssize(answers));
+    den.check_nothing_claimed();
+  }
+
+  TEST_CASE("hostile server: requests to renegotiate neither claim nor delay anything") {
+    const Den den{
+        [](Peer& peer) {
+          if (peer.read_request().empty()) return;
+          const int count = peer.number % 2 == 0 ? 1 : 200;
+          for (int i = 0; i < count && peer.is_open_for(0ms); ++i) peer.ask_to_renegotiate();
+          peer.write("HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n{\"user_card_state\":\"INVALID\"}");
+          peer.read_request();
+        },
+        20,
+        {.max_version = TLS1_2_VERSION}};
+    const auto begun = std::chrono::steady_clock::now();
+    const auto ended = den.stage.run("run", den.flags({"--max-duration", "1s"}));
+    INFO(ended.err);
+    CHECK(ended.exit_code > 0);
+    CHECK(ended.exit_code != 70);
+    CHECK(std::chrono::steady_clock::now() - begun < 8s);
+    den.check_nothing_claimed();
   }
 
   // Each by itself: the run ends in time, claims no card, and shows no identifier.

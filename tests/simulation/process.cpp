@@ -48,15 +48,18 @@ void Network::connect(RowId row, model::Endpoint endpoint, bool fresh, Connected
   }
   const auto takes = call.kept ? milliseconds{0} : world_.chance.between(1ms, failure ? 5'000ms : 100ms);
   world_.after_in_process(takes, [this, row, failure, done = std::move(connected)] {
-    if (closed_) return;
-    failure ? void(calls_.erase(row)) : void(calls_.at(row).connected = true);
+    const auto found = calls_.find(row);
+    if (closed_ || found == calls_.end()) return;
+    failure ? void(calls_.erase(found)) : void(found->second.connected = true);
     done(failure);
   });
 }
 
 void Network::release(RowId row) {
-  if (calls_.at(row).under_way) throw Violation{"a request under way was released"};
-  calls_.erase(row);
+  const auto found = calls_.find(row);
+  if (found == calls_.end()) return;  // its connection has failed
+  if (found->second.under_way) throw Violation{"a request under way was released"};
+  calls_.erase(found);
 }
 
 void Network::send(RowId row, AttemptKind kind, const model::Card& wanted, Written written,

@@ -116,6 +116,12 @@ void Peer::send_ticket() {
   wait_until_delivered();
 }
 
+void Peer::ask_to_renegotiate() {
+  SSL_renegotiate(tls_);
+  SSL_do_handshake(tls_);
+  wait_until_delivered();
+}
+
 void Peer::ask_for_new_keys() {
   SSL_key_update(tls_, SSL_KEY_UPDATE_REQUESTED);
   SSL_do_handshake(tls_);

@@ -58,7 +58,7 @@ class Transport {
   // `card` must live until then.
   virtual void send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
                     Answered answered) = 0;
-  // The row does not need its connection after all.
+  // The row does not need its connection after all. If it is not made yet, `connected` is not called.
   virtual void release(model::RowId row) = 0;
   // Closes all connections. No callback comes after it.
   virtual void close() = 0;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <list>
 
 #include "answer_reader.hpp"
 #include "component/net/rig.hpp"
@@ -65,7 +66,8 @@ TEST_SUITE("component") {
 
   // What is read of these bytes when they come in pieces that end there; "lost" if it is no answer.
   std::string read_in_pieces(const std::string& bytes, std::vector<std::size_t> ends) {
-    AnswerReader reader{1000};
+    int large_left = 0;
+    AnswerReader reader{1000, large_left};
     auto step = AnswerReader::more;
     std::size_t begin = 0;
     ends.push_back(bytes.size());
@@ -252,6 +254,24 @@ TEST_SUITE("component") {
     }
     CHECK(answered == 0);
     CHECK(premature > 0);
+  }
+
+  TEST_CASE("hostile server: large answers at the same time are few") {
+    int large_left = 2;
+    const auto begin = k_ok + "Content-Length: 60000\r\n\r\n" + std::string(30'000, 'x');
+    std::list<AnswerReader> readers;
+    const auto read = [&](const std::string& bytes) {
+      return put(readers.emplace_back(std::size_t{64} << 10, large_left), bytes);
+    };
+    CHECK(read(begin) == AnswerReader::more);
+    CHECK(read(begin) == AnswerReader::more);
+    CHECK(read(begin) == AnswerReader::failed);
+    CHECK(readers.back().reason() == "too many large answers at once");
+    CHECK(read(answer_with(std::string(8'000, 'x'))) == AnswerReader::done);
+    readers.pop_front();
+    CHECK(read(answer_with(std::string(60'000, 'x'))) == AnswerReader::done);
+    readers.clear();
+    CHECK(large_left == 2);
   }
 
   TEST_CASE("hostile server: two answers to one request close the connection") {

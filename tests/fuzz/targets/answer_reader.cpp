@@ -18,7 +18,8 @@ struct Read {
 
 // `pieces`: sizes of the pieces, in turn; empty: as much as the reader has room for.
 Read read(std::string_view bytes, std::string_view pieces) {
-  AnswerReader reader{k_body_limit_bytes};
+  int large_left = 1;
+  AnswerReader reader{k_body_limit_bytes, large_left};
   Read read;
   for (std::size_t turn = 0; read.step == AnswerReader::more && !bytes.empty(); ++turn) {
     const auto space = reader.space();

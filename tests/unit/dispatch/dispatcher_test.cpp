@@ -188,6 +188,19 @@ TEST_SUITE("unit") {
     CHECK(run.count(Status::invalidated) + run.count(Status::in_flight) == std::ssize(rows_sent(run)));
   }
 
+  TEST_CASE("dispatcher: stop does not wait for connections that are not made") {
+    VirtualRun run{{}};
+    run.connect = 60s;
+    run.given_rows(50);
+    run.given_rows(2, Status::in_flight, 1);
+    run.at(1s, [&] { run.dispatcher.stop({Errc::stopped, "SIGTERM"}); });
+    CHECK(run.run().stopped);
+    CHECK(run.elapsed() < 2s);
+    CHECK(run.sends.empty());
+    CHECK(run.count(Status::pending) == 50);
+    CHECK(run.count(Status::in_flight) == 2);
+  }
+
   TEST_CASE("dispatcher: stop in any moment of the first second ends cleanly") {
     for (auto moment = 0ms; moment < 1s; moment += 3ms) {
       CAPTURE(moment.count());

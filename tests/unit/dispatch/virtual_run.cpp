@@ -185,8 +185,9 @@ void VirtualRun::operator()(const action::Prepare& prepare) {
   const auto failure = connecting ? connecting(request) : std::nullopt;
   const auto takes = (prepare.kind == AttemptKind::invalidate ? commit : 0ms) + connect;
   after(takes + up_to(1ms), [this, request, failure] {
-    if (failure) return ended(request, outcome(*failure));
     auto& prepared = rows.at(request.row);
+    if (prepared.phase == Row::let_go) return;
+    if (failure) return ended(request, outcome(*failure));
     prepared.phase = Row::ready;
     if (request.kind == AttemptKind::invalidate) prepared.status = Status::in_flight;
     prepared_.insert_or_assign(request.row, request);
@@ -309,8 +310,9 @@ void VirtualRun::check_ruling(const Row& row, const Request& request, const mode
 
 void VirtualRun::operator()(const action::Withdraw& withdraw) {
   auto& row = rows.at(withdraw.row);
-  must(row.phase == Row::ready, "withdrew what was not prepared", withdraw.row);
-  must(withdraw.attempt == row.candidate.attempts && withdraw.kind == prepared_.at(withdraw.row).kind,
+  must(row.phase == Row::ready || (row.phase == Row::preparing && dispatcher.stopped()),
+       "withdrew what was not prepared", withdraw.row);
+  must(withdraw.attempt == row.candidate.attempts && withdraw.kind == row.under_way,
        "withdrew another attempt", withdraw.row);
   prepared_.erase(withdraw.row);
   must(row.candidate.is_protected || withdraw.is_kept != dispatcher.stopped().has_value(),
