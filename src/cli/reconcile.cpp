@@ -22,8 +22,8 @@ Words words(Options& options) {
   return {{job_file(options.job_file)}, {max_duration(options.max_duration), wait_lock(options.wait_lock)}};
 }
 
-Result<Errand> prepare(Console& console, const Options& options, const model::Job& job,
-                       ledger::Ledger& ledger) {
+Result<Assignment> prepare(Console& console, const Options& options, const model::Job& job,
+                           ledger::Ledger& ledger) {
   const auto signer = ledger::signer(ledger);
   if (!signer) return signer.error();
   const InEnglish of_log;
@@ -33,13 +33,13 @@ Result<Errand> prepare(Console& console, const Options& options, const model::Jo
   if (!totals) return totals.error();
   const auto fingerprint = ledger::fingerprint(ledger);
   if (!fingerprint) return fingerprint.error();
-  Errand errand;
-  errand.order.command = "reconcile";
-  errand.order.read_back_only = true;
-  errand.order.max_duration = options.max_duration;
-  errand.order.fingerprint = *fingerprint;
-  errand.to_send = totals->in_doubt();
-  return errand;
+  Assignment assignment;
+  assignment.order.command = "reconcile";
+  assignment.order.read_back_only = true;
+  assignment.order.max_duration = options.max_duration;
+  assignment.order.fingerprint = *fingerprint;
+  assignment.to_send = totals->in_doubt();
+  return assignment;
 }
 
 int reconcile(Console& console, const Options& options) {

@@ -242,8 +242,8 @@ Result<Plan> plan_for(const Consent& consent, const model::Job& job, ledger::Led
 }
 
 // Imports the input, asks, and says what to send.
-Result<Errand> prepare(Console& console, const RunOptions& options, const model::Job& job,
-                       ledger::Ledger& ledger, Stage& stage) {
+Result<Assignment> prepare(Console& console, const RunOptions& options, const model::Job& job,
+                           ledger::Ledger& ledger, Stage& stage) {
   const auto& consent = options.consent;
   stage = Stage::input;
   const auto plan = plan_for(consent, job, ledger);
@@ -256,8 +256,8 @@ Result<Errand> prepare(Console& console, const RunOptions& options, const model:
     if (const auto open = require_open_window(*plan, job); !open) return open.error();
   if (const auto confirmed = confirm(consent, *plan, job, ledger); !confirmed) return confirmed.error();
   if (const auto open = require_open_window(*plan, job); !open) return open.error();
-  Errand errand;
-  auto& order = errand.order;
+  Assignment assignment;
+  auto& order = assignment.order;
   order.command = consent.accept_damage ? "run --accept-damage" : "run";
   order.row_limit = options.limit;
   order.max_duration = options.max_duration;
@@ -269,8 +269,8 @@ Result<Errand> prepare(Console& console, const RunOptions& options, const model:
   }
   order.confirmed = !consent.confirm.empty();
   order.consent = order.confirmed ? "confirm" : consent.yes ? "yes" : "typed";
-  errand.to_send = plan->totals.to_send();
-  return errand;
+  assignment.to_send = plan->totals.to_send();
+  return assignment;
 }
 
 int run(Console& console, const RunOptions& options) {

@@ -145,15 +145,16 @@ Result<report::Undertaking> undertaking(const Console& console, const Sending& s
 }
 
 // In the language that is spoken when it is called.
-Result<std::function<std::string()>> words_for_begin(const Errand& errand, const report::Undertaking& about,
-                                                     const model::Job& job, ledger::Ledger& ledger) {
+Result<std::function<std::string()>> words_for_begin(const Assignment& assignment,
+                                                     const report::Undertaking& about, const model::Job& job,
+                                                     ledger::Ledger& ledger) {
   const auto passed = ledger::canary_passed(ledger);
   if (!passed) return passed.error();
   const auto brands = ledger::brands(ledger);
   if (!brands) return brands.error();
   const auto canary = about.only_reads_back ? 0 : job.safety.canary - *passed;
-  return std::function{[canary, brands = *brands, fingerprint = errand.order.fingerprint,
-                        count = errand.to_send, job = about.job, host = about.host,
+  return std::function{[canary, brands = *brands, fingerprint = assignment.order.fingerprint,
+                        count = assignment.to_send, job = about.job, host = about.host,
                         only_reads_back = about.only_reads_back] {
     auto text = only_reads_back ? tr_n(count, "reconcile of {1} begins: {0} card to read back",
                                        "reconcile of {1} begins: {0} cards to read back", job)
@@ -244,11 +245,11 @@ int say_end(Console& console, const report::Ending& ending, const run::Report& r
 }
 
 int carry_out(Console& console, const Sending& sending, const model::Job& job, Reporter& reporter,
-              const run::Credentials& keys, ledger::Ledger& ledger, Errand& errand, Stage stage) {
+              const run::Credentials& keys, ledger::Ledger& ledger, Assignment& assignment, Stage stage) {
   const auto give_up = [&](Stage at, const Error& why) { return fail(console, sending.job_file, at, why); };
-  auto about = undertaking(console, sending, job, ledger, errand.order);
+  auto about = undertaking(console, sending, job, ledger, assignment.order);
   if (!about) return give_up(stage, about.error());
-  const auto begins = words_for_begin(errand, *about, job, ledger);
+  const auto begins = words_for_begin(assignment, *about, job, ledger);
   if (!begins) return give_up(stage, begins.error());
   report::Progress progress{manner_of(console), stderr, std::move(*about), read_clocks()};
   console.attach(&progress);
@@ -256,8 +257,8 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   Log log{console, progress};
   reporter.begin(ledger, progress);
   run::Observers observers{{&log, &reporter}};
-  errand.order.is_stop_wanted = Interrupt::has_come;
-  const auto report = run::execute(job, keys, ledger, errand.order, observers);
+  assignment.order.is_stop_wanted = Interrupt::has_come;
+  const auto report = run::execute(job, keys, ledger, assignment.order, observers);
   progress.finish();
   if (report)
     console.tell(LogLevel::info, [&] {
@@ -268,7 +269,7 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   if (!report) return give_up(Stage::sending, report.error());
 
   auto ending = ending_of(*report, job, console.globals().command, ledger);
-  const auto steps = [&] { return steps_after(console, sending, *report, errand.order.read_back_only); };
+  const auto steps = [&] { return steps_after(console, sending, *report, assignment.order.read_back_only); };
   {
     const InEnglish of_programs;
     for (const auto& step : steps()) ending.next.push_back(report::to_line(step));
@@ -292,12 +293,12 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
   auto ledger = open_locked(console, job, *lock, ledger::Access::create);
   if (!ledger) return give_up(Stage::results, ledger.error());
   auto stage = Stage::results;
-  auto errand = sending.prepare(job, *ledger, stage);
-  if (!errand) return give_up(stage, errand.error());
-  errand->order.version = k_version;
+  auto assignment = sending.prepare(job, *ledger, stage);
+  if (!assignment) return give_up(stage, assignment.error());
+  assignment->order.version = k_version;
   if (Interrupt::has_come()) return give_up(stage, {Errc::stopped, tr("interrupted; nothing was sent")});
 
-  return carry_out(console, sending, job, reporter, *keys, *ledger, *errand, stage);
+  return carry_out(console, sending, job, reporter, *keys, *ledger, *assignment, stage);
 }
 
 // A bug of ours ends a run like any other error.

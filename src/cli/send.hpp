@@ -16,7 +16,7 @@
 
 namespace cardvoid::cli {
 
-struct Errand {
+struct Assignment {
   run::Order order;
   std::int64_t to_send = 0;  // rows that the progress counts down from
 };
@@ -28,7 +28,7 @@ struct Sending {
   milliseconds wait_lock{0};
   // What to do, and whether it may be done. Called with the job's lock held. Its `version` need not be set.
   // `stage` follows what is being done, for the words about an error.
-  std::function<Result<Errand>(const model::Job&, ledger::Ledger&, Stage& stage)> prepare;
+  std::function<Result<Assignment>(const model::Job&, ledger::Ledger&, Stage& stage)> prepare;
 };
 
 // How to show progress. No one watches if no stream is a terminal, under cron or a service manager: then

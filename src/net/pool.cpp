@@ -11,6 +11,9 @@
 
 namespace cardvoid::net {
 
+// Each takes some 80 KiB. Who answers much in one moment and nothing in the next has us open new ones.
+constexpr std::size_t k_most_kept = 32;
+
 Pool::Pool(boost::asio::any_io_executor on, HttpsSettings with)
     : executor{std::move(on)}, settings{std::move(with)}, tls{boost::asio::ssl::context::tls_client} {
   if (!apply_policy(tls.native_handle()))
@@ -43,11 +46,19 @@ std::unique_ptr<TlsConnection> Pool::take(std::size_t endpoint) {
 void Pool::keep(std::unique_ptr<TlsConnection> connection, milliseconds span) {
   if (is_closed) return;
   const auto now = std::chrono::steady_clock::now();
+  std::size_t count = 0;
   // Those at the front have waited longest. Without this the surplus of a busy minute would stay for hours.
   for (auto& endpoint : endpoints) {
     const auto fresh = std::find_if(endpoint.kept.begin(), endpoint.kept.end(),
                                     [&](const auto& each) { return now < each->kept_until; });
     endpoint.kept.erase(endpoint.kept.begin(), fresh);
+    count += endpoint.kept.size();
+  }
+  if (count >= k_most_kept) {
+    auto& most = std::max_element(endpoints.begin(), endpoints.end(), [](const auto& a, const auto& b) {
+                   return a.kept.size() < b.kept.size();
+                 })->kept;
+    most.erase(most.begin());
   }
   connection->kept_until = now + span;
   endpoints.at(connection->endpoint).kept.push_back(std::move(connection));

@@ -56,8 +56,6 @@ TEST_SUITE("faults") {
       return sandbox::Connection{stage.sandbox->primary_port(), stage.dir / "ca.pem", 5s}.exchange(request);
     }
 
-    int connection_count() const { return server_.connection_count(); }
-
     const Stage stage;
 
    private:
@@ -153,8 +151,6 @@ TEST_SUITE("faults") {
     const auto ended = program->wait();
     CHECK(ended.exit_code == 75);
     CHECK(den.stage.count("status = 'pending'") == 20);
-    CHECK(den.stage.ask_results("SELECT DISTINCT outcome, sent FROM attempts") ==
-          std::vector<Line>{{"withdrawn", "0"}});
     den.check_nothing_claimed();
   }
 
@@ -174,7 +170,7 @@ TEST_SUITE("faults") {
           if (code == first) of_first = here->ask_platform(asked);
           auto body = of_first.body;
           if (forge)
-            for (auto at = body.find(first); at != std::string::npos; at = body.find(first, at))
+            for (auto at = body.find(first); at != std::string::npos; at = body.find(first, at + code.size()))
               body.replace(at, first.size(), code);
           peer.write(to_wire(of_first, body));
         }
@@ -192,9 +188,7 @@ TEST_SUITE("faults") {
     }
   }
 
-  TEST_CASE(
-      "hostile server: true answers that are dealt out to the wrong connections claim nothing that is not "
-      "so") {
+  TEST_CASE("hostile server: true answers on the wrong connections claim nothing that is not so") {
     const Den* here = nullptr;
     std::mutex mutex;
     std::string before = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
@@ -241,35 +235,6 @@ TEST_SUITE("faults") {
     }
   }
 
-  TEST_CASE("hostile server: lengths that are not so and answers before the answer claim nothing") {
-    const std::string ok = "HTTP/1.1 200 OK\r\n", invalid = "{\"user_card_state\":\"INVALID\"}";
-    const auto many = [](int count, const std::string& bytes) {
-      std::string all;
-      for (int i = 0; i < count; ++i) all += bytes;
-      return all;
-    };
-    std::vector<std::string> answers;
-    for (const std::string length : {"5", "29", "1", "0", "2, 2", "+29", "0x1d", "29 29", "", " "})
-      answers.push_back(ok + "Content-Length: " + length + "\r\n\r\n" + invalid);
-    answers.push_back(many(5000, "HTTP/1.1 100 Continue\r\n\r\n"));
-    answers.push_back(many(5000, "HTTP/1.1 199 x\r\nContent-Length: 0\r\n\r\n"));
-    answers.push_back("HTTP/1.1 102 x\r\n" + many(1 << 14, "A: " + std::string(60, 'x') + "\r\n") + "\r\n");
-    answers.push_back(ok + many(1 << 14, "A: " + std::string(60, 'x') + "\r\n") +
-                      "Content-Length: 0\r\n\r\n");
-    const Den den{[&](Peer& peer) {  // each kind by turns
-                    const auto& answer = answers[static_cast<std::size_t>(peer.number) % answers.size()];
-                    while (!peer.read_request().empty()) peer.write(answer);
-                  },
-                  60};
-    const auto ended = den.stage.run(
-        "run", den.flags({"--max-duration", "3s", "--set", "limits.requests_per_second=100"}, "200ms"));
-    INFO(ended.err);
-    CHECK(ended.exit_code > 0);
-    CHECK(ended.exit_code != 70);
-    CHECK(den.connection_count() > std::ssize(answers));
-    den.check_nothing_claimed();
-  }
-
   TEST_CASE("hostile server: requests to renegotiate neither claim nor delay anything") {
     const Den den{
         [](Peer& peer) {
@@ -309,8 +274,12 @@ TEST_SUITE("faults") {
     };
     const std::string ok = "HTTP/1.1 200 OK\r\n", chunks = ok + "Transfer-Encoding: chunked\r\n\r\n";
     const std::string zeros(15, '\0');
-    std::string hints;
-    for (int i = 0; i < 5000; ++i) hints += "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+    const std::string invalid = "{\"user_card_state\":\"INVALID\"}";
+    std::string hints, continues;
+    for (int i = 0; i < 5000; ++i) {
+      hints += "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+      continues += "HTTP/1.1 100 Continue\r\n\r\n";
+    }
     const std::vector<Kind> servers = {
         {"drips its header",
          [](Peer& peer) {
@@ -332,6 +301,10 @@ TEST_SUITE("faults") {
         {"a length of 2^64", says(ok + "Content-Length: 18446744073709551616\r\n\r\n{}")},
         {"NUL in a header", says(ok + "A: " + zeros + "\r\nContent-Length: 2\r\n\r\n{}")},
         {"interim answers without end", says(hints)},
+        {"100 Continue without end", says(continues)},
+        {"a length that is too long", says(ok + "Content-Length: 30\r\n\r\n" + invalid)},
+        {"a length that is too short", says(ok + "Content-Length: 28\r\n\r\n" + invalid)},
+        {"a length of nothing", says(ok + "Content-Length: \r\n\r\n" + invalid)},
         {"HTTP/2", says(zeros.substr(0, 2) + "\x06\x04" + zeros)},
         {"two codings", says(ok + "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")},
         {"chunked twice", says(ok + "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n")},

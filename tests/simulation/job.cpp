@@ -197,7 +197,7 @@ void Job::finish() {
   if (limits_.happens(0.1)) forget_and_run_again();
 }
 
-// Nobody knows the cards of settled rows any more, and the same list sends none of them again.
+// The cards of settled rows are forgotten, and the same list sends none of them again.
 void Job::forget_and_run_again() {
   {
     auto ledger = ledger::Ledger::open(k_database, k_job_name, ledger::Access::create);
