@@ -56,7 +56,7 @@ class PaceFile {
     std::string why;
     int made = 0;  // how often it was removed and begun again so far
     bool is_empty = true;
-    bool is_own = false;    // what put() has written last, and nobody since
+    bool is_own = false;    // as put() has written it last
     bool is_whole = false;  // it has the right shape: `content` is what it holds
     Content content;
     std::array<bool, k_most_participants> is_alive{};
