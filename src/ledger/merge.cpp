@@ -206,7 +206,8 @@ class Merging {
     TableCopy plans{from, to_, "shown_plan", "ORDER BY id"};
     const auto last_row = plans.column("last_row"), last_correction = plans.column("last_correction");
     while (plans.step())
-      plans.write_numbered({{0, ++plans_}, {last_row, 0}, {last_correction, 0}}, plans.column("row_ids"), "-");
+      plans.write_numbered({{0, ++plans_}, {last_row, 0}, {last_correction, 0}}, plans.column("row_ids"),
+                           "-");
   }
 
   // The same word in several shards is one.
