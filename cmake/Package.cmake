@@ -12,6 +12,10 @@ install(FILES README.md README.zh-CN.md SECURITY.md CHANGELOG.md LICENSE packagi
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY jobs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY packaging/cron DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(PROGRAMS packaging/slurm/cardvoid-task packaging/slurm/cardvoid-jobs.sbatch packaging/slurm/cardvoid-shards.sbatch
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/cardvoid/slurm)
+install(FILES packaging/kubernetes/jobs.yaml packaging/kubernetes/nightly.yaml packaging/kubernetes/shards.yaml
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/kubernetes)
 install(DIRECTORY packaging/systemd/ DESTINATION lib/systemd/system)
 # The prefix is known at installation only (cmake --install --prefix): the units name the program and its pages by their paths.
 install(CODE "

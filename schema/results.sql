@@ -2,10 +2,11 @@
 -- Times in tables are milliseconds since 1970 UTC; the views show them as RFC 3339.
 
 PRAGMA application_id = 0x43564F44;  -- "CVOD"
-PRAGMA user_version = 5;  -- rises with every change of this file (src/ledger/schema.cpp)
+PRAGMA user_version = 6;  -- rises with every change of this file (src/ledger/schema.cpp)
 
--- Facts about the file itself: the job's name, and who signed last ("mchid 1900000001", "brand 1004"); once something was forgotten, the
--- key of the hashes.
+-- Facts about the file itself: the job's name; the shard whose cards it has ("2/4"; none: the whole job); who signed last
+-- ("mchid 1900000001", "brand 1004"); once something was forgotten, the key of the hashes; of what `merge` has made, of how
+-- many shards, or "carried on" once another command wrote to it.
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -153,6 +154,7 @@ CREATE TABLE import (
   vanished_to_send INTEGER NOT NULL,        -- of these, still to send
   last_row    INTEGER NOT NULL,             -- greatest row.id; what lies above is of an import that died
   last_refused INTEGER NOT NULL,            -- greatest refused_line.id; likewise
+  elsewhere   INTEGER NOT NULL DEFAULT 0,   -- of a shard: lines of other shards, not among `lines`
   recipe      TEXT,                         -- SHA-256 of what it came from: with the same one another import would
                                             -- change nothing. NULL: it may, or something was done since
   remarks     TEXT                          -- what a person should know of the input, a JSON array; NULL: no recipe
@@ -167,7 +169,8 @@ CREATE TABLE shown_plan (
   made_by     TEXT,                         -- the operating-system user; NULL: of an earlier version
   last_row    INTEGER NOT NULL,             -- greatest row.id then
   to_send     INTEGER NOT NULL,             -- how many rows that were
-  row_ids     TEXT NOT NULL,                -- which, as ranges: "1-12400 12403-12410"
+  row_ids     TEXT NOT NULL,                -- which, as ranges: "1-12400 12403-12410"; "-": the plan of a shard,
+                                            -- kept by `merge` to say who agreed to it
   last_correction INTEGER NOT NULL DEFAULT 0, -- greatest correction.id then
   confirmed_at INTEGER,                     -- when somebody last agreed to it; NULL: not yet
   confirmed_by TEXT                         -- who that was, likewise

@@ -32,7 +32,7 @@ Words words(Options& options) {
   flags.push_back(
       note_flag(translatable("Why they are settled, for the record; one line, required"), options.note));
   flags.push_back(wait_lock(options.wait_lock));
-  return {{job_file(options.job_file)}, std::move(flags)};
+  return of_one_shard({{job_file(options.job_file)}, std::move(flags)});
 }
 
 Result<void> check_words(Options& options, const Globals&) {

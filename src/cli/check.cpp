@@ -158,14 +158,15 @@ void look_at_consent(model::Job& job, Findings& findings) {
   findings.push_back(proven ? fine(subject, job.safety.acknowledge) : fault(subject, proven.error()));
 }
 
-void look_at_pace(const model::Limits& limits, Findings& findings) {
-  if (limits.requests_per_second <= model::k_documented_rate) return;
+void look_at_pace(const model::Job& job, Findings& findings) {
+  const auto together = job.requests_per_second_of_all_shards();
+  if (together <= model::k_documented_rate) return;
   findings.push_back(warning(
       "limits",
       tr("requests_per_second is {:g}, and the platform documents {:g} for one merchant, all its programs "
          "together: it answers 429 to what is above, and a run then slows down; set requests_per_second = "
          "{:g} unless WeChat Pay has granted you more",
-         limits.requests_per_second, model::k_documented_rate, model::k_documented_rate)));
+         together, model::k_documented_rate, model::k_documented_rate)));
 }
 
 // ---- what must never be sent, and when nothing may be ----
@@ -360,7 +361,7 @@ struct Options {
   std::filesystem::path job_file;
 };
 
-Words words(Options& options) { return {{job_file(options.job_file)}, {}}; }
+Words words(Options& options) { return of_one_shard({{job_file(options.job_file)}, {}}); }
 
 // One line for each check, also after one that fails; the exit code is that of the first fault.
 int check(Console& console, const Options& options) {
@@ -382,7 +383,7 @@ int check(Console& console, const Options& options) {
     }
   };
   look_at_consent(*job, findings);
-  look_at_pace(job->limits, findings);
+  look_at_pace(*job, findings);
   const auto keys = look_at_keys(*job, findings);
   show();
   const auto input = look_at_input(*job, findings);

@@ -52,6 +52,24 @@ Positional job_file(std::filesystem::path& file) {
           .set = into(file)};
 }
 
+Words of_one_shard(Words words) {
+  words.shard = std::make_shared<std::optional<model::Shard>>();
+  words.flags.push_back(
+      {.name = "--shard",
+       .value = "K/N",
+       .help = translatable(
+           "Only part K of N of the job, with its part of the limit and its own results database, "
+           "NAME.K-of-N.db"),
+       .set = [shard = words.shard](const std::string& text) -> Result<void> {
+         *shard = model::shard_from_text(text);
+         if (*shard) return {};
+         return Error{Errc::usage,
+                      tr("\"{}\": expected K/N with K from 1 to N, and N at most {}, for example 2/4", text,
+                         model::k_most_shards)};
+       }});
+  return words;
+}
+
 Flag accept_damage(bool& is_accepted) {
   return {.name = "--accept-damage",
           .help = translatable(

@@ -6,6 +6,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/base/translate.hpp>
+#include <cardvoid/model/shard.hpp>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
@@ -53,11 +54,14 @@ struct Positional {
   std::vector<std::string> choices = {};  // what completions offer; the setter refuses others
   bool required = true;
   Setter set = {};
+  bool repeatable = false;  // the last one: one or more, each handed to the setter
 };
 
 struct Words {
   std::vector<Positional> positionals = {};
   std::vector<Flag> flags = {};
+  // Of a command that takes --shard: what it was given, for the parser.
+  std::shared_ptr<std::optional<model::Shard>> shard = {};
 };
 
 // One use of a command: what its words are, and what to do once they have been read. Holds its options.
@@ -136,6 +140,8 @@ std::optional<Number> to_whole_number(const std::string& text) {
 // ---- words that several commands have ----
 
 Positional job_file(std::filesystem::path& file);
+// The same words and --shard: of every command that opens the job's results database.
+Words of_one_shard(Words words);
 Flag accept_damage(bool& is_accepted);
 Flag wait_lock(milliseconds& patience);
 Flag max_duration(std::optional<milliseconds>& duration);

@@ -25,15 +25,16 @@ Command rate_command();
 Command stop_command();
 Command export_command();
 Command report_command();
+Command merge_command();
 Command sandbox_command();
 Command completion_command();
 Command help_command();
 Command version_command();
 
 inline constexpr std::array k_commands{
-    init_command,    check_command,      plan_command,    rehearse_command, run_command,    reconcile_command,
-    retry_command,   accept_command,     protect_command, forget_command,   show_command,   status_command,
-    pause_command,   resume_command,     rate_command,    stop_command,     export_command, report_command,
-    sandbox_command, completion_command, help_command,    version_command};
+    init_command,  check_command,   plan_command,       rehearse_command, run_command,    reconcile_command,
+    retry_command, accept_command,  protect_command,    forget_command,   show_command,   status_command,
+    pause_command, resume_command,  rate_command,       stop_command,     export_command, report_command,
+    merge_command, sandbox_command, completion_command, help_command,     version_command};
 
 }  // namespace cardvoid::cli

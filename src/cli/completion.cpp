@@ -91,8 +91,11 @@ std::string bash_script(const std::vector<Spoken>& commands, const Spoken& globa
     values += bash_values(command);
     flags += fmt::format("    {}) echo {} ;;\n", command.name, quoted(bash_flags(command.words.flags)));
     for (std::size_t i = 0; i < command.words.positionals.size(); ++i)
-      places += fmt::format("    {}) echo {} ;;\n", quoted(fmt::format("{} {}", command.name, i)),
-                            quoted(bash_kind(command.words.positionals[i])));
+      places += command.words.positionals[i].repeatable
+                    ? fmt::format("    {}*) echo {} ;;\n", quoted(command.name + " "),
+                                  quoted(bash_kind(command.words.positionals[i])))
+                    : fmt::format("    {}) echo {} ;;\n", quoted(fmt::format("{} {}", command.name, i)),
+                                  quoted(bash_kind(command.words.positionals[i])));
   }
   return fmt::format(
       "# Completion of cardvoid for bash, made by `cardvoid completion bash`.\n\n"
@@ -151,8 +154,10 @@ std::string zsh_command(const Spoken& command) {
   std::string specs;
   for (std::size_t i = 0; i < command.words.positionals.size(); ++i) {
     const auto& word = command.words.positionals[i];
-    specs += fmt::format("          {}\n", quoted(fmt::format("{}{}{}:{}", i + 1, word.required ? ":" : "::",
-                                                              zsh_text(word.name), zsh_action(word))));
+    const auto place =
+        word.repeatable ? std::string{"*:"} : fmt::format("{}{}", i + 1, word.required ? ":" : "::");
+    specs += fmt::format("          {}\n",
+                         quoted(fmt::format("{}{}:{}", place, zsh_text(word.name), zsh_action(word))));
   }
   for (const auto& flag : command.words.flags) specs += zsh_flag(flag, "          ");
   return fmt::format("        {})\n          words_of_command=(\n{}          )\n          ;;\n", command.name,

@@ -28,27 +28,27 @@ struct Options {
 
 Words words(Options& options) {
   using enum model::Status;
-  return {
-      {job_file(options.job_file)},
-      {choice("--format", "FORMAT", translatable("What to write (default: csv)"), options.format,
-              {{"csv", Format::csv}, {"jsonl", Format::jsonl}}),
-       choice<std::optional<model::Status>>("--status", "STATUS", "Only rows of this status", options.status,
-                                            {{"pending", pending},
-                                             {"in_flight", in_flight},
-                                             {"invalidated", invalidated},
-                                             {"rejected", rejected},
-                                             {"unresolved", unresolved}}),
-       {.name = "--output",
-        .letter = 'o',
-        .value = "FILE",
-        .help = translatable("Write to FILE (mode 0600), not to standard output"),
-        .kind = ValueKind::file,
-        .set = into(options.output)},
-       {.name = "--excel",
-        .help = translatable(
-            "For a spreadsheet: keep codes as text and formulas harmless. Without it values stand as they "
-            "are, and a spreadsheet runs one that begins with = + - @, a tab or a carriage return"),
-        .is_on = &options.excel}}};
+  return of_one_shard(
+      {{job_file(options.job_file)},
+       {choice("--format", "FORMAT", translatable("What to write (default: csv)"), options.format,
+               {{"csv", Format::csv}, {"jsonl", Format::jsonl}}),
+        choice<std::optional<model::Status>>("--status", "STATUS", "Only rows of this status", options.status,
+                                             {{"pending", pending},
+                                              {"in_flight", in_flight},
+                                              {"invalidated", invalidated},
+                                              {"rejected", rejected},
+                                              {"unresolved", unresolved}}),
+        {.name = "--output",
+         .letter = 'o',
+         .value = "FILE",
+         .help = translatable("Write to FILE (mode 0600), not to standard output"),
+         .kind = ValueKind::file,
+         .set = into(options.output)},
+        {.name = "--excel",
+         .help = translatable(
+             "For a spreadsheet: keep codes as text and formulas harmless. Without it values stand as they "
+             "are, and a spreadsheet runs one that begins with = + - @, a tab or a carriage return"),
+         .is_on = &options.excel}}});
 }
 
 Result<void> check_words(Options& options, const Globals& globals) {

@@ -32,23 +32,23 @@ struct Options {
 };
 
 Words words(Options& options) {
-  return {{job_file(options.job_file)},
-          {{.name = "--older-than",
-            .value = "DURATION",
-            .help = translatable("Rows that were settled longer ago than this, such as 180d"),
-            .required = true,
-            .set = [&options](const std::string& word) -> Result<void> {
-              const auto read = parse_duration(word);
-              if (!read) return read.error();
-              options.older_than = *read;
-              return {};
-            }},
-           {.name = "--dry-run",
-            .help = translatable("Only count what would be forgotten"),
-            .excludes = "--yes",
-            .is_on = &options.dry_run},
-           {.name = "--yes", .help = translatable("Do not ask"), .is_on = &options.yes},
-           wait_lock(options.wait_lock)}};
+  return of_one_shard({{job_file(options.job_file)},
+                       {{.name = "--older-than",
+                         .value = "DURATION",
+                         .help = translatable("Rows that were settled longer ago than this, such as 180d"),
+                         .required = true,
+                         .set = [&options](const std::string& word) -> Result<void> {
+                           const auto read = parse_duration(word);
+                           if (!read) return read.error();
+                           options.older_than = *read;
+                           return {};
+                         }},
+                        {.name = "--dry-run",
+                         .help = translatable("Only count what would be forgotten"),
+                         .excludes = "--yes",
+                         .is_on = &options.dry_run},
+                        {.name = "--yes", .help = translatable("Do not ask"), .is_on = &options.yes},
+                        wait_lock(options.wait_lock)}});
 }
 
 Result<void> check_words(Options& options, const Globals&) {
@@ -123,6 +123,12 @@ int forget(Console& console, const Options& options) {
   const Interrupt interrupt;
   const auto job = load_job(console.globals(), options.job_file);
   if (!job) return console.fail(job.error());
+  if (job->shard)  // each would have a key of its own for the hashes, and the merged results have room for
+                   // one
+    return console.fail(
+        {Errc::usage, tr("forget --shard {}: merge the results of all shards first, then forget "
+                         "rows of the merged results, and remove those of the shards",
+                         model::to_text(*job->shard))});
   if (const auto zone = use_time_zone(*job); !zone) return console.fail(zone.error());
   if (const auto there = require_results(*job); !there)
     return fail(console, options.job_file, Stage::results, there.error());

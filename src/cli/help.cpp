@@ -88,7 +88,9 @@ void add_exit(Grouped& groups, int code, std::string_view meaning) {
 std::string usage_line(const Command& command, const Words& words) {
   auto line = fmt::format("cardvoid {}", command.name);
   for (const auto& each : words.positionals)
-    line += each.required ? fmt::format(" {}", each.name) : fmt::format(" [{}]", each.name);
+    line += each.repeatable ? fmt::format(" {}…", each.name)
+            : each.required ? fmt::format(" {}", each.name)
+                            : fmt::format(" [{}]", each.name);
   for (const auto& flag : words.flags)
     if (flag.required) line += fmt::format(" {} {}", flag.name, flag.value);
   const bool has_more =

@@ -94,7 +94,9 @@ std::string command_section(const Command& command) {
   const auto words = command.call().words;
   auto heading = fmt::format("cardvoid {}", command.name);
   for (const auto& each : words.positionals)
-    heading += each.required ? fmt::format(" {}", each.name) : fmt::format(" [{}]", each.name);
+    heading += each.repeatable ? fmt::format(" {}…", each.name)
+               : each.required ? fmt::format(" {}", each.name)
+                               : fmt::format(" [{}]", each.name);
   auto page = fmt::format(".SS {}\n{}.\n", roff(heading), roff(command.purpose));
   for (const auto& flag : words.flags) page += flag_entry(flag);
   if (!command.about.empty()) page += paragraphs(command.about);

@@ -207,6 +207,7 @@ std::string command_line(const Globals& globals, const std::filesystem::path& jo
   for (const auto& set : globals.overrides.set) text += " --set " + quoted(set);
   if (const auto& file = globals.overrides.results_database; !file.empty())
     text += " --results " + quoted(file.string());
+  if (const auto& shard = globals.overrides.shard) text += " --shard " + model::to_text(*shard);
   if (!flags.empty()) text += fmt::format(" {}", flags);
   return text;
 }

@@ -34,8 +34,10 @@ std::string joined(const std::vector<std::string>& names, std::string_view last_
 class Bound {
  public:
   Bound(CLI::App& app, Words words) : words_{std::move(words)} {
-    for (auto& positional : words_.positionals)
+    for (auto& positional : words_.positionals) {
       positionals_.push_back(add(app, std::string{positional.name}));
+      if (positional.repeatable) positionals_.back()->expected(-1);
+    }
     for (auto& flag : words_.flags) {
       const auto names = (flag.letter ? fmt::format("-{},", flag.letter) : "") + std::string{flag.name};
       if (has_optional_value(flag))
@@ -122,7 +124,9 @@ class Bound {
       if (!positional.required) return {};
       return Error{Errc::usage, tr("{} is required", positional.name)};
     }
-    return positional.set(option.results().front());
+    for (const auto& word : option.results())
+      if (const auto set = positional.set(word); !set || !positional.repeatable) return set;
+    return {};
   }
 
   Result<void> take(const Flag& flag, const CLI::Option& option) const {
@@ -237,6 +241,7 @@ class Parser {
     globals_.command = chosen_->command.name;
     if (const auto taken = chosen_->words.take(); !taken)
       return usage(escape_for_terminal(taken.error().what), name());
+    if (const auto& shard = chosen_->call.words.shard) globals_.overrides.shard = *shard;
     if (chosen_->call.check)
       if (const auto checked = chosen_->call.check(globals_); !checked) return checked.error();
     return std::move(chosen_->call);

@@ -66,31 +66,31 @@ Result<void> look_for_strangers(const model::Job& job, ledger::Ledger& ledger, P
 }
 
 Words words(PlanOptions& options) {
-  return {
-      {job_file(options.job_file)},
-      {{.name = "--diff",
-        .value = "[FILE]",
-        .help = translatable(
-            "List what was added, what changed and what left the list since the plan that was confirmed "
-            "last, else since the last import; all of it to FILE (CSV, mode 0600)"),
-        .kind = ValueKind::file,
-        .set = into(options.diff_file),
-        .is_on = &options.diff},
-       {.name = "--refused",
-        .value = "FILE",
-        .help = translatable(
-            "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause"),
-        .kind = ValueKind::file,
-        .set = into(options.refused_file)},
-       {.name = "--page",
-        .value = "FILE.html",
-        .help = translatable(
-            "Write the page to approve as HTML to FILE.html (mode 0600), with room for a name, a date and "
-            "a signature"),
-        .kind = ValueKind::file,
-        .set = into(options.page_file)},
-       accept_damage(options.accept_damage),
-       wait_lock(options.wait_lock)}};
+  return of_one_shard(
+      {{job_file(options.job_file)},
+       {{.name = "--diff",
+         .value = "[FILE]",
+         .help = translatable(
+             "List what was added, what changed and what left the list since the plan that was confirmed "
+             "last, else since the last import; all of it to FILE (CSV, mode 0600)"),
+         .kind = ValueKind::file,
+         .set = into(options.diff_file),
+         .is_on = &options.diff},
+        {.name = "--refused",
+         .value = "FILE",
+         .help = translatable(
+             "Write the refused lines to FILE (mode 0600), in the columns of the input plus the cause"),
+         .kind = ValueKind::file,
+         .set = into(options.refused_file)},
+        {.name = "--page",
+         .value = "FILE.html",
+         .help = translatable(
+             "Write the page to approve as HTML to FILE.html (mode 0600), with room for a name, a date and "
+             "a signature"),
+         .kind = ValueKind::file,
+         .set = into(options.page_file)},
+        accept_damage(options.accept_damage),
+        wait_lock(options.wait_lock)}});
 }
 
 std::vector<OutputFile> outputs(const PlanOptions& options) {

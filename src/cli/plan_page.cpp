@@ -60,8 +60,8 @@ std::string template_table(const ledger::Survey& survey) {
 std::string head_of(const Plan& plan, const model::Job& job) {
   const auto cards = plan.totals.to_send();
   auto text = cards > 0 ? tr_n(cards, "job {1}: {0} card to become invalid, which cannot be undone",
-                               "job {1}: {0} cards to become invalid, which cannot be undone", job.name)
-                        : tr("job {}", job.name);
+                               "job {1}: {0} cards to become invalid, which cannot be undone", job.title())
+                        : tr("job {}", job.title());
   text = wrapped(text, 0, k_columns) + "\n";
   const auto say = [&](std::string_view label, const std::string& words) {
     if (!words.empty())
@@ -218,11 +218,15 @@ void warn_of_protect_list(const Plan& plan, Console& console) {
 }
 
 std::vector<CountLine> lines_read(const Plan& plan) {
-  return {{tr("lines read"), plan.imported.lines, {}},
-          {tr("new"), plan.imported.added, {}},
-          {tr("known"), plan.imported.known, tr("from an earlier import")},
-          {tr("duplicates"), plan.imported.duplicates, tr("the same card again: collapsed")},
-          {tr("refused"), plan.totals.refused_lines(), {}}};
+  std::vector<CountLine> lines{
+      {tr("lines read"), plan.imported.lines, {}},
+      {tr("new"), plan.imported.added, {}},
+      {tr("known"), plan.imported.known, tr("from an earlier import")},
+      {tr("duplicates"), plan.imported.duplicates, tr("the same card again: collapsed")},
+      {tr("refused"), plan.totals.refused_lines(), {}}};
+  if (plan.imported.elsewhere > 0)
+    lines.push_back({tr("elsewhere"), plan.imported.elsewhere, tr("more lines, which are of other shards")});
+  return lines;
 }
 
 std::vector<CountLine> lines_protected(const Plan& plan) {
@@ -341,11 +345,13 @@ boost::json::object plan_json(const Plan& plan, const model::Job& job) {
   const auto end = end_of(plan, job);
   return boost::json::object{
       {"job", job.name},
+      {"shard", job.shard ? boost::json::value(model::to_text(*job.shard)) : nullptr},
       {"at_stake", stake_json(plan, job)},
       {"source", plan.imported.source},
       {"remarks", as_array(remarks_of(plan, job))},
       {"samples", as_array(plan.imported.samples)},
       {"lines", plan.imported.lines},
+      {"lines_of_other_shards", plan.imported.elsewhere},
       {"added", plan.imported.added},
       {"known", plan.imported.known},
       {"duplicates", plan.imported.duplicates},

@@ -44,22 +44,23 @@ struct Options {
 };
 
 Words words(Options& options) {
-  return {{job_file(options.job_file)},
-          {{.name = "--code",
-            .value = "CODE",
-            .help = translatable("The card code, of any template"),
-            .excludes = "--openid",
-            .set = into(options.who.code)},
-           {.name = "--openid",
-            .value = "OPENID",
-            .help = translatable("The member: all cards of this openid"),
-            .set = into(options.who.openid)},
-           note_flag(translatable("Why, for the record; one line, required unless --remove is given"),
-                     options.note),
-           {.name = "--remove",
-            .help = translatable("Take back what this command has protected"),
-            .is_on = &options.remove},
-           wait_lock(options.wait_lock)}};
+  return of_one_shard(
+      {{job_file(options.job_file)},
+       {{.name = "--code",
+         .value = "CODE",
+         .help = translatable("The card code, of any template"),
+         .excludes = "--openid",
+         .set = into(options.who.code)},
+        {.name = "--openid",
+         .value = "OPENID",
+         .help = translatable("The member: all cards of this openid"),
+         .set = into(options.who.openid)},
+        note_flag(translatable("Why, for the record; one line, required unless --remove is given"),
+                  options.note),
+        {.name = "--remove",
+         .help = translatable("Take back what this command has protected"),
+         .is_on = &options.remove},
+        wait_lock(options.wait_lock)}});
 }
 
 Result<void> check_words(Options& options, const Globals&) {

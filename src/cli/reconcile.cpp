@@ -19,7 +19,8 @@ struct Options {
 };
 
 Words words(Options& options) {
-  return {{job_file(options.job_file)}, {max_duration(options.max_duration), wait_lock(options.wait_lock)}};
+  return of_one_shard(
+      {{job_file(options.job_file)}, {max_duration(options.max_duration), wait_lock(options.wait_lock)}});
 }
 
 Result<Assignment> prepare(Console& console, const Options& options, const model::Job& job,

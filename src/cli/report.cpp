@@ -23,14 +23,14 @@ struct Options {
 };
 
 Words words(Options& options) {
-  return {{job_file(options.job_file)},
-          {{.name = "--output",
-            .letter = 'o',
-            .value = "FILE",
-            .help = translatable("Write the page to FILE (mode 0600); - is standard output"),
-            .kind = ValueKind::file,
-            .required = true,
-            .set = into(options.output)}}};
+  return of_one_shard({{job_file(options.job_file)},
+                       {{.name = "--output",
+                         .letter = 'o',
+                         .value = "FILE",
+                         .help = translatable("Write the page to FILE (mode 0600); - is standard output"),
+                         .kind = ValueKind::file,
+                         .required = true,
+                         .set = into(options.output)}}});
 }
 
 using Digest = Result<std::optional<report::ExportDigest>>;
@@ -41,8 +41,7 @@ template <class Read>
 auto beside(const model::Job& job, Read read) {
   return std::async(std::launch::async | std::launch::deferred,
                     [&job, read]() -> decltype(read(std::declval<ledger::Ledger&>())) {
-                      auto same =
-                          ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+                      auto same = ledger::Ledger::open(job.results.database, job, ledger::Access::read_only);
                       if (!same) return same.error();
                       return read(*same);
                     });

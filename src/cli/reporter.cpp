@@ -37,7 +37,7 @@ int Reporter::stand_aside(int exit_code) {
 }
 
 void Reporter::carry_over() {
-  metrics_.emplace(job_.name, job_.limits.requests_per_second, k_version);
+  metrics_.emplace(job_.name, job_.limits.requests_per_second, k_version, job_.shard);
   const auto earlier = std::make_shared<std::string>();
   const auto read = [file = job_.results.metrics_file, earlier] {
     if (auto text = read_file(file, k_largest_metrics, Errc::no_input)) *earlier = std::move(*text);
@@ -124,7 +124,7 @@ void Reporter::warn_of_metrics(std::string_view fault) {
 
 // Opens its own connection: in a thread while the run goes on, and at the end.
 Result<void> Reporter::write_report() try {
-  auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
+  auto ledger = ledger::Ledger::open(job_.results.database, job_, ledger::Access::read_only);
   if (!ledger) return ledger.error();
   const auto page = make_report(console_.globals(), job_file_, job_, *ledger);
   if (!page) return page.error();
@@ -174,7 +174,7 @@ int Reporter::finish(int exit_code) {
     // A run that has the job writes its own: one that could not even begin leaves that alone.
     if (!job_.results.metrics_file.empty() && !metrics_ && !ledger::Lock::holder(job_.results.database)) {
       carry_over();
-      auto ledger = ledger::Ledger::open(job_.results.database, job_.name, ledger::Access::read_only);
+      auto ledger = ledger::Ledger::open(job_.results.database, job_, ledger::Access::read_only);
       if (ledger) load(*ledger);
     }
     if (metrics_) end_metrics(metrics_->at_end(console_.globals().command, exit_code, read_clocks().wall));

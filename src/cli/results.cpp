@@ -50,7 +50,7 @@ Result<ledger::Ledger> open_results(Console& console, const model::Job& job, led
   std::error_code ignored;
   sqlite::keep_temporary_files_in(
       std::filesystem::weakly_canonical(job.results.database, ignored).parent_path());
-  return ledger::Ledger::open(job.results.database, job.name, access, when_locked(console, job));
+  return ledger::Ledger::open(job.results.database, job, access, when_locked(console, job));
 }
 
 Result<ledger::Ledger> open_locked(Console& console, const model::Job& job, const ledger::Lock& lock,
@@ -79,7 +79,7 @@ Result<void> require_results(const model::Job& job) {
   if (std::filesystem::exists(job.results.database, ignored) &&
       std::filesystem::file_size(job.results.database, ignored) > 0)
     return {};
-  return ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only).error();
+  return ledger::Ledger::open(job.results.database, job, ledger::Access::read_only).error();
 }
 
 }  // namespace cardvoid::cli

@@ -29,7 +29,7 @@ struct Options {
 Words words(Options& options) {
   auto flags = flags_of(options.rows);
   flags.push_back(wait_lock(options.wait_lock));
-  return {{job_file(options.job_file)}, std::move(flags)};
+  return of_one_shard({{job_file(options.job_file)}, std::move(flags)});
 }
 
 Result<void> check_words(Options& options, const Globals&) {

@@ -43,29 +43,29 @@ struct RunOptions {
 
 Words words(RunOptions& options) {
   auto& consent = options.consent;
-  return {
-      {job_file(options.job_file)},
-      {{.name = "--confirm",
-        .value = "FINGERPRINT",
-        .help = translatable("Send exactly the plan with this fingerprint; its first 12 digits are enough"),
-        .excludes = "--yes",
-        .set = into(consent.confirm)},
-       {.name = "--yes",
-        .help = translatable("Send without asking"),
-        .excludes = "--confirm",
-        .is_on = &consent.yes},
-       {.name = "--limit",
-        .value = "N",
-        .help = translatable("Take up at most N rows in this run"),
-        .set = [&options](const std::string& text) -> Result<void> {
-          options.limit = to_whole_number<std::int64_t>(text);
-          if (options.limit && *options.limit >= 1) return {};
-          return Error{Errc::usage, tr("expected a whole number of rows, 1 or more")};
-        }},
-       max_duration(options.max_duration),
-       {.name = "--dry-run", .help = translatable("Same as `cardvoid plan`"), .is_on = &options.dry_run},
-       accept_damage(consent.accept_damage),
-       wait_lock(options.wait_lock)}};
+  return of_one_shard(
+      {{job_file(options.job_file)},
+       {{.name = "--confirm",
+         .value = "FINGERPRINT",
+         .help = translatable("Send exactly the plan with this fingerprint; its first 12 digits are enough"),
+         .excludes = "--yes",
+         .set = into(consent.confirm)},
+        {.name = "--yes",
+         .help = translatable("Send without asking"),
+         .excludes = "--confirm",
+         .is_on = &consent.yes},
+        {.name = "--limit",
+         .value = "N",
+         .help = translatable("Take up at most N rows in this run"),
+         .set = [&options](const std::string& text) -> Result<void> {
+           options.limit = to_whole_number<std::int64_t>(text);
+           if (options.limit && *options.limit >= 1) return {};
+           return Error{Errc::usage, tr("expected a whole number of rows, 1 or more")};
+         }},
+        max_duration(options.max_duration),
+        {.name = "--dry-run", .help = translatable("Same as `cardvoid plan`"), .is_on = &options.dry_run},
+        accept_damage(consent.accept_damage),
+        wait_lock(options.wait_lock)}});
 }
 
 Result<void> check_words(RunOptions& options, const Globals&) {
@@ -116,7 +116,7 @@ class Onlooker {
 
 // The plan as it is at this moment, to be worked out while the run sends.
 Result<std::function<Result<ledger::PlanDigest>()>> late_plan(const model::Job& job) {
-  auto opened = ledger::Ledger::open(job.results.database, job.name, ledger::Access::read_only);
+  auto opened = ledger::Ledger::open(job.results.database, job, ledger::Access::read_only);
   if (!opened) return opened.error();
   const auto onlooker = std::make_shared<Onlooker>(std::move(*opened));
   if (const auto begun = onlooker->begin(); !begun) return begun.error();
@@ -152,7 +152,7 @@ void ask(const std::string& words) {
 std::string words_to_agree_to(const Plan& plan, const model::Job& job) {
   const auto& t = plan.totals;
   auto text = tr_n(t.to_send(), "{0} card of job {1} becomes invalid", "{0} cards of job {1} become invalid",
-                   job.name);
+                   job.title());
   const auto add = [&text](const std::string& words) { text = tr("{}; {}", text, words); };
   if (const auto brands = stake_of(plan, job, 0).brands; !brands.empty()) add(tr("brand {}", brands));
   if (t.in_doubt() > 0) add(tr("{} in doubt", grouped(t.in_doubt())));

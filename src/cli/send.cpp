@@ -154,7 +154,7 @@ Result<std::function<std::string()>> words_for_begin(const Assignment& assignmen
   if (!brands) return brands.error();
   const auto canary = about.only_reads_back ? 0 : job.safety.canary - *passed;
   return std::function{[canary, brands = *brands, fingerprint = assignment.order.fingerprint,
-                        count = assignment.to_send, job = about.job, host = about.host,
+                        count = assignment.to_send, job = job.title(), host = about.host,
                         only_reads_back = about.only_reads_back] {
     auto text = only_reads_back ? tr_n(count, "reconcile of {1} begins: {0} card to read back",
                                        "reconcile of {1} begins: {0} cards to read back", job)

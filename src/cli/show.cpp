@@ -33,23 +33,23 @@ struct Options {
 
 Words words(Options& options) {
   auto& question = options.question;
-  return {{job_file(options.job_file)},
-          {{.name = "--code",
-            .value = "CODE",
-            .help = translatable("The card code, of any template"),
-            .set = into(question.code)},
-           {.name = "--openid",
-            .value = "OPENID",
-            .help = translatable("The member: all cards of this openid"),
-            .set = into(question.openid)},
-           {.name = "--line",
-            .value = "N",
-            .help = translatable("The card that was read from this line of the list"),
-            .set = [&question](const std::string& text) -> Result<void> {
-              question.line = to_whole_number<std::int64_t>(text);
-              if (question.line && *question.line >= 1) return {};
-              return Error{Errc::usage, tr("expected a whole number, 1 or more")};
-            }}}};
+  return of_one_shard({{job_file(options.job_file)},
+                       {{.name = "--code",
+                         .value = "CODE",
+                         .help = translatable("The card code, of any template"),
+                         .set = into(question.code)},
+                        {.name = "--openid",
+                         .value = "OPENID",
+                         .help = translatable("The member: all cards of this openid"),
+                         .set = into(question.openid)},
+                        {.name = "--line",
+                         .value = "N",
+                         .help = translatable("The card that was read from this line of the list"),
+                         .set = [&question](const std::string& text) -> Result<void> {
+                           question.line = to_whole_number<std::int64_t>(text);
+                           if (question.line && *question.line >= 1) return {};
+                           return Error{Errc::usage, tr("expected a whole number, 1 or more")};
+                         }}}});
 }
 
 Result<void> check_words(Options& options, const Globals&) {

@@ -149,7 +149,8 @@ std::string json_line(const View& view, const model::Job& job, const std::option
   for (const auto& error : view.errors)
     errors.push_back(
         boost::json::object{{"status", error.status}, {"error_code", error.code}, {"count", error.count}});
-  boost::json::object answer{{"job", job.name}};
+  boost::json::object answer{{"job", job.name},
+                             {"shard", job.shard ? value(model::to_text(*job.shard)) : value()}};
   report::add_standing(answer, view.rows);
   answer["log_bytes"] = view.log_bytes;
   const auto& ahead = view.outlook;
@@ -211,7 +212,7 @@ std::string words_for_pulse(const View& view, const ledger::Pulse& pulse, WallTi
 std::string page(const View& view, const model::Job& job) {
   const auto& t = view.rows.totals;
   const auto now = read_clocks().wall;
-  auto text = tr("job {}: {}", job.name, tr_n(t.rows(), "{} row", "{} rows")) + "\n" +
+  auto text = tr("job {}: {}", job.title(), tr_n(t.rows(), "{} row", "{} rows")) + "\n" +
               report::standing_text(view.rows);
   if (const auto lines = t.refused_lines(); lines > 0)
     text += tr_n(lines, "{} input line refused", "{} input lines refused") + "\n";
@@ -272,16 +273,17 @@ std::vector<std::string> lines_for(const std::string& page, report::TerminalSize
 }
 
 Words words(Options& options) {
-  return {{job_file(options.job_file)},
-          {{.name = "--watch",
-            .help = translatable("Show it again every two seconds, until Ctrl-C"),
-            .is_on = &options.watch},
-           {.name = "--handover",
-            .help = translatable(
-                "Show also what a colleague needs who takes over: the command that carries on, paths, "
-                "contacts"),
-            .excludes = "--watch",
-            .is_on = &options.handover}}};
+  return of_one_shard(
+      {{job_file(options.job_file)},
+       {{.name = "--watch",
+         .help = translatable("Show it again every two seconds, until Ctrl-C"),
+         .is_on = &options.watch},
+        {.name = "--handover",
+         .help = translatable(
+             "Show also what a colleague needs who takes over: the command that carries on, paths, "
+             "contacts"),
+         .excludes = "--watch",
+         .is_on = &options.handover}}});
 }
 
 // Until the next look; false: the user has had enough.

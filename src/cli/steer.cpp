@@ -45,7 +45,7 @@ int steer(Console& console, const Options& options) {
 template <Steering::Command command>
 Words words(Options& options) {
   options.steering.command = command;
-  return {{job_file(options.job_file)}, {}};
+  return of_one_shard({{job_file(options.job_file)}, {}});
 }
 
 Words rate_words(Options& options) {

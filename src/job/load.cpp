@@ -434,6 +434,14 @@ void apply_environment(const Overrides& overrides, model::Job& job) {
 
 namespace {
 
+// Its part of the limit; and no shard writes into the file of another one.
+void become_shard(model::Job& job, const model::Shard& shard) {
+  job.shard = shard;
+  job.limits.requests_per_second /= shard.count;
+  for (auto* file : {&job.results.database, &job.results.metrics_file, &job.results.report_file})
+    if (!file->empty()) *file = model::file_of_shard(*file, shard);
+}
+
 // The library knows English only.
 std::string words_for_syntax(const SyntaxFault& fault, const std::string& cause) {
   if (spoken_language() == Language::english) return cause.empty() ? fault.what : fault.what + "; " + cause;
@@ -471,7 +479,12 @@ Result<model::Job> parse(std::string_view toml, const std::filesystem::path& fil
   read_leaves(document, folder, job, faults);
   if (!overrides.results_database.empty()) job.results.database = overrides.results_database;
   if (job.results.database.empty()) job.results.database = folder / (job.name + ".db");
+  if (overrides.shard) become_shard(job, *overrides.shard);
   CrossCheck{document, job, overrides, faults}.run();
+  if (faults.none() && !model::is_allowed_rate(job.limits.requests_per_second))
+    faults.add({}, "limits.requests_per_second",
+               tr("{:g} in {} shards is {:g} each; expected {}", job.requests_per_second_of_all_shards(),
+                  job.shard->count, job.limits.requests_per_second, model::allowed_rates()));
   if (!faults.none()) return Error{Errc::bad_job, faults.text()};
   if (!overrides.is_rehearsal) apply_environment(overrides, job);
   job.input.accept_damage = overrides.accept_damage;

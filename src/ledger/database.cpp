@@ -92,9 +92,23 @@ Result<void> check_shape(const sqlite::Connection& db, const std::filesystem::pa
   return {};
 }
 
+std::string words_for(const std::optional<model::Shard>& shard) {
+  return shard ? tr("shard {}", model::to_text(*shard)) : tr("the whole job");
+}
+
+// A database that has the cards of another part of the job would send the others once more.
+Result<void> check_shard(sqlite::Connection& db, const std::filesystem::path& file,
+                         const std::optional<model::Shard>& wanted) {
+  const auto there = shard_in(db);
+  if (there == wanted) return {};
+  const auto advice = there ? tr("give --shard {} with the same command", model::to_text(*there))
+                            : tr("leave out --shard, or name another file with --results");
+  return Error{Errc::cannot_create, tr("{}: holds {}, and not {}; {}; {}", file.string(), words_for(there),
+                                       words_for(wanted), tr(k_left_alone), advice)};
+}
+
 // Is it this job's? Looks at it only. Nothing: one blank page, as is left when creating it was cut short.
-Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& file,
-                         std::string_view job_name) {
+Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& file, const Owner* wanted) {
   if (pragma(db, "page_count") == 1 && pragma(db, "application_id") == 0 && pragma(db, "user_version") == 0 &&
       pragma(db, "schema_version") == 0)
     return Examined{};
@@ -114,10 +128,12 @@ Result<Examined> examine(sqlite::Connection& db, const std::filesystem::path& fi
   sqlite::Statement owner{db, "SELECT value FROM meta WHERE key = 'job'"};
   owner.bind();
   if (!owner.step()) return not_ours(file, tr("names no job that it belongs to"));
-  if (owner.text(0) != job_name)
-    return not_ours(
-        file, tr("belongs to the job \"{}\", not to \"{}\"", escape_for_terminal(owner.text(0)), job_name));
+  if (wanted && owner.text(0) != wanted->job)
+    return not_ours(file, tr("belongs to the job \"{}\", not to \"{}\"", escape_for_terminal(owner.text(0)),
+                             wanted->job));
   owner.reset();
+  if (wanted)
+    if (const auto right = check_shard(db, file, wanted->shard); !right) return right.error();
   if (const auto ours = check_shape(db, file, version); !ours) return ours.error();
   return Examined{Found::results, version};
 }
@@ -298,13 +314,15 @@ bool is_at_rest(const std::filesystem::path& real) {
          !sqlite::has_content(real.string() + "-shm");
 }
 
+bool may_make(Access access) { return access == Access::create || access == Access::merge; }
+
 // What the files are, before SQLite opens any of them.
 Result<Found> look_at_files(const std::filesystem::path& file, const std::filesystem::path& real,
                             Access access) {
   std::error_code error;
-  if (access != Access::create && !std::filesystem::exists(file, error)) return none_yet(file);
+  if (!may_make(access) && !std::filesystem::exists(file, error)) return none_yet(file);
   // The place matters to a reader too: a log that is somewhere else has results that this file lacks.
-  const auto place = access == Access::create ? prepare_folder(file) : check_file_system(file);
+  const auto place = may_make(access) ? prepare_folder(file) : check_file_system(file);
   if (!place) return place.error();
   if (const auto plain = check_companions(file); !plain) return plain.error();
   if (access != Access::read_only)
@@ -322,7 +340,8 @@ Result<Found> look_at_files(const std::filesystem::path& file, const std::filesy
 
 // Makes a database that was examined ready for writing. Error: it cannot have a write-ahead log, or it has
 // changed meanwhile.
-Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, std::string_view job_name) {
+Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, const Owner& owner,
+                              Access access) {
   if (examined.found == Found::results)
     if (const auto ours = check_shape(state.db, state.file, examined.version); !ours) return ours.error();
   state.db.execute(
@@ -330,7 +349,7 @@ Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, st
       "PRAGMA journal_size_limit = 67108864");
   if (!turn_on_log(state.db)) return not_ours(state.file, tr("cannot have a write-ahead log where it is"));
   if (examined.found == Found::nothing) {
-    create_tables(state.db, job_name);
+    create_tables(state.db, owner);
     return {};
   }
   // After a failed sync the log may hold what only the cache remembers (fsync(2)); nothing is built on it.
@@ -343,13 +362,23 @@ Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, st
     if (ask(state.db, fmt::format("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '{}')", name)) ==
         0)
       state.db.execute(std::string{sql});
+  if (access != Access::merge) note_carried_on(state.db);
   return {};
 }
 
 }  // namespace
 
-Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view job_name, Access access,
+Result<Ledger> Ledger::open(const std::filesystem::path& file, const Owner& owner, Access access,
                             WhenLocked when_locked) {
+  return open_for(file, &owner, access, std::move(when_locked));
+}
+
+Result<Ledger> Ledger::look_into(const std::filesystem::path& file, WhenLocked when_locked) {
+  return open_for(file, nullptr, Access::read_only, std::move(when_locked));
+}
+
+Result<Ledger> Ledger::open_for(const std::filesystem::path& file, const Owner* owner, Access access,
+                                WhenLocked when_locked) {
   const auto real = real_path(file);
   const auto content = look_at_files(file, real, access);
   if (!content) return content.error();
@@ -366,7 +395,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       state->db.keep_log_on_close();
       Result<void> sound;
       const auto looked = state->guarded([&] {
-        const auto result = examine(state->db, file, job_name);
+        const auto result = examine(state->db, file, owner);
         if (!result) return void(sound = result.error());
         examined = *result;
         if (examined.found == Found::results && access != Access::read_only)
@@ -375,7 +404,7 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
       if (!looked) return looked.error();
       if (!sound) return sound.error();
     }
-    if (examined.found == Found::nothing && access != Access::create) return none_yet(file);
+    if (examined.found == Found::nothing && !may_make(access)) return none_yet(file);
     if (access == Access::read_only) {
       if (examined.version < k_schema_version)
         if (const auto shown = state->guarded([&] { show_as_todays(state->db); }); !shown)
@@ -385,11 +414,10 @@ Result<Ledger> Ledger::open(const std::filesystem::path& file, std::string_view 
     if (examined.found == Found::nothing) make_private_file(file);
 
     state.reset();
-    state = std::make_unique<State>(
-        real, access == Access::create ? sqlite::Mode::create : sqlite::Mode::read_write, file,
-        std::move(when_locked));
+    state = std::make_unique<State>(real, may_make(access) ? sqlite::Mode::create : sqlite::Mode::read_write,
+                                    file, std::move(when_locked));
     Result<void> fit;
-    const auto prepared = state->guarded([&] { fit = prepare_to_write(*state, examined, job_name); });
+    const auto prepared = state->guarded([&] { fit = prepare_to_write(*state, examined, *owner, access); });
     if (!prepared) return prepared.error();
     if (!fit) return fit.error();
     state->is_writing = true;

@@ -75,14 +75,14 @@ void record_import(const sqlite::Connection& db, WallTime started_at, const Impo
   sqlite::Statement{
       db,
       "INSERT INTO import (started_at, finished_at, source, lines, added, known, duplicates, "
-      "refused, conflicts, vanished, vanished_to_send, file, file_time, sha256, read_by, last_row, "
-      "last_refused) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, nullif(?12, ''), ?13, "
-      "nullif(?14, ''), nullif(?15, ''), (SELECT coalesce(max(id), 0) FROM row), (SELECT coalesce(max(id), "
-      "0) FROM "
-      "refused_line))"}
+      "refused, conflicts, vanished, vanished_to_send, file, file_time, sha256, read_by, elsewhere, "
+      "last_row, last_refused) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, nullif(?12, ''), ?13, "
+      "nullif(?14, ''), nullif(?15, ''), ?16, (SELECT coalesce(max(id), 0) FROM row), (SELECT "
+      "coalesce(max(id), 0) FROM refused_line))"}
       .bind(to_ms(started_at), to_ms(summary.finished_at), summary.source, summary.lines, summary.added,
             summary.known, summary.duplicates, summary.refused, summary.conflicts, summary.vanished,
-            summary.vanished_to_send, summary.file.name, file_time, summary.file.sha256, summary.read_by)
+            summary.vanished_to_send, summary.file.name, file_time, summary.file.sha256, summary.read_by,
+            summary.elsewhere)
       .run();
 }
 
@@ -95,6 +95,10 @@ class Import::Work {
   Work(Ledger::State& state, WallTime now, LineText text, model::Vanished vanished);
   void add(const model::InputRow& row);
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
+  void pass_over(bool names_a_card) {
+    ++summary_.elsewhere;
+    names_others_ = names_others_ || names_a_card;
+  }
   bool is_first() const { return is_first_; }  // also when finish() has failed
   Result<ImportSummary> finish(std::string_view source, WallTime now, model::ListFile file,
                                std::string read_by, const Recipe& recipe);
@@ -136,6 +140,7 @@ class Import::Work {
   std::int64_t last_refused_before_;
   bool contradicts_itself_ = false;
   bool names_one_twice_ = false;  // a card with different values
+  bool names_others_ = false;     // cards of other shards
   model::Vanished vanished_;
   ImportSummary summary_;
   std::int64_t in_transaction_ = 0;
@@ -401,7 +406,7 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
   summary_.finished_at = now;
   if (contradicts_itself_) db_.execute(fmt::format("DELETE FROM row WHERE conflict = {}", k_within_input));
   take_effect(db_, findings_, vanished_, summary_);
-  if (findings_.names_nothing && summary_.newly_left > 0)
+  if (findings_.names_nothing && !names_others_ && summary_.newly_left > 0)
     return Error{Errc::bad_input,
                  tr("{}: names no card at all, and {} of earlier lists that no request was made for "
                     "would be held back; is it the right list? To send nothing, run nothing; to send "
@@ -466,6 +471,8 @@ Result<void> Import::add(const model::InputRow& row) {
 Result<void> Import::refuse(std::int64_t source_line, std::string_view cause, std::string_view raw) {
   return noted(work_->state.guarded([&] { work_->refuse(source_line, cause, raw); }));
 }
+
+void Import::pass_over(bool names_a_card) { work_->pass_over(names_a_card); }
 
 // After an error of the file nothing more is written to it.
 Result<void> Import::noted(Result<void> done) {

@@ -75,8 +75,8 @@ std::optional<ShownPlan> shown_plan(const sqlite::Connection& db, std::string_vi
   sqlite::Statement s{
       db,
       "SELECT fingerprint, row_ids, made_at, min(made_at, coalesce(confirmed_at, made_at)), to_send, "
-      "last_row, last_correction FROM shown_plan WHERE substr(fingerprint, 1, length(?1)) = ?1 ORDER BY id "
-      "DESC LIMIT 1"};
+      "last_row, last_correction FROM shown_plan WHERE substr(fingerprint, 1, length(?1)) = ?1 AND row_ids "
+      "<> '-' ORDER BY id DESC LIMIT 1"};
   if (!s.bind(digits).step()) return std::nullopt;
   return ShownPlan{std::string{s.text(0)},
                    std::string{s.text(1)},
@@ -287,7 +287,7 @@ Result<Basis> basis_of_differences(Ledger& ledger) {
   return ledger.state().guarded([&]() -> Basis {
     sqlite::Statement confirmed{ledger.state().db,
                                 "SELECT fingerprint, made_at FROM shown_plan WHERE confirmed_at IS NOT NULL "
-                                "ORDER BY confirmed_at DESC, id DESC LIMIT 1"};
+                                "AND row_ids <> '-' ORDER BY confirmed_at DESC, id DESC LIMIT 1"};
     confirmed.bind();
     if (confirmed.step()) return {Basis::plan, std::string{confirmed.text(0)}, from_ms(confirmed.int64(1))};
     return {findings.is_first ? Basis::nothing : Basis::import, {}, {}};

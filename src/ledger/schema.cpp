@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "state.hpp"
+
 namespace cardvoid::ledger {
 
 extern const std::string_view k_results_sql;
@@ -98,6 +100,8 @@ const std::vector<Migration>& migrations() {
        {"row.forgotten_at", "import.recipe", "import.remarks", "tally.status", "tally.held", "tally.conflict",
         "tally.absent", "tally.protected", "tally.settled_by", "tally.is_unsigned", "tally.accepted",
         "tally.rows"}},
+      // 5 to 6: a database may be of one shard of the job.
+      {"ALTER TABLE import ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0", {}, {"import.elsewhere"}},
   };
   return all;
 }
@@ -170,11 +174,26 @@ std::vector<std::string> columns_of_version(std::int64_t version) {
   return columns;
 }
 
-void create_tables(sqlite::Connection& db, std::string_view job_name) {
+void create_tables(sqlite::Connection& db, const Owner& owner) {
   sqlite::Transaction transaction{db};
   db.execute(std::string{k_results_sql});
-  sqlite::Statement{db, "INSERT INTO meta VALUES ('job', ?1)"}.bind(job_name).run();
+  sqlite::Statement fact{db, "INSERT INTO meta VALUES (?1, ?2)"};
+  fact.bind("job", owner.job).run();
+  if (owner.shard) fact.bind("shard", model::to_text(*owner.shard)).run();
   transaction.commit();
+}
+
+std::optional<model::Shard> shard_in(const sqlite::Connection& db) {
+  sqlite::Statement s{db, "SELECT value FROM main.meta WHERE key = 'shard'"};
+  if (!s.bind().step()) return std::nullopt;
+  const auto shard = model::shard_from_text(s.text(0));
+  if (!shard) refuse_value("a shard that is none");
+  return shard;
+}
+
+void note_carried_on(sqlite::Connection& db) {
+  if (ask(db, "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'merged' AND value <> 'carried on')"))
+    db.execute("UPDATE meta SET value = 'carried on' WHERE key = 'merged'");
 }
 
 void migrate(sqlite::Connection& db, std::int64_t from_version) {

@@ -2,8 +2,10 @@
 // Schema: which version of schema/results.sql a database has, whether it is whole, and how an older one
 // becomes today's. The version rises with every change of that file.
 
+#include <cardvoid/ledger/database.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +13,7 @@
 namespace cardvoid::ledger {
 
 // As schema/results.sql sets them; a database that it makes is refused when they part.
-constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 5;
+constexpr std::int64_t k_application_id = 0x43564F44, k_schema_version = 6;
 
 // From one version to the next.
 struct Migration {
@@ -30,7 +32,12 @@ std::vector<std::string> columns_of_version(std::int64_t version);
 
 sqlite::Connection todays_schema();  // an empty database in memory
 
-void create_tables(sqlite::Connection& db, std::string_view job_name);
+void create_tables(sqlite::Connection& db, const Owner& owner);
+// The shard that it was made for; nullopt: the whole job. Throws sqlite::Failure: what is no shard.
+std::optional<model::Shard> shard_in(const sqlite::Connection& db);
+// A merged database that a command writes to is no longer what `merge` has made, and may not be replaced by
+// it.
+void note_carried_on(sqlite::Connection& db);
 // In one transaction: after a crash the database is of the old version or of today's.
 void migrate(sqlite::Connection& db, std::int64_t from_version);
 // For a reader of an older database, which stays as it is: temporary views with the names and columns of

@@ -27,7 +27,8 @@ Result<std::optional<Unchanged>> unchanged_since_import(Ledger& ledger, std::str
         // Nor may an import that died have left rows or lines.
         "SELECT finished_at, source, coalesce(file, ''), file_time, coalesce(sha256, ''), coalesce(read_by, "
         "''), "
-        "lines, added + known, duplicates, refused, remarks FROM import WHERE id = (SELECT max(id) FROM "
+        "lines, added + known, duplicates, refused, remarks, elsewhere FROM import WHERE id = (SELECT "
+        "max(id) FROM "
         "import) "
         "AND recipe = ?1 AND last_row = (SELECT coalesce(max(id), 0) FROM row) AND last_refused = (SELECT "
         "coalesce(max(id), 0) FROM refused_line)"};
@@ -42,6 +43,7 @@ Result<std::optional<Unchanged>> unchanged_since_import(Ledger& ledger, std::str
     summary.file.sha256 = s.text(4), summary.read_by = s.text(5);
     summary.lines = s.int64(6), summary.known = s.int64(7), summary.duplicates = s.int64(8),
     summary.refused = s.int64(9);
+    summary.elsewhere = s.int64(11);
     summary.is_repeatable = true;
     boost::system::error_code error;
     const auto remarks = boost::json::parse(s.text(10), error);

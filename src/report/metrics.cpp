@@ -78,7 +78,7 @@ class Family {
   template <class Number>
   Family& add(Number value, std::string_view labels = {}, std::string_view suffix = {}) {
     text_ += std::exchange(head_, {});
-    text_ += fmt::format("cardvoid_{}{}{{job={}{}}} {}\n", name_, suffix, job_, labels, value);
+    text_ += fmt::format("cardvoid_{}{}{{{}{}}} {}\n", name_, suffix, job_, labels, value);
     return *this;
   }
 
@@ -103,12 +103,15 @@ std::optional<double> find_sample(std::string_view file, const std::string& seri
 
 }  // namespace
 
-Metrics::Metrics(std::string job, double limit, std::string version)
-    : job_{std::move(job)}, limit_{limit}, version_{std::move(version)} {}
+Metrics::Metrics(std::string_view job, double limit, std::string version,
+                 const std::optional<model::Shard>& shard)
+    : job_{"job=" + label_value(job)}, limit_{limit}, version_{std::move(version)} {
+  if (shard) job_ += ",shard=" + label_value(model::to_text(*shard));
+}
 
 void Metrics::carry_over(std::string_view file) {
   const auto sample = [&](std::string_view name) {
-    return find_sample(file, fmt::format("cardvoid_{}{{job={}}}", name, label_value(job_)));
+    return find_sample(file, fmt::format("cardvoid_{}{{{}}}", name, job_));
   };
   const auto time = [&](std::string_view name) -> std::optional<WallTime> {
     const auto value = sample(name);
@@ -185,7 +188,7 @@ std::string Metrics::at_end(std::string_view command, int exit_code, WallTime no
 // The file while it is written.
 class Metrics::Page {
  public:
-  explicit Page(const std::string& job) : job_{label_value(job)} {}
+  explicit Page(std::string job) : job_{std::move(job)} {}
   Family family(std::string_view name, std::string_view type, std::string_view help) {
     return {text_, name, type, help, job_};
   }

@@ -15,8 +15,25 @@ namespace {
 
 constexpr int k_records_between_questions = 256;
 
+// Which records are this shard's.
+class Part {
+ public:
+  explicit Part(const std::optional<model::Shard>& shard) : shard_{shard} {
+    if (shard) shard_of_.emplace(shard->count);
+  }
+  bool has(const input::Record& record) {
+    if (!shard_) return true;
+    const auto* const row = std::get_if<model::InputRow>(&record);
+    return (row ? (*shard_of_)(row->card) : 1) == shard_->number;
+  }
+
+ private:
+  std::optional<model::Shard> shard_;
+  std::optional<model::ShardOf> shard_of_;
+};
+
 Result<void> read_all(input::Source& source, ledger::Import& under_way,
-                      const std::function<bool()>& interrupted) {
+                      const std::function<bool()>& interrupted, Part part) {
   for (int records = 0;; ++records) {
     if (records % k_records_between_questions == 0 && interrupted())
       return Error{Errc::stopped,
@@ -24,6 +41,10 @@ Result<void> read_all(input::Source& source, ledger::Import& under_way,
     const auto record = source.next();
     if (!record) return record.error();
     if (!*record) return {};
+    if (!part.has(**record)) {
+      under_way.pass_over(std::holds_alternative<model::InputRow>(**record));
+      continue;
+    }
     Result<void> kept;
     if (const auto* row = std::get_if<model::InputRow>(&**record)) {
       kept = under_way.add(*row);
@@ -133,13 +154,13 @@ std::string recipe_of(std::string_view settings, const std::string& sha256_of_in
 
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
                              const std::function<bool()>& interrupted, model::Vanished vanished,
-                             std::string_view settings) {
+                             std::string_view settings, const std::optional<model::Shard>& shard) {
   const auto text = [&source](const model::Card& card, bool is_current) {
     return is_current ? source.raw() : source.line_of(card);
   };
   auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text, vanished);
   if (!under_way) return under_way.error();
-  if (const auto read = read_all(source, *under_way, interrupted); !read) return read.error();
+  if (const auto read = read_all(source, *under_way, interrupted, Part{shard}); !read) return read.error();
   std::string description;
   std::vector<std::string> remarks_of_log;
   {
@@ -171,7 +192,7 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
     const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
                                     {.interrupted = interrupted});
     if (!source) return source.error();
-    auto read = import_from(**source, ledger, interrupted, job.input.vanished, settings);
+    auto read = import_from(**source, ledger, interrupted, job.input.vanished, settings, job.shard);
     if (!read) return read;
     imported = std::move(*read);
     if (mark == mark_of_list(job))

@@ -104,9 +104,11 @@ SharedPace::SharedPace(Settings settings, std::unique_ptr<PaceFile> file, Instan
     : settings_{std::move(settings)},
       file_{std::move(file)},
       own_{settings_.requests_per_second},
-      all_{settings_.requests_per_second},
+      all_{std::max(settings_.together, settings_.requests_per_second)},
       last_now_{now},
-      boot_id_{as_stored(settings_.boot_id)} {}
+      boot_id_{as_stored(settings_.boot_id)} {
+  settings_.together = std::max(settings_.together, settings_.requests_per_second);
+}
 
 SharedPace::~SharedPace() {
   if (!file_) return;
@@ -296,7 +298,7 @@ SharedPace::Participant& SharedPace::self() {
     if (each.id == settings_.participant) return each;
     if (each.id == 0 ? place->id != 0 : (place->id != 0 && each.seen < place->seen)) place = &each;
   }
-  *place = {settings_.participant, settings_.requests_per_second, {}, {}, {}};
+  *place = {settings_.participant, settings_.together, {}, {}, {}};
   return *place;
 }
 
@@ -335,6 +337,7 @@ std::vector<std::unique_ptr<dispatch::Pace>> shared_paces(
     SharedPace::Settings settings;
     settings.file = *folder / pace_file_name(job, brand);
     settings.requests_per_second = job.limits.requests_per_second;
+    settings.together = job.requests_per_second_of_all_shards();
     settings.boot_id = boot_id;
     settings.participant = (std::uint64_t{random()} << 32) | random() | 1;
     settings.warn = unshared;

@@ -250,6 +250,11 @@ std::string_view Statement::text(int column) const {
   return {};
 }
 
+void Statement::bind_column(int at, const Statement& from, int column) {
+  if (sqlite3_bind_value(statement_.get(), at, sqlite3_column_value(from.statement_.get(), column)))
+    throw Failure{sqlite3_db_handle(statement_.get())};
+}
+
 void Statement::bind_one(int at, std::int64_t value) {
   if (sqlite3_bind_int64(statement_.get(), at, value)) throw Failure{sqlite3_db_handle(statement_.get())};
 }

@@ -97,7 +97,7 @@ TEST_SUITE("cli") {
     fs::copy_file(database, stage.dir / "newer.db");
     execute(stage.dir / "newer.db", "PRAGMA user_version = 99");
     check_refused(stage, stage.dir / "newer.db",
-                  "was made by a newer cardvoid (schema version 99; this one knows 5)");
+                  "was made by a newer cardvoid (schema version 99; this one knows 6)");
     execute(database, "UPDATE meta SET value = 'another' WHERE key = 'job'");
     check_refused(stage, database, "belongs to the job \"another\", not to \"sandbox\"");
   }

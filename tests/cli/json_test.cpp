@@ -305,6 +305,18 @@ TEST_SUITE("cli") {
     for (std::string row; std::getline(rows, row);) commands.check_text("result", row);
   }
 
+  void merge_shards(Commands& commands) {
+    const auto stage = stage_of(6);
+    for (const auto* shard : {"1/2", "2/2"}) {
+      commands.ask(stage, "plan", "plan", {"--shard", shard});
+      commands.ask(stage, "status", "status", {"--shard", shard});
+    }
+    const auto merged = support::run({"merge", "--json", "-o", stage.database().string(),
+                                      (stage.dir / "sandbox.1-of-2.db").string(),
+                                      (stage.dir / "sandbox.2-of-2.db").string()});
+    commands.check_text("merge", merged.out);
+  }
+
   // A list in GBK, then another: card 3 has another reason, 4 has gone and 5 is new.
   void plan_two_lists(Commands& commands) {
     const auto stage = stage_of(1);
@@ -437,8 +449,8 @@ TEST_SUITE("cli") {
     Page page{json_page()};
     Commands commands{page};
     std::vector<std::future<void>> at_work;  // most of their time is waiting
-    for (auto* const each : {live_a_life, forget_rows, plan_two_lists, steer_a_run, find_a_limit, trip_a_run,
-                             rehearse, write_jobs, simulate})
+    for (auto* const each : {live_a_life, forget_rows, merge_shards, plan_two_lists, steer_a_run,
+                             find_a_limit, trip_a_run, rehearse, write_jobs, simulate})
       at_work.push_back(std::async(std::launch::async, each, std::ref(commands)));
     for (auto& each : at_work) each.get();
     for (const auto& fault : page.faults()) FAIL_CHECK(fault);

@@ -44,7 +44,8 @@ TEST_SUITE("cli") {
       "changing it") {
     for (const std::string name :
          {"v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed", "v2-tripped", "v2-lists",
-          "v3-finished", "v3-killed", "v3-tripped", "v4-finished", "v4-killed", "v4-tripped"}) {
+          "v3-finished", "v3-killed", "v3-tripped", "v4-finished", "v4-killed", "v4-tripped", "v5-finished",
+          "v5-killed", "v5-tripped"}) {
       CAPTURE(name);
       const OldJob job{name, plain_members(1)};
       const auto before = content_of(job.stage.database());
@@ -76,7 +77,7 @@ TEST_SUITE("cli") {
     CHECK(ended.exit_code == 0);
     CHECK(job.stage.count("status = 'invalidated'") == 400);
     CHECK(job.stage.count("settled_by = 'answer' OR settled_by = 'read_back'") == 400);
-    CHECK(job.version() == "5");
+    CHECK(job.version() == "6");
     CHECK(job.stage.run("status").exit_code == 0);
   }
 
@@ -87,7 +88,7 @@ TEST_SUITE("cli") {
     const OldJob job{name, plain_members(1)};
     CHECK(job.stage.run("retry", {"--status", "rejected"}).exit_code == 0);
     CHECK(job.stage.count("status = 'rejected'") == 0);
-    CHECK(job.version() == "5");
+    CHECK(job.version() == "6");
     CHECK(job.stage.run("plan", {"--json"}).exit_code == 0);
   }
 }

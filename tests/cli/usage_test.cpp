@@ -17,7 +17,7 @@ TEST_SUITE("cli") {
     for (const std::string command :
          {"check",  "plan",   "run",     "reconcile",  "retry",  "accept", "protect",
           "forget", "show",   "status",  "pause",      "resume", "stop",   "rate",
-          "export", "report", "sandbox", "completion", "help",   "version"}) {
+          "export", "report", "merge", "sandbox", "completion", "help",   "version"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = support::run({command, "--help"});
@@ -31,15 +31,6 @@ TEST_SUITE("cli") {
     }
     CHECK(support::run({"help"}).out == main.out);
     CHECK(support::run({"help", "rnu"}).err.find("did you mean run?") != std::string::npos);
-  }
-
-  TEST_CASE("usage: commands of later versions are absent and no stubs") {
-    const auto main = support::run({"--help"});
-    for (const std::string command : {"merge"}) {
-      CAPTURE(command);
-      CHECK(main.out.find("\n  " + command) == std::string::npos);
-      CHECK(support::run({command, "job.toml"}).exit_code == 64);
-    }
   }
 
   TEST_CASE("usage: --version names the libraries") {

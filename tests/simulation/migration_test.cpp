@@ -58,6 +58,7 @@ TEST_SUITE("simulation") {
                                "import DROP COLUMN file",
                                "import DROP COLUMN file_time",
                                "import DROP COLUMN sha256",
+                               "import DROP COLUMN elsewhere",
                                "import DROP COLUMN recipe",
                                "import DROP COLUMN remarks",
                                "import DROP COLUMN read_by",

@@ -1,6 +1,6 @@
 # One line per room, in the order of the rooms.
 cardvoid_test(unit base SOURCES base/clock_test.cpp base/duration_test.cpp base/errand_test.cpp base/file_test.cpp base/file_mark_test.cpp base/json_test.cpp base/language_test.cpp base/local_time_test.cpp base/rfc3339_test.cpp base/text_test.cpp base/translate_test.cpp DEPENDS cardvoid_base fmt::fmt)
-cardvoid_test(unit model SOURCES model/card_rules_test.cpp model/outcome_test.cpp DEPENDS cardvoid_model)
+cardvoid_test(unit model SOURCES model/card_rules_test.cpp model/outcome_test.cpp model/shard_test.cpp DEPENDS cardvoid_model)
 cardvoid_test(unit dispatch SOURCES dispatch/breaker_test.cpp dispatch/canary_test.cpp dispatch/card_test.cpp dispatch/dispatcher_test.cpp dispatch/endpoint_health_test.cpp dispatch/failover_test.cpp
   dispatch/inquiry_test.cpp dispatch/pace_goals_test.cpp dispatch/pace_test.cpp dispatch/pacer_test.cpp dispatch/poison_test.cpp dispatch/protecting_test.cpp dispatch/retry_test.cpp dispatch/rulings_test.cpp dispatch/safety_test.cpp dispatch/soak_test.cpp dispatch/steering_test.cpp
   dispatch/throttled_cards_test.cpp dispatch/virtual_run.cpp dispatch/window_test.cpp DEPENDS cardvoid_dispatch fmt::fmt)

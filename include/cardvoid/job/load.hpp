@@ -5,6 +5,7 @@
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/model/job.hpp>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@ namespace cardvoid::job {
 struct Overrides {
   std::vector<std::string> set;
   std::filesystem::path results_database;  // empty: the job's own; relative to the working directory
+  std::optional<model::Shard> shard = {};  // --shard: its part of the limit, and files of its own
   bool accept_damage =
       false;  // --accept-damage: no key of the job file, so that it holds for one command only
   // HTTPS_PROXY and NO_PROXY of the environment, for a job without endpoints.proxy.

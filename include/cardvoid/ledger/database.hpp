@@ -18,9 +18,13 @@
 
 #include <cardvoid/base/error.hpp>
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/model/job.hpp>
+#include <concepts>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace cardvoid::ledger {
@@ -29,6 +33,7 @@ enum class Access {
   read_only,
   read_write,  // an existing database
   create,      // makes the file, and its folder, when it is missing
+  merge,       // the same, for results that are replaced as a whole (merge.hpp)
 };
 
 // What happens while another program holds the database locked. Called on the thread that uses the ledger.
@@ -39,15 +44,29 @@ struct WhenLocked {
   std::function<void(milliseconds waited)> freed = {};
 };
 
+// Whose results a database has to hold.
+struct Owner {
+  std::string job;
+  std::optional<model::Shard> shard = {};                                     // nullopt: the whole job
+  Owner(const model::Job& of_job) : job{of_job.name}, shard{of_job.shard} {}  // NOLINT: stands for it
+  Owner(std::string_view name, std::optional<model::Shard> of_shard = {})     // NOLINT: a job without shards
+      : job{name}, shard{of_shard} {}
+  template <class Text>
+  requires std::convertible_to<const Text&, std::string_view> Owner(const Text& name)
+      : Owner{std::string_view{name}} {}  // NOLINT: likewise
+};
+
 class Ledger {
  public:
   // Opens the results database of this job; a writer must hold its Lock. Files are made with mode 0600.
   // Finished results on a read-only place can be read. Errors: no_input (66) when it is missing or empty and
-  // not to be made, cannot_create (73) when it is not this job's or cannot be made. For a writer the whole
-  // structure is checked first (about 1.2 s for a million rows). An error leaves no trace in the database or
-  // its write-ahead log.
-  static Result<Ledger> open(const std::filesystem::path& file, std::string_view job_name, Access access,
+  // not to be made, cannot_create (73) when it is not this job's, or not this shard's, or cannot be made. For
+  // a writer the whole structure is checked first (about 1.2 s for a million rows). An error leaves no trace
+  // in the database or its write-ahead log.
+  static Result<Ledger> open(const std::filesystem::path& file, const Owner& owner, Access access,
                              WhenLocked when_locked = {});
+  // For reading, the results of any job or shard. Errors as above.
+  static Result<Ledger> look_into(const std::filesystem::path& file, WhenLocked when_locked = {});
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
@@ -64,6 +83,9 @@ class Ledger {
 
  private:
   explicit Ledger(std::unique_ptr<State> state);
+  // `owner`: null where any will do.
+  static Result<Ledger> open_for(const std::filesystem::path& file, const Owner* owner, Access access,
+                                 WhenLocked when_locked);
   std::unique_ptr<State> state_;
 };
 

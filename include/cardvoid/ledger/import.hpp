@@ -22,7 +22,8 @@ struct ImportSummary {
   model::ListFile file;
   std::string read_by;  // the operating system's name of the user
   std::int64_t lines = 0, added = 0, known = 0, duplicates = 0;
-  std::int64_t refused = 0;  // lines, those of conflicts among them
+  std::int64_t elsewhere = 0;  // lines of other shards, not among `lines`
+  std::int64_t refused = 0;    // lines, those of conflicts among them
   // Rows of earlier imports whose openid or reason the input has changed.
   std::int64_t changed = 0;
   std::int64_t corrected = 0;         // of these, those that no request was made for: changed in place
@@ -72,6 +73,8 @@ class Import {
 
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
+  // A line of another shard. `names_a_card`: it is not one that would be refused.
+  void pass_over(bool names_a_card);
   // `source`: what was read, in words. Called once. Error: bad_input (65) when the input names no card and
   // rows would be held back for that; then nothing has changed.
   Result<ImportSummary> finish(std::string_view source, WallTime now, model::ListFile file = {},

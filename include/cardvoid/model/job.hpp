@@ -3,6 +3,7 @@
 // folder.
 
 #include <cardvoid/base/time.hpp>
+#include <cardvoid/model/shard.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -140,6 +141,16 @@ struct Job {
   Limits limits;
   Safety safety;
   Results results;
+  // The part of the job that this command is about; nullopt: all of it. Then limits.requests_per_second is
+  // the shard's part of the job's, and the files of `results` are the shard's own.
+  std::optional<Shard> shard;
+
+  // Its name for people: "gold", and of a shard "gold 2/4".
+  std::string title() const { return shard ? name + " " + to_text(*shard) : name; }
+  // All shards together: what the job file says.
+  double requests_per_second_of_all_shards() const {
+    return limits.requests_per_second * (shard ? shard->count : 1);
+  }
 };
 
 }  // namespace cardvoid::model

@@ -17,6 +17,7 @@
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/records.hpp>
 #include <cardvoid/model/row.hpp>
+#include <cardvoid/model/shard.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,8 +30,10 @@ namespace cardvoid::report {
 
 class Metrics {
  public:
-  // `limit`: requests/s that the job allows itself. `version`: of cardvoid.
-  Metrics(std::string job, double limit, std::string version);
+  // `limit`: requests/s that the job allows itself. `version`: of cardvoid. `shard`: has a label, so that the
+  // files of several shards can stand beside each other.
+  Metrics(std::string_view job, double limit, std::string version,
+          const std::optional<model::Shard>& shard = {});
 
   // Takes over what an earlier metrics file knows and the results database does not: runs that could not
   // begin, and the time waited for the limit. Anything else is as no file.
@@ -65,7 +68,7 @@ class Metrics {
   void write_attempts(Page& page) const;
   void write_pace(Page& page, const dispatch::Snapshot* running) const;
 
-  std::string job_;
+  std::string job_;  // the labels that every sample has
   double limit_;
   std::string version_;
   std::optional<ledger::Totals> totals_;

@@ -34,11 +34,12 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
 // What an import came from, as ledger::Recipe has it. Empty: not known.
 std::string recipe_of(std::string_view settings, const std::string& sha256_of_input);
 
-// The same from an open source. `settings`: what decides, apart from the bytes of the source, what an import
-// makes of them. Empty: not known, so that the next one is not taken for the same.
+// The same from an open source. Of a `shard` only its rows; a line that is refused, and so has no key, is of
+// shard 1, so that all shards together have each line once. `settings`: what decides, apart from the bytes of
+// the source, what an import makes of them. Empty: not known, so that the next one is not taken for the same.
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
                              const std::function<bool()>& interrupted,
-                             model::Vanished vanished = model::Vanished::hold,
-                             std::string_view settings = {});
+                             model::Vanished vanished = model::Vanished::hold, std::string_view settings = {},
+                             const std::optional<model::Shard>& shard = {});
 
 }  // namespace cardvoid::run

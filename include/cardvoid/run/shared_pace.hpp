@@ -3,11 +3,11 @@
 // file in the user's state directory. Every run reads and updates it before it sends, under a lock that is
 // held for microseconds and ends with its holder.
 //
-// Each run stays below its own limit; together they stay below the greatest of their limits. The run that
-// sent last lets the others go first, so that they take turns. Their head start is at most 5 ms. Requests of
-// a run that was killed still count, and the run itself does not: every one holds a lock that the kernel
-// takes back when it dies. No server is needed. The state directory and not the runtime directory, which
-// differs between cron and a login.
+// Each run stays below its own limit; together they stay below the greatest of their limits, which for a
+// shard is that of its whole job. The run that sent last lets the others go first, so that they take turns.
+// Their head start is at most 5 ms. Requests of a run that was killed still count, and the run itself does
+// not: every one holds a lock that the kernel takes back when it dies. No server is needed. The state
+// directory and not the runtime directory, which differs between cron and a login.
 
 #include <algorithm>
 #include <array>
@@ -41,6 +41,8 @@ class SharedPace final : public dispatch::Pace {
   struct Settings {
     std::filesystem::path file;      // created if missing (0600), with its folders
     double requests_per_second = 5;  // this run's
+    // What this run lets all runs send together: of a shard the whole job's limit. 0: the same.
+    double together = 0;
     // Of this boot, at most 40 characters: times of another boot mean nothing. Empty: not known.
     std::string boot_id;
     std::uint64_t participant = 0;                 // random, different for each run
@@ -83,7 +85,7 @@ class SharedPace final : public dispatch::Pace {
   void count_others(const PaceFile::Seen& seen, Instant now);
   Participant& self();
   // A run that was steered to a lower rate still lets the others use its job's limit.
-  double own_limit() const { return std::max(settings_.requests_per_second, own_.limit()); }
+  double own_limit() const { return std::max(settings_.together, own_.limit()); }
   std::chrono::nanoseconds head_start() const;
   void give_up(const std::string& why);
   // The one that learns: what the platform counts is what all runs send together.

@@ -100,6 +100,10 @@ class Statement {
     (bind_one(++at, args), ...);
     return *this;
   }
+  // One parameter alone, of a statement that was rewound: the value of another one's column, of any type.
+  void bind_column(int at, const Statement& from, int column);
+  void bind_number(int at, std::int64_t value) { bind_one(at, value); }
+  void bind_text(int at, std::string_view value) { bind_one(at, value); }
   bool step();   // true: a row is ready; false: finished and rewound. Throws Failure.
   void run();    // step() until finished
   void reset();  // ends an unfinished read, so that no snapshot stays open

@@ -23,7 +23,7 @@ TEST_SUITE("component") {
     change(books, "PRAGMA user_version = 99");
     check_refused(
         books,
-        ": was made by a newer cardvoid (schema version 99; this one knows 5); it is left as it is; upgrade "
+        ": was made by a newer cardvoid (schema version 99; this one knows 6); it is left as it is; upgrade "
         "cardvoid, or name another file in results.database or with --results");
   }
 
@@ -88,7 +88,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("open: a new database in which another program has only put its mark is left alone") {
     const Books books;
-    sqlite::Connection{books.file, sqlite::Mode::create}.execute("PRAGMA user_version = 5");
+    sqlite::Connection{books.file, sqlite::Mode::create}.execute("PRAGMA user_version = 6");
     check_refused(books, ": is not a cardvoid results database" + k_advice);
   }
 
