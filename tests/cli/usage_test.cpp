@@ -15,9 +15,9 @@ TEST_SUITE("cli") {
     CHECK(main.exit_code == 0);
     CHECK(main.err.empty());
     for (const std::string command :
-         {"check",  "plan",   "run",     "reconcile",  "retry",  "accept", "protect",
-          "forget", "show",   "status",  "pause",      "resume", "stop",   "rate",
-          "export", "report", "merge", "sandbox", "completion", "help",   "version"}) {
+         {"check",  "plan",   "run",    "reconcile", "retry",      "accept", "protect",
+          "forget", "show",   "status", "pause",     "resume",     "stop",   "rate",
+          "export", "report", "merge",  "sandbox",   "completion", "help",   "version"}) {
       CAPTURE(command);
       CHECK(main.out.find("\n  " + command) != std::string::npos);
       const auto help = support::run({command, "--help"});
