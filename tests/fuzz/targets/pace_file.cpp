@@ -37,8 +37,10 @@ FUZZ_TARGET(pace_file, "a pace file of any bytes neither holds a run up for ever
           "the fuzzer can write");
   constexpr Instant k_now{1'000'000s};
   std::string warning;
-  auto opened =
-      run::SharedPace::open({path, 5, "boot", 9, [&](const std::string& why) { warning = why; }}, k_now);
+  run::SharedPace::Settings settings{};
+  settings.file = path, settings.boot_id = "boot", settings.participant = 9;
+  settings.warn = [&](const std::string& why) { warning = why; };
+  auto opened = run::SharedPace::open(std::move(settings), k_now);
   require(opened.has_value(), "any file is taken or begun again");
   auto& pace = **opened;
   const auto rate = pace.rate(k_now);
