@@ -31,11 +31,6 @@ constexpr const char* k_see_to_rights = translatable("see to the permissions of 
 constexpr const char* k_nothing_more =
     translatable("nothing more is sent; see to the disk and run the same command again");
 
-Error not_ours(const std::filesystem::path& file, const std::string& why) {
-  return {Errc::cannot_create, tr("{}: {}; {}; name another file in results.database or with --results",
-                                  file.string(), why, tr(k_left_alone))};
-}
-
 Error damaged(const std::filesystem::path& file, std::string_view how) {
   return {Errc::cannot_create,
           tr("{}: {}; {}; restore a copy, or name another file in results.database or with --results",
@@ -169,6 +164,32 @@ bool turn_on_log(sqlite::Connection& db) {
 }
 
 }  // namespace
+
+Error not_ours(const std::filesystem::path& file, const std::string& why) {
+  return {Errc::cannot_create, tr("{}: {}; {}; name another file in results.database or with --results",
+                                  file.string(), why, tr(k_left_alone))};
+}
+
+Result<void> check_header(const std::filesystem::path& database) {
+  const auto file = real_path(database);
+  const auto header = read_start(file, 100);
+  if (header.empty()) return {};
+  if (!header.starts_with(std::string_view{"SQLite format 3\0", 16}))
+    return damaged(database, tr("file is not a database"));
+  if (sqlite::has_content(file.string() + "-wal") || sqlite::has_content(file.string() + "-journal"))
+    return {};
+  // Big-endian numbers (sqlite.org/fileformat2.html, "The Database Header").
+  const auto number_at = [&](std::size_t at) {
+    std::uint32_t number = 0;
+    for (std::size_t i = at; i < at + 4 && i < header.size(); ++i)
+      number = number << 8 | static_cast<unsigned char>(header[i]);
+    return number;
+  };
+  constexpr std::size_t k_pages = 28, k_schema_cookie = 40, k_application = 68;
+  const bool is_blank = number_at(k_pages) <= 1 && number_at(k_schema_cookie) == 0;
+  if (is_blank || number_at(k_application) == k_application_id) return {};
+  return not_ours(database, tr("is not a cardvoid results database"));
+}
 
 std::string outcomes_in_sql(bool (*is_so)(model::OutcomeKind)) {
   std::string names;

@@ -25,6 +25,12 @@ struct Migration {
 // The first one leads from version 1 to 2. The last one leads to k_schema_version.
 const std::vector<Migration>& migrations();
 
+// 73: it is left as it is, and another file is to be named.
+Error not_ours(const std::filesystem::path& file, const std::string& why);
+// Refuses what its first bytes show to be no results database, before anything is made beside it. What they
+// do not show, since a log or a journal may hold more, is found when it is opened.
+Result<void> check_header(const std::filesystem::path& database);
+
 // The columns of every table of ours, sorted, as "table.column".
 std::vector<std::string> columns_of(const sqlite::Connection& db);
 // Those that this version has, 1 to k_schema_version.

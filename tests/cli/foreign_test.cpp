@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cardvoid/model/own_files.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <fstream>
 #include <iterator>
@@ -54,6 +55,11 @@ TEST_SUITE("cli") {
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
   }
 
+  // Nor is anything made beside it: the name of a lock file can mean something to its owner.
+  void check_alone(const fs::path& database) {
+    CHECK_FALSE(fs::exists(database.string() + model::k_lock_suffix));
+  }
+
   // A results database of this job with so many rows planned and its log folded in.
   fs::path planned(const Stage& stage) {
     REQUIRE(stage.run("plan").exit_code == 0);
@@ -68,6 +74,7 @@ TEST_SUITE("cli") {
     check_refused(stage, stage.dir / "notes.db", "file is not a database");
     stage.write("zeros.db", std::string(8'192, '\0'));
     check_refused(stage, stage.dir / "zeros.db", "file is not a database");
+    for (const auto* name : {"notes.db", "zeros.db"}) check_alone(stage.dir / name);
   }
 
   TEST_CASE("foreign: the database of another program is left alone with its log and its journal") {
@@ -76,6 +83,7 @@ TEST_SUITE("cli") {
     execute(theirs,
             "PRAGMA application_id = 252006673; CREATE TABLE people (name); INSERT INTO people VALUES (1)");
     check_refused(stage, theirs, "is not a cardvoid results database");
+    check_alone(theirs);
 
     // In use: a change of its owner is in the log only, and no one else checkpoints it.
     sqlite::Connection owner{stage.dir / "in_use.db", sqlite::Mode::create};
