@@ -71,9 +71,7 @@ TEST_SUITE("cli") {
     circumstances.umask = 022;
     circumstances.soft_limits = {{RLIMIT_CORE, 4096}, {RLIMIT_NOFILE, 200}};
     // Else the address sanitizer lowers RLIMIT_CORE before the program begins.
-    const char* options = std::getenv("ASAN_OPTIONS");
-    circumstances.environment["ASAN_OPTIONS"] =
-        (options ? std::string{options} + ":" : "") + "disable_coredump=0";
+    circumstances.set_asan_option("disable_coredump=0");
     const auto ended =
         Program{stage.words("run", with_hook({"--yes", "--log-level", "info"})), circumstances}.wait();
     CHECK(ended.exit_code == 0);

@@ -73,6 +73,11 @@ void write_all(int fd, std::string_view text) {
 
 }  // namespace
 
+void Circumstances::set_asan_option(const std::string& option) {
+  const char* ours = std::getenv("ASAN_OPTIONS");
+  environment["ASAN_OPTIONS"] = (ours ? std::string{ours} + ":" : "") + option;
+}
+
 Program::Program(std::vector<std::string> arguments, Circumstances circumstances) {
   arguments.insert(arguments.begin(), CARDVOID_BINARY);
   circumstances.environment.try_emplace("XDG_STATE_HOME", state_folder().string());

@@ -38,6 +38,8 @@ struct Circumstances {
   std::optional<unsigned> umask;
   std::map<int, std::uint64_t> soft_limits;  // by RLIMIT_…
   bool on_terminal = false;  // all three streams are a terminal of 100 columns; what it shows is `out`
+
+  void set_asan_option(const std::string& option);  // beside those of ours
 };
 
 // Killed at the end of its life if it still runs.
