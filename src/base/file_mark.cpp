@@ -33,7 +33,8 @@ std::string mark_of(const std::filesystem::path& file) {
   struct stat facts {};
   timespec tick{};  // what the kernel would write as the time of a change now
   if (!has_times_of_kernel(file) || ::clock_gettime(CLOCK_REALTIME_COARSE, &tick) != 0 ||
-      ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || !is_before(facts.st_ctim, tick))
+      ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_ctim.tv_nsec == 0 ||
+      !is_before(facts.st_ctim, tick))
     return {};
   return fmt::format("{} {} {} {}.{:09} {}.{:09}", facts.st_dev, facts.st_ino, facts.st_size,
                      facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec, facts.st_ctim.tv_sec,

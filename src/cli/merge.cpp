@@ -60,9 +60,10 @@ void remove_database(const std::filesystem::path& database) {
 
 Result<ledger::Merged> merge_into(const std::filesystem::path& output, ledger::Shards& shards) {
   if (const auto possible = try_private_file(output); !possible) return with_context(possible.error(), "-o");
-  const bool is_new = !sqlite::has_content(output);
   auto lock = ledger::Lock::acquire(output, "merge");
   if (!lock) return lock.error();
+  // Nobody else makes it now. A log without its database may hold somebody's last results.
+  const bool is_new = !sqlite::has_content(output) && !sqlite::has_content(output.string() + "-wal");
   std::error_code ignored;
   // Millions of keys are sorted beside the results, where there is room.
   sqlite::keep_temporary_files_in(std::filesystem::weakly_canonical(output, ignored).parent_path());

@@ -141,9 +141,19 @@ class Bound {
     if (has_optional_value(flag) && option.results().front().empty()) return {};
     if (option.results().size() > 1 && !flag.repeatable)
       return Error{Errc::usage, tr("{} is given more than once", flag.name)};
-    for (const auto& value : option.results())
+    for (const auto& value : option.results()) {
+      if (is_like_flag(value))
+        return Error{Errc::usage, tr("{} needs a value: {} {}", flag.name, flag.name, flag.value)};
       if (const auto set = set_value(flag, value, flag.name); !set) return set;
+    }
     return {};
+  }
+
+  // `-o --excel`: the value was forgotten, and the flag behind it would be lost without a word.
+  static bool is_like_flag(std::string_view word) {
+    return word.size() > 3 && word.starts_with("--") && std::all_of(word.begin() + 2, word.end(), [](char c) {
+             return c == '-' || (c >= 'a' && c <= 'z');
+           });
   }
 
   // `name`: of the flag or of its variable.

@@ -154,7 +154,7 @@ std::string line_for(const Protected::Row& row) {
   return tr("too late: {}; {} ({})", sent, words_for_now(row.status), name) + "\n";
 }
 
-std::string answer_text(const Protected& answer) {
+std::string answer_text(const Protected& answer, const model::Job& job) {
   std::string text;
   for (const auto& row : answer.rows)
     if (row.is_too_late) text += line_for(row);
@@ -165,7 +165,10 @@ std::string answer_text(const Protected& answer) {
     text += tr_n(rows, "of {} row: {} held, {} too late", "of {} rows: {} held, {} too late",
                  grouped(answer.held), grouped(answer.too_late)) +
             "\n";
-  if (rows == 0) text += tr("no row matches; cards of later imports are held") + "\n";
+  if (rows == 0)
+    text += (job.shard ? tr("no row of this shard matches")
+                       : tr("no row matches; cards of later imports are held")) +
+            "\n";
   const auto& [was_there, word] = answer.entry;
   if (was_there)
     text += tr("on record already, by {} since {}", word.by, format_local(word.at));
@@ -214,12 +217,15 @@ boost::json::object as_json(const Removed& removed, const model::Job& job) {
 }
 
 int say_added(Console& console, const Protected& answer, const Options& options, const model::Job& job) {
-  if (answer.held + answer.too_late == 0)
+  if (job.shard)
+    console.warn_at_once(tr("only shard {} knows of it; give the same command for every other shard",
+                            model::to_text(*job.shard)));
+  else if (answer.held + answer.too_late == 0)
     console.warn_at_once(
         tr("no row of the job matches; is the {} written as in the list? On record for later imports",
            options.who.code.empty() ? "openid" : "code"));
   (void)(console.globals().json ? console.answer(to_json_line(as_json(answer, job)))
-                                : console.answer_words(answer_text(answer)));
+                                : console.answer_words(answer_text(answer, job)));
   return answer.too_late > 0 ? 1 : 0;
 }
 

@@ -98,6 +98,12 @@ std::string remedy(const std::vector<Lacking>& lacking, const std::vector<std::s
       defaults += tr("; or set defaults.{0}, where it is the same for all rows", column.ours);
     columns[column.ours] = name.empty() ? tr("ITS NAME IN THE LIST") : std::move(name);
   }
+  // What the list has as well: without it, defaults would take the place of its own values.
+  const auto is_named = [&](const std::string& name) {
+    return std::any_of(columns.begin(), columns.end(), [&](const auto& each) { return each.second == name; });
+  };
+  for (const auto& [ours, theirs] : guessed)
+    if (ours != theirs && !is_named(theirs)) columns.emplace(ours, theirs);
   const auto line = columns_line(columns) + defaults;
   return is_known ? tr("; write in [input]: {}", line) : tr("; say in [input] which they are: {}", line);
 }

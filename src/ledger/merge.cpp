@@ -350,6 +350,19 @@ Result<void> check_replaceable(const std::filesystem::path& output) {
          output.string())};
 }
 
+// Results are not taken back by older copies, and a run that has begun since would go on behind them.
+Result<void> check_end(const Shards& shards, const std::filesystem::path& output, std::int64_t before,
+                       std::int64_t after) {
+  for (const auto& file : shards.files())
+    if (const auto idle = check_idle(file); !idle) return idle;
+  if (after >= before) return {};
+  return Error{
+      Errc::cannot_create,
+      tr("{}: has {} requests, and these shards have {} together: they are older copies; it is left as "
+         "it is; merge the newest ones, or name another file with -o",
+         output.string(), grouped(before), grouped(after))};
+}
+
 }  // namespace
 
 Result<Merged> merge(Shards& shards, const std::filesystem::path& output, const Lock& lock,
@@ -363,8 +376,13 @@ Result<Merged> merge(Shards& shards, const std::filesystem::path& output, const 
   const auto done = state.guarded([&] {
     state.db.execute("PRAGMA temp.cache_size = -8192");
     sqlite::Transaction transaction{state.db};
+    const auto before = ask(state.db, "SELECT count(*) FROM attempt");
     merged = Merging{shards.ledgers(), state.db}.all();
-    if (*merged) transaction.commit();
+    if (!*merged) return;
+    if (const auto right = check_end(shards, output, before, (*merged)->attempts); !right)
+      merged = right.error();
+    else
+      transaction.commit();
   });
   if (!done) return done.error();
   if (!*merged) return merged->error();

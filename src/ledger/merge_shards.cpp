@@ -50,10 +50,7 @@ struct Found {
 };
 
 Result<Found> look_at(const std::filesystem::path& file) {
-  if (const auto holder = Lock::holder(file))
-    return Error{Errc::stopped,
-                 tr("{}: {} has it; wait for its end, or stop it, and merge again; nothing was merged",
-                    file.string(), to_text(*holder))};
+  if (const auto idle = check_idle(file); !idle) return idle.error();
   auto ledger = Ledger::look_into(file);
   if (!ledger) return ledger.error();
   // A damaged page can hide rows without an error.
@@ -109,6 +106,14 @@ Result<void> check_whole(const std::vector<Found>& all) {
 
 }  // namespace
 
+Result<void> check_idle(const std::filesystem::path& shard) {
+  const auto holder = Lock::holder(shard);
+  if (!holder) return {};
+  return Error{Errc::stopped,
+               tr("{}: {} has it; wait for its end, or stop it, and merge again; nothing was merged",
+                  shard.string(), to_text(*holder))};
+}
+
 Result<Shards> Shards::open(const std::vector<std::filesystem::path>& files) {
   std::vector<Found> all;
   for (const auto& file : files) {
@@ -124,6 +129,7 @@ Result<Shards> Shards::open(const std::vector<std::filesystem::path>& files) {
   shards.job_ = all.front().facts.job;
   for (auto& each : all) {
     shards.have_different_lists_ = shards.have_different_lists_ || each.facts.list != all.front().facts.list;
+    shards.files_.push_back(each.file);
     shards.ledgers_.push_back(std::move(*each.ledger));
   }
   return shards;

@@ -2,7 +2,6 @@
 
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
-#include <cardvoid/ledger/known_list.hpp>
 
 #include "state.hpp"
 
@@ -51,26 +50,6 @@ Result<std::optional<Unchanged>> unchanged_since_import(Ledger& ledger, std::str
     for (const auto& remark : remarks.get_array())
       if (remark.is_string()) last.remarks.emplace_back(remark.get_string());
     return last;
-  });
-}
-
-Result<std::string> known_sha256(Ledger& ledger, std::string_view mark) {
-  return ledger.state().guarded([&] {
-    sqlite::Statement s{ledger.state().db, "SELECT value FROM meta WHERE key = 'list'"};
-    s.bind();
-    const auto known = s.step() ? std::string{s.text(0)} : std::string{};
-    const auto space = known.find(' ');
-    const bool is_same = !mark.empty() && space != std::string::npos && known.substr(space + 1) == mark;
-    return is_same ? known.substr(0, space) : std::string{};
-  });
-}
-
-Result<void> know_sha256(Ledger& ledger, std::string_view mark, std::string_view sha256) {
-  if (mark.empty() || sha256.empty()) return {};
-  return ledger.state().guarded([&] {
-    sqlite::Statement{ledger.state().db, "INSERT OR REPLACE INTO meta VALUES ('list', ?1 || ' ' || ?2)"}
-        .bind(sha256, mark)
-        .run();
   });
 }
 

@@ -1,11 +1,9 @@
 #include <fmt/format.h>
 
-#include <cardvoid/base/file_mark.hpp>
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/protect_list.hpp>
-#include <cardvoid/ledger/known_list.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/import.hpp>
 
@@ -115,32 +113,18 @@ std::string digest_of_settings(const model::Job& job, std::string_view protectio
   return hash.finish_hex();
 }
 
-// Of a list that is read from its start whenever it is opened. Empty: nothing would tell that it has changed.
-std::string mark_of_list(const model::Job& job) {
-  return job.input.csv.empty() || job.input.csv == "-" ? std::string{} : mark_of(job.input.csv);
-}
-
-// nullopt: it must be read. A file that was not touched since its last reading has the same content; any
-// other is read for its digest.
+// nullopt: it must be imported. Only its content tells: times of a file can stay as they are while it
+// changes.
 Result<std::optional<Imported>> find_unchanged(const model::Job& job, ledger::Ledger& ledger,
                                                std::string_view settings,
                                                const std::function<bool()>& interrupted) {
-  const auto mark = mark_of_list(job);
-  const auto known = ledger::known_sha256(ledger, mark);
-  if (!known) return known.error();
-  auto sha256 = *known;
-  if (sha256.empty()) {
-    auto digest = input::digest_of(job.input, interrupted);
-    if (!digest) return digest.error();
-    sha256 = std::move(*digest);
-  }
-  const auto recipe = recipe_of(settings, sha256);
+  const auto sha256 = input::digest_of(job.input, interrupted);
+  if (!sha256) return sha256.error();
+  const auto recipe = recipe_of(settings, *sha256);
   if (recipe.empty()) return std::optional<Imported>{};
   auto last = ledger::unchanged_since_import(ledger, recipe);
   if (!last) return last.error();
   if (!*last) return std::optional<Imported>{};
-  if (known->empty() && mark == mark_of_list(job))
-    if (const auto kept = ledger::know_sha256(ledger, mark, sha256); !kept) return kept.error();
   Imported imported{std::move((**last).summary), {}, true, (**last).remarks, (**last).remarks, {}};
   return std::optional{std::move(imported)};
 }

@@ -287,6 +287,38 @@ TEST_SUITE("cli") {
     CHECK(merge(stage, {one, two, stage.database()}).exit_code == 64);
   }
 
+  TEST_CASE("merge: what it finds is never made less") {
+    const Stage stage{limited_to(0), {{"members.csv", plain_members(30)}}};
+    for (const auto* shard : {"1/3", "2/3", "3/3"})
+      REQUIRE(stage.run("plan", {"--shard", shard}).exit_code == 0);
+    const auto older = stage.dir / "older.db";
+    fs::copy_file(database_of(stage, 2), older);
+    for (const auto* shard : {"1/3", "2/3", "3/3"})
+      REQUIRE(stage.run("run", {"--yes", "--shard", shard}).exit_code == 0);
+    REQUIRE(merge(stage).exit_code == 0);
+    const auto merged = stage.run("export").out;
+    const auto taken_back = merge(stage, {database_of(stage, 1), older, database_of(stage, 3)});
+    CHECK(taken_back.exit_code == 73);
+    CHECK(taken_back.err.find("they are older copies") != std::string::npos);
+    CHECK(stage.run("export").out == merged);
+
+    // A log whose database is gone may hold the last results.
+    fs::remove(stage.database());
+    const auto log = stage.database().string() + "-wal";
+    std::ofstream{log} << std::string(5'000, 'w');
+    CHECK(merge(stage).exit_code == 73);
+    CHECK(fs::file_size(log) == 5'000);
+  }
+
+  TEST_CASE("protect: of a shard it says that the others do not know") {
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(6)}}};
+    REQUIRE(stage.run("plan", {"--shard", "1/3"}).exit_code == 0);
+    const auto said = stage.run("protect", {"--shard", "1/3", "--code", "elsewhere", "--note", "objected"});
+    CHECK(said.exit_code == 0);
+    CHECK(said.err.find("only shard 1/3 knows of it") != std::string::npos);
+    CHECK(said.out.find("no row of this shard matches") != std::string::npos);
+  }
+
   TEST_CASE("merge: results that a run has at this moment are not merged") {
     const Stage stage{limited_to(0), {{"members.csv", plain_members(60)}}};
     for (const auto* shard : {"1/3", "2/3", "3/3"})

@@ -59,6 +59,8 @@ TEST_SUITE("cli") {
          "--status is a flag of retry, accept and export, not of run");
     says({"--yes", "run", "job.toml"}, "--yes must stand after run");
     says({"run", "job.toml", "--limit"}, "--limit needs a value: --limit N");
+    // Else the file would be named "--excel", and its cells would not be made safe.
+    says({"export", "job.toml", "-o", "--excel"}, "--output needs a value: --output FILE");
     says({"run", "job.toml", "--limit", "3", "--limit", "4"}, "--limit is given more than once");
     says({"export", "job.toml", "--format", "xml"}, "--format xml: expected csv or jsonl");
     says({"run", "job.toml", "--yes=maybe"}, "--yes takes no value; see `cardvoid run --help`");

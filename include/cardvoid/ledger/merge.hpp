@@ -22,14 +22,19 @@ class Shards {
   int count() const { return static_cast<int>(ledgers_.size()); }
   // In the order of their numbers.
   std::vector<Ledger>& ledgers() { return ledgers_; }
+  const std::vector<std::filesystem::path>& files() const { return files_; }
   // The newest list is not the same one in all of them.
   bool have_different_lists() const { return have_different_lists_; }
 
  private:
   std::string job_;
+  std::vector<std::filesystem::path> files_;
   std::vector<Ledger> ledgers_;
   bool have_different_lists_ = false;
 };
+
+// Error: stopped (75) while a command has it.
+Result<void> check_idle(const std::filesystem::path& shard);
 
 struct Merged {
   std::int64_t rows = 0, attempts = 0, runs = 0, refused = 0;

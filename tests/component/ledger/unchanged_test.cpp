@@ -1,4 +1,3 @@
-#include <cardvoid/ledger/known_list.hpp>
 #include <cardvoid/ledger/protection.hpp>
 #include "component/ledger/rig.hpp"
 
@@ -90,21 +89,6 @@ TEST_SUITE("component") {
     }
     CHECK_FALSE(is_unchanged(ledger));
     CHECK(keeps_the_right_counts(ledger));
-  }
-
-  TEST_CASE("unchanged: a list is known again by the mark of its file and by no other") {
-    const Books books;
-    auto ledger = books.open();
-    const auto known = [&](const std::string& mark) { return must(ledger::known_sha256(ledger, mark)); };
-    CHECK(known("1 2 3").empty());
-    must(ledger::know_sha256(ledger, "1 2 3", "abc"));
-    CHECK(known("1 2 3") == "abc");
-    CHECK(known("1 2").empty());
-    CHECK(known("").empty());
-    must(ledger::know_sha256(ledger, "", "def"));
-    CHECK(known("1 2 3") == "abc");
-    must(ledger::know_sha256(ledger, "4", "def"));
-    CHECK(known("1 2 3").empty());
   }
 
   TEST_CASE("totals: those that are kept follow every step of a row and every command") {

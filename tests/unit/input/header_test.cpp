@@ -106,6 +106,9 @@ TEST_SUITE("unit") {
             .ends_with(
                 "columns = { code = \"卡号\", openid = \"用户标识\", card_id = \"会员卡模板 ID\", brand_id = "
                 "\"品牌ID\" }"));
+    // Also what the list has beside: defaults.reason would take the place of its own reasons.
+    CHECK(open_error("会员卡号,OpenID,作废原因\n")
+              .ends_with("columns = { code = \"会员卡号\", openid = \"OpenID\", reason = \"作废原因\" }"));
     Options options;
     options.input.columns = {{"reason", "说明"}};
     CHECK(open_error("卡 号,openid,说明\n", options)
