@@ -172,16 +172,12 @@ Result<Imported> import_input(const model::Job& job, ledger::Ledger& ledger,
     imported = std::move(*unchanged);
   }
   if (!imported) {
-    const auto mark = mark_of_list(job);
     const auto source = input::open(job.input, job.defaults, job.merchant.api, job.merchant.brand_id,
                                     {.interrupted = interrupted});
     if (!source) return source.error();
     auto read = import_from(**source, ledger, interrupted, job.input.vanished, settings, job.shard);
     if (!read) return read;
     imported = std::move(*read);
-    if (mark == mark_of_list(job))
-      if (const auto known = ledger::know_sha256(ledger, mark, imported->file.sha256); !known)
-        return known.error();
   }
   if (job.safety.protect.empty()) return *std::move(imported);
   auto match = ledger::match_protections(ledger);
