@@ -96,8 +96,6 @@ int local_minute(WallTime time) {
 
 std::string format_local(WallTime time) { return formatted(time, "%Y-%m-%d %H:%M %z"); }
 
-std::string format_local_second(WallTime time) { return formatted(time, "%H:%M:%S %z on %Y-%m-%d"); }
-
 std::string format_local_full(WallTime time) { return formatted(time, "%Y-%m-%d %H:%M:%S %z"); }
 
 std::string format_local_day(WallTime time) { return formatted(time, "%a %Y-%m-%d %z"); }

@@ -150,7 +150,7 @@ std::string words_for_now(model::Status status) {
 std::string line_for(const Protected::Row& row) {
   const auto name = tr("line {} code {}", row.source_line, row.masked_code);
   if (!row.is_too_late) return tr("held: {}", name) + "\n";
-  const auto sent = row.sent_at ? tr("sent {}", format_local_second(*row.sent_at)) : tr("INVALID before us");
+  const auto sent = row.sent_at ? tr("sent {}", format_local_full(*row.sent_at)) : tr("INVALID before us");
   return tr("too late: {}; {} ({})", sent, words_for_now(row.status), name) + "\n";
 }
 

@@ -112,7 +112,7 @@ TEST_SUITE("cli") {
     CHECK(std::regex_search(
         late.out,
         std::regex{
-            "^too late: sent [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4} on 20[0-9-]{8}; it is invalidated "
+            "^too late: sent 20[0-9-]{8} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}; it is invalidated "
             "now \\(line 2 code \\*\\*\\*\\*\\)"}));
     const auto answer = boost::json::parse(protect(stage, {"--code", code(1), "--json"}).out);
     CHECK(answer.at("answer") == "too late");

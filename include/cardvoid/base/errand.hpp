@@ -33,7 +33,8 @@ class Errand {
   struct State {
     std::mutex mutex;
     std::condition_variable changed;
-    std::function<void()> work;  // until it is done
+    std::function<void()> work;  // until it is begun
+    bool is_busy = false;        // until it is done
     bool is_over = false;
   };
   static void serve(const std::shared_ptr<State>& state);

@@ -13,8 +13,6 @@ int local_minute(WallTime time);
 
 // "2026-11-27 01:00 +0800".
 std::string format_local(WallTime time);
-// "01:00:59 +0800 on 2026-11-27".
-std::string format_local_second(WallTime time);
 // "2026-11-27 01:00:59 +0800".
 std::string format_local_full(WallTime time);
 // "Fri 2026-11-27 +0800": a day of the current zone. Two times of one day may have two, when the clock

@@ -32,4 +32,18 @@ TEST_SUITE("unit") {
     release.set_value();
     CHECK(end.wait_for(10s) == std::future_status::ready);
   }
+
+  // As the last descriptor of a file whose close() hangs.
+  TEST_CASE("errand: what work holds and is slow to let go of is waited for no longer than the work") {
+    std::promise<void> release;
+    Errand errand;
+    std::shared_ptr<int> held{new int{1}, [done = release.get_future().share()](const int* number) {
+                                done.wait();
+                                delete number;
+                              }};
+    CHECK_FALSE(errand.run([kept = std::move(held)] { CHECK(*kept == 1); }, 20ms));
+    CHECK_FALSE(errand.wait(20ms));
+    release.set_value();
+    CHECK(errand.wait(10s));
+  }
 }
