@@ -101,6 +101,8 @@ std::string explain_fault(std::string_view toml, const SyntaxFault& fault) {
   if (const auto* character = find_wide_character(line))
     return tr("{} is a Chinese or full-width character, and {} must stand there", character->wrong,
               character->right == " " ? tr("an ordinary blank") : std::string{character->right});
+  if (fault.what.find("utf-8") != std::string::npos)
+    return tr("the file is not UTF-8: save it as UTF-8 (Notepad: Save as, Encoding: UTF-8)");
   const bool is_about_escape = fault.what.find("escape") != std::string::npos ||
                                fault.what.find("unicode scalar") != std::string::npos;
   if (is_about_escape && line.find('\\') != std::string_view::npos)

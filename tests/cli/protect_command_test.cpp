@@ -111,9 +111,8 @@ TEST_SUITE("cli") {
     CAPTURE(late.out);
     CHECK(std::regex_search(
         late.out,
-        std::regex{
-            "^too late: sent 20[0-9-]{8} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}; it is invalidated "
-            "now \\(line 2 code \\*\\*\\*\\*\\)"}));
+        std::regex{"^too late: sent 20[0-9-]{8} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}; it is invalidated "
+                   "now \\(line 2 code \\*\\*\\*\\*\\)"}));
     const auto answer = boost::json::parse(protect(stage, {"--code", code(1), "--json"}).out);
     CHECK(answer.at("answer") == "too late");
     CHECK(answer.at("too_late") == 1);

@@ -358,6 +358,9 @@ TEST_SUITE("unit") {
   TEST_CASE("fault: names of absurd depth do not exhaust the stack") {
     std::string deep;
     for (int i = 0; i < 100'000; ++i) deep += "a.";
+    // As an editor in Chinese Windows saves it.
+    CHECK(message("name = \"\xBB\xE1\xD4\xB1\"\n")
+              .ends_with("; the file is not UTF-8: save it as UTF-8 (Notepad: Save as, Encoding: UTF-8)"));
     CHECK(message("\n" + deep + "a = 1\n") == "jobs/gold.toml:2: not valid TOML: too many dots in one line");
     CHECK(message("[" + deep + "a]\n") == "jobs/gold.toml:1: not valid TOML: too many dots in one line");
     CHECK(message(k_right, {"input.columns={" + deep + "a=1}"}) != "");
