@@ -62,7 +62,7 @@ Result<ledger::Merged> merge_into(const std::filesystem::path& output, ledger::S
   if (const auto possible = try_private_file(output); !possible) return with_context(possible.error(), "-o");
   auto lock = ledger::Lock::acquire(output, "merge");
   if (!lock) return lock.error();
-  // Nobody else makes it now. A log without its database may hold somebody's last results.
+  // With the lock no one else makes it. A log without its database may hold somebody's last results.
   const bool is_new = !sqlite::has_content(output) && !sqlite::has_content(output.string() + "-wal");
   std::error_code ignored;
   // Millions of keys are sorted beside the results, where there is room.

@@ -245,7 +245,8 @@ class Merging {
       sqlite::Statement s{from, "SELECT id, culprits FROM run WHERE culprits IS NOT NULL"};
       for (s.bind(); s.step();) {
         std::vector<std::int64_t> rows;
-        for (const auto& id : boost::json::parse(culprits_in(s, 1)).as_array())
+        const auto culprits = boost::json::parse(culprits_in(s, 1));
+        for (const auto& id : culprits.as_array())
           if (const auto row = row_now(from, id.to_number<std::int64_t>()); row != 0) rows.push_back(row);
         set.bind(runs_[i].at(s.int64(0)), fmt::format("[{}]", fmt::join(rows, ","))).run();
       }
