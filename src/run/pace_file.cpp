@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 // The lock is held for microseconds.
 constexpr int k_lock_tries = 50;
-constexpr milliseconds k_patience = 100ms, k_patience_at_start = 2s;
+constexpr milliseconds k_patience_at_start = 2s;
 constexpr std::chrono::nanoseconds k_widest_guard = 10s;  // far more than a pacer learns
 
 // Of the steady clock, which begins at zero.
@@ -224,7 +224,7 @@ PaceFile::Seen::Outcome PaceFile::Hands::put(Content& content, std::string& why)
 }
 
 Result<PaceFile> PaceFile::open(const fs::path& path, std::uint64_t participant,
-                                std::shared_ptr<Errand> errand) {
+                                std::shared_ptr<Errand> errand, milliseconds patience) {
   auto hands = std::make_shared<Hands>();
   hands->path = path;
   hands->participant = participant;
@@ -232,12 +232,12 @@ Result<PaceFile> PaceFile::open(const fs::path& path, std::uint64_t participant,
   if (!errand->run([hands, opened] { *opened = hands->open(); }, k_patience_at_start))
     return Error{Errc::cannot_create, path.string() + ": its disk does not answer"};
   if (!*opened) return opened->error();
-  return PaceFile{std::move(hands), std::move(errand)};
+  return PaceFile{std::move(hands), std::move(errand), patience};
 }
 
 PaceFile::Seen PaceFile::get() {
   const auto seen = std::make_shared<Seen>();
-  if (errand_->run([hands = hands_, seen] { hands->get(*seen); }, k_patience)) return std::move(*seen);
+  if (errand_->run([hands = hands_, seen] { hands->get(*seen); }, patience_)) return std::move(*seen);
   Seen late;
   late.outcome = Seen::late;
   return late;
@@ -251,7 +251,7 @@ PaceFile::Seen::Outcome PaceFile::put(Content content, std::string& why) {
   };
   const auto put = std::make_shared<Put>();
   put->content = std::move(content);
-  if (!errand_->run([hands = hands_, put] { put->outcome = hands->put(put->content, put->why); }, k_patience))
+  if (!errand_->run([hands = hands_, put] { put->outcome = hands->put(put->content, put->why); }, patience_))
     return Seen::late;
   why = put->why;
   return put->outcome;
@@ -264,7 +264,7 @@ bool PaceFile::remove() {
     if (::fstat(hands->file.get(), &state) == 0 && is_at(hands->path, state))
       *is_gone = ::unlink(hands->path.c_str()) == 0 || errno == ENOENT;
   };
-  return !errand_->run(work, k_patience) || *is_gone;
+  return !errand_->run(work, patience_) || *is_gone;
 }
 
 }  // namespace cardvoid::run

@@ -88,7 +88,7 @@ std::string pace_file_name(const model::Job& job, const std::optional<std::strin
 
 Result<std::unique_ptr<SharedPace>> SharedPace::open(Settings settings, Instant now) {
   if (!settings.errand) settings.errand = std::make_shared<Errand>();
-  auto file = PaceFile::open(settings.file, settings.participant, settings.errand);
+  auto file = PaceFile::open(settings.file, settings.participant, settings.errand, settings.patience);
   if (!file) return file.error();
   std::unique_ptr<SharedPace> pace{
       new SharedPace{std::move(settings), std::make_unique<PaceFile>(std::move(*file)), now}};

@@ -14,7 +14,7 @@ cardvoid_test(unit job SOURCES job/faults_test.cpp job/load_test.cpp job/limits_
 target_include_directories(unit_job PRIVATE ${PROJECT_SOURCE_DIR}/src/job)  # the table of keys
 target_compile_definitions(unit_job PRIVATE CARDVOID_JOBS="${PROJECT_SOURCE_DIR}/jobs"
   CARDVOID_SCHEMA="${PROJECT_SOURCE_DIR}/schema/job.schema.json")
-cardvoid_test(unit input TIMEOUT 60 SOURCES input/code_list_test.cpp input/csv_spectrum_test.cpp input/csv_test.cpp input/damage_test.cpp input/delimiter_test.cpp
+cardvoid_test(unit input TIMEOUT 180 SOURCES input/code_list_test.cpp input/csv_spectrum_test.cpp input/csv_test.cpp input/damage_test.cpp input/delimiter_test.cpp
   input/dialect_test.cpp input/encoding_test.cpp input/evidence_test.cpp input/header_test.cpp
   input/protect_list_test.cpp DEPENDS cardvoid_input Boost::json fmt::fmt)
 target_include_directories(unit_input PRIVATE ${PROJECT_SOURCE_DIR}/src/input)  # damage and encoding = "auto", without a file

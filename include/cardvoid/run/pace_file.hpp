@@ -62,10 +62,10 @@ class PaceFile {
     std::array<bool, k_most_participants> is_alive{};
   };
 
-  // Errors: cannot_create (73), when it cannot be made, is not a plain file of this user, or its disk does
-  // not answer.
+  // `patience`: with each step of its work. Errors: cannot_create (73), when it cannot be made, is not a
+  // plain file of this user, or its disk does not answer.
   static Result<PaceFile> open(const std::filesystem::path& path, std::uint64_t participant,
-                               std::shared_ptr<Errand> errand);
+                               std::shared_ptr<Errand> errand, milliseconds patience);
 
   // Locks and reads. After `done` the lock is held until put().
   Seen get();
@@ -77,10 +77,11 @@ class PaceFile {
 
  private:
   struct Hands;
-  PaceFile(std::shared_ptr<Hands> hands, std::shared_ptr<Errand> errand)
-      : hands_{std::move(hands)}, errand_{std::move(errand)} {}
+  PaceFile(std::shared_ptr<Hands> hands, std::shared_ptr<Errand> errand, milliseconds patience)
+      : hands_{std::move(hands)}, errand_{std::move(errand)}, patience_{patience} {}
   std::shared_ptr<Hands> hands_;  // with the errand's work, which may outlive us
   std::shared_ptr<Errand> errand_;
+  milliseconds patience_;
 };
 
 }  // namespace cardvoid::run

@@ -49,6 +49,7 @@ class SharedPace final : public dispatch::Pace {
     std::function<void(const std::string&)> warn;  // called once, when the file has become unusable; then
                                                    // this run is paced by itself
     std::shared_ptr<Errand> errand = {};           // works on the file; none: one of its own
+    milliseconds patience{100};                    // how long a step of its work is waited for, real time
   };
   // Error: cannot_create, when the file cannot be made or locked.
   static Result<std::unique_ptr<SharedPace>> open(Settings settings, Instant now);
