@@ -47,9 +47,10 @@ TEST_SUITE("component") {
     return text;
   }
 
-  const std::vector<std::string> k_older{
-      "v1-finished", "v1-killed", "v1-tripped", "v2-finished", "v2-killed", "v2-tripped", "v2-lists",
-      "v3-finished", "v3-killed", "v3-tripped", "v4-finished", "v4-killed", "v4-tripped", "v5-finished", "v5-killed", "v5-tripped"};
+  const std::vector<std::string> k_older{"v1-finished", "v1-killed",   "v1-tripped",  "v2-finished",
+                                         "v2-killed",   "v2-tripped",  "v2-lists",    "v3-finished",
+                                         "v3-killed",   "v3-tripped",  "v4-finished", "v4-killed",
+                                         "v4-tripped",  "v5-finished", "v5-killed",   "v5-tripped"};
   std::string version_of(const std::string& name) { return name.substr(1, 1); }
 
   }  // namespace
