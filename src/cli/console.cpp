@@ -63,8 +63,8 @@ void Console::note_steps(const std::vector<report::Step>& steps) {
 bool Console::answer_words(std::string_view text) { return answer(escape_lines(text)); }
 
 bool Console::answer_page(std::string_view text) {
-  const auto page = escape_lines(text);
-  return ::isatty(STDOUT_FILENO) ? answer(folded(page, terminal_columns(stdout) - 1)) : answer(page);
+  if (!::isatty(STDOUT_FILENO)) return answer(escape_lines(text));
+  return answer(folded(escape_lines(text), terminal_columns(stdout) - 1));
 }
 
 bool Console::answer(std::string_view text) {
