@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/endian/conversion.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/database.hpp>
@@ -171,21 +172,19 @@ Error not_ours(const std::filesystem::path& file, const std::string& why) {
 }
 
 Result<void> check_header(const std::filesystem::path& database) {
+  constexpr std::size_t k_header = 100, k_pages = 28, k_schema_cookie = 40, k_application = 68;
   const auto file = real_path(database);
-  const auto header = read_start(file, 100);
+  auto header = read_start(file, k_header);
   if (header.empty()) return {};
   if (!header.starts_with(std::string_view{"SQLite format 3\0", 16}))
     return damaged(database, tr("file is not a database"));
   if (sqlite::has_content(file.string() + "-wal") || sqlite::has_content(file.string() + "-journal"))
     return {};
-  // Big-endian numbers (sqlite.org/fileformat2.html, "The Database Header").
+  // sqlite.org/fileformat2.html, "The Database Header"
+  header.resize(k_header);
   const auto number_at = [&](std::size_t at) {
-    std::uint32_t number = 0;
-    for (std::size_t i = at; i < at + 4 && i < header.size(); ++i)
-      number = number << 8 | static_cast<unsigned char>(header[i]);
-    return number;
+    return boost::endian::load_big_u32(reinterpret_cast<const unsigned char*>(header.data()) + at);
   };
-  constexpr std::size_t k_pages = 28, k_schema_cookie = 40, k_application = 68;
   const bool is_blank = number_at(k_pages) <= 1 && number_at(k_schema_cookie) == 0;
   if (is_blank || number_at(k_application) == k_application_id) return {};
   return not_ours(database, tr("is not a cardvoid results database"));

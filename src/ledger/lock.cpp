@@ -29,8 +29,6 @@ namespace {
 
 using Path = std::filesystem::path;
 
-Path lock_file(const Path& database) { return real_path(database).string() + model::k_lock_suffix; }
-
 // A lock of the open file itself (fcntl(2), "Open file description locks"): released by the kernel when its
 // last descriptor goes, and, unlike flock(2), it can be asked about without being taken. Of the whole file,
 // or of `length` bytes from `start` on, which need not be there.
@@ -123,14 +121,6 @@ Result<FileDescriptor> open_lock_file(const Path& database) {
   return file;
 }
 
-// The same for reading; nothing where there is none.
-FileDescriptor look_into_lock_file(const Path& database) {
-  FileDescriptor file{::open(lock_file(database).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-  struct stat facts {};
-  return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) ? std::move(file)
-                                                                            : FileDescriptor{};
-}
-
 // Nothing: what has the name is no file, or its file is gone while its log is not. Opening it is refused.
 Result<FileDescriptor> lock_database(const Path& database) {
   const auto real = real_path(database);
@@ -201,7 +191,7 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
 }
 
 std::optional<LockHolder> Lock::holder(const std::filesystem::path& database) {
-  const auto file = look_into_lock_file(database);
+  const auto file = open_lock_text(database, O_RDONLY);
   const auto pid = pid_of_holder(database);
   auto lock = exclusive();
   // An older version has locked its lock file only.

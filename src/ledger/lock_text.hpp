@@ -1,17 +1,35 @@
 #pragma once
 // DATABASE.lock: a line of JSON about who holds the job, or held it last, and how the database was left.
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/json.hpp>
+#include <cardvoid/model/own_files.hpp>
+#include <filesystem>
 #include <optional>
 #include <string>
 
 namespace cardvoid::ledger {
 
 inline constexpr const char* k_mark = "left_as";
+
+inline std::filesystem::path lock_file(const std::filesystem::path& database) {
+  return real_path(database).string() + model::k_lock_suffix;
+}
+
+// A plain file that is there already; nothing else is looked into, waited for or written to. `access`:
+// O_RDONLY or O_RDWR.
+inline FileDescriptor open_lock_text(const std::filesystem::path& database, int access) {
+  FileDescriptor file{::open(lock_file(database).c_str(), access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  struct stat facts {};
+  return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) ? std::move(file)
+                                                                            : FileDescriptor{};
+}
 
 inline std::optional<boost::json::object> read_lock_text(int fd) {
   char text[1024];

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <boost/endian/conversion.hpp>
 #include <cardvoid/model/shard.hpp>
 #include <charconv>
 
@@ -41,9 +42,8 @@ int ShardOf::operator()(std::string_view brand_id, std::string_view card_id, std
     hash_.add(",");
   }
   const auto digest = hash_.finish();
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
-  return 1 + static_cast<int>(number % static_cast<std::uint64_t>(count_));
+  return 1 +
+         static_cast<int>(boost::endian::load_big_u64(digest.data()) % static_cast<std::uint64_t>(count_));
 }
 
 }  // namespace cardvoid::model

@@ -88,6 +88,7 @@ std::string pace_file_name(const model::Job& job, const std::optional<std::strin
 
 Result<std::unique_ptr<SharedPace>> SharedPace::open(Settings settings, Instant now) {
   if (!settings.errand) settings.errand = std::make_shared<Errand>();
+  settings.together = std::max(settings.together, settings.requests_per_second);
   auto file = PaceFile::open(settings.file, settings.participant, settings.errand, settings.patience);
   if (!file) return file.error();
   std::unique_ptr<SharedPace> pace{
@@ -104,11 +105,9 @@ SharedPace::SharedPace(Settings settings, std::unique_ptr<PaceFile> file, Instan
     : settings_{std::move(settings)},
       file_{std::move(file)},
       own_{settings_.requests_per_second},
-      all_{std::max(settings_.together, settings_.requests_per_second)},
+      all_{settings_.together},
       last_now_{now},
-      boot_id_{as_stored(settings_.boot_id)} {
-  settings_.together = std::max(settings_.together, settings_.requests_per_second);
-}
+      boot_id_{as_stored(settings_.boot_id)} {}
 
 SharedPace::~SharedPace() {
   if (!file_) return;
