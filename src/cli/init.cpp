@@ -11,6 +11,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/source.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <cerrno>
 #include <cstring>
@@ -135,7 +136,7 @@ class Drafting {
   Result<void> read_list(const std::string& file) {
     if (file == "-")
       return Error{Errc::usage, tr("init needs a file, since it reads the list only to see its columns")};
-    if (!input::is_sqlite(file)) {
+    if (!sqlite::is_database(file)) {
       auto names = input::read_header(file);
       if (!names) return names.error();
       names_ = std::move(*names);

@@ -9,6 +9,7 @@
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/merge.hpp>
 #include <cardvoid/sqlite/connection.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cardvoid/base/ascii.hpp>
-#include <cardvoid/base/file.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/input/columns.hpp>
 #include <set>
@@ -77,11 +76,6 @@ std::string columns_line(const Columns& columns) {
     pairs += (pairs.empty() ? "" : ", ") + std::string{ours} + " = " + toml_quoted(found->second);
   }
   return pairs.empty() ? "" : "columns = { " + pairs + " }";
-}
-
-bool is_sqlite(const std::filesystem::path& file) {
-  constexpr std::string_view k_signature{"SQLite format 3\0", 16};
-  return read_start(file, k_signature.size()) == k_signature;
 }
 
 }  // namespace cardvoid::input

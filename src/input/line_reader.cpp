@@ -6,6 +6,7 @@
 #include <array>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <cstring>
 
 namespace cardvoid::input {
@@ -27,7 +28,7 @@ constexpr std::array k_signatures{
     Signature{"\xD0\xCF\x11\xE0"sv, translatable("an old Excel workbook; save it as CSV in UTF-8")},
     Signature{"\x1F\x8B"sv,
               translatable("compressed by gzip; unpack it first, or pipe it in with csv = \"-\"")},
-    Signature{"SQLite format 3\0"sv,
+    Signature{sqlite::k_signature,
               translatable("an SQLite database; name it as input.sqlite, with input.query")},
 };
 

@@ -11,6 +11,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/columns.hpp>
 #include <cardvoid/sqlite/connection.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 
 #include "record_reader.hpp"
 

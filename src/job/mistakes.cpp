@@ -6,6 +6,7 @@
 #include <array>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <utility>
 
 namespace cardvoid::job {
@@ -77,7 +78,7 @@ const Character* find_wide_character(std::string_view line) {
 
 std::string name_other_kind(std::string_view head, const std::filesystem::path& file) {
   const auto name = escape_for_terminal(file.string());
-  if (head.starts_with("SQLite format 3"))
+  if (head.starts_with(sqlite::k_signature))
     return tr(
         "an SQLite database, not a job file; `cardvoid init --list {}` writes the job file for such a list, "
         "and "

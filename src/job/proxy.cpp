@@ -11,8 +11,6 @@
 
 #include "endpoint.hpp"
 
-#include "endpoint.hpp"
-
 namespace cardvoid::job {
 
 namespace {

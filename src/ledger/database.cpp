@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/endian/conversion.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/folder.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <cerrno>
 #include <iterator>
 #include <limits>
@@ -172,21 +172,14 @@ Error not_ours(const std::filesystem::path& file, const std::string& why) {
 }
 
 Result<void> check_header(const std::filesystem::path& database) {
-  constexpr std::size_t k_header = 100, k_pages = 28, k_schema_cookie = 40, k_application = 68;
   const auto file = real_path(database);
-  auto header = read_start(file, k_header);
-  if (header.empty()) return {};
-  if (!header.starts_with(std::string_view{"SQLite format 3\0", 16}))
-    return damaged(database, tr("file is not a database"));
+  const auto header = sqlite::read_header(file);
+  if (!header) return {};
+  if (!header->has_signature) return damaged(database, tr("file is not a database"));
   if (sqlite::has_content(file.string() + "-wal") || sqlite::has_content(file.string() + "-journal"))
     return {};
-  // sqlite.org/fileformat2.html, "The Database Header"
-  header.resize(k_header);
-  const auto number_at = [&](std::size_t at) {
-    return boost::endian::load_big_u32(reinterpret_cast<const unsigned char*>(header.data()) + at);
-  };
-  const bool is_blank = number_at(k_pages) <= 1 && number_at(k_schema_cookie) == 0;
-  if (is_blank || number_at(k_application) == k_application_id) return {};
+  const bool is_blank = header->pages <= 1 && header->schema_cookie == 0;
+  if (is_blank || header->application_id == k_application_id) return {};
   return not_ours(database, tr("is not a cardvoid results database"));
 }
 

@@ -10,7 +10,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/model/own_files.hpp>
-#include <cardvoid/sqlite/connection.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -184,7 +184,7 @@ Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::str
                            {"host", host_name()},
                            {"command", command},
                            {"since", format_rfc3339(read_clocks().wall)}};
-  if (auto mark = mark_in(read_lock_text(taken.file_.get())); !mark.empty()) text[k_mark] = std::move(mark);
+  if (const auto mark = mark_in(read_lock_text(taken.file_.get())); !mark.empty()) text[k_mark] = mark;
   if (!write_lock_text(taken.file_.get(), text))
     return Error{Errc::io, tr("{}: cannot write the lock file: {}", path.string(), system_words(errno))};
   return taken;

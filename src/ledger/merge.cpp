@@ -6,6 +6,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/merge.hpp>
 #include <cardvoid/ledger/one_moment.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <deque>
 #include <map>
 #include <tuple>

@@ -1,18 +1,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstddef>
-#include <cstring>
-
 #include <cstdlib>
 #include <ctime>
 #include <limits>
-#include <span>
 #include <utility>
-#include <vector>
 
 namespace cardvoid::sqlite {
 
@@ -90,37 +85,6 @@ bool holds_a_statement(sqlite3* db, std::string_view sql) {
   return false;
 }
 
-// A file open for reading through SQLite's VFS.
-class VfsFile {
- public:
-  VfsFile(const std::filesystem::path& name, int kind)
-      : name_{name.string()},
-        room_(static_cast<std::size_t>(vfs_->szOsFile) / sizeof(std::max_align_t) + 1),
-        file_{reinterpret_cast<sqlite3_file*>(room_.data())} {
-    if (!has_content(name) || vfs_->xOpen(vfs_, name_.c_str(), file_, SQLITE_OPEN_READONLY | kind, nullptr))
-      file_ = nullptr;
-  }
-  VfsFile(const VfsFile&) = delete;
-  VfsFile& operator=(const VfsFile&) = delete;
-  ~VfsFile() {
-    if (file_) file_->pMethods->xClose(file_);
-  }
-  explicit operator bool() const { return file_ != nullptr; }
-  bool read(std::span<unsigned char> start) const {
-    return file_->pMethods->xRead(file_, start.data(), static_cast<int>(start.size()), 0) == SQLITE_OK;
-  }
-  sqlite3_int64 size() const {
-    sqlite3_int64 size = 0;
-    return file_ && file_->pMethods->xFileSize(file_, &size) == SQLITE_OK ? size : 0;
-  }
-
- private:
-  sqlite3_vfs* vfs_ = sqlite3_vfs_find(nullptr);
-  std::string name_;  // the VFS keeps its address
-  std::vector<std::max_align_t> room_;
-  sqlite3_file* file_;
-};
-
 }  // namespace
 
 Failure::Failure(sqlite3* db)
@@ -180,34 +144,6 @@ bool Connection::has_moved() const {
 
 void Connection::keep_log_on_close() {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-}
-
-bool has_content(const std::filesystem::path& file) {
-  auto* vfs = sqlite3_vfs_find(nullptr);
-  int found = 0;
-  return vfs->xAccess(vfs, file.c_str(), SQLITE_ACCESS_EXISTS, &found) == SQLITE_OK && found != 0;
-}
-
-bool is_stillborn(const std::filesystem::path& database) {
-  // Header of a rollback journal: magic, then, at 16, the database's pages before
-  // (sqlite.org/fileformat2.html, section 3).
-  constexpr std::array<unsigned char, 8> k_magic{0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7};
-  constexpr std::array<unsigned char, 4> k_no_pages{};
-  constexpr sqlite3_int64 k_one_page = 4096;
-  const VfsFile journal{database.string() + "-journal", SQLITE_OPEN_MAIN_JOURNAL};
-  std::array<unsigned char, 20> header{};
-  return journal && journal.read(header) && std::equal(k_magic.begin(), k_magic.end(), header.begin()) &&
-         std::equal(k_no_pages.begin(), k_no_pages.end(), header.begin() + 16) &&
-         VfsFile{database, SQLITE_OPEN_MAIN_DB}.size() <= k_one_page;
-}
-
-bool has_wal_mode(const std::filesystem::path& database) {
-  constexpr unsigned char k_wal =
-      2;  // versions to read and write it (sqlite.org/fileformat2.html, section 1.3)
-  const VfsFile file{database, SQLITE_OPEN_MAIN_DB};
-  std::array<unsigned char, 20> header{};
-  return file && file.read(header) && std::memcmp(header.data(), "SQLite format 3", 16) == 0 &&
-         header[18] == k_wal && header[19] == k_wal;
 }
 
 void keep_temporary_files_in(const std::filesystem::path& folder) {

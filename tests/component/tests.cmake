@@ -1,4 +1,4 @@
-cardvoid_test(component sqlite SOURCES sqlite/connection_test.cpp DEPENDS cardvoid_sqlite)
+cardvoid_test(component sqlite SOURCES sqlite/connection_test.cpp sqlite/database_file_test.cpp DEPENDS cardvoid_sqlite)
 cardvoid_test(component wechatpay TIMEOUT 60 SOURCES wechatpay/key_files_test.cpp DEPENDS cardvoid_wechatpay)
 cardvoid_test(component net SOURCES net/connect_test.cpp net/exchange_test.cpp net/hostile_server_test.cpp net/name_lookup_test.cpp
   net/pool_test.cpp net/proxy_test.cpp DEPENDS cardvoid_net cardvoid_test_tls)

@@ -11,7 +11,7 @@ allowed() {
     wechatpay) echo "base model" ;;
     sqlite)    echo "base" ;;
     net)       echo "base" ;;
-    job)       echo "base model" ;;
+    job)       echo "base model sqlite" ;;
     input)     echo "base model sqlite" ;;
     ledger)    echo "base model sqlite" ;;
     run)       echo "base model dispatch wechatpay net input ledger" ;;

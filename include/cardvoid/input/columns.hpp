@@ -31,9 +31,6 @@ struct Table {
   std::vector<std::string> columns;
 };
 
-// True if the file begins as an SQLite database does.
-bool is_sqlite(const std::filesystem::path& file);
-
 // The tables and views of an SQLite database, by name. Reads only. Errors as of open() in source.hpp.
 Result<std::vector<Table>> read_tables(const std::filesystem::path& database);
 

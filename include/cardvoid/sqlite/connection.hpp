@@ -71,16 +71,6 @@ class Connection {
   Owned<sqlite3, sqlite3_close_v2> db_;
 };
 
-// Files as SQLite sees them, through its VFS, before a database is opened.
-// True if there is a file and it is not empty.
-bool has_content(const std::filesystem::path& file);
-// True if a rollback journal waits to undo the very first transaction of a database of at most one page. Then
-// nothing was ever committed to it.
-bool is_stillborn(const std::filesystem::path& database);
-
-// True if SQLite reads it through a write-ahead log (-wal). False if it is not a database.
-bool has_wal_mode(const std::filesystem::path& database);
-
 // Sets where SQLite puts temporary files, unless SQLITE_TMPDIR is set. Only the owner can read them, and they
 // lose their name once open. For the whole process; call it before any connection is in use
 // (sqlite.org/c3ref/temp_directory.html).

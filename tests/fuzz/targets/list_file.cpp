@@ -4,6 +4,7 @@
 #include <cardvoid/input/columns.hpp>
 #include <cardvoid/input/source.hpp>
 #include <cardvoid/model/card_rules.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 
 #include "fuzz/target.hpp"
 #include "unit/input/csv_text.hpp"
@@ -30,7 +31,7 @@ FUZZ_TARGET(list_file, "a list of any bytes is read or refused with a reason") {
   static const auto file = folder / "list";
   write(file, bytes);
   model::Input input;
-  if (input::is_sqlite(file)) {
+  if (sqlite::is_database(file)) {
     (void)input::read_tables(file);
     input.sqlite = file;
     input.query = "SELECT code, openid, card_id FROM members";
