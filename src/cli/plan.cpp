@@ -150,17 +150,17 @@ Result<void> look_closely(Plan& plan, ledger::Ledger& ledger) {
   auto causes = ledger::refused_causes(ledger);
   if (!causes) return causes.error();
   plan.causes = std::move(*causes);
-  const auto protected_rows = ledger::protected_rows(ledger);
-  if (!protected_rows) return protected_rows.error();
-  plan.protected_rows = *protected_rows;
+  if (plan.totals.protected_pending > 0) {
+    const auto protected_rows = ledger::protected_rows(ledger);
+    if (!protected_rows) return protected_rows.error();
+    plan.protected_rows = *protected_rows;
+  }
   auto survey = ledger::survey(ledger, k_most_templates);
   if (!survey) return survey.error();
   plan.survey = std::move(*survey);
   if (plan.totals.to_send() == 0) return {};
-  auto fingerprint = ledger::fingerprint(ledger);
-  if (!fingerprint) return fingerprint.error();
-  plan.fingerprint = std::move(*fingerprint);
-  return ledger::remember_plan(ledger, plan.fingerprint, read_clocks().wall, user_name());
+  plan.fingerprint = plan.survey.plan.fingerprint;
+  return ledger::remember_plan(ledger, plan.survey.plan, read_clocks().wall, user_name());
 }
 
 }  // namespace

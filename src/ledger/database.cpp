@@ -358,8 +358,8 @@ Result<void> prepare_to_write(Ledger::State& state, const Examined& examined, co
   if (examined.found == Found::results)
     if (const auto ours = check_shape(state.db, state.file, examined.version); !ours) return ours.error();
   state.db.execute(
-      "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; "
-      "PRAGMA journal_size_limit = 67108864");
+      "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864");
+  state.db.execute(k_usual_cache);
   if (!turn_on_log(state.db)) return not_ours(state.file, tr("cannot have a write-ahead log where it is"));
   if (examined.found == Found::nothing) {
     create_tables(state.db, owner);

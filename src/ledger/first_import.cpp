@@ -14,10 +14,15 @@ namespace {
 constexpr int k_bits_of_a_card = 5;
 constexpr std::size_t k_words_of_a_line = 8;
 
+// SQLite sorts in as much memory as its cache may have, and fastest where the processor's cache holds it.
+constexpr const char* k_small_cache = "PRAGMA cache_size = -2048";
+
 void make_indices(sqlite::Connection& db) {
+  db.execute(k_small_cache);
   for (const auto& [name, sql] : {std::pair{"row_key", k_row_key}, {"row_pending", k_row_pending}})
     if (!ask(db, fmt::format("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '{}')", name)))
       db.execute(std::string{sql});
+  db.execute(k_usual_cache);
 }
 
 const sqlite::Connection& with_room_aside(sqlite::Connection& db) {
@@ -38,6 +43,7 @@ FirstImport::FirstImport(sqlite::Connection& db, std::size_t filter_words)
       put_aside_{with_room_aside(db), "INSERT INTO temp.aside VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
       filter_(filter_words) {
   db.execute("DROP INDEX IF EXISTS row_key; DROP INDEX IF EXISTS row_pending");
+  db.execute(k_small_cache);  // rows come one behind the other: no page is asked for again
 }
 
 bool FirstImport::may_have_come(const model::Card& card) {

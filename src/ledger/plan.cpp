@@ -1,11 +1,10 @@
 #include <fmt/format.h>
-#include <cardvoid/base/sha256.hpp>
 #include <cardvoid/ledger/plan.hpp>
 
-#include <algorithm>
 #include <optional>
 #include <string>
 
+#include "plan_digest.hpp"
 #include "state.hpp"
 
 namespace cardvoid::ledger {
@@ -13,48 +12,6 @@ namespace cardvoid::ledger {
 namespace {
 
 constexpr std::int64_t k_plans_kept = 8;
-
-// Row numbers as text, in ascending order: "1-12400 12403". Few ranges even for a large job, since rows are
-// sent in the order of their numbers.
-class RangeWriter {
- public:
-  void add(model::RowId id) {
-    if (count_++ > 0 && id == last_ + 1) {
-      last_ = id;
-      return;
-    }
-    close();
-    first_ = last_ = id;
-  }
-  std::int64_t count() const { return count_; }
-  std::string finish() {
-    close();
-    return std::move(text_);
-  }
-
- private:
-  void close() {
-    if (last_ == 0) return;
-    if (!text_.empty()) text_ += ' ';
-    text_ += first_ == last_ ? fmt::format("{}", first_) : fmt::format("{}-{}", first_, last_);
-  }
-  std::string text_;
-  model::RowId first_ = 0, last_ = 0;
-  std::int64_t count_ = 0;
-};
-
-// With its length before it, so that no two rows can run together.
-void add_field(std::string& row, std::string_view field) {
-  const auto length = static_cast<std::uint64_t>(field.size());
-  for (std::size_t i = 0; i < sizeof length; ++i) row += static_cast<char>(length >> (8 * i));
-  row += field;
-}
-
-// To hash one text is faster than to hash its parts.
-struct RowHash {
-  Sha256 hash = {};
-  std::string row = {};
-};
 
 // All but the last ones and the one that was confirmed last; and what rows said before the oldest that is
 // left.
@@ -71,57 +28,19 @@ void forget_old_plans(sqlite::Connection& db) {
       "max(id) FROM correction)");
 }
 
-// SQL: row_digest(field, …), SHA-256 of the row.
-void add_row_digest(const sqlite::Connection& db) {
-  const auto digest_row = [](sqlite3_context* context, int count, sqlite3_value** values) {
-    auto& [hash, row] = *static_cast<RowHash*>(sqlite3_user_data(context));
-    try {
-      row.clear();
-      for (int i = 0; i < count; ++i) {
-        const auto* bytes = static_cast<const char*>(sqlite3_value_blob(values[i]));
-        add_field(row, {bytes ? bytes : "", static_cast<std::size_t>(sqlite3_value_bytes(values[i]))});
-      }
-      hash.add(row);
-      const auto digest = hash.finish();
-      sqlite3_result_blob(context, digest.data(), static_cast<int>(digest.size()), SQLITE_TRANSIENT);
-    } catch (const std::exception&) {  // SQLite's own frames must not be unwound
-      sqlite3_result_error_nomem(context);
-    }
-  };
-  const auto forget = [](void* hash) { delete static_cast<RowHash*>(hash); };
-  if (sqlite3_create_function_v2(db.get(), "row_digest", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, new RowHash,
-                                 digest_row, nullptr, nullptr, forget))
-    throw sqlite::Failure{db.get()};
-}
-
-PlanDigest digest_ids(const sqlite::Connection& db) {
-  PlanDigest plan;
-  RangeWriter ranges;
-  sqlite::Statement rows{db,
-                         fmt::format("SELECT id FROM row WHERE {} AND {} ORDER BY id", k_to_send, k_in_plan)};
-  for (rows.bind(); rows.step();) ranges.add(rows.int64(0));
-  plan.to_send = ranges.count();
-  plan.row_ids = ranges.finish();
-  plan.last_row = ask(db, fmt::format("SELECT {}", k_last_in_plan));
-  plan.last_correction = ask(db, "SELECT coalesce(max(id), 0) FROM correction");
-  return plan;
-}
-
 }  // namespace
 
 Result<PlanDigest> digest_plan(Ledger& ledger) {
-  auto digits = fingerprint(ledger);
-  if (!digits) return digits.error();
-  auto plan = ledger.state().guarded([&] { return digest_ids(ledger.state().db); });
-  if (plan) plan->fingerprint = *std::move(digits);
-  return plan;
-}
-
-Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now, std::string_view by) {
-  auto plan = ledger.state().guarded([&] { return digest_ids(ledger.state().db); });
-  if (!plan) return plan.error();
-  plan->fingerprint = fingerprint;
-  return remember_plan(ledger, *plan, now, by);
+  return ledger.state().guarded([&] {
+    auto& db = ledger.state().db;
+    PlanDigester plan{db};
+    sqlite::Statement rows{db, fmt::format("SELECT id, brand_id, card_id, code, openid, reason FROM row NOT "
+                                           "INDEXED WHERE {} AND {} ORDER BY id",
+                                           k_to_send, k_in_plan)};
+    for (rows.bind(); rows.step();)
+      plan.add(rows.int64(0), {rows.text(1), rows.text(2), rows.text(3), rows.text(4), rows.text(5)});
+    return plan.finish();
+  });
 }
 
 Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now, std::string_view by) {
@@ -166,21 +85,8 @@ Result<void> confirm_plan(Ledger& ledger, std::string_view fingerprint_digits, W
 }
 
 Result<std::string> fingerprint(Ledger& ledger) {
-  return ledger.state().guarded([&] {
-    // The digests are sorted, not the rows: to read these in the order of a key costs a page for each. SQLite
-    // sorts at constant memory, in a temporary file.
-    add_row_digest(ledger.state().db);
-    sqlite::Statement s{
-        ledger.state().db,
-        fmt::format(
-            "SELECT row_digest(brand_id, card_id, code, openid, reason) AS digest FROM row NOT INDEXED "
-            "WHERE {} AND {} ORDER BY digest",
-            k_to_send, k_in_plan)};
-    Sha256 hash;
-    s.bind();
-    while (s.step()) hash.add(s.text(0));
-    return hash.finish_hex();
-  });
+  auto plan = digest_plan(ledger);
+  return plan ? Result<std::string>{std::move(plan->fingerprint)} : plan.error();
 }
 
 Result<bool> is_rest_of_confirmed(Ledger& ledger, std::string_view fingerprint_digits) {

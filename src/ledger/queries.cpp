@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "frequent.hpp"
+#include "plan_digest.hpp"
 #include "state.hpp"
 #include "tally.hpp"
 
@@ -251,13 +252,15 @@ class BrandCounter {
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
   return ledger.state().guarded([&] {
     // In the order of the table, which is that of the input: rows of one template mostly stand together.
+    // iif() stops at what decides, where a plain condition looks at all of it.
     sqlite::Statement s{
         ledger.state().db,
-        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, "
-                    "{}, {}, reason, absent, first_sent_at IS NOT NULL, id FROM row NOT INDEXED "
-                    "WHERE {}",
+        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, iif({}, 1, 0), "
+                    "iif({}, 1, 0), reason, absent, first_sent_at IS NOT NULL, id, code FROM row NOT INDEXED "
+                    "WHERE {} ORDER BY id",
                     k_to_send, k_is_accepted, k_in_plan)};
     Survey survey;
+    PlanDigester plan{ledger.state().db};
     FrequentValues openids{k_counters}, reasons{k_counters};
     std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
     BrandCounter brands{most_templates};
@@ -274,7 +277,10 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
       if (!s.text(2).empty()) openids.add(s.text(2));  // else forgotten
       ++current->rows;
       current->to_send += s.int64(5);
-      if (s.int64(5)) reasons.add(s.text(7));
+      if (s.int64(5)) {
+        reasons.add(s.text(7));
+        plan.add(s.int64(10), {s.text(0), s.text(1), s.text(11), s.text(2), s.text(7)});
+      }
       if (s.int64(6)) continue;  // a person has settled it
       switch (status_in(s, 3)) {
         case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
@@ -289,6 +295,7 @@ Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
     survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
     survey.reasons = {reasons.top(k_counters, 1), static_cast<std::int64_t>(reasons.different()),
                       reasons.is_exact()};
+    survey.plan = plan.finish();
     return survey;
   });
 }

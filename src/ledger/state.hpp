@@ -50,7 +50,7 @@ inline constexpr std::string_view k_held_back =
 // True for a `row` that a person's word settles: never NULL. The word stays on record when `retry` withdraws
 // it, and counts only while it is the later one. The view `results` says the same (schema/results.sql).
 inline const std::string k_is_accepted =
-    "(accepted_at IS NOT NULL AND (status = 'rejected' OR status = 'unresolved') AND "
+    "((status = 'rejected' OR status = 'unresolved') AND accepted_at IS NOT NULL AND "
     "accepted_at > coalesce(retried_at, 0))";
 
 // True for a `row` whose request may have been executed, and that no person's word settles.
@@ -77,6 +77,9 @@ std::string outcomes_in_sql(bool (*is_so)(model::OutcomeKind));
 
 // The one number that a query answers with; 0 when it has no row.
 std::int64_t ask(const sqlite::Connection& db, std::string_view sql);
+
+// Of a connection that writes, in KiB.
+inline constexpr const char* k_usual_cache = "PRAGMA cache_size = -8192";
 
 inline std::int64_t to_ms(WallTime time) { return time.time_since_epoch().count(); }
 

@@ -66,8 +66,9 @@ void ask_plan(Ledger& ledger) {
 }
 
 void write_some(Ledger& ledger) {
-  if (const auto print = fingerprint(ledger))
-    if (!remember_plan(ledger, *print, k_now, "ops") || !confirm_plan(ledger, *print, k_now, "ops")) return;
+  if (const auto plan = digest_plan(ledger))
+    if (!remember_plan(ledger, *plan, k_now, "ops") || !confirm_plan(ledger, plan->fingerprint, k_now, "ops"))
+      return;
   for (const bool doubt_only : {false, true}) {
     Cursor cursor;
     cursor.doubt_only = doubt_only;

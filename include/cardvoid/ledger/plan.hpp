@@ -17,21 +17,12 @@ namespace cardvoid::ledger {
 // SHA-256, hex, over the rows still to send, sorted by brand, template and code.
 Result<std::string> fingerprint(Ledger& ledger);
 
-// What is kept of a plan.
-struct PlanDigest {
-  std::string fingerprint;
-  std::string row_ids;  // as ranges
-  std::int64_t to_send = 0, last_row = 0, last_correction = 0;
-};
 // Of the rows to send now. Reads every row to send, and some seconds pass with a million of them.
 Result<PlanDigest> digest_plan(Ledger& ledger);
 // Puts it on record, for change_since() and each_difference(). The last eight plans are kept, and the one
 // that was confirmed last. One transaction, or part of the one that is open. `by`: the operating system's
 // name of the user.
 Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now, std::string_view by = {});
-// The same of the rows to send now, whose fingerprint is known.
-Result<void> remember_plan(Ledger& ledger, std::string_view fingerprint, WallTime now,
-                           std::string_view by = {});
 
 // Somebody agrees to the plan whose fingerprint begins with these digits, or has agreed to it and it is no
 // longer the plan. Does nothing when no such plan is on record. Commits by itself.

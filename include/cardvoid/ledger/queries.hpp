@@ -73,6 +73,13 @@ struct BrandTotals {
   model::RowId first = 0;
 };
 
+// What is kept of a plan.
+struct PlanDigest {
+  std::string fingerprint;
+  std::string row_ids;  // of the rows to send, as ranges
+  std::int64_t to_send = 0, last_row = 0, last_correction = 0;
+};
+
 // What the rows are, for the person who approves them.
 struct Survey {
   std::vector<TemplateTotals> templates;  // in the order of their names, at most as many as asked for
@@ -89,7 +96,9 @@ struct Survey {
     std::int64_t different = 0;
     bool is_exact = true;
   } reasons;
+  PlanDigest plan;  // of the rows to send
 };
+// Reads every row, once.
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
 
 // Rows to send of the brand that has most: what takes longest where each brand has a pace of its own.

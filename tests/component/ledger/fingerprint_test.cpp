@@ -1,4 +1,8 @@
+#include "plan_digest.hpp"
+
 #include <algorithm>
+#include <cardvoid/base/sha256.hpp>
+#include <cardvoid/ledger/interruptible.hpp>
 
 #include "component/ledger/rig.hpp"
 
@@ -53,6 +57,35 @@ TEST_SUITE("component") {
       std::rotate(cards.begin(), cards.begin() + 1, cards.end());
       CHECK(fingerprint_of(cards) == expected);
     }
+  }
+
+  TEST_CASE("fingerprint: of more rows than memory holds it is the same") {
+    constexpr std::size_t k_part = ledger::Fingerprint::k_part;
+    for (const auto count : {2 * k_part, 2 * k_part + 1, 9 * k_part - 3}) {
+      sqlite::Connection db{":memory:", sqlite::Mode::create};
+      ledger::Fingerprint in_runs{db, 2 * k_part}, in_memory{db};
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto code = std::to_string(i);
+        const ledger::Fingerprint::Fields row{"b", "p", code, "o", ""};
+        in_runs.add(row), in_memory.add(row);
+      }
+      CAPTURE(count);
+      CHECK(in_runs.finish() == in_memory.finish());
+    }
+  }
+
+  TEST_CASE("fingerprint: working it out ends soon when it is given up") {
+    const Books books;
+    auto ledger = books.open();
+    std::vector<model::Card> cards;
+    for (int i = 0; i < 3000; ++i) cards.push_back(card(std::to_string(i)));
+    import(ledger, cards);
+    int questions = 0;
+    const ledger::Interruptible scope{ledger, [&] { return ++questions == 2; }};
+    const auto plan = ledger::digest_plan(ledger);
+    REQUIRE(plan.has_error());
+    CHECK(plan.error().code == Errc::stopped);
+    CHECK(questions == 2);
   }
 
   TEST_CASE("fingerprint: every field of a card and every card make a difference") {
@@ -156,7 +189,7 @@ TEST_SUITE("component") {
     settle(ledger, "6", Status::rejected);
     send_in_vain(ledger, "4");
     const auto plan = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, plan, k_now));
+    remember_plan(ledger, plan, k_now);
     const auto none = must(ledger::change_since(ledger, plan.substr(0, 8)));
     REQUIRE(none);
     CHECK(none->to_send == 7);
@@ -202,22 +235,22 @@ TEST_SUITE("component") {
     import(ledger, cards);
     for (const char* code : {"1", "7", "8", "15", "30"}) settle(ledger, code, Status::invalidated);
     const auto first = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, first, k_now));
+    remember_plan(ledger, first, k_now);
     CHECK(books.ask("SELECT row_ids FROM shown_plan") == "2-6 9-14 16-29");
     for (const char* code : {"2", "14", "20"}) settle(ledger, code, Status::invalidated);
     auto change = must(ledger::change_since(ledger, first));
     REQUIRE(change);
     CHECK(change->invalidated == 3);
     CHECK(change->added + change->returned == 0);
-    must(ledger::remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now));
+    remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now);
     CHECK(books.ask("SELECT row_ids FROM shown_plan WHERE id = 2") == "3-6 9-13 16-19 21-29");
 
-    must(ledger::remember_plan(ledger, first, k_now + milliseconds{1}));  // again: the latest counts
+    remember_plan(ledger, first, k_now + milliseconds{1});  // again: the latest counts
     CHECK(books.ask("SELECT count(*) FROM shown_plan") == "2");
-    for (int i = 0; i < 7; ++i) must(ledger::remember_plan(ledger, fmt::format("{:08}", i), k_now));
+    for (int i = 0; i < 7; ++i) remember_plan(ledger, fmt::format("{:08}", i), k_now);
     CHECK(books.ask("SELECT count(*) FROM shown_plan") == "8");
     CHECK(must(ledger::change_since(ledger, first)));
-    must(ledger::remember_plan(ledger, "0000000a", k_now));
+    remember_plan(ledger, "0000000a", k_now);
     CHECK_FALSE(must(ledger::change_since(ledger, first)));
     CHECK_FALSE(must(ledger::change_since(ledger, "ffffffff")));
   }
@@ -226,7 +259,7 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {});
-    must(ledger::remember_plan(ledger, "00000000", k_now));
+    remember_plan(ledger, "00000000", k_now);
     import(ledger, {card("1")});
     const auto change = must(ledger::change_since(ledger, "00000000"));
     REQUIRE(change);

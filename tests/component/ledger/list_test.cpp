@@ -382,14 +382,14 @@ TEST_SUITE("component") {
     CHECK(differences().empty());
     send_in_vain(ledger, "4");
     const auto plan = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, plan, k_now));
+    remember_plan(ledger, plan, k_now);
     must(ledger::confirm_plan(ledger, plan.substr(0, 8), k_now));
     settle(ledger, "1", Status::invalidated);
 
     import(ledger, {card("2", "oB"), card("5"), card("4", "oA", "else")});
     const auto expected = "~2o -3 ~4r! +5 ";
     CHECK(differences() == expected);
-    for (int i = 0; i < 12; ++i) must(ledger::remember_plan(ledger, fmt::format("{:08}", i), k_now));
+    for (int i = 0; i < 12; ++i) remember_plan(ledger, fmt::format("{:08}", i), k_now);
     import(ledger, {card("2", "oB"), card("5"), card("4", "oA", "else")});  // again: still since that plan
     CHECK(must(ledger::basis_of_differences(ledger)).fingerprint == plan);
     CHECK(differences() == expected);
@@ -404,7 +404,7 @@ TEST_SUITE("component") {
     for (const auto* code : {"1", "2", "3", "4", "5", "6", "7", "8"}) cards.push_back(card(code));
     import(ledger, cards);
     const auto plan = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, plan, k_now));
+    remember_plan(ledger, plan, k_now);
     must(ledger::confirm_plan(ledger, plan, k_now));
     settle(ledger, "1", Status::rejected);
     settle(ledger, "2", Status::rejected);
@@ -444,7 +444,7 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     import(ledger, {card("1")});
     const auto plan = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, plan, k_now));
+    remember_plan(ledger, plan, k_now);
     must(ledger::confirm_plan(ledger, plan, k_now));
     settle(ledger, "1", Status::rejected);
     ledger::Choice all{Status::rejected, {}, {}};
@@ -452,7 +452,7 @@ TEST_SUITE("component") {
     CHECK(must(ledger::put_back(ledger, all)).retried == 1);
     import(ledger, {card("1")});
     REQUIRE(must(ledger::fingerprint(ledger)) == plan);
-    must(ledger::remember_plan(ledger, plan, k_now + milliseconds{2}));
+    remember_plan(ledger, plan, k_now + milliseconds{2});
     int put_back = 0;
     must(ledger::each_difference(
         ledger, must(ledger::basis_of_differences(ledger)),
@@ -483,7 +483,7 @@ TEST_SUITE("component") {
     auto ledger = books.open();
     for (int i = 0; i < 30; ++i) {
       import(ledger, {card("1", "o" + std::to_string(i))});
-      must(ledger::remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now));
+      remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now);
     }
     CHECK(std::stoi(books.ask("SELECT count(*) FROM correction")) <= 8);
     CHECK(books.ask("SELECT count(*) FROM shown_plan") == "8");
@@ -495,7 +495,7 @@ TEST_SUITE("component") {
     import(ledger, {card("1", "oA")});
     import(ledger, {card("1", "oB")});
     const auto plan = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, plan, k_now));  // no plan on record needs the correction before it
+    remember_plan(ledger, plan, k_now);  // no plan on record needs the correction before it
     import(ledger, {card("1", "oC")});
     const auto change = must(ledger::change_since(ledger, plan));
     REQUIRE(change.has_value());

@@ -73,6 +73,14 @@ inline ImportSummary import(Ledger& ledger, const std::vector<model::Card>& card
   return must(under_way.finish("a list", k_now));
 }
 
+// Puts what is to be sent on record as a plan with this fingerprint.
+inline void remember_plan(Ledger& ledger, const std::string& fingerprint, WallTime now,
+                          std::string_view by = {}) {
+  auto plan = must(ledger::digest_plan(ledger));
+  plan.fingerprint = fingerprint;
+  must(ledger::remember_plan(ledger, plan, now, by));
+}
+
 // Ends an import without finishing it.
 inline void give_up(Import) {}
 

@@ -27,7 +27,7 @@ TEST_SUITE("component") {
     start.version = "0.1.0", start.acknowledge = "OPS-1", start.user = "alice", start.confirmed = true,
     start.consent = "confirm";
     start.fingerprint = must(ledger::fingerprint(ledger));
-    must(ledger::remember_plan(ledger, start.fingerprint, k_now, "paula"));
+    remember_plan(ledger, start.fingerprint, k_now, "paula");
     must(ledger::confirm_plan(ledger, start.fingerprint, k_now + milliseconds{7}, "alice"));
     REQUIRE(must(ledger::begin_run(ledger, start)) == 1);
   }
@@ -129,10 +129,10 @@ TEST_SUITE("component") {
     CHECK(story.corrections[1].reason_after == "second");
 
     // Once a plan needs them no more they are forgotten, all but the last; then the list is not certain.
-    must(ledger::remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now));
+    remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now);
     import_later(ledger, {card("9", "oZ"), card("8"), card("1", "oB", "second")}, milliseconds{3'000});
-    must(ledger::remember_plan(ledger, "0", k_now));
-    for (int i = 0; i < 9; ++i) must(ledger::remember_plan(ledger, std::to_string(i), k_now));
+    remember_plan(ledger, "0", k_now);
+    for (int i = 0; i < 9; ++i) remember_plan(ledger, std::to_string(i), k_now);
     REQUIRE(books.ask("SELECT row_id FROM correction") == "2");
     CHECK_FALSE(ask_for_code(ledger, "1").cards.at(0).is_list_certain);
     CHECK(ask_for_code(ledger, "9").cards.at(0).is_list_certain);

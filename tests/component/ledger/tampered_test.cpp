@@ -21,7 +21,7 @@ TEST_SUITE("component") {
     Job() {
       auto ledger = open();
       import(ledger, {card("1"), card("2"), card("3")});
-      must(ledger::remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now, "me"));
+      remember_plan(ledger, must(ledger::fingerprint(ledger)), k_now, "me");
       const auto run = must(ledger::begin_run(ledger, {"run", k_now, "here", 1, "2", "", "", false}));
       settle(ledger, "1", Status::invalidated);
       settle(ledger, "2", Status::rejected);
@@ -266,11 +266,11 @@ TEST_SUITE("component") {
     const Books books;
     auto ledger = books.open();
     import(ledger, {card("1")});
-    must(ledger::remember_plan(ledger, "abc", k_now, "me"));
+    remember_plan(ledger, "abc", k_now, "me");
     tamper(books.file, "UPDATE shown_plan SET row_ids = '1' || printf('%*c', 4000000, ' ')");
     must(ledger::confirm_plan(ledger, "abc", k_now, "me"));
     CHECK(must(ledger::change_since(ledger, "abc"))->to_send == 1);
-    must(ledger::remember_plan(ledger, "abd", k_now, "me"));
+    remember_plan(ledger, "abd", k_now, "me");
     auto reader = books.open(Access::read_only);
     CHECK(must(ledger::last_confirmed_plan(reader))->fingerprint == "abc");
     CHECK(ledger.verify().has_value());
