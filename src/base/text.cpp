@@ -3,6 +3,7 @@
 #include <wchar.h>
 
 #include <locale.h>
+#include <simdjson.h>
 #include <algorithm>
 #include <cardvoid/base/text.hpp>
 #include <clocale>
@@ -48,7 +49,9 @@ int columns_of(char32_t c) {
 
 }  // namespace
 
+// simdjson says only whether all of it is valid, at many bytes a time.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
+  if (simdjson::validate_utf8(text)) return std::nullopt;
   for (std::size_t at = 0; at < text.size();) {
     const auto length = sequence_length(text, at);
     if (length == 0) return at;

@@ -89,7 +89,24 @@ std::string_view CsvParser::with_literal_marks_quoted(std::string_view line, boo
   return copied == 0 ? line : rewritten_.append(line, copied);
 }
 
+// A line without quotation marks needs no parser: every delimiter separates two fields.
+void CsvParser::split(std::string_view line) {
+  text_ = line;
+  fields_.clear();
+  for (std::size_t begin = 0, end = 0; begin <= text_.size(); begin = end + 1) {
+    end = std::min(text_.find(delimiter_, begin), text_.size());
+    fields_.emplace_back(text_.data() + begin, end - begin);
+  }
+}
+
 Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
+  if (!is_open_ && line.ends_with('\n') && line.find('"') == std::string_view::npos) {
+    const auto body = line.substr(0, line.find_last_not_of("\r\n") + 1);
+    if (!body.empty() && body.find('\r') == std::string_view::npos) {
+      split(body);
+      return Fed::record;
+    }
+  }
   if (takes_literal_marks_) line = with_literal_marks_quoted(line, is_open_);
   if (!is_open_) begin_record();
 
@@ -111,6 +128,7 @@ Result<CsvParser::Fed> CsvParser::feed(std::string_view line) {
 
   if (complete_) {
     is_open_ = false;
+    note_fields();
     return Fed::record;
   }
   if (terminators_ > 0) {  // a line end outside quotes, and no field before it
@@ -126,17 +144,17 @@ Result<CsvParser::Fed> CsvParser::finish() {
     return Error{Errc::bad_input,
                  tr("a quotation mark opens here and none closes before the end of the file")};
   is_open_ = false;
+  note_fields();
   return complete_ ? Fed::record : Fed::blank;
 }
 
-const std::vector<std::string_view>& CsvParser::fields() {
+void CsvParser::note_fields() {
   fields_.clear();
   std::size_t begin = 0;
   for (const auto end : ends_) {
     fields_.emplace_back(text_.data() + begin, end - begin);
     begin = end;
   }
-  return fields_;
 }
 
 }  // namespace cardvoid::input

@@ -33,12 +33,14 @@ class CsvParser {
   // At the end of the file.
   Result<Fed> finish();
 
-  // The fields of the finished record, valid until the next call.
-  const std::vector<std::string_view>& fields();
+  // The fields of the finished record, valid until the next line is fed.
+  const std::vector<std::string_view>& fields() const { return fields_; }
 
  private:
   Result<void> parse(std::string_view bytes);
   void begin_record();
+  void split(std::string_view line);
+  void note_fields();
   std::string_view with_literal_marks_quoted(std::string_view line, bool is_in_quotes);
   static void take_field(void* bytes, std::size_t size, void* self);
   static void take_row(int terminator, void* self);

@@ -117,9 +117,9 @@ bool means_nothing(std::string_view text) {
 }
 
 bool has_fraction_of_zeros(std::string_view text) {
-  const auto mark = text.find_first_not_of("0123456789");
-  return mark != 0 && mark != std::string_view::npos && is_decimal_mark(text[mark]) &&
-         mark + 1 < text.size() && text.find_first_not_of('0', mark + 1) == std::string_view::npos;
+  const auto mark = std::find_if_not(text.begin(), text.end(), is_digit);
+  return mark != text.begin() && mark != text.end() && is_decimal_mark(*mark) && mark + 1 != text.end() &&
+         std::all_of(mark + 1, text.end(), [](char c) { return c == '0'; });
 }
 
 bool is_grouped(std::string_view text) {
