@@ -9,11 +9,8 @@
 
 namespace cardvoid {
 
-namespace {
-
-// File systems of this machine whose times its kernel makes, by the magic numbers of statfs(2) and
-// linux/magic.h. No overlay, since what is below it may be anything.
-bool has_times_of_kernel(const std::filesystem::path& file) {
+// By the magic numbers of statfs(2) and linux/magic.h. No overlay, since what is below it may be anything.
+bool is_on_own_file_system(const std::filesystem::path& file) {
   constexpr unsigned long k_ext = 0xEF53, k_xfs = 0x58465342, k_btrfs = 0x9123683E, k_tmpfs = 0x01021994,
                           k_f2fs = 0xF2F52010, k_zfs = 0x2FC12FC1;
   constexpr unsigned long k_ours[] = {k_ext, k_xfs, k_btrfs, k_tmpfs, k_f2fs, k_zfs};
@@ -22,6 +19,8 @@ bool has_times_of_kernel(const std::filesystem::path& file) {
   const auto type = static_cast<unsigned long>(where.f_type) & 0xFFFFFFFF;
   return std::find(std::begin(k_ours), std::end(k_ours), type) != std::end(k_ours);
 }
+
+namespace {
 
 bool is_before(const timespec& one, const timespec& other) {
   return one.tv_sec != other.tv_sec ? one.tv_sec < other.tv_sec : one.tv_nsec < other.tv_nsec;
@@ -32,7 +31,7 @@ bool is_before(const timespec& one, const timespec& other) {
 std::string mark_of(const std::filesystem::path& file) {
   struct stat facts {};
   timespec tick{};  // what the kernel would write as the time of a change now
-  if (!has_times_of_kernel(file) || ::clock_gettime(CLOCK_REALTIME_COARSE, &tick) != 0 ||
+  if (!is_on_own_file_system(file) || ::clock_gettime(CLOCK_REALTIME_COARSE, &tick) != 0 ||
       ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_ctim.tv_nsec == 0 ||
       !is_before(facts.st_ctim, tick))
     return {};
@@ -45,7 +44,7 @@ std::string settled_mark_of(const std::filesystem::path& file) {
   constexpr int k_looks = 20;  // a tick takes at most 10 ms
   constexpr timespec k_between{0, 1'000'000};
   auto mark = mark_of(file);
-  for (int look = 0; mark.empty() && look < k_looks && has_times_of_kernel(file); ++look) {
+  for (int look = 0; mark.empty() && look < k_looks && is_on_own_file_system(file); ++look) {
     ::nanosleep(&k_between, nullptr);
     mark = mark_of(file);
   }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cardvoid/base/file_mark.hpp>
 #include <cardvoid/model/job.hpp>
 #include <cerrno>
 #include <cstring>
@@ -24,6 +25,8 @@ using namespace std::chrono_literals;
 // The lock is held for microseconds.
 constexpr int k_lock_tries = 50;
 constexpr milliseconds k_patience_at_start = 2s;
+// So many instants that are no longer needed may stand before the others, until all are written again.
+constexpr std::size_t k_most_unused = 1024;
 constexpr std::chrono::nanoseconds k_widest_guard = 10s;  // far more than a pacer learns
 
 // Of the steady clock, which begins at zero.
@@ -74,6 +77,11 @@ bool is_alive(const FileDescriptor& file, std::uint64_t participant) {
   return ::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 }
 
+// Where the instants of `sent` begin.
+std::size_t place_of_sent(const PaceFile::Head& head) {
+  return sizeof head + (head.refused + head.first) * sizeof(Instant);
+}
+
 enum class Locking { done, busy, failed };
 
 Locking set_lock(int fd, short type) {
@@ -113,12 +121,14 @@ bool PaceFile::Content::is_sound(Instant now) const {
          (learnt.phase == Phase::held || learnt.phase == Phase::raised || learnt.phase == Phase::blocked);
 }
 
-// What the errand works with.
+// What the work is done with.
 struct PaceFile::Hands {
   fs::path path;
   std::uint64_t participant = 0;
   FileDescriptor file;
-  std::vector<char> buffer, written;  // written: by us, last
+  Content written;      // by us, last
+  bool is_own = false;  // that is what the file holds
+  bool may_hang = true;
   int made = 0;
 
   Result<void> open() {
@@ -129,19 +139,24 @@ struct PaceFile::Hands {
       return Error{Errc::cannot_create,
                    fmt::format("{}: cannot be made: {}", folder.string(), error.message())};
     if (is_new) fs::permissions(folder, fs::perms::owner_all, error);
+    may_hang = !is_on_own_file_system(folder);
     return open_again();
   }
   Result<void> open_again() {
     auto opened = open_file(path);
     if (!opened) return opened.error();
     file = std::move(*opened);
+    written = {};
     join(file, participant);
     return {};
   }
   void get(Seen& seen);
   bool read(Seen& seen);
-  void encode(const Content& content);  // into the buffer
-  Seen::Outcome put(Content& content, std::string& why);
+  Seen::Outcome put(Content content, std::string& why);
+  std::optional<std::size_t> dropped(const Content& content) const;
+  bool write(const void* from, std::size_t size, std::size_t at);
+  bool write_all(Content& content);
+  bool write_end(Content& content, std::size_t dropped);
 };
 
 void PaceFile::Hands::get(Seen& seen) {
@@ -165,9 +180,10 @@ void PaceFile::Hands::get(Seen& seen) {
   set_lock(file.get(), F_UNLCK);
 }
 
-// Never more than a file of ours can hold, however large this one is.
+// Never more than a file of ours can hold, however large this one is. The lists only where another one wrote
+// last.
 bool PaceFile::Hands::read(Seen& seen) {
-  static_assert(std::is_trivially_copyable_v<Head>);
+  static_assert(std::is_trivially_copyable_v<Head> && std::has_unique_object_representations_v<Instant>);
   const auto read_at = [&](void* to, std::size_t size, std::size_t at) {
     ssize_t got = 0;
     do got = ::pread(file.get(), to, size, static_cast<off_t>(at));
@@ -178,53 +194,84 @@ bool PaceFile::Hands::read(Seen& seen) {
   auto got = read_at(&head, sizeof head, 0);
   if (got < 0) return false;
   seen.is_empty = got == 0;
+  is_own = false;
   if (static_cast<std::size_t>(got) < sizeof head || head.magic != k_magic || head.sent > k_most_sent ||
-      head.refused > head.sent)
+      head.refused > head.sent || head.first > k_most_sent)
     return true;
-  auto at = sizeof head;
-  for (auto* list : {&sent, &refused}) {
+  is_own = head.writer == participant && std::memcmp(&head, &written.head, sizeof head) == 0;
+  for (auto* list : {&refused, &sent}) {
+    if (is_own) break;
     list->resize(list == &sent ? head.sent : head.refused);
     const auto size = list->size() * sizeof(Instant);
-    got = read_at(list->data(), size, at);
+    got = read_at(list->data(), size, list == &sent ? place_of_sent(head) : sizeof head);
     if (got < 0) return false;
     if (static_cast<std::size_t>(got) < size) return true;
-    at += size;
   }
   for (std::size_t i = 0; i < k_most_participants; ++i)
-    seen.is_alive[i] = head.participants[i].id != 0 && is_alive(file, head.participants[i].id);
-  encode(seen.content);
-  seen.is_own = buffer == written;
+    if (const auto id = head.participants[i].id; id != 0 && id != participant)
+      seen.is_alive[i] = is_alive(file, id);
+  seen.is_own = is_own;
   seen.is_whole = true;
   return true;
 }
 
-void PaceFile::Hands::encode(const Content& content) {
-  buffer.resize(sizeof(Head) + (content.sent.size() + content.refused.size()) * sizeof(Instant));
-  std::memcpy(buffer.data(), &content.head, sizeof(Head));
-  auto* to = buffer.data() + sizeof(Head);
-  for (const auto* list : {&content.sent, &content.refused})
-    for (const auto at : *list) {
-      std::memcpy(to, &at, sizeof at);
-      to += sizeof at;
-    }
+bool PaceFile::Hands::write(const void* from, std::size_t size, std::size_t at) {
+  const auto done = ::pwrite(file.get(), from, size, static_cast<off_t>(at));
+  if (done >= 0 && static_cast<std::size_t>(done) < size) errno = ENOSPC;
+  return done == static_cast<ssize_t>(size);
 }
 
-PaceFile::Seen::Outcome PaceFile::Hands::put(Content& content, std::string& why) {
+// How many of the instants that stand there first are no longer in the list; nullopt: all must be written.
+std::optional<std::size_t> PaceFile::Hands::dropped(const Content& content) const {
+  if (!is_own || content.sent.empty() || content.refused != written.refused) return std::nullopt;
+  const auto kept = std::lower_bound(written.sent.begin(), written.sent.end(), content.sent.front());
+  const auto count = static_cast<std::size_t>(kept - written.sent.begin());
+  if (written.head.first + count > std::max(k_most_unused, content.sent.size())) return std::nullopt;
+  return count;
+}
+
+bool PaceFile::Hands::write_all(Content& content) {
+  content.head.first = 0;
+  std::vector<char> bytes(sizeof(Head) + (content.sent.size() + content.refused.size()) * sizeof(Instant));
+  auto* to = bytes.data();
+  const auto add = [&to](const void* from, std::size_t size) {
+    if (size > 0) std::memcpy(to, from, size);
+    to += size;
+  };
+  add(&content.head, sizeof(Head));
+  for (const auto* list : {&content.refused, &content.sent})
+    add(list->data(), list->size() * sizeof(Instant));
+  return write(bytes.data(), bytes.size(), 0);
+}
+
+// What is new, and then the head, which makes it count.
+bool PaceFile::Hands::write_end(Content& content, std::size_t dropped) {
+  auto& [head, sent, refused] = content;
+  head.first = written.head.first + dropped;
+  const auto old = written.sent.begin() + static_cast<std::ptrdiff_t>(dropped);
+  const auto same = std::mismatch(sent.begin(), sent.end(), old, written.sent.end()).first;
+  const auto from = static_cast<std::size_t>(same - sent.begin());
+  return write(sent.data() + from, (sent.size() - from) * sizeof(Instant),
+               place_of_sent(head) + from * sizeof(Instant)) &&
+         write(&head, sizeof head, 0);
+}
+
+PaceFile::Seen::Outcome PaceFile::Hands::put(Content content, std::string& why) {
   content.head.magic = k_magic;
   content.head.sent = content.sent.size();
   content.head.refused = content.refused.size();
-  encode(content);
-  const auto done = ::pwrite(file.get(), buffer.data(), buffer.size(), 0);
-  if (done >= 0 && static_cast<std::size_t>(done) < buffer.size()) errno = ENOSPC;
-  const bool is_good = done == static_cast<ssize_t>(buffer.size());
+  content.head.writer = participant;
+  const auto count = dropped(content);
+  const bool is_good = count ? write_end(content, *count) : write_all(content);
   if (!is_good) why = std::strerror(errno);
-  written = buffer;
+  written = is_good ? std::move(content) : Content{};
   set_lock(file.get(), F_UNLCK);
   return is_good ? Seen::done : Seen::failed;
 }
 
 Result<PaceFile> PaceFile::open(const fs::path& path, std::uint64_t participant,
-                                std::shared_ptr<Errand> errand, milliseconds patience) {
+                                std::shared_ptr<Errand> errand, milliseconds patience,
+                                std::optional<bool> may_hang) {
   auto hands = std::make_shared<Hands>();
   hands->path = path;
   hands->participant = participant;
@@ -232,18 +279,22 @@ Result<PaceFile> PaceFile::open(const fs::path& path, std::uint64_t participant,
   if (!errand->run([hands, opened] { *opened = hands->open(); }, k_patience_at_start))
     return Error{Errc::cannot_create, path.string() + ": its disk does not answer"};
   if (!*opened) return opened->error();
-  return PaceFile{std::move(hands), std::move(errand), patience};
+  const bool waits = may_hang.value_or(hands->may_hang);
+  return PaceFile{std::move(hands), std::move(errand), patience, waits};
 }
 
 PaceFile::Seen PaceFile::get() {
   const auto seen = std::make_shared<Seen>();
-  if (errand_->run([hands = hands_, seen] { hands->get(*seen); }, patience_)) return std::move(*seen);
+  if (!may_hang_) hands_->get(*seen);
+  if (!may_hang_ || errand_->run([hands = hands_, seen] { hands->get(*seen); }, patience_))
+    return std::move(*seen);
   Seen late;
   late.outcome = Seen::late;
   return late;
 }
 
 PaceFile::Seen::Outcome PaceFile::put(Content content, std::string& why) {
+  if (!may_hang_) return hands_->put(std::move(content), why);
   struct Put {
     Content content;
     Seen::Outcome outcome = Seen::failed;
@@ -251,8 +302,8 @@ PaceFile::Seen::Outcome PaceFile::put(Content content, std::string& why) {
   };
   const auto put = std::make_shared<Put>();
   put->content = std::move(content);
-  if (!errand_->run([hands = hands_, put] { put->outcome = hands->put(put->content, put->why); }, patience_))
-    return Seen::late;
+  const auto work = [hands = hands_, put] { put->outcome = hands->put(std::move(put->content), put->why); };
+  if (!errand_->run(work, patience_)) return Seen::late;
   why = put->why;
   return put->outcome;
 }

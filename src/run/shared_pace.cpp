@@ -34,7 +34,7 @@ constexpr milliseconds k_look_again_when_late = 20ms, k_disk_patience = 10s;
 constexpr auto k_most_early = 1s;
 // Files that were not used for this long are removed; a sandbox leaves one for every port.
 constexpr auto k_unused_after = 7 * 24h;
-constexpr std::string_view k_suffix = ".pace3";  // version 2 had another guard
+constexpr std::string_view k_suffix = ".pace4";  // each version has a format of its own
 constexpr std::string_view k_suffix_of_all = ".pace";
 
 std::array<char, 40> as_stored(const std::string& boot_id) {
@@ -89,7 +89,8 @@ std::string pace_file_name(const model::Job& job, const std::optional<std::strin
 Result<std::unique_ptr<SharedPace>> SharedPace::open(Settings settings, Instant now) {
   if (!settings.errand) settings.errand = std::make_shared<Errand>();
   settings.together = std::max(settings.together, settings.requests_per_second);
-  auto file = PaceFile::open(settings.file, settings.participant, settings.errand, settings.patience);
+  auto file = PaceFile::open(settings.file, settings.participant, settings.errand, settings.patience,
+                             settings.may_hang);
   if (!file) return file.error();
   std::unique_ptr<SharedPace> pace{
       new SharedPace{std::move(settings), std::make_unique<PaceFile>(std::move(*file)), now}};
@@ -230,7 +231,8 @@ void SharedPace::recall(const PaceFile::Seen& seen, Instant now) {
   if (seen.is_own) {  // it is what all_ has in memory
     const auto limit_before = greatest_limit_;
     count_others(seen, now);
-    if (limit_before == greatest_limit_) return;
+    if (limit_before != greatest_limit_) learn_again(all_.memory(), now);
+    return;
   }
   const auto& content = seen.content;
   const bool is_ours = seen.is_whole && content.is_sound(now);
@@ -254,6 +256,10 @@ void SharedPace::recall(const PaceFile::Seen& seen, Instant now) {
     memory.schedule = now + own_.window();  // what was sent recently is unknown
   }
   count_others(seen, now);
+  learn_again(std::move(memory), now);
+}
+
+void SharedPace::learn_again(dispatch::Pacer::Memory memory, Instant now) {
   all_ = dispatch::Pacer{greatest_limit_};
   all_.recall(std::move(memory), now);
 }

@@ -6,6 +6,10 @@
 
 namespace cardvoid {
 
+// True on a file system that this machine's kernel keeps by itself, and whose times it makes: no network, no
+// FUSE, no overlay.
+bool is_on_own_file_system(const std::filesystem::path& file);
+
 // What tells a plain file that was touched since from one that was not: device, inode, size, and both times
 // to the nanosecond. The kernel sets the second one (ctime) at every change, and no program can set it.
 // Empty: nothing would tell it, as the file is gone or not a plain one, was changed within the same tick of

@@ -1,7 +1,8 @@
 #pragma once
-// The file that the paces of one quota share, as bytes under locks. All work on it is done by an errand,
-// which the thread that sends waits for only so long: a home directory on a server that is away does not hold
-// it.
+// The file that the paces of one quota share, as bytes under locks. Work on it is done at once on a file
+// system of this machine. Elsewhere an errand does it, which the thread that sends waits for only so long: a
+// home directory on a server that is away does not hold it. To hand work over and back costs more than the
+// work.
 
 #include <array>
 #include <cardvoid/base/errand.hpp>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,7 @@ class PaceFile {
  public:
   static constexpr std::size_t k_most_participants = 16;
   static constexpr std::size_t k_most_sent = 1'000'000;
-  static constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '3', '\n'};
+  static constexpr std::array<char, 8> k_magic{'c', 'v', 'p', 'a', 'c', 'e', '4', '\n'};
   // A file that puts the next request later than this is not valid.
   static constexpr std::chrono::hours k_most_ahead{24};
 
@@ -33,16 +35,18 @@ class PaceFile {
   };
   using Participants = std::array<Participant, k_most_participants>;
 
-  // What it begins with. In this machine's byte order: it never leaves the machine.
+  // What it begins with; then come the instants of `refused`, and behind `first` unused ones those of `sent`.
+  // In this machine's byte order: it never leaves the machine.
   struct Head {
     std::array<char, 8> magic;
     std::array<char, 40> boot_id;
     dispatch::Pacer::Learnt learnt;
     Participants participants;
-    std::uint64_t sent, refused;  // numbers of instants that follow
+    std::uint64_t sent, refused, first;  // numbers of instants
+    std::uint64_t writer;                // the participant that wrote last
   };
   struct Content {
-    Head head{};  // `magic` and the numbers are put()'s to fill in
+    Head head{};  // `magic`, the numbers and `writer` are put()'s to fill in
     std::vector<Instant> sent, refused;
 
     // False: no run of ours writes this. Who can write the file must not make the pacer compute with
@@ -56,16 +60,18 @@ class PaceFile {
     std::string why;
     int made = 0;  // how often it was removed and begun again so far
     bool is_empty = true;
-    bool is_own = false;    // as put() has written it last
+    bool is_own = false;    // as put() has written it last; then `content` has only the head
     bool is_whole = false;  // it has the right shape: `content` is what it holds
     Content content;
     std::array<bool, k_most_participants> is_alive{};
   };
 
-  // `patience`: with each step of its work. Errors: cannot_create (73), when it cannot be made, is not a
-  // plain file of this user, or its disk does not answer.
+  // `patience`: with each step of its work. `may_hang`: its disk; nullopt: unless its file system is this
+  // machine's own. Errors: cannot_create (73), when it cannot be made, is not a plain file of this user, or
+  // its disk does not answer.
   static Result<PaceFile> open(const std::filesystem::path& path, std::uint64_t participant,
-                               std::shared_ptr<Errand> errand, milliseconds patience);
+                               std::shared_ptr<Errand> errand, milliseconds patience,
+                               std::optional<bool> may_hang = {});
 
   // Locks and reads. After `done` the lock is held until put().
   Seen get();
@@ -77,11 +83,12 @@ class PaceFile {
 
  private:
   struct Hands;
-  PaceFile(std::shared_ptr<Hands> hands, std::shared_ptr<Errand> errand, milliseconds patience)
-      : hands_{std::move(hands)}, errand_{std::move(errand)}, patience_{patience} {}
+  PaceFile(std::shared_ptr<Hands> hands, std::shared_ptr<Errand> errand, milliseconds patience, bool may_hang)
+      : hands_{std::move(hands)}, errand_{std::move(errand)}, patience_{patience}, may_hang_{may_hang} {}
   std::shared_ptr<Hands> hands_;  // with the errand's work, which may outlive us
   std::shared_ptr<Errand> errand_;
   milliseconds patience_;
+  bool may_hang_;
 };
 
 }  // namespace cardvoid::run

@@ -48,8 +48,9 @@ class SharedPace final : public dispatch::Pace {
     std::uint64_t participant = 0;                 // random, different for each run
     std::function<void(const std::string&)> warn;  // called once, when the file has become unusable; then
                                                    // this run is paced by itself
-    std::shared_ptr<Errand> errand = {};           // works on the file; none: one of its own
-    milliseconds patience{100};                    // how long a step of its work is waited for, real time
+    std::shared_ptr<Errand> errand = {};  // works on a file whose disk may hang; none: one of its own
+    milliseconds patience{100};           // how long a step of its work is waited for, real time
+    std::optional<bool> may_hang = {};    // as of PaceFile::open()
   };
   // Error: cannot_create, when the file cannot be made or locked.
   static Result<std::unique_ptr<SharedPace>> open(Settings settings, Instant now);
@@ -82,6 +83,7 @@ class SharedPace final : public dispatch::Pace {
   bool is_hindered(const PaceFile::Seen& seen);
   void is_late();
   void recall(const PaceFile::Seen& seen, Instant now);
+  void learn_again(dispatch::Pacer::Memory memory, Instant now);
   PaceFile::Content to_store() const;
   void count_others(const PaceFile::Seen& seen, Instant now);
   Participant& self();
