@@ -5,6 +5,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/dispatch/window.hpp>
+#include <cardvoid/ledger/interruptible.hpp>
 #include <cardvoid/ledger/one_moment.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/report/progress.hpp>
@@ -103,8 +104,11 @@ class Onlooker {
     return asked ? Result<void>{} : asked.error();
   }
   // Once. Behind it nothing keeps the write-ahead log from being folded in.
-  Result<ledger::PlanDigest> digest() {
-    auto plan = ledger::digest_plan(*ledger_);
+  Result<ledger::PlanDigest> digest(const std::function<bool()>& is_given_up) {
+    auto plan = [&] {
+      const ledger::Interruptible scope{*ledger_, is_given_up};
+      return ledger::digest_plan(*ledger_);
+    }();
     moment_.reset(), ledger_.reset();
     return plan;
   }
@@ -115,12 +119,13 @@ class Onlooker {
 };
 
 // The plan as it is at this moment, to be worked out while the run sends.
-Result<std::function<Result<ledger::PlanDigest>()>> late_plan(const model::Job& job) {
+Result<run::Order::LatePlan> late_plan(const model::Job& job) {
   auto opened = ledger::Ledger::open(job.results.database, job, ledger::Access::read_only);
   if (!opened) return opened.error();
   const auto onlooker = std::make_shared<Onlooker>(std::move(*opened));
   if (const auto begun = onlooker->begin(); !begun) return begun.error();
-  return std::function{[onlooker] { return onlooker->digest(); }};
+  return run::Order::LatePlan{
+      [onlooker](const std::function<bool()>& is_given_up) { return onlooker->digest(is_given_up); }};
 }
 
 // `run --confirm` again after an interruption is the same command: what is left of a confirmed plan needs no

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cardvoid/base/host.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/plan.hpp>
@@ -86,7 +87,7 @@ ledger::RunStart start_of(const model::Job& job, const Order& order, WallTime be
   return start;
 }
 
-// Works out the plan beside the run, and has it put on record. Done when it goes.
+// Works out the plan beside the run, and has it put on record. Done, or given up, when it goes.
 class LatePlan {
  public:
   LatePlan(const Order& order, Store& store, ledger::RunId run, Observer& observer) : observer_{observer} {
@@ -94,10 +95,12 @@ class LatePlan {
     thread_ = std::thread{[this, &order, &store, run] { work_out(order, store, run); }};
   }
   LatePlan(const LatePlan&) = delete;
-  ~LatePlan() { finish(); }
+  ~LatePlan() { finish(false); }
 
-  // Waits for it. The plan is for people who compare later: without it the run is as good.
-  void finish() {
+  // Waits for it, or has it given up. The plan is for people who compare later: without it the run is as
+  // good.
+  void finish(bool is_needed) {
+    is_given_up_ = !is_needed;
     if (thread_.joinable()) thread_.join();
     if (trouble_)
       observer_.notice({dispatch::Notice::warning,
@@ -107,11 +110,9 @@ class LatePlan {
 
  private:
   void work_out(const Order& order, Store& store, ledger::RunId run) {
-    auto plan = order.late_plan();
-    if (!plan) {
-      trouble_ = plan.error();
-      return;
-    }
+    auto plan = order.late_plan([this] { return is_given_up_.load(); });
+    if (!plan && !is_given_up_) trouble_ = plan.error();
+    if (!plan) return;
     store.submit([plan = *std::move(plan), run,
                   by_digits = order.confirmed](ledger::Ledger& ledger) -> Result<void> {
       const auto now = read_clocks().wall;
@@ -123,6 +124,7 @@ class LatePlan {
   }
 
   Observer& observer_;
+  std::atomic<bool> is_given_up_ = false;
   std::optional<Error> trouble_;
   std::thread thread_;
 };
@@ -166,7 +168,7 @@ Result<Report> execute(const model::Job& job, ledger::Ledger& ledger, const Orde
   LatePlan plan{order, ports.store, *run, observer};
   runner.begin(hold);
   ports.loop.run(runner);
-  plan.finish();
+  plan.finish(!runner.ending());
   if (const auto closed = ports.store.close(); !closed) return failed(closed.error());
 
   Report report;

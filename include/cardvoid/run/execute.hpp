@@ -28,8 +28,11 @@ struct Order {
   std::string version;
   std::string fingerprint;  // of the plan; empty: late_plan tells it
   // Works out what is kept of the plan that the run begins with. Called on a thread of its own while the run
-  // sends; what comes back goes on record as the run's plan, confirmed. Empty: there is nothing to work out.
-  std::function<Result<ledger::PlanDigest>()> late_plan = {};
+  // sends; what comes back goes on record as the run's plan, confirmed. A run that is stopped before needs no
+  // plan: then `is_given_up` says so, and what comes back does not matter. Empty: there is nothing to work
+  // out.
+  using LatePlan = std::function<Result<ledger::PlanDigest>(const std::function<bool()>& is_given_up)>;
+  LatePlan late_plan = {};
   bool confirmed = false;    // by --confirm
   std::string consent = {};  // as in ledger::RunStart
   // Asked once, when sending is about to begin: did a signal come before the run's own handlers were there?
