@@ -146,6 +146,21 @@ TEST_SUITE("component") {
     CHECK(rig.all.size() > 400);
   }
 
+  TEST_CASE("shared pace: who joins a run that was alone for long knows what it has sent") {
+    Rig rig;
+    rig.begin(400);
+    rig.send_for(20s, {0});  // what it no longer needs is cleared away several times
+    for (int i = 0; i < 5; ++i) {
+      rig.send_for(milliseconds{300 + 90 * i}, {0});
+      rig.begin(400);
+      rig.send_for(500ms, {rig.runs.size() - 1});
+      rig.runs.back().reset();
+      rig.runs.pop_back();
+    }
+    CHECK(rig.most_in_any(1s) <= 400);
+    CHECK(rig.all.size() > 400 * 20);
+  }
+
   TEST_CASE("shared pace: a run that died in its turn costs the others nothing for long") {
     Rig rig;
     rig.begin(5), rig.begin(5);
