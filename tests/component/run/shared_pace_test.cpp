@@ -146,21 +146,6 @@ TEST_SUITE("component") {
     CHECK(rig.all.size() > 400);
   }
 
-  TEST_CASE("shared pace: who joins a run that was alone for long knows what it has sent") {
-    Rig rig;
-    rig.begin(400);
-    rig.send_for(20s, {0});  // what it no longer needs is cleared away several times
-    for (int i = 0; i < 5; ++i) {
-      rig.send_for(milliseconds{300 + 90 * i}, {0});
-      rig.begin(400);
-      rig.send_for(500ms, {rig.runs.size() - 1});
-      rig.runs.back().reset();
-      rig.runs.pop_back();
-    }
-    CHECK(rig.most_in_any(1s) <= 400);
-    CHECK(rig.all.size() > 400 * 20);
-  }
-
   TEST_CASE("shared pace: a run that died in its turn costs the others nothing for long") {
     Rig rig;
     rig.begin(5), rig.begin(5);
@@ -425,6 +410,40 @@ TEST_SUITE("component") {
     CHECK(pace.take(pace.next_at()));
     CHECK(std::chrono::steady_clock::now() - begun < 5s);
     CHECK(rig.warnings.empty());
+  }
+
+  TEST_CASE("pace file: what one participant writes piece by piece another one reads as a whole") {
+    const support::TempFolder folder;
+    const auto open = [&](std::uint64_t participant) {
+      auto file =
+          run::PaceFile::open(folder.path / "quota.pace", participant, std::make_shared<Errand>(), 30s);
+      REQUIRE(file.has_value());
+      return std::move(*file);
+    };
+    auto writer = open(1), reader = open(2);
+    run::PaceFile::Content content;
+    std::mt19937 chance{7};
+    std::string why;
+    for (const int writings : {1, 2, 3, 5, 700, 3000}) {
+      for (int i = 0; i < writings; ++i) {
+        const auto seen = writer.get();
+        REQUIRE(seen.outcome == run::PaceFile::Seen::done);
+        CHECK(seen.is_own == (i > 0));
+        auto& sent = content.sent;
+        sent.push_back((sent.empty() ? Instant{} + 1s : sent.back()) + 1us);
+        if (sent.size() > 1 && chance() % 4 == 0) sent[sent.size() - 2] += 500ns;  // it left later
+        if (chance() % 97 == 0) content.refused.push_back(sent.back());
+        if (sent.size() > 300) sent.erase(sent.begin(), sent.begin() + static_cast<int>(chance() % 5));
+        if (content.refused.size() > 3) content.refused.erase(content.refused.begin());
+        REQUIRE(writer.put(content, why) == run::PaceFile::Seen::done);
+      }
+      const auto seen = reader.get();
+      REQUIRE(seen.is_whole);
+      CHECK_FALSE(seen.is_own);
+      CHECK(seen.content.sent == content.sent);
+      CHECK(seen.content.refused == content.refused);
+      REQUIRE(reader.put(content, why) == run::PaceFile::Seen::done);
+    }
   }
 
   TEST_CASE("shared pace: a disk that does not answer does not hold up a run and is given up after a while") {
