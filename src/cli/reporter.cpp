@@ -24,6 +24,7 @@ constexpr auto k_metrics_interval = 15s, k_status_interval = 5s, k_report_interv
 constexpr int k_report_share = 20;  // at most one part in so many of the time goes into the page
 constexpr std::size_t k_largest_metrics = 1 << 20;
 // A folder that does not answer within so long is gone: a share whose server is away.
+constexpr std::string_view k_no_answer = "its folder does not answer";
 constexpr milliseconds k_patience_at_ends{2'000}, k_patience_with_page{30'000};
 }  // namespace
 
@@ -73,10 +74,11 @@ void Reporter::progress(const dispatch::Snapshot& snapshot, const ledger::RunCou
   if (!job_.results.report_file.empty()) refresh_report(now);
   if (!metrics_) return;
   metrics_->note(snapshot);
+  const bool is_written = metrics_writer_.wait(0ms);
+  if (is_written) warn_of_metrics(*metrics_fault_);
   if (now < next_metrics_) return;
   next_metrics_ = now + k_metrics_interval;
-  if (!metrics_writer_.wait(0ms)) return warn_of_metrics("its folder does not answer");
-  warn_of_metrics(*metrics_fault_);
+  if (!is_written) return warn_of_metrics(k_no_answer);
   write_metrics(metrics_->while_running(snapshot));
 }
 
@@ -107,13 +109,17 @@ void Reporter::write_metrics(std::string text) {
   (void)metrics_writer_.begin(write);
 }
 
+// A warning while the run lasted is not enough: the file would say for good that it is under way.
 void Reporter::end_metrics(std::string text) {
   bool is_done = metrics_writer_.wait(k_patience_at_ends);
   if (is_done) {
     write_metrics(std::move(text));
     is_done = metrics_writer_.wait(k_patience_at_ends);
   }
-  warn_of_metrics(is_done ? *metrics_fault_ : "its folder does not answer");
+  const auto fault = is_done ? *metrics_fault_ : std::string{k_no_answer};
+  if (!fault.empty())
+    console_.log(LogLevel::warning,
+                 fmt::format("results.metrics_file: {}; what it says is from before the end", fault));
 }
 
 // Once: at 55 hours, one line every 15 s would bury everything else.

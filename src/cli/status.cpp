@@ -8,6 +8,7 @@
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
+#include <cardvoid/ledger/forget.hpp>
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
@@ -36,6 +37,7 @@ constexpr int k_runs_shown = 3, k_errors_shown = 5;
 struct View {
   model::Limits limits;  // of the run under way, which may have been started with others than the job file's
   report::Standing rows;
+  std::int64_t forgotten = 0;  // of them
   std::vector<ledger::RunRecord> runs;
   std::vector<ledger::ErrorCount> errors;
   std::optional<ledger::LockHolder> holder;
@@ -71,6 +73,9 @@ Result<View> look(Console& console, const model::Job& job) {
   auto in_doubt = ledger::rows_in_doubt(*ledger, report::k_rows_in_doubt_shown);
   if (!in_doubt) return in_doubt.error();
   view.rows.in_doubt = std::move(*in_doubt);
+  const auto forgotten = ledger::count_forgotten(*ledger);
+  if (!forgotten) return forgotten.error();
+  view.forgotten = *forgotten;
   auto runs = ledger::last_runs(*ledger, k_runs_shown);
   if (!runs) return runs.error();
   view.runs = std::move(*runs);
@@ -152,6 +157,7 @@ std::string json_line(const View& view, const model::Job& job, const std::option
   boost::json::object answer{{"job", job.name},
                              {"shard", job.shard ? value(model::to_text(*job.shard)) : value()}};
   report::add_standing(answer, view.rows);
+  answer["forgotten"] = view.forgotten;
   answer["log_bytes"] = view.log_bytes;
   const auto& ahead = view.outlook;
   const bool is_told = ahead.rows > 0 && ahead.left && ahead.done_at;
@@ -214,6 +220,10 @@ std::string page(const View& view, const model::Job& job) {
   const auto now = read_clocks().wall;
   auto text = tr("job {}: {}", job.title(), tr_n(t.rows(), "{} row", "{} rows")) + "\n" +
               report::standing_text(view.rows);
+  if (view.forgotten > 0)
+    text += tr_n(view.forgotten, "{} row forgotten: its code, openid and reason were removed",
+                 "{} rows forgotten: their codes, openids and reasons were removed") +
+            "\n";
   if (const auto lines = t.refused_lines(); lines > 0)
     text += tr_n(lines, "{} input line refused", "{} input lines refused") + "\n";
   text += words_for_holder(view);

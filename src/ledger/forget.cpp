@@ -83,6 +83,13 @@ void remove_traces(sqlite::Connection& db, WallTime settled_before) {
 
 }  // namespace
 
+Result<std::int64_t> count_forgotten(Ledger& ledger) {
+  return ledger.state().guarded([&] {
+    const auto& db = ledger.state().db;
+    return KeyedHash::find(db) ? ask(db, "SELECT count(*) FROM row WHERE forgotten_at IS NOT NULL") : 0;
+  });
+}
+
 Result<Forgotten> count_forgettable(Ledger& ledger, WallTime settled_before) {
   return ledger.state().guarded([&] { return count_rows(ledger.state().db, settled_before); });
 }

@@ -129,10 +129,11 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
 
 Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const RowInShort&)>& visit) {
   return ledger.state().guarded([&] {
-    sqlite::Statement s{ledger.state().db,
-                        fmt::format("SELECT id, status, {}, brand_id, card_id, reason, "
-                                    "error_code, http_status, finished_at, {} FROM row NOT INDEXED WHERE {}",
-                                    k_is_accepted, k_held_back, k_in_plan)};
+    sqlite::Statement s{
+        ledger.state().db,
+        fmt::format("SELECT id, status, {}, brand_id, card_id, reason, "
+                    "error_code, http_status, finished_at, {}, forgotten_at FROM row NOT INDEXED WHERE {}",
+                    k_is_accepted, k_held_back, k_in_plan)};
     for (s.bind(); s.step();) {
       RowInShort row;
       row.id = s.int64(0);
@@ -142,6 +143,7 @@ Result<void> each_row_in_short(Ledger& ledger, const std::function<void(const Ro
       row.http_status = int_in(s, 7);
       if (!s.is_null(8)) row.finished_at = from_ms(s.int64(8));
       row.held_back = s.text(9);
+      row.is_forgotten = !s.is_null(10);
       visit(row);
     }
   });

@@ -277,7 +277,8 @@ class RowReader {
   void add(const ledger::RowInShort& row) {
     templates_.add(row.brand_id, row.card_id);
     const bool is_never_sent = row.status == model::Status::pending && row.held_back == "protected";
-    if (!is_never_sent) reasons_.add(row.reason);
+    figures_.forgotten += row.is_forgotten;
+    if (!is_never_sent && !row.is_forgotten) reasons_.add(row.reason);
     if (!row.held_back.empty() && !row.accepted) held_back_.add(row.held_back);
     const bool is_rejected = row.status == model::Status::rejected,
                is_done = row.status == model::Status::invalidated;

@@ -113,6 +113,7 @@ struct Figures {
   std::int64_t import_count = 0;
   std::optional<ledger::PastPlan> plan;
   std::vector<ledger::RefusedCause> refused;  // without the lines of protected cards
+  std::int64_t forgotten = 0;                 // rows; they have no reason any more
   std::vector<Group> templates, reasons;      // those with most rows first
   std::vector<Group> held_back;               // by the reason, as the view `results` has it; likewise
   std::int64_t brands = 0;

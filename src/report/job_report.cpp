@@ -337,6 +337,7 @@ array Writer::outcome_notes() const {
     notes.emplace_back(say("refused_beside", grouped(lines)));
   if (f_.totals.protected_invalidated > 0)
     notes.emplace_back(say("protected_late", grouped(f_.totals.protected_invalidated)));
+  if (f_.forgotten > 0) notes.emplace_back(say("forgotten_rows", grouped(f_.forgotten)));
   return notes;
 }
 
@@ -466,10 +467,10 @@ array Writer::waits() const {
   array rows;
   for (const auto& wait : f_.waits) {
     const bool is_by_person = model::ReasonToWait::is_by_person(wait.kind);
-    auto words = wait_in_words(wait.words);
+    const auto words = wait_in_words(wait.words);
     rows.push_back(object{
         {"why", say_by_name("wait", wait.kind, wait.words)},
-        {"words", is_by_person ? value(std::move(words.text)) : value()},
+        {"words", is_by_person ? value(words.text) : value()},
         {"is_english", words.is_english},
         {"times", grouped(wait.times)},
         {"in_all", spoken_duration(wait.in_all)},

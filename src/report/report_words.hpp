@@ -134,6 +134,7 @@ inline constexpr Word k_report_words[]{
      translatable("Beside them, lines of the list that never became cards: {}; see below.")},
     {"protected_late",
      translatable("Invalidated before they were protected: {}. The protection came too late.")},
+    {"forgotten_rows", translatable("Cards whose code, openid and reason have been removed: {}.")},
     // ---- progress ----
     {"progress", translatable("Progress over time")},
     {"progress_alt", translatable("From {} to {}: {} cards invalidated and {} rejected, of {}.")},

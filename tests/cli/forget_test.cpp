@@ -33,6 +33,7 @@ TEST_SUITE("cli") {
     const auto openid = stage.ask_results("SELECT openid FROM results WHERE code = 'card0001'")[0][0];
     const auto sent = stage.sandbox->applied().size();
     CHECK(files_hold(stage, "card0001"));
+    CHECK(stage.run("status").out.find("forgotten") == std::string::npos);
 
     const auto counted = stage.run("forget", {"--older-than", "0", "--dry-run"});
     CHECK(counted.exit_code == 0);
@@ -58,9 +59,15 @@ TEST_SUITE("cli") {
     CHECK(shown.out.find("INVALID since") != std::string::npos);
     CHECK(shown.out.find("openid, reason and code were removed on") != std::string::npos);
     CHECK(stage.run("show", {"--code", "card9999"}).exit_code == 65);
-    for (const auto* command : {"status", "plan", "export"}) CHECK(stage.run(command).exit_code == 0);
+    CHECK(stage.run("status").out.find("6 rows forgotten: their codes, openids and reasons were removed\n") !=
+          std::string::npos);
+    CHECK(stage.run("status", {"--json"}).out.find("\"forgotten\":6,") != std::string::npos);
+    for (const auto* command : {"plan", "export"}) CHECK(stage.run(command).exit_code == 0);
     CHECK(stage.run("plan", {"--diff"}).exit_code == 0);
     CHECK(stage.run("report", {"-o", (stage.dir / "page.html").string()}).exit_code == 0);
+    const auto page = stage.read("page.html");
+    CHECK(page.find("Cards whose code, openid and reason have been removed: 6.") != std::string::npos);
+    CHECK(page.find("no reason (cards:") == std::string::npos);
     CHECK(stage.run("retry", {"--code", "card0001"}).exit_code == 65);
     // What export writes is taken back as ever.
     stage.write("rows.csv", stage.run("export", {"--excel"}).out);

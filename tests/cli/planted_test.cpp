@@ -132,6 +132,28 @@ TEST_SUITE("cli") {
     stage.check_against_truth();
   }
 
+  // Until somebody looks, a scraper would show a run under way.
+  TEST_CASE("planted: metrics that cannot be written at the end get a warning of their own") {
+    const auto stage = stage_of(20);
+    plant_pipe(stage.dir / "m.prom");
+    const auto ended = outcome(stage, "run",
+                               {"--yes", "--set", "limits.requests_per_second=20", "--set",
+                                "results.metrics_file=" + (stage.dir / "m.prom").string()});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 0);
+    const auto times = [&](std::string_view words) {
+      int count = 0;
+      for (auto at = ended.err.find(words); at != std::string::npos; at = ended.err.find(words, at + 1))
+        ++count;
+      return count;
+    };
+    CHECK(times("is a named pipe; name a file, or - for standard output; the run goes on without") == 1);
+    CHECK(
+        times(
+            "is a named pipe; name a file, or - for standard output; what it says is from before the end") ==
+        1);
+  }
+
   TEST_CASE("planted: an output through a link of this user goes to its target and the link stays") {
     const auto stage = stage_of(1);
     CHECK(stage.run("plan").exit_code == 0);

@@ -16,6 +16,9 @@ struct Forgotten {
   std::int64_t rows() const { return invalidated + rejected + accepted; }
 };
 
+// Rows that were forgotten up to now. Reads every row, where there are any.
+Result<std::int64_t> count_forgotten(Ledger& ledger);
+
 // What forget() would do.
 Result<Forgotten> count_forgettable(Ledger& ledger, WallTime settled_before);
 

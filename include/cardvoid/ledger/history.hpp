@@ -74,8 +74,8 @@ Result<void> each_past_request(Ledger& ledger, const std::function<void(const Pa
 struct RowInShort {
   model::RowId id = 0;
   model::Status status = model::Status::pending;
-  bool accepted = false;
-  std::string_view held_back;  // as the view `results` has it; empty: it is not
+  bool accepted = false, is_forgotten = false;  // forgotten: its reason is empty
+  std::string_view held_back;                   // as the view `results` has it; empty: it is not
   std::string_view brand_id, card_id, reason, error_code;
   int http_status = 0;
   std::optional<WallTime> finished_at;
