@@ -68,7 +68,7 @@ std::string humanize_duration(milliseconds duration) {
   if (seconds < 60) return fmt::format("{}s", seconds);
   if (seconds < 3'600) return fmt::format("{}m {:02}s", seconds / 60, seconds % 60);
   const auto minutes = (seconds + 30) / 60;
-  if (minutes < 100 * 60) return fmt::format("{}h {:02}m", minutes / 60, minutes % 60);
+  if (minutes < 6'000) return fmt::format("{}h {:02}m", minutes / 60, minutes % 60);
   return fmt::format("{}d {:02}h", minutes / 1'440, minutes % 1'440 / 60);
 }
 

@@ -28,9 +28,9 @@ double chance_of(std::int64_t found, std::int64_t all, double each) {
   auto term = std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(each) +
                        (n - k) * std::log1p(-each));
   double sum = 0;
-  for (auto next = k; term > sum * 1e-6; ++next) {  // above the mean each is smaller than the one before
+  for (auto next = found; term > sum * 1e-6; ++next) {  // above the mean each is smaller than the one before
     sum += term;
-    term *= (n - next) / (next + 1) * each / (1 - each);
+    term *= static_cast<double>(all - next) / static_cast<double>(next + 1) * each / (1 - each);
   }
   return sum;
 }

@@ -16,11 +16,14 @@ namespace cardvoid::input {
 
 namespace {
 
-constexpr auto code = static_cast<std::size_t>(Column::code);
-constexpr auto openid = static_cast<std::size_t>(Column::openid);
-constexpr auto card_id = static_cast<std::size_t>(Column::card_id);
-constexpr auto brand_id = static_cast<std::size_t>(Column::brand_id);
-constexpr auto reason = static_cast<std::size_t>(Column::reason);
+// Where the index of each column stands.
+enum : std::size_t {
+  code = static_cast<std::size_t>(Column::code),
+  openid = static_cast<std::size_t>(Column::openid),
+  card_id = static_cast<std::size_t>(Column::card_id),
+  brand_id = static_cast<std::size_t>(Column::brand_id),
+  reason = static_cast<std::size_t>(Column::reason)
+};
 
 constexpr std::size_t k_most_causes = 1000;
 constexpr std::size_t k_most_names_shown = 20;

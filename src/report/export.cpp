@@ -59,7 +59,7 @@ std::string csv_line(const ledger::ResultRow& row, bool excel) {
 Result<ExportDigest> export_digest(ledger::Ledger& ledger) {
   ExportDigest digest;
   Sha256 hash;
-  constexpr std::size_t k_block = 64 * 1024;
+  constexpr std::size_t k_block = 65'536;
   auto block = csv_header(false);
   const auto pass_on = [&] {
     hash.add(block);

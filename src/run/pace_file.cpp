@@ -198,6 +198,8 @@ bool PaceFile::Hands::read(Seen& seen) {
   if (static_cast<std::size_t>(got) < sizeof head || head.magic != k_magic || head.sent > k_most_sent ||
       head.refused > head.sent || head.first > k_most_sent)
     return true;
+  // The very bytes are meant.
+  // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
   is_own = head.writer == participant && std::memcmp(&head, &written.head, sizeof head) == 0;
   for (auto* list : {&refused, &sent}) {
     if (is_own) break;

@@ -289,7 +289,7 @@ PaceFile::Content SharedPace::to_store() const {
   const auto& memory = all_.memory();
   PaceFile::Content content;
   content.head.boot_id = boot_id_;
-  content.head.learnt = memory;
+  content.head.learnt = static_cast<const dispatch::Pacer::Learnt&>(memory);
   content.head.participants = participants_;
   content.sent.assign(memory.sent.begin(), memory.sent.end());
   content.refused.assign(memory.refused.begin(), memory.refused.end());

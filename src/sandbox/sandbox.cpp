@@ -51,7 +51,7 @@ struct Sandbox::State {
 Sandbox::Sandbox(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Sandbox::~Sandbox() = default;
 
-Result<std::unique_ptr<Sandbox>> Sandbox::start(Settings settings) {
+Result<std::unique_ptr<Sandbox>> Sandbox::start(const Settings& settings) {
   if (const auto checked = check(settings); !checked) return checked.error();
   auto prepared = prepare(settings);
   if (!prepared) return prepared.error();

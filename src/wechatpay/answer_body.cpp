@@ -22,13 +22,13 @@ constexpr char k_no_text = '\xFF';  // in no UTF-8 text
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// The number of a "\uXXXX" at `at`; nullopt: there is none.
-std::optional<unsigned> read_escape(std::string_view text, std::size_t at) {
+// The number of a "\uXXXX" at `at`; 0 where there is none.
+unsigned read_escape(std::string_view text, std::size_t at) {
   constexpr std::size_t k_size = 6;
-  if (text.size() - at < k_size || text[at] != '\\' || text[at + 1] != 'u') return std::nullopt;
+  if (text.size() - at < k_size || text[at] != '\\' || text[at + 1] != 'u') return 0;
   unsigned number = 0;
   for (const char c : text.substr(at + 2, 4)) {
-    if (!is_hex(c)) return std::nullopt;
+    if (!is_hex(c)) return 0;
     number = number * 16 + static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
   }
   return number;
@@ -37,12 +37,10 @@ std::optional<unsigned> read_escape(std::string_view text, std::size_t at) {
 // What follows a backslash inside a string: returns where it ends. Half of a pair of surrogates becomes
 // bytes that are no text.
 std::size_t mend_escape(std::string& text, std::size_t at) {
-  const auto is_between = [](std::optional<unsigned> n, unsigned first, unsigned last) {
-    return n && *n >= first && *n <= last;
-  };
+  const auto is_between = [](unsigned n, unsigned first, unsigned last) { return n >= first && n <= last; };
   const auto number = read_escape(text, at);
   if (!is_between(number, 0xD800, 0xDFFF)) return at + 2;
-  if (*number < 0xDC00 && at + 6 < text.size() && is_between(read_escape(text, at + 6), 0xDC00, 0xDFFF))
+  if (number < 0xDC00 && at + 6 < text.size() && is_between(read_escape(text, at + 6), 0xDC00, 0xDFFF))
     return at + 12;
   text.replace(at, 6, 6, k_no_text);
   return at + 6;

@@ -129,7 +129,7 @@ class Sandbox {
   //   start. Made from members.csv with every card EFFECTIVE; edit it to have unknown or INVALID cards.
   // - sandbox.toml: the job, written again at every start unless its first line was changed.
   // Errors: usage (settings), bad_input (a CSV), bad_credentials (a key), no_input, io, unavailable (a port).
-  static Result<std::unique_ptr<Sandbox>> start(Settings settings);
+  static Result<std::unique_ptr<Sandbox>> start(const Settings& settings);
   ~Sandbox();
 
   std::uint16_t primary_port() const;
