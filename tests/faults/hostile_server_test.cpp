@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <mutex>
@@ -69,12 +70,13 @@ TEST_SUITE("faults") {
     return at == std::string::npos ? 0 : std::stol(status.substr(at + 6));
   }
 
-  // The same answer with another body.
-  std::string to_wire(const sandbox::HttpAnswer& answer, const std::string& body) {
+  // The same answer with another body, of which it says that it is so much longer.
+  std::string to_wire(const sandbox::HttpAnswer& answer, const std::string& body, int too_long = 0) {
     auto bytes = fmt::format("HTTP/1.1 {} x\r\n", answer.status);
     for (const auto& [name, value] : answer.headers)
       if (name != "content-length") bytes += fmt::format("{}: {}\r\n", name, value);
-    return bytes + fmt::format("Content-Length: {}\r\n\r\n{}", body.size(), body);
+    return bytes +
+           fmt::format("Content-Length: {}\r\n\r\n{}", static_cast<int>(body.size()) + too_long, body);
   }
 
   // Of a plain member: in the path of every request.
@@ -236,13 +238,17 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("hostile server: requests to renegotiate neither claim nor delay anything") {
+    std::atomic<int> asked = 0, renegotiated = 0;
     const Den den{
-        [](Peer& peer) {
+        [&](Peer& peer) {
           if (peer.read_request().empty()) return;
+          const auto first = peer.client_finished();
           const int count = peer.number % 2 == 0 ? 1 : 200;
           for (int i = 0; i < count && peer.is_open_for(0ms); ++i) peer.ask_to_renegotiate();
+          ++asked;
           peer.write("HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n{\"user_card_state\":\"INVALID\"}");
           peer.read_request();
+          renegotiated += peer.client_finished() != first;
         },
         20,
         {.max_version = TLS1_2_VERSION}};
@@ -252,110 +258,184 @@ TEST_SUITE("faults") {
     CHECK(ended.exit_code > 0);
     CHECK(ended.exit_code != 70);
     CHECK(std::chrono::steady_clock::now() - begun < 8s);
+    CHECK(asked > 0);
+    CHECK(renegotiated == 0);
     den.check_nothing_claimed();
   }
 
-  // Each by itself: the run ends in time, claims no card, and shows no identifier.
-  TEST_CASE("hostile server: none makes a run hang or claim or tell who a member is") {
-    struct Kind {
-      const char* name;
-      net_test::Server::Script script;
-    };
-    const auto says = [](std::string bytes) -> net_test::Server::Script {
-      return [bytes = std::move(bytes)](Peer& peer) {
-        while (!peer.read_request().empty()) peer.write(bytes);
-      };
-    };
-    const auto echoes = [](std::string_view head) -> net_test::Server::Script {
-      return [head](Peer& peer) {
-        for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request())
-          peer.write(fmt::format("{}Content-Length: {}\r\n\r\n{}", head, asked.size(), asked));
-      };
-    };
-    const std::string ok = "HTTP/1.1 200 OK\r\n", chunks = ok + "Transfer-Encoding: chunked\r\n\r\n";
-    const std::string zeros(15, '\0');
-    const std::string invalid = "{\"user_card_state\":\"INVALID\"}";
-    std::string hints, continues;
-    for (int i = 0; i < 5000; ++i) {
-      hints += "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
-      continues += "HTTP/1.1 100 Continue\r\n\r\n";
-    }
-    const std::vector<Kind> servers = {
-        {"drips its header",
-         [](Peer& peer) {
-           peer.read_request();
-           peer.write("HTTP/1.1 200 OK\r\n");
-           while (peer.is_open_for(20ms)) peer.write("A: b\r\n");
-         }},
-        {"a header of one long line", says(ok + "A: " + std::string(1 << 20, 'x'))},
-        {"very many headers",
-         [](Peer& peer) {
-           peer.read_request();
-           peer.write("HTTP/1.1 200 OK\r\n");
-           for (int i = 0; i < 20'000 && peer.is_open_for(0ms); ++i) peer.write("A: b\r\nB: c\r\nC: d\r\n");
-         }},
-        {"two lengths", says(ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ")},
-        {"a length and chunks",
-         says(ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n")},
-        {"a negative length", says(ok + "Content-Length: -2\r\n\r\n{}")},
-        {"a length of 2^64", says(ok + "Content-Length: 18446744073709551616\r\n\r\n{}")},
-        {"NUL in a header", says(ok + "A: " + zeros + "\r\nContent-Length: 2\r\n\r\n{}")},
-        {"interim answers without end", says(hints)},
-        {"100 Continue without end", says(continues)},
-        {"a length that is too long", says(ok + "Content-Length: 30\r\n\r\n" + invalid)},
-        {"a length that is too short", says(ok + "Content-Length: 28\r\n\r\n" + invalid)},
-        {"a length of nothing", says(ok + "Content-Length: \r\n\r\n" + invalid)},
-        {"HTTP/2", says(zeros.substr(0, 2) + "\x06\x04" + zeros)},
-        {"two codings", says(ok + "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")},
-        {"chunked twice", says(ok + "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n")},
-        {"an endless chunk header", says(chunks + std::string(1 << 20, '0'))},
-        {"endless trailers", says(chunks + "0\r\n" + std::string(1 << 20, 'T') + ": x\r\n\r\n")},
-        {"a redirect",
-         says("HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n")},
-        {"another protocol", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")},
-        {"a body that is no gzip",
-         says(ok + "Content-Encoding: gzip\r\nContent-Length: 18\r\n\r\n" + std::string(18, '\x1F'))},
-        {"deep JSON", says(ok + "Content-Length: 60000\r\n\r\n" + std::string(60'000, '['))},
-        {"closes without close_notify",
-         [](Peer& peer) {
-           peer.read_request();
-           peer.write("HTTP/1.1 200 OK\r\n\r\n{\"user_card_state\":\"INVALID\"}");
-           peer.hang_up_rudely();
-         }},
-        {"resets inside its answer",
-         [](Peer& peer) {
-           peer.read_request();
-           peer.write("HTTP/1.1 404 Not Found\r\nContent-Length: 900\r\n\r\n{");
-           peer.reset();
-         }},
-        {"closes half",
-         [](Peer& peer) {
-           peer.read_request();
-           peer.hang_up();
-           peer.wait_for_end();
-         }},
-        {"an old signature",
-         says(ok + "Wechatpay-Timestamp: 1\r\nWechatpay-Nonce: n\r\nWechatpay-Serial: 1\r\n"
-                   "Wechatpay-Signature: AAAA\r\nContent-Length: 2\r\n\r\n{}")},
-        {"an echo as 404", echoes("HTTP/1.1 404 Not Found\r\n")},
-        {"an echo as 200", echoes("HTTP/1.1 200 OK\r\n")},
-        {"an echo as a page", echoes("HTTP/1.1 502 Oh\r\nContent-Type: text/html\r\n")}};
-    for (const auto& [name, script] : servers) {
-      CAPTURE(name);
-      const Den den{script, 4};
-      const auto begun = std::chrono::steady_clock::now();
+  TEST_CASE("hostile server: a true answer whose length is wrong settles nothing") {
+    for (const int too_long : {1, -1}) {
+      CAPTURE(too_long);
+      const Den* here = nullptr;
+      std::mutex mutex;
+      const Den den{[&](Peer& peer) {
+                      for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request()) {
+                        const std::lock_guard lock{mutex};
+                        const auto answer = here->ask_platform(asked);
+                        peer.write(to_wire(answer, answer.body, too_long));
+                      }
+                    },
+                    4};
+      here = &den;
       const auto ended = den.stage.run("run", den.flags({"--max-duration", "1s"}));
       INFO(ended.err);
       CHECK(ended.exit_code > 0);
       CHECK(ended.exit_code != 70);
-      CHECK(std::chrono::steady_clock::now() - begun < 10s);
+      CHECK_FALSE(den.stage.sandbox->applied().empty());
+      CHECK(den.stage.count("status IN ('invalidated', 'rejected')") == 0);
+    }
+  }
+
+  namespace {
+
+  struct Kind {
+    const char* name;
+    net_test::Server::Script script;
+    const char* why;  // what is on record of its answers
+  };
+
+  net_test::Server::Script says(std::string bytes) {
+    return [bytes = std::move(bytes)](Peer& peer) {
+      while (!peer.read_request().empty()) peer.write(bytes);
+    };
+  }
+
+  net_test::Server::Script echoes(std::string_view head) {
+    return [head](Peer& peer) {
+      for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request())
+        peer.write(fmt::format("{}Content-Length: {}\r\n\r\n{}", head, asked.size(), asked));
+    };
+  }
+
+  std::string repeated(std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+  }
+
+  const std::string k_ok = "HTTP/1.1 200 OK\r\n", k_chunks = k_ok + "Transfer-Encoding: chunked\r\n\r\n",
+                    k_invalid = "{\"user_card_state\":\"INVALID\"}";
+
+  // Each by itself: the run ends in time, claims no card, says why, and shows no identifier.
+  void check_harmless(const std::vector<Kind>& servers) {
+    for (const auto& [name, script, why] : servers) {
+      CAPTURE(name);
+      const Den den{script, 4};
+      const auto program = den.stage.start("run", den.flags());
+      den.stage.wait_until("EXISTS (SELECT 1 FROM attempts WHERE finished_at IS NOT NULL)", 1);
+      program->send_signal(SIGTERM);
+      CHECK(program->ends_within(10s));
+      const auto ended = program->wait();
+      INFO(ended.err);
+      CHECK(ended.exit_code > 0);
+      CHECK(ended.exit_code != 70);
       den.check_nothing_claimed();
+      std::string on_record;
       for (const auto& line :
            den.stage.ask_results("SELECT openid, coalesce(error_message, '') FROM results")) {
         const auto piece = line[0].substr(0, 12);
         CHECK(ended.err.find(piece) == std::string::npos);
         CHECK(line[1].find(piece) == std::string::npos);
+        on_record += line[1] + "\n";
       }
+      CHECK_MESSAGE(on_record.find(why) != std::string::npos, on_record);
     }
+  }
+
+  }  // namespace
+
+  TEST_CASE("hostile server: no header makes a run hang or claim or tell who a member is") {
+    const std::string zeros(15, '\0');
+    check_harmless(
+        {{"drips its header",
+          [](Peer& peer) {
+            peer.read_request();
+            peer.write(k_ok);
+            while (peer.is_open_for(20ms)) peer.write("A: b\r\n");
+          },
+          "the answer was not complete at the deadline"},
+         {"a header of one long line", says(k_ok + "A: " + std::string(1 << 20, 'x')),
+          "answer header over 8192 bytes"},
+         {"very many headers",
+          [](Peer& peer) {
+            peer.read_request();
+            peer.write(k_ok);
+            for (int i = 0; i < 20'000 && peer.is_open_for(0ms); ++i) peer.write("A: b\r\nB: c\r\nC: d\r\n");
+          },
+          "answer header over 8192 bytes"},
+         {"NUL in a header", says(k_ok + "A: " + zeros + "\r\nContent-Length: 2\r\n\r\n{}"),
+          "not valid HTTP: bad value"},
+         {"interim answers without end", says(repeated("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 5'000)),
+          "unasked answer 103"},
+         {"100 Continue without end", says(repeated("HTTP/1.1 100 Continue\r\n\r\n", 5'000)),
+          "unasked answer 100"},
+         {"HTTP/2", says(zeros.substr(0, 2) + "\x06\x04" + zeros), "not valid HTTP: bad version"},
+         {"another protocol", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"),
+          "unasked answer 101"},
+         {"a redirect",
+          says("HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n"),
+          "HTTP 302"},
+         {"an old signature",
+          says(k_ok + "Wechatpay-Timestamp: 1\r\nWechatpay-Nonce: n\r\nWechatpay-Serial: 1\r\n"
+                      "Wechatpay-Signature: AAAA\r\nContent-Length: 2\r\n\r\n{}"),
+          "unknown_key"}});
+  }
+
+  TEST_CASE("hostile server: no length makes a run hang or claim or tell who a member is") {
+    check_harmless(
+        {{"two lengths", says(k_ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} "),
+          "multiple Content-Length"},
+         {"a length and chunks",
+          says(k_ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n"),
+          "bad Transfer-Encoding"},
+         {"a negative length", says(k_ok + "Content-Length: -2\r\n\r\n{}"), "bad Content-Length"},
+         {"a length of 2^64", says(k_ok + "Content-Length: 18446744073709551616\r\n\r\n{}"),
+          "bad Content-Length"},
+         {"a length that is too long", says(k_ok + "Content-Length: 30\r\n\r\n" + k_invalid),
+          "the answer was not complete at the deadline"},
+         {"a length that is too short", says(k_ok + "Content-Length: 28\r\n\r\n" + k_invalid),
+          "no_signature"},
+         {"a length of nothing", says(k_ok + "Content-Length: \r\n\r\n" + k_invalid), "bad Content-Length"},
+         {"two codings", says(k_ok + "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+          "no_signature"},
+         {"chunked twice", says(k_ok + "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+          "answer without length"},
+         {"an endless chunk header", says(k_chunks + std::string(1 << 20, '0')), "no end of line"},
+         {"endless trailers", says(k_chunks + "0\r\n" + std::string(1 << 20, 'T') + ": x\r\n\r\n"),
+          "no end of line"}});
+  }
+
+  TEST_CASE("hostile server: no body and no end makes a run hang or claim or tell who a member is") {
+    check_harmless(
+        {{"a body that is no gzip",
+          says(k_ok + "Content-Encoding: gzip\r\nContent-Length: 18\r\n\r\n" + std::string(18, '\x1F')),
+          "no_signature"},
+         {"deep JSON", says(k_ok + "Content-Length: 60000\r\n\r\n" + std::string(60'000, '[')),
+          "no_signature"},
+         {"closes without close_notify",
+          [](Peer& peer) {
+            peer.read_request();
+            peer.write(k_ok + "\r\n" + k_invalid);
+            peer.hang_up_rudely();
+          },
+          "answer without length"},
+         {"resets inside its answer",
+          [](Peer& peer) {
+            peer.read_request();
+            peer.write("HTTP/1.1 404 Not Found\r\nContent-Length: 900\r\n\r\n{");
+            peer.reset();
+          },
+          "connection reset inside the answer"},
+         {"closes half",
+          [](Peer& peer) {
+            peer.read_request();
+            peer.hang_up();
+            peer.wait_for_end();
+          },
+          "the server closed without an answer"},
+         {"an echo as 404", echoes("HTTP/1.1 404 Not Found\r\n"), "HTTP 404 without JSON"},
+         {"an echo as 200", echoes(k_ok), "no_signature"},
+         {"an echo as a page", echoes("HTTP/1.1 502 Oh\r\nContent-Type: text/html\r\n"),
+          "HTTP 502 with an HTML page"}});
   }
 }

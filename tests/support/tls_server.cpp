@@ -122,6 +122,11 @@ void Peer::ask_to_renegotiate() {
   wait_until_delivered();
 }
 
+std::string Peer::client_finished() const {
+  char proof[64];
+  return {proof, SSL_get_peer_finished(tls_, proof, sizeof proof)};
+}
+
 void Peer::ask_for_new_keys() {
   SSL_key_update(tls_, SSL_KEY_UPDATE_REQUESTED);
   SSL_do_handshake(tls_);

@@ -43,6 +43,8 @@ class Peer {
   // What a server may do to an idle connection. They return when the client's kernel has received it.
   void send_ticket();
   void ask_to_renegotiate();  // of TLS 1.2; what the client says to it ends the connection at the next read
+  // What proves the client's side of the latest handshake: another one is another handshake.
+  std::string client_finished() const;
   void ask_for_new_keys();
   // Until the client closes, as fast as it reads; `begun` when many are on their way.
   void flood_with_new_keys(Event& begun);
