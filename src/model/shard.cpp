@@ -16,6 +16,14 @@ std::optional<int> number_in(std::string_view text) {
   return number;
 }
 
+// ".2-of-4".
+std::optional<Shard> shard_in_ending(std::string ending) {
+  constexpr std::string_view k_of = "-of-";
+  const auto of = ending.find(k_of);
+  if (of == std::string::npos || of == 0) return std::nullopt;
+  return shard_from_text(ending.replace(of, k_of.size(), "/").substr(1));
+}
+
 }  // namespace
 
 std::string to_text(const Shard& shard) { return fmt::format("{}/{}", shard.number, shard.count); }
@@ -33,6 +41,14 @@ std::filesystem::path file_of_shard(const std::filesystem::path& file, const Sha
   const auto stem = file.stem().string();
   if (stem.ends_with(suffix)) return file;
   return file.parent_path() / (stem + suffix + file.extension().string());
+}
+
+std::pair<std::filesystem::path, std::optional<Shard>> without_shard(const std::filesystem::path& file) {
+  const auto stem = file.stem(), ending = file.extension();
+  if (const auto shard = shard_in_ending(stem.extension().string()))
+    return {file.parent_path() / (stem.stem().string() + ending.string()), shard};
+  if (const auto shard = shard_in_ending(ending.string())) return {file.parent_path() / stem, shard};
+  return {file, std::nullopt};
 }
 
 int ShardOf::operator()(std::string_view brand_id, std::string_view card_id, std::string_view code) {

@@ -212,6 +212,36 @@ TEST_SUITE("cli") {
     CHECK(late.err.find("another command wrote to it since") != std::string::npos);
   }
 
+  TEST_CASE("shard: a run beside results of other parts that it does not know of sends nothing") {
+    const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(30)}}};
+    const auto run_part = [&](const std::string& shard, std::vector<std::string> flags = {}) {
+      if (!shard.empty()) flags.insert(flags.end(), {"--shard", shard});
+      return stage.run("run", with(with({"--yes"}, k_fast), flags));
+    };
+    const auto is_refused = [&](const std::string& shard, std::string_view words) {
+      const auto before = stage.sandbox->counters().invalidate_requests;
+      const auto ended = run_part(shard);
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 73);
+      CHECK(ended.err.find(words) != std::string::npos);
+      CHECK(stage.sandbox->counters().invalidate_requests == before);
+    };
+    CHECK(run_part("1/3", {"--limit", "2"}).exit_code == 75);
+    is_refused("", "sandbox.1-of-3.db: shard 1/3 of this job has run, and a run of the whole job would send");
+    is_refused("2/2", "carry on with 3 shards");
+    CHECK(run_part("2/3").exit_code == 0);
+    CHECK(run_part("3/3", {"--limit", "2"}).exit_code == 75);
+    REQUIRE(merge(stage).exit_code == 0);
+    // The shards may go on beside results that were only looked at, and then these are old.
+    CHECK(run_part("1/3").exit_code == 0);
+    is_refused("", "sandbox.1-of-3.db: shard 1/3 of this job has run");
+    REQUIRE(merge(stage).exit_code == 0);
+    CHECK(run_part("").exit_code == 0);
+    is_refused("3/3", "sandbox.db: the whole job has run, and shard 3/3 would send its cards again");
+    CHECK(stage.sandbox->applied().size() == 30);
+    CHECK(stage.sandbox->counters().after_invalid == 0);
+  }
+
   TEST_CASE("shard: a database of one shard is refused without it and for another one") {
     const Stage stage{sandbox::plain_settings(), {{"members.csv", plain_members(20)}}};
     REQUIRE(stage.run("plan", {"--shard", "2/3"}).exit_code == 0);

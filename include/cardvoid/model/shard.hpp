@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace cardvoid::model {
 
@@ -34,6 +35,9 @@ std::optional<Shard> shard_from_text(std::string_view text);
 
 // The same file for this shard: "gold.db" becomes "gold.2-of-4.db". A name that ends so stays as it is.
 std::filesystem::path file_of_shard(const std::filesystem::path& file, const Shard& shard);
+
+// The other way round: "gold.2-of-4.db" is {"gold.db", 2/4}, and "gold.db" is {"gold.db", nullopt}.
+std::pair<std::filesystem::path, std::optional<Shard>> without_shard(const std::filesystem::path& file);
 
 // Which shard of `count` a card belongs to. Not thread-safe.
 class ShardOf {

@@ -7,6 +7,7 @@
 
 TEST_SUITE("unit") {
   using namespace cardvoid::model;
+  namespace fs = std::filesystem;
 
   namespace {
 
@@ -62,5 +63,16 @@ TEST_SUITE("unit") {
     CHECK(file_of_shard("/var/cardvoid.prom", shard) == "/var/cardvoid.2-of-4.prom");
     CHECK(file_of_shard("gold.2-of-4.db", shard) == "gold.2-of-4.db");
     CHECK(file_of_shard("gold.1-of-4.db", shard) == "gold.1-of-4.2-of-4.db");
+  }
+
+  TEST_CASE("shard: the name of a shard's file tells whose part it is") {
+    CHECK((without_shard("results/gold.2-of-4.db") ==
+           std::pair{fs::path{"results/gold.db"}, std::optional{Shard{2, 4}}}));
+    CHECK((without_shard("gold.2-of-4") == std::pair{fs::path{"gold"}, std::optional{Shard{2, 4}}}));
+    for (const auto* other :
+         {"gold.db", "gold", "gold.5-of-4.db", "gold.2-of-.db", "gold.of-4.db", "2-of-4.db", ".2-of-4"}) {
+      CAPTURE(other);
+      CHECK((without_shard(other) == std::pair{fs::path{other}, std::optional<Shard>{}}));
+    }
   }
 }
