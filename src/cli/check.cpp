@@ -211,7 +211,10 @@ Result<std::string> read_results(ledger::Ledger& ledger, ResultsFacts& facts) {
   facts = {totals->rows(), totals->to_send(), std::move(*cards), *last_sent_at};
   const auto rows = tr_n(totals->rows(), "{} row", "{} rows"), to_send = grouped(totals->to_send());
   if (totals->in_doubt() == 0) return tr("{}, {} to send", rows, to_send);
-  return tr("{}, {} to send, {} in doubt", rows, to_send, grouped(totals->in_doubt()));
+  if (totals->in_doubt() == totals->in_doubt_to_send())
+    return tr("{}, {} to send, {} of them in doubt", rows, to_send, grouped(totals->in_doubt()));
+  return tr("{}, {} to send, {} of them in doubt; {} more in doubt are not sent", rows, to_send,
+            grouped(totals->in_doubt_to_send()), grouped(totals->in_doubt() - totals->in_doubt_to_send()));
 }
 
 // Creates nothing: a wrong path must not become a database.

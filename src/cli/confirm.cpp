@@ -16,10 +16,12 @@ namespace {
 // " (lines: 7 code ****0042, …)"
 std::string examples(std::int64_t count, const std::vector<ledger::PlanChange::Row>& some) {
   std::string text;
-  for (const auto& row : some)
-    text += (text.empty() ? "" : ", ") + tr("line {} code {}", row.source_line, mask(row.code));
+  for (const auto& row : some) {
+    const auto one = tr("line {} code {}", row.source_line, mask(row.code));
+    text = text.empty() ? one : tr("{}, {}", text, one);
+  }
   if (text.empty()) return {};
-  return fmt::format(": {}{}", text, count > static_cast<std::int64_t>(some.size()) ? ", …" : "");
+  return tr(": {}", count > static_cast<std::int64_t>(some.size()) ? tr("{}, {}", text, "…") : text);
 }
 
 std::string differences(const ledger::PlanChange& change) {

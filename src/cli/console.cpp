@@ -86,16 +86,16 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
   log(level, text, fields, Hold::may);
 }
 
-void Console::tell(LogLevel level, const std::function<std::string()>& words) {
+void Console::warn_at_once(std::string_view text) { log(LogLevel::warning, text, {}, Hold::never); }
+
+void Console::tell(LogLevel level, const std::function<std::string()>& words, Hold hold) {
   if (!has_times_ && !globals_.log_json && ::isatty(STDERR_FILENO)) {
     const ForPeople in_their_language;
-    return log(level, words());
+    return log(level, words(), {}, hold);
   }
   const InEnglish of_log;
-  log(level, words());
+  log(level, words(), {}, hold);
 }
-
-void Console::warn_at_once(std::string_view text) { log(LogLevel::warning, text, {}, Hold::never); }
 
 void Console::log(LogLevel level, std::string_view text, const boost::json::object& fields, Hold hold) {
   if (level > globals_.log_level ||
@@ -109,10 +109,9 @@ void Console::log(LogLevel level, std::string_view text, const boost::json::obje
     for (const auto& field : fields) object.insert(field);
     line = to_json(object);
   } else {
-    line = level <= LogLevel::warning
-               ? fmt::format("cardvoid: {}{}", level == LogLevel::warning ? "warning: " : "",
-                             escape_for_terminal(text))
-               : escape_for_terminal(text);
+    line = escape_for_terminal(text);
+    if (level == LogLevel::warning) line = tr("warning: {}", line);
+    if (level <= LogLevel::warning) line.insert(0, "cardvoid: ");
   }
   if (has_times_) line.insert(0, report::time_stamp(read_clocks().wall));
   const std::lock_guard lock{mutex_};

@@ -25,6 +25,7 @@ Error internal_error(const std::exception& bug);
 
 class Console {
  public:
+  enum class Hold { may, never };  // whether a warning is held back, see hold_warnings_back()
   explicit Console(const Globals& globals) : globals_{globals} {}
 
   // Prints the error, a line for each of its lines, and returns its exit code.
@@ -46,7 +47,7 @@ class Console {
   void log(LogLevel level, std::string_view text, const boost::json::object& fields = {});
   // What `words` makes: in the person's language where a terminal alone shows it, and in English where it is
   // kept, in a file, a journal or as lines with a date.
-  void tell(LogLevel level, const std::function<std::string()>& words);
+  void tell(LogLevel level, const std::function<std::string()>& words, Hold hold = Hold::may);
   // With -q, without a terminal and without --log-level: warnings from now on are told by say_held_back()
   // only, or before an error, since a run that ends well must be silent.
   void hold_warnings_back();
@@ -66,7 +67,6 @@ class Console {
   const Globals& globals() const { return globals_; }
 
  private:
-  enum class Hold { may, never };
   void log(LogLevel level, std::string_view text, const boost::json::object& fields, Hold hold);
   void print(const std::string& line);
   const Globals& globals_;

@@ -53,6 +53,7 @@ std::vector<Flag> global_flags(Globals& globals) {
        .help = translatable("Of what people read; auto follows LC_ALL, LC_MESSAGES, LANG and LANGUAGE"),
        .choices = {"auto", "en", "zh"},
        .set = [&globals](const std::string& word) -> Result<void> {
+         globals.is_lang_named = word != "auto";
          globals.lang = word == "auto" ? language_of_environment()
                         : word == "zh" ? Language::chinese
                                        : Language::english;

@@ -23,6 +23,7 @@ struct Globals {
   report::ProgressMode progress = report::ProgressMode::automatic;
   LogLevel log_level = LogLevel::info;
   Language lang = Language::english;  // of what people read; `auto` is resolved here
+  bool is_lang_named = false;         // by --lang, and not taken from the locale
   bool log_json = false, json = false, quiet = false;
   bool no_color = false;
   bool help = false, version = false;

@@ -220,7 +220,9 @@ class Drafting {
           {"openid", "--column openid=NAME", tr("The column with the openids ({})", columns)}}) {
       if (draft_.columns.contains(ours)) continue;
       std::string name;
-      const auto settled = interview_.settle(name, {.flag = flag, .text = question, .judge = judge});
+      const auto flag_with_names = tr("{} (one of: {})", flag, columns);
+      const auto settled =
+          interview_.settle(name, {.flag = flag_with_names, .text = question, .judge = judge});
       if (!settled) return settled;
       if (!name.empty()) draft_.columns[ours] = name;
     }
@@ -305,7 +307,7 @@ class Drafting {
     }
     return interview_.settle(
         draft_.serial_no,
-        {.flag = "--certificate FILE (or --serial-no HEX)",
+        {.flag = tr("--certificate FILE (or --serial-no HEX)"),
          .text = tr("No certificate is beside the key. Its serial number (商户API证书序列号)"),
          .judge = fits("merchant.serial_no")});
   }

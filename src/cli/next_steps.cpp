@@ -23,6 +23,12 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
+// Who has named a language is answered in it by the next command too.
+std::string language_flag(const Globals& globals) {
+  if (!globals.is_lang_named) return {};
+  return globals.lang == Language::chinese ? " --lang zh" : " --lang en";
+}
+
 class Steps {
  public:
   Steps(const Globals& globals, const std::filesystem::path& job_file, const Ended& ended)
@@ -75,7 +81,7 @@ class Steps {
   }
 
   void say_help() {
-    steps_.push_back({tr("see what is to be typed"), fmt::format("cardvoid help {}", globals_.command)});
+    steps_.push_back({tr("see what is to be typed"), fmt::format("cardvoid help {}{}", globals_.command, language_flag(globals_))});
   }
 
   bool is_given(std::string_view flag) const {
@@ -117,7 +123,7 @@ class Steps {
     if (ended_.stage == Stage::consent)
       return say(tr("see what has changed, and its fingerprint"), "plan", "--diff");
     if (ended_.stage == Stage::sending) return standing();
-    say(tr("once the list is right, see what would be sent"), "plan");
+    say(tr("after correcting the list, see what would be sent"), "plan");
   }
 
   void work_left() {
@@ -142,7 +148,7 @@ class Steps {
   void after_rehearsal(Errc code) {
     if (code == Errc::usage) return say_help();
     if (code == Errc::bad_input || code == Errc::no_input || code == Errc::bad_job) look_around();
-    say_again(code == Errc::internal ? tr("rehearse again") : tr("once it is right, rehearse again"));
+    say_again(code == Errc::internal ? tr("rehearse again") : tr("after correcting it, rehearse again"));
   }
 
   void failure(Errc code) {
@@ -151,7 +157,7 @@ class Steps {
         if (words_but_refused().size() < globals_.words.size())
           return say_again(tr("correct the --set, or leave it out"));
         if (ended_.stage == Stage::consent) return say(tr("see the plan and its fingerprint"), "plan");
-        if (ended_.stage == Stage::proxy) return say_again(tr("once it is right"));
+        if (ended_.stage == Stage::proxy) return say_again(tr("after correcting it"));
         return say_help();
       case Errc::bad_input: return refused_input();
       case Errc::no_input:
@@ -188,8 +194,8 @@ class Steps {
           return say_help();  // no job file at all
         if (words_but_refused().size() < globals_.words.size())
           return say_again(tr("correct the --set, or leave it out"));
-        return say_again(tr("once it is right"));
-      case Errc::bad_credentials: look_around(); return say_again(tr("once it is right"));
+        return say_again(tr("after correcting it"));
+      case Errc::bad_credentials: look_around(); return say_again(tr("after correcting it"));
     }
   }
 
@@ -208,6 +214,7 @@ std::string command_line(const Globals& globals, const std::filesystem::path& jo
   if (const auto& file = globals.overrides.results_database; !file.empty())
     text += " --results " + quoted(file.string());
   if (const auto& shard = globals.overrides.shard) text += " --shard " + model::to_text(*shard);
+  text += language_flag(globals);
   if (!flags.empty()) text += fmt::format(" {}", flags);
   return text;
 }

@@ -300,20 +300,29 @@ class Parser {
     std::error_code ignored;
     return word.ends_with(".toml") || std::filesystem::is_regular_file(word, ignored);
   }
+  static bool is_list(const std::string& word) {
+    const auto extension = std::filesystem::path{word}.extension();
+    return extension == ".csv" || extension == ".tsv" || extension == ".db" || extension == ".sqlite";
+  }
 
   Error words_for(const std::vector<std::string>& extras, int argc, const char* const* argv) const {
     const auto is_flag = [](const std::string& word) { return word.size() > 1 && word.front() == '-'; };
     const auto& first = extras.front();
+    const auto file = escape_for_terminal(first);
     if (chosen_ && is_job_file(first) &&
         std::find(argv, argv + argc, first) < std::find(argv, argv + argc, name()))
-      return usage(
-          tr("the command stands before the job file: cardvoid {} {}", name(), escape_for_terminal(first)),
-          name());
+      return usage(is_list(first) ? tr("{0} is a list, not a job file; `cardvoid init --list {0}` writes the "
+                                       "job file, and then: cardvoid {1} JOB.toml",
+                                       file, name())
+                                  : tr("put the command first: cardvoid {} {}", name(), file),
+                   name());
     if (!chosen_ && is_job_file(first))
-      return usage(
-          tr("{0} is a file, not a command; the command stands before it, for example: cardvoid "
-             "plan {0}",
-             escape_for_terminal(first)));
+      return usage(is_list(first)
+                       ? tr("{0} is a list, not a command; `cardvoid init --list {0}` writes a job file for "
+                            "it, and then: cardvoid plan JOB.toml",
+                            file)
+                       : tr("{0} is a file, not a command; put a command first, for example: cardvoid plan {0}",
+                            file));
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));

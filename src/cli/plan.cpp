@@ -213,11 +213,7 @@ int plan(Console& console, const PlanOptions& options) {
   made->run_command = run_command(console.globals(), options, *made, *job);
   warn_of_protect_list(*made, console);
   const bool is_read_here = ::isatty(STDOUT_FILENO) && !console.globals().json;  // and the plan has it
-  if (!is_read_here) {
-    const InEnglish of_log;
-    if (const auto words = words_for_strangers(*made, *job); !words.empty())
-      console.log(LogLevel::warning, words);
-  }
+  if (!is_read_here) warn_of_strangers(*made, *job, console);
   if (!options.refused_file.empty())
     if (const auto written = write_refused(options.refused_file, made->imported.dialect, *ledger); !written)
       return give_up(Stage::sending, written.error());

@@ -66,6 +66,7 @@ bool is_too_large(const Plan& plan, const model::Job& job);
 std::string protections_text(const ledger::ProtectionMatch& list);
 // Says so when no line does: the list would protect no card.
 void warn_of_protect_list(const Plan& plan, Console& console);
+void warn_of_strangers(const Plan& plan, const model::Job& job, Console& console);
 
 // What has changed since the plan that was confirmed last, else since the last import: at most 20 of a kind.
 struct Differences {

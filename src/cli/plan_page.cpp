@@ -211,10 +211,17 @@ std::string protections_text(const ledger::ProtectionMatch& list) {
 void warn_of_protect_list(const Plan& plan, Console& console) {
   const auto& list = plan.imported.protections;
   if (!list || list->matched > 0) return;
-  console.warn_at_once(
-      tr("safety.protect protects no card of this job: {} {}. Are its codes and openids those of the input, "
-         "and written alike?",
-         list->matched, protections_text(*list)));
+  const auto words = [&] {
+    return tr("safety.protect protects no card of this job: {} {}. Are its codes and openids those of the "
+              "input, and written alike?",
+              list->matched, protections_text(*list));
+  };
+  console.tell(LogLevel::warning, words, Console::Hold::never);
+}
+
+void warn_of_strangers(const Plan& plan, const model::Job& job, Console& console) {
+  if (!words_for_strangers(plan, job).empty())
+    console.tell(LogLevel::warning, [&] { return words_for_strangers(plan, job); });
 }
 
 std::vector<CountLine> lines_read(const Plan& plan) {
@@ -299,7 +306,7 @@ std::vector<CountLine> rows_by_state(const Plan& plan) {
       {tr("in doubt"), t.in_doubt(), t.in_doubt() > 0 ? tr("read back before anything is sent") : ""});
   lines.push_back({tr("pending"), t.pending, {}});
   if (t.pending == t.pending_to_send()) return lines;
-  lines.push_back({"", t.pending_to_send(), tr("to send")});
+  lines.push_back({"", t.pending_to_send(), tr("ready to send")});
   if (t.protected_pending > 0) lines.push_back({"", t.protected_pending, tr("protected: never sent")});
   if (t.conflicts > 0) lines.push_back({"", t.conflicts, tr("in conflict with the input: not sent")});
   if (t.left > 0) lines.push_back({"", t.left, tr("no longer in the list: held back")});
@@ -330,7 +337,12 @@ std::string plan_text(const Plan& plan, const model::Job& job, std::string_view 
   for (const auto& words : words_for_openids(plan.survey)) text += fmt::format("  {}\n", words);
   if (!differences.empty()) text.append("\n").append(differences).append("\n");
   if (t.to_send() == 0) return text + tr("nothing to send") + "\n";
-  text += wrapped(tr("to send {} {}", grouped(t.to_send()), words_for_pace(plan, job)), 2, k_columns) + "\n";
+  const auto pace = words_for_pace(plan, job);
+  const auto to_send = t.in_doubt_to_send() > 0
+                           ? tr("to send {}, of them in doubt {}; {}", grouped(t.to_send()),
+                                grouped(t.in_doubt_to_send()), pace)
+                           : tr("to send {} {}", grouped(t.to_send()), pace);
+  text += wrapped(to_send, 2, k_columns) + "\n";
   if (is_too_large(plan, job))
     text += tr("run will refuse: safety.max_rows allows {}", grouped(*job.safety.max_rows)) + "\n";
   text += tr("fingerprint {}", plan.fingerprint) + "\n";

@@ -27,9 +27,9 @@ Result<Assignment> prepare(Console& console, const Options& options, const model
                            ledger::Ledger& ledger) {
   const auto signer = ledger::signer(ledger);
   if (!signer) return signer.error();
-  const InEnglish of_log;
   if (!signer->empty() && *signer != job.merchant.signer())
-    console.log(LogLevel::warning, words_for_other_signer(*signer, job.merchant.signer()));
+    console.tell(LogLevel::warning,
+                 [&] { return words_for_other_signer(*signer, job.merchant.signer()); });
   const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
   const auto fingerprint = ledger::fingerprint(ledger);

@@ -8,8 +8,10 @@
 #include <cardvoid/ledger/interruptible.hpp>
 #include <cardvoid/ledger/one_moment.hpp>
 #include <cardvoid/ledger/plan.hpp>
+#include <cardvoid/ledger/siblings.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/outlook.hpp>
+#include <functional>
 #include <iostream>
 #include <string>
 
@@ -206,32 +208,58 @@ Result<void> require_open_window(const Plan& plan, const model::Job& job) {
 
 // What somebody who does not look at the plan must know.
 void warn_about(const Plan& plan, const model::Job& job, Console& console) {
-  const InEnglish of_log;
-  const auto say = [&](LogLevel level, std::int64_t count, const char* noun, const char* words) {
-    if (count > 0) console.log(level, fmt::format("{} {}", counted(count, noun), words));
+  using enum LogLevel;
+  const auto say = [&](LogLevel level, std::int64_t count, const std::function<std::string()>& words) {
+    if (count > 0) console.tell(level, words);
   };
-  for (const auto& remark : plan.imported.remarks_of_log)
-    console.log(LogLevel::warning, fmt::format("input: {}", remark));
-  if (const auto words = words_for_strangers(plan, job); !words.empty())
-    console.log(LogLevel::warning, words);
-  say(LogLevel::warning, plan.imported.vanished_to_send, "row",
-      "to send that the input no longer has: requests were made for them before, or input.vanished says so");
-  if (plan.totals.left > 0) console.log(LogLevel::warning, words_for_left(plan.totals.left));
-  say(LogLevel::warning, plan.imported.corrected, "row",
-      "changed: the input names another openid or reason than before; no request was made for them");
-  say(LogLevel::warning, plan.totals.conflicts, "row",
-      "not sent: the input names another openid or reason than was sent, or contradicts itself; `cardvoid "
-      "plan` "
-      "shows them");
-  say(LogLevel::warning, plan.totals.protected_invalidated, "protected card",
-      "INVALID already: named too late");
-  say(LogLevel::info, plan.totals.protected_pending, "row", "protected: not sent");
+  const auto& read = plan.imported;
+  for (std::size_t i = 0; i < read.remarks.size(); ++i)
+    console.tell(warning, [&] {
+      return tr("input: {}", (spoken_language() == Language::english ? read.remarks_of_log : read.remarks)[i]);
+    });
+  warn_of_strangers(plan, job, console);
+  const auto& t = plan.totals;
+  const auto vanished = read.vanished_to_send, corrected = read.corrected;
+  say(warning, vanished, [&] {
+    return tr_n(vanished,
+                "{} row to send that the input no longer has: requests were made for it before, or "
+                "input.vanished says so",
+                "{} rows to send that the input no longer has: requests were made for them before, or "
+                "input.vanished says so");
+  });
+  say(warning, t.left, [&] { return words_for_left(t.left); });
+  say(warning, corrected, [&] {
+    return tr_n(corrected,
+                "{} row changed: the input names another openid or reason than before; no request was made "
+                "for it",
+                "{} rows changed: the input names another openid or reason than before; no request was made "
+                "for them");
+  });
+  say(warning, t.conflicts, [&] {
+    return tr_n(t.conflicts,
+                "{} row not sent: the input names another openid or reason than was sent, or contradicts "
+                "itself; `cardvoid plan` shows it",
+                "{} rows not sent: the input names another openid or reason than was sent, or contradicts "
+                "itself; `cardvoid plan` shows them");
+  });
+  say(warning, t.protected_invalidated, [&] {
+    return tr_n(t.protected_invalidated, "{} protected card INVALID already: named too late",
+                "{} protected cards INVALID already: named too late");
+  });
+  say(info, t.protected_pending, [&] {
+    return tr_n(t.protected_pending, "{} row protected: not sent", "{} rows protected: not sent");
+  });
   warn_of_protect_list(plan, console);
-  if (const auto& list = plan.imported.protections; list && list->matched > 0)
-    console.log(LogLevel::info, fmt::format("safety.protect: {} {}", list->matched, protections_text(*list)));
-  say(LogLevel::warning, plan.totals.refused_lines(), "input line",
-      "refused; `cardvoid plan` shows them by cause");
-  say(LogLevel::info, plan.totals.in_doubt(), "row", "in doubt: read back first");
+  if (const auto& list = read.protections)
+    say(info, list->matched,
+        [&] { return tr("safety.protect: {} {}", list->matched, protections_text(*list)); });
+  say(warning, t.refused_lines(), [&] {
+    return tr_n(t.refused_lines(), "{} input line refused; `cardvoid plan` shows them by cause",
+                "{} input lines refused; `cardvoid plan` shows them by cause");
+  });
+  say(info, t.in_doubt(), [&] {
+    return tr_n(t.in_doubt(), "{} row in doubt: read back first", "{} rows in doubt: read back first");
+  });
 }
 
 // A person who looks at the plan sees all of it. A command that was told whom to send begins at once where
@@ -250,6 +278,9 @@ Result<Plan> plan_for(const Consent& consent, const model::Job& job, ledger::Led
 Result<Assignment> prepare(Console& console, const RunOptions& options, const model::Job& job,
                            ledger::Ledger& ledger, Stage& stage) {
   const auto& consent = options.consent;
+  stage = Stage::results;
+  if (const auto alone = ledger::check_siblings(ledger, job.results.database, job); !alone)
+    return alone.error();
   stage = Stage::input;
   const auto plan = plan_for(consent, job, ledger);
   if (!plan) return plan.error();

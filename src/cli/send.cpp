@@ -177,6 +177,7 @@ void say_summary(Console& console, report::Ending ending, bool is_failure) {
     if (ending.exit_code == 0) return;
     if (is_failure) ending.stopped.clear();
     console.say_held_back();
+    const InEnglish of_log;
     console.log(LogLevel::error, report::summary_line(ending));
   } else {
     if (is_failure) ending.stopped.clear();  // standard error says it
@@ -190,11 +191,11 @@ Result<run::Credentials> load_keys(Console& console, const model::Job& job) {
   run::Credentials keys;
   const auto rights = wechatpay::examine_rights(job);
   if (!rights) return rights.error();
-  {
-    const InEnglish of_log;
-    if (const auto again = wechatpay::examine_rights(job))
-      for (const auto& remark : again->remarks) console.log(LogLevel::warning, remark);
-  }
+  for (std::size_t i = 0; i < rights->remarks.size(); ++i)
+    console.tell(LogLevel::warning, [&] {
+      const auto again = wechatpay::examine_rights(job);  // in the language that is spoken here
+      return again && i < again->remarks.size() ? again->remarks[i] : rights->remarks[i];
+    });
   auto merchant = wechatpay::load_merchant_key(job.merchant);
   if (!merchant) return merchant.error();
   keys.merchant = std::move(*merchant);

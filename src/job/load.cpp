@@ -200,9 +200,8 @@ std::string read_typed(const Key& key, const Value& value, const std::filesystem
         return tr("\"~\" is not expanded in {}; write the whole path", describe(value));
       if (std::any_of(text->begin(), text->end(), is_control))
         return tr(
-            "{} has control characters: between \" \" a backslash has a meaning of its own, \\t and \\n "
-            "among "
-            "them; put the path between ' ', or write / for each \\",
+            "{} has control characters: \\ begins an escape sequence between \" \", such as \\t and \\n; put "
+            "the path between ' ', or write / for each \\",
             describe(value));
       typed.path = (folder / *text).lexically_normal();
     }

@@ -100,7 +100,7 @@ std::string name_other_kind(std::string_view head, const std::filesystem::path& 
 std::string explain_fault(std::string_view toml, const SyntaxFault& fault) {
   const auto line = line_at(toml, fault.at.line);
   if (const auto* character = find_wide_character(line))
-    return tr("{} is a Chinese or full-width character, and {} must stand there", character->wrong,
+    return tr("{} is a Chinese or full-width character; type {} instead", character->wrong,
               character->right == " " ? tr("an ordinary blank") : std::string{character->right});
   if (fault.what.find("utf-8") != std::string::npos)
     return tr("the file is not UTF-8: save it as UTF-8 (Notepad: Save as, Encoding: UTF-8)");
@@ -108,10 +108,9 @@ std::string explain_fault(std::string_view toml, const SyntaxFault& fault) {
                                fault.what.find("unicode scalar") != std::string::npos;
   if (is_about_escape && line.find('\\') != std::string_view::npos)
     return tr(
-        "a backslash has a meaning of its own between \" \"; put the path between ' ', or write / for "
-        "each \\");
+        "\\ begins an escape sequence between \" \"; put the path between ' ', or write / for each \\");
   if (fault.what.find("could not determine value type") != std::string::npos)
-    return tr("text must stand between \" \"");
+    return tr("put text between \" \"");
   return {};
 }
 

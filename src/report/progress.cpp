@@ -115,25 +115,24 @@ std::string summary_text(const Ending& ending) {
 }
 
 std::string summary_line(const Ending& ending) {
-  const InEnglish of_log;
   const auto& t = ending.standing.totals;
-  auto text = fmt::format("{} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job,
-                          ending.exit_code, grouped(t.invalidated), grouped(t.rows()));
-  if (t.already > 0) text += fmt::format(" ({} of them before us)", grouped(t.already));
+  auto text = tr("{} {}: exit {}, {} of {} cards invalidated", ending.command, ending.job, ending.exit_code,
+                 grouped(t.invalidated), grouped(t.rows()));
+  if (t.already > 0) text = tr("{} ({} of them before us)", text, grouped(t.already));
   const auto say = [&](std::int64_t count, const char* words) {
-    if (count > 0) text += fmt::format(", {} {}", grouped(count), words);
+    if (count > 0) text = tr("{}, {}", text, fmt::format(fmt::runtime(tr(words)), grouped(count)));
   };
-  say(t.rejected, "rejected");
-  say(t.accepted(), "accepted");
-  say(t.in_doubt(), "in doubt");
-  say(t.pending_to_send(), "pending");
-  say(t.protected_pending, "protected");
-  say(t.conflicts, "in conflict with the input");
-  say(t.left, "left the list");
-  say(t.refused_lines(), t.refused_lines() == 1 ? "input line refused" : "input lines refused");
-  text +=
-      fmt::format("; this run sent {} in {}", grouped(ending.counts.sent), humanize_duration(ending.elapsed));
-  if (!ending.stopped.empty()) text += "; " + words_for_stop(ending);
+  say(t.rejected, translatable("{} rejected"));
+  say(t.accepted(), translatable("{} accepted"));
+  say(t.in_doubt(), translatable("{} in doubt"));
+  say(t.pending_to_send(), translatable("{} pending"));
+  say(t.protected_pending, translatable("{} protected"));
+  say(t.conflicts, translatable("{} in conflict with the input"));
+  say(t.left, translatable("{} left the list"));
+  if (const auto lines = t.refused_lines(); lines > 0)
+    text = tr("{}, {}", text, tr_n(lines, "{} input line refused", "{} input lines refused"));
+  text = tr("{}; this run sent {} in {}", text, grouped(ending.counts.sent), spoken_duration(ending.elapsed));
+  if (!ending.stopped.empty()) text = tr("{}; {}", text, words_for_stop(ending));
   return text;
 }
 

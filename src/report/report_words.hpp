@@ -119,7 +119,7 @@ inline constexpr Word k_report_words[]{
     {"held_means",
      translatable("the platform’s answers are unclear: sent again only after `cardvoid retry`")},
     {"pending", translatable("Not sent")},
-    {"to_send", translatable("to send")},
+    {"to_send", translatable("ready to send")},
     {"to_send_means", translatable("the next run sends them")},
     {"left_out", translatable("left out of this rehearsal")},
     {"left_out_means", translatable("a real run sends them too")},

@@ -86,7 +86,7 @@ TEST_SUITE("cli") {
     CHECK(refused.err.find("HTTPS_PROXY is not the URL of an HTTP proxy") != std::string::npos);
     CHECK(refused.err.find("card.example would be reached through it") != std::string::npos);
     CHECK(refused.err.find("secret") == std::string::npos);
-    CHECK(refused.err.find("once it is right: cardvoid run ") != std::string::npos);
+    CHECK(refused.err.find("after correcting it: cardvoid run ") != std::string::npos);
     CHECK(away("check").out.find("HTTPS_PROXY is not the URL") != std::string::npos);
     CHECK(stage.sandbox->counters().invalidate_requests == 0);
     CHECK(asked({"run", stage.job(), "--yes"}).exit_code == 0);  // loopback is excluded

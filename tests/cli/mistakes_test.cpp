@@ -92,9 +92,12 @@ TEST_SUITE("cli") {
   TEST_CASE("a job file before the command is told which way round it goes") {
     const auto stage = small_stage();
     check_message(support::run({stage.job(), "run"}),
-                  {64, {"the command stands before the job file: cardvoid run ", "sandbox.toml"}});
+                  {64, {"put the command first: cardvoid run ", "sandbox.toml"}});
     check_message(support::run({"-q", stage.job(), "plan", "--json"}), {64, {"cardvoid plan "}});
     check_message(support::run({stage.job()}), {64, {"is a file, not a command", "cardvoid plan "}});
+    const auto list = (stage.dir / "members.csv").string();
+    check_message(support::run({list, "run"}), {64, {"is a list, not a job file", "`cardvoid init --list "}});
+    check_message(support::run({list}), {64, {"is a list, not a command", "`cardvoid init --list "}});
     check_message(support::run({"run", "--yes", stage.job(), "more.toml"}),
                   {64, {"unexpected argument more.toml"}});
     CHECK(stage.sandbox->counters().invalidate_requests == 0);

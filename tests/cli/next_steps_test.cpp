@@ -42,7 +42,7 @@ TEST_SUITE("cli") {
     CAPTURE(refused.err);
     CHECK(refused.exit_code == 77);
     CHECK(command_behind(refused, "find out what is wrong, without sending").starts_with("cardvoid check "));
-    CHECK(command_behind(refused, "once it is right").starts_with("cardvoid run "));
+    CHECK(command_behind(refused, "after correcting it").starts_with("cardvoid run "));
   }
 
   TEST_CASE("next steps: what is wrong before anything is sent says what to look at") {

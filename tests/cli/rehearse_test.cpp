@@ -300,7 +300,7 @@ timezone = "Asia/Shanghai"
     const auto ended = draft.rehearse({"--speed", "1", "-o", page});
     CHECK(ended.exit_code == 74);
     CHECK(has(ended.err, "-o: " + page + ": cannot create it: No such file or directory\n"));
-    CHECK(has(ended.err, "once it is right, rehearse again: cardvoid rehearse "));
+    CHECK(has(ended.err, "after correcting it, rehearse again: cardvoid rehearse "));
     CHECK_FALSE(has(ended.err, "cardvoid status"));
     CHECK_FALSE(has(ended.err, "canary"));
     draft.check_nothing_left();

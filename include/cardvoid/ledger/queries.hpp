@@ -45,9 +45,9 @@ struct Totals {
     return conflicts - conflicts_dropped + protected_pending - protected_dropped;
   }
   std::int64_t pending_to_send() const { return pending - conflicts - left - protected_pending; }
-  std::int64_t to_send() const {
-    return pending_to_send() + in_flight + unresolved - held - protected_in_doubt;
-  }  // the plan that the fingerprint covers
+  std::int64_t in_doubt_to_send() const { return in_flight + unresolved - held - protected_in_doubt; }
+  // The plan that the fingerprint covers.
+  std::int64_t to_send() const { return pending_to_send() + in_doubt_to_send(); }
   // A row goes from one status to another in the run under way. Not by how it was settled.
   void move(model::RowState before, model::RowState after);
   bool operator==(const Totals&) const = default;
