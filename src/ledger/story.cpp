@@ -18,7 +18,7 @@ std::optional<WallTime> time_in(const sqlite::Statement& s, int column) {
   return from_ms(s.int64(column));
 }
 
-std::string text_in(const sqlite::Statement& s, int column) { return std::string{s.text(column)}; }
+std::string text_at(const sqlite::Statement& s, int column) { return std::string{s.text(column)}; }
 
 std::optional<ListRecord> list_where(const sqlite::Connection& db, std::string_view condition,
                                      std::int64_t value) {
@@ -29,9 +29,9 @@ std::optional<ListRecord> list_where(const sqlite::Connection& db, std::string_v
   if (!s.bind(value).step()) return std::nullopt;
   return ListRecord{s.int64(0),
                     from_ms(s.int64(1)),
-                    text_in(s, 2),
-                    text_in(s, 3),
-                    {text_in(s, 4), time_in(s, 5), text_in(s, 6)}};
+                    text_at(s, 2),
+                    text_at(s, 3),
+                    {text_at(s, 4), time_in(s, 5), text_at(s, 6)}};
 }
 
 // ---- which rows ----
@@ -69,7 +69,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   s.bind(id).step();
   Story story;
   story.id = id;
-  story.card = {text_in(s, 0), text_in(s, 1), text_in(s, 2), text_in(s, 3), text_in(s, 4)};
+  story.card = {text_at(s, 0), text_at(s, 1), text_at(s, 2), text_at(s, 3), text_at(s, 4)};
   story.line = s.int64(5);
   story.status = status_in(s, 6);
   story.held = s.int64(7) != 0, story.in_conflict = s.int64(8) != 0, story.is_protected = s.int64(9) != 0;
@@ -85,7 +85,7 @@ Story row_of(const sqlite::Connection& db, model::RowId id) {
   if (story.forgotten_at) story.card.code.clear();
   if (!s.is_null(20))
     (s.int64(25) != 0 ? story.accepted : story.withdrawn_acceptance) =
-        Word{text_in(s, 21), from_ms(s.int64(20)), text_in(s, 22)};
+        Word{text_at(s, 21), from_ms(s.int64(20)), text_at(s, 22)};
   return story;
 }
 
@@ -96,7 +96,7 @@ void add_corrections(const sqlite::Connection& db, Story& story) {
   auto openid_after = story.card.openid, reason_after = story.card.reason;
   for (s.bind(story.id); s.step();) {  // the last one led to what the row says now
     story.corrections.push_back(
-        {from_ms(s.int64(0)), s.text(1) != openid_after, text_in(s, 2), reason_after});
+        {from_ms(s.int64(0)), s.text(1) != openid_after, text_at(s, 2), reason_after});
     openid_after = s.text(1), reason_after = s.text(2);
   }
   std::reverse(story.corrections.begin(), story.corrections.end());
@@ -126,8 +126,8 @@ std::vector<ProtectionRecord> protections_of(const sqlite::Connection& db, const
   std::vector<ProtectionRecord> entries;
   const auto hash = hash_or_same(db, code);
   for (s.bind(code, openid, hash); s.step();) {
-    ProtectionRecord entry{s.int64(0) != 0, {text_in(s, 1), from_ms(s.int64(2)), text_in(s, 3)}, {}};
-    if (const auto removed_at = time_in(s, 5)) entry.removed = Word{text_in(s, 4), *removed_at, {}};
+    ProtectionRecord entry{s.int64(0) != 0, {text_at(s, 1), from_ms(s.int64(2)), text_at(s, 3)}, {}};
+    if (const auto removed_at = time_in(s, 5)) entry.removed = Word{text_at(s, 4), *removed_at, {}};
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -157,7 +157,7 @@ std::optional<PlanRecord> plan_of(const sqlite::Connection& db, const std::strin
       db,
       "SELECT made_at, made_by, confirmed_by, to_send, confirmed_at FROM shown_plan WHERE fingerprint = ?1"};
   if (!s.bind(fingerprint).step()) return std::nullopt;
-  return PlanRecord{from_ms(s.int64(0)), text_in(s, 1), text_in(s, 2), s.int64(3), time_in(s, 4)};
+  return PlanRecord{from_ms(s.int64(0)), text_at(s, 1), text_at(s, 2), s.int64(3), time_in(s, 4)};
 }
 
 void add_runs(const sqlite::Connection& db, Story& story) {
@@ -195,7 +195,7 @@ ShortStory short_story_of(const sqlite::Connection& db, model::RowId id) {
   sqlite::Statement s{
       db, "SELECT source_line, iif(forgotten_at IS NULL, code, ''), status FROM row WHERE id = ?1"};
   s.bind(id).step();
-  return {s.int64(0), text_in(s, 1), status_in(s, 2)};
+  return {s.int64(0), text_at(s, 1), status_in(s, 2)};
 }
 
 // ---- no card ----
@@ -209,7 +209,7 @@ std::vector<RefusedRecord> refused_lines(const sqlite::Connection& db, const Que
                       "source_line = ?1) ORDER BY source_line LIMIT ?3"};
   std::vector<RefusedRecord> lines;
   for (s.bind(question.line, text, static_cast<std::int64_t>(k_most_refused)); s.step();)
-    lines.push_back({s.int64(0), text_in(s, 1)});
+    lines.push_back({s.int64(0), text_at(s, 1)});
   return lines;
 }
 
