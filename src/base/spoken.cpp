@@ -1,5 +1,6 @@
 #include <fmt/args.h>
 
+#include <algorithm>
 #include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/translate.hpp>
@@ -43,7 +44,9 @@ bool is_duration(std::string_view text) {
 
 std::string translated_place(std::string_view text, std::span<const char* const> patterns) {
   if (is_duration(text)) return tr_stored(text, k_durations);
-  return text.find(' ') == text.npos ? std::string{text} : tr_stored(text, patterns);
+  // A single word may be a name, unless it is one of the texts.
+  const bool is_name = text.find(' ') == text.npos && std::ranges::find(patterns, text) == patterns.end();
+  return is_name ? std::string{text} : tr_stored(text, patterns);
 }
 
 }  // namespace

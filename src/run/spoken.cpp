@@ -208,6 +208,8 @@ constexpr const char* k_sentences[] = {
     translatable("hostname mismatch"),
     translatable("IP address mismatch"),
     translatable("HTTP {}: {}"),
+    translatable("rejected"),
+    translatable("unresolved"),
     // An outcome behind what was said of it: model::describe. Last, since they match much.
     translatable("{}: HTTP {}, \"{}\" (Request-ID {}); {}"),
     translatable("{}: HTTP {}, \"{}\" (Request-ID {})"),

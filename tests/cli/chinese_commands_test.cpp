@@ -267,12 +267,12 @@ TEST_SUITE("cli") {
          "200: its signature does not verify (bad_signature)\" (Request-ID 08F3); check "
          "platform.public_key_id and "
          "platform.public_key_file, or platform.certificates_dir",
-         "试发在第 2 行（卡号 ab****cd）未通过，此前已通过 1/3；unresolved：HTTP 200 UNVERIFIED，“HTTP "
+         "试发在第 2 行（卡号 ab****cd）未通过，此前已通过 1/3；未决：HTTP 200 UNVERIFIED，“HTTP "
          "200：验签不通过（bad_signature）”（Request-ID 08F3）；请检查 platform.public_key_id"},
         {"the canary failed at line 4 (code 12****89), 0 of 3 cards had passed; unresolved: no answer LOST, "
          "\"no answer "
          "before the deadline\"",
-         "unresolved：无应答 LOST，“时限内没有应答”"},
+         "未决：无应答 LOST，“时限内没有应答”"},
         {"12 of the last 50 settled rows were rejected or left unresolved, which is more than "
          "safety.max_failure_rate = "
          "0.05; all with NO_SUCH_CARD, such as line 7 (code 12****89)",

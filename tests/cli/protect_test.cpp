@@ -52,7 +52,7 @@ TEST_SUITE("cli") {
     CHECK(has(plan.out, "1  protected: never sent (line 4)"));
     // What it says adds up: the line is not among the refused ones, nor the row among those to send.
     CHECK(has(plan.out, "  refused                    0\n  kept out                   1  "));
-    CHECK(has(plan.out, "  pending                    6\n                             5  to send\n"));
+    CHECK(has(plan.out, "  pending                    6\n                             5  ready to send\n"));
     CHECK(has(plan.out, "to send 5 at"));
     const auto answer = boost::json::parse(stage.with_list("plan", {"--json"}).out);
     CHECK(answer.at("protected") == 1);
