@@ -81,7 +81,8 @@ class Steps {
   }
 
   void say_help() {
-    steps_.push_back({tr("see what is to be typed"), fmt::format("cardvoid help {}{}", globals_.command, language_flag(globals_))});
+    steps_.push_back({tr("see what is to be typed"),
+                      fmt::format("cardvoid help {}{}", globals_.command, language_flag(globals_))});
   }
 
   bool is_given(std::string_view flag) const {

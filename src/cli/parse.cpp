@@ -317,12 +317,13 @@ class Parser {
                                   : tr("put the command first: cardvoid {} {}", name(), file),
                    name());
     if (!chosen_ && is_job_file(first))
-      return usage(is_list(first)
-                       ? tr("{0} is a list, not a command; `cardvoid init --list {0}` writes a job file for "
-                            "it, and then: cardvoid plan JOB.toml",
-                            file)
-                       : tr("{0} is a file, not a command; put a command first, for example: cardvoid plan {0}",
-                            file));
+      return usage(
+          is_list(first)
+              ? tr("{0} is a list, not a command; `cardvoid init --list {0}` writes a job file for "
+                   "it, and then: cardvoid plan JOB.toml",
+                   file)
+              : tr("{0} is a file, not a command; put a command first, for example: cardvoid plan {0}",
+                   file));
     if (!chosen_ && !is_flag(extras.front())) return unknown_command(extras.front());
     const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
     if (flag != extras.end()) return unknown_flag(flag->substr(0, flag->find('=')));

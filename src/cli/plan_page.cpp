@@ -212,9 +212,10 @@ void warn_of_protect_list(const Plan& plan, Console& console) {
   const auto& list = plan.imported.protections;
   if (!list || list->matched > 0) return;
   const auto words = [&] {
-    return tr("safety.protect protects no card of this job: {} {}. Are its codes and openids those of the "
-              "input, and written alike?",
-              list->matched, protections_text(*list));
+    return tr(
+        "safety.protect protects no card of this job: {} {}. Are its codes and openids those of the "
+        "input, and written alike?",
+        list->matched, protections_text(*list));
   };
   console.tell(LogLevel::warning, words, Console::Hold::never);
 }

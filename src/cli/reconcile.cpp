@@ -28,8 +28,7 @@ Result<Assignment> prepare(Console& console, const Options& options, const model
   const auto signer = ledger::signer(ledger);
   if (!signer) return signer.error();
   if (!signer->empty() && *signer != job.merchant.signer())
-    console.tell(LogLevel::warning,
-                 [&] { return words_for_other_signer(*signer, job.merchant.signer()); });
+    console.tell(LogLevel::warning, [&] { return words_for_other_signer(*signer, job.merchant.signer()); });
   const auto totals = ledger::totals(ledger);
   if (!totals) return totals.error();
   const auto fingerprint = ledger::fingerprint(ledger);

@@ -8,7 +8,6 @@
 #include <cardvoid/ledger/interruptible.hpp>
 #include <cardvoid/ledger/one_moment.hpp>
 #include <cardvoid/ledger/plan.hpp>
-#include <cardvoid/ledger/siblings.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/outlook.hpp>
 #include <functional>
@@ -215,7 +214,8 @@ void warn_about(const Plan& plan, const model::Job& job, Console& console) {
   const auto& read = plan.imported;
   for (std::size_t i = 0; i < read.remarks.size(); ++i)
     console.tell(warning, [&] {
-      return tr("input: {}", (spoken_language() == Language::english ? read.remarks_of_log : read.remarks)[i]);
+      return tr("input: {}",
+                (spoken_language() == Language::english ? read.remarks_of_log : read.remarks)[i]);
     });
   warn_of_strangers(plan, job, console);
   const auto& t = plan.totals;
@@ -246,9 +246,8 @@ void warn_about(const Plan& plan, const model::Job& job, Console& console) {
     return tr_n(t.protected_invalidated, "{} protected card INVALID already: named too late",
                 "{} protected cards INVALID already: named too late");
   });
-  say(info, t.protected_pending, [&] {
-    return tr_n(t.protected_pending, "{} row protected: not sent", "{} rows protected: not sent");
-  });
+  say(info, t.protected_pending,
+      [&] { return tr_n(t.protected_pending, "{} row protected: not sent", "{} rows protected: not sent"); });
   warn_of_protect_list(plan, console);
   if (const auto& list = read.protections)
     say(info, list->matched,
@@ -278,9 +277,6 @@ Result<Plan> plan_for(const Consent& consent, const model::Job& job, ledger::Led
 Result<Assignment> prepare(Console& console, const RunOptions& options, const model::Job& job,
                            ledger::Ledger& ledger, Stage& stage) {
   const auto& consent = options.consent;
-  stage = Stage::results;
-  if (const auto alone = ledger::check_siblings(ledger, job.results.database, job); !alone)
-    return alone.error();
   stage = Stage::input;
   const auto plan = plan_for(consent, job, ledger);
   if (!plan) return plan.error();
@@ -325,6 +321,7 @@ int run(Console& console, const RunOptions& options) {
   sending.job_file = options.job_file;
   sending.accept_damage = consent.accept_damage;
   sending.wait_lock = options.wait_lock;
+  sending.invalidates = true;
   sending.prepare = [&](const model::Job& job, ledger::Ledger& ledger, Stage& stage) {
     return prepare(console, options, job, ledger, stage);
   };

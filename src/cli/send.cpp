@@ -11,6 +11,7 @@
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/ledger/queries.hpp>
+#include <cardvoid/ledger/siblings.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/spoken.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
@@ -291,6 +292,9 @@ int carry_out(Console& console, const Sending& sending, const model::Job& job, R
     if (const auto there = require_results(job); !there) return give_up(Stage::results, there.error());
   const auto lock = take_lock(console, job, command, sending.wait_lock);
   if (!lock) return reporter.stand_aside(give_up(Stage::lock, lock.error()));
+  if (sending.invalidates)
+    if (const auto alone = ledger::check_siblings(job.results.database, job); !alone)
+      return give_up(Stage::results, alone.error());
   auto ledger = open_locked(console, job, *lock, ledger::Access::create);
   if (!ledger) return give_up(Stage::results, ledger.error());
   auto stage = Stage::results;

@@ -24,6 +24,7 @@ struct Assignment {
 struct Sending {
   std::filesystem::path job_file;
   bool accept_damage = false;
+  bool invalidates = false;    // so no other part of the job may have sent the same cards
   bool needs_results = false;  // it makes no results database where there is none
   milliseconds wait_lock{0};
   // What to do, and whether it may be done. Called with the job's lock held. Its `version` need not be set.

@@ -49,8 +49,8 @@ Words words(Options& options) {
 }
 
 Words rate_words(Options& options) {
-  static const auto help = fmt::format("Requests/s, from {:g} to {:g}; may be fractional", model::k_least_rate,
-                                       model::k_greatest_rate);
+  static const auto help = fmt::format("Requests/s, from {:g} to {:g}; may be fractional",
+                                       model::k_least_rate, model::k_greatest_rate);
   auto all = words<Steering::rate>(options);
   all.positionals.push_back({.name = "N", .help = help, .set = into(options.rate)});
   return all;
@@ -123,7 +123,8 @@ Command stop_command() {
 Command rate_command() {
   auto command = steering_command("rate", translatable("Sets the pace of the run, until it ends"),
                                   "cardvoid rate gold.toml 2.5");
-  static const auto usage = fmt::format("N is no number from {:g} to {:g}", model::k_least_rate, model::k_greatest_rate);
+  static const auto usage =
+      fmt::format("N is no number from {:g} to {:g}", model::k_least_rate, model::k_greatest_rate);
   command.exits.insert(command.exits.begin() + 1, {64, usage});
   command.call = call_of(rate_words, steer, read_rate);
   return command;

@@ -107,8 +107,7 @@ std::string explain_fault(std::string_view toml, const SyntaxFault& fault) {
   const bool is_about_escape = fault.what.find("escape") != std::string::npos ||
                                fault.what.find("unicode scalar") != std::string::npos;
   if (is_about_escape && line.find('\\') != std::string_view::npos)
-    return tr(
-        "\\ begins an escape sequence between \" \"; put the path between ' ', or write / for each \\");
+    return tr("\\ begins an escape sequence between \" \"; put the path between ' ', or write / for each \\");
   if (fault.what.find("could not determine value type") != std::string::npos)
     return tr("put text between \" \"");
   return {};

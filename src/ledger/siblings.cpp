@@ -1,6 +1,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/siblings.hpp>
 #include <cardvoid/model/shard.hpp>
+#include <cardvoid/sqlite/database_file.hpp>
 #include <optional>
 #include <system_error>
 
@@ -28,26 +29,30 @@ std::optional<Run> last_run(const sqlite::Connection& db) {
   return Run{s.int64(0), s.int64(1), std::string{s.text(2)}};
 }
 
-bool knows(const sqlite::Connection& db, const Run& run) {
-  sqlite::Statement s{db, "SELECT 1 FROM run WHERE started_at = ?1 AND pid = ?2 AND host = ?3"};
-  return s.bind(run.started_at, run.pid, run.host).step();
-}
-
 bool is_of_job(const sqlite::Connection& db, const std::string& job) {
   sqlite::Statement s{db, "SELECT 1 FROM meta WHERE key = 'job' AND value = ?1"};
   return s.bind(job).step();
 }
 
-// Has it run without this database knowing of it?
-Result<bool> has_run_unseen(const std::filesystem::path& sibling, const std::string& job,
-                            const sqlite::Connection& ours) {
+// Its own last run, if it is of this job.
+Result<std::optional<Run>> last_run_in(const std::filesystem::path& sibling, const std::string& job) {
+  if (!sqlite::has_content(sibling)) return std::optional<Run>{};
   auto there = Ledger::look_into(sibling);
   if (!there) return there.error();
   return there->state().guarded([&] {
     const auto& db = there->state().db;
-    if (!is_of_job(db, job)) return false;
-    const auto run = last_run(db);
-    return run && !knows(ours, *run);
+    return is_of_job(db, job) ? last_run(db) : std::nullopt;
+  });
+}
+
+Result<bool> knows(const std::filesystem::path& database, const Run& run) {
+  if (!sqlite::has_content(database)) return false;
+  auto ours = Ledger::look_into(database);
+  if (!ours) return ours.error();
+  return ours->state().guarded([&] {
+    sqlite::Statement s{ours->state().db,
+                        "SELECT 1 FROM run WHERE started_at = ?1 AND pid = ?2 AND host = ?3"};
+    return s.bind(run.started_at, run.pid, run.host).step();
   });
 }
 
@@ -74,25 +79,26 @@ Error sent_elsewhere(const std::filesystem::path& sibling, const std::optional<m
 
 }  // namespace
 
-Result<void> check_siblings(Ledger& ledger, const std::filesystem::path& database, const Owner& owner) {
+Result<void> check_siblings(const std::filesystem::path& database, const Owner& owner) {
   const auto ours = owner.shard;
   const auto whole = model::without_shard(database).first.filename();
+  const auto folder = database.parent_path().empty() ? std::filesystem::path{"."} : database.parent_path();
   std::error_code failed;
-  for (std::filesystem::directory_iterator
-           entry{database.parent_path().empty() ? "." : database.parent_path(), failed},
-       end;
-       !failed && entry != end; entry.increment(failed)) {
+  for (std::filesystem::directory_iterator entry{folder, failed}, end; !failed && entry != end;
+       entry.increment(failed)) {
     const auto [name, theirs] = model::without_shard(entry->path());
     if (name.filename() != whole || theirs == ours) continue;
     if (theirs && ours && theirs->count == ours->count) continue;
-    const auto is_unseen = has_run_unseen(entry->path(), owner.job, ledger.state().db);
-    if (!is_unseen) return is_unseen.error();
-    if (*is_unseen) return sent_elsewhere(entry->path(), theirs, database, ours);
+    const auto run = last_run_in(entry->path(), owner.job);
+    if (!run) return run.error();
+    if (!*run) continue;
+    const auto is_known = knows(database, **run);
+    if (!is_known) return is_known.error();
+    if (!*is_known) return sent_elsewhere(entry->path(), theirs, database, ours);
   }
-  if (failed)
-    return Error{Errc::cannot_create,
-                 tr("{}: its folder cannot be listed: {}", database.string(), system_words(failed.value()))};
-  return {};
+  if (!failed || failed == std::errc::no_such_file_or_directory) return {};
+  return Error{Errc::cannot_create,
+               tr("{}: its folder cannot be listed: {}", database.string(), system_words(failed.value()))};
 }
 
 }  // namespace cardvoid::ledger

@@ -12,6 +12,8 @@ namespace cardvoid::ledger {
 // runs were merged into it; a shard beside the whole job, unless `merge` alone made that; a shard beside
 // those of another number of shards. Also where a sibling cannot be read. It sees one folder of one machine
 // only.
-Result<void> check_siblings(Ledger& ledger, const std::filesystem::path& database, const Owner& owner);
+//
+// Before the database is opened for writing: that makes what `merge` made a result of its own.
+Result<void> check_siblings(const std::filesystem::path& database, const Owner& owner);
 
 }  // namespace cardvoid::ledger

@@ -317,12 +317,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("fault: what people mistype in TOML is named with the remedy") {
     const auto line = [](std::string_view text) { return message("a = 1\n" + std::string{text} + "\n"); };
-    CHECK(
-        line("name = “gold”").ends_with("; “ is a Chinese or full-width character; type \" instead"));
-    CHECK(line("“name” = \"gold\"")
-              .ends_with("; “ is a Chinese or full-width character; type \" instead"));
-    CHECK(line("name ＝ \"gold\"")
-              .ends_with("; ＝ is a Chinese or full-width character; type = instead"));
+    CHECK(line("name = “gold”").ends_with("; “ is a Chinese or full-width character; type \" instead"));
+    CHECK(line("“name” = \"gold\"").ends_with("; “ is a Chinese or full-width character; type \" instead"));
+    CHECK(line("name ＝ \"gold\"").ends_with("; ＝ is a Chinese or full-width character; type = instead"));
     CHECK(line("name　= \"gold\"").ends_with("type an ordinary blank instead"));
     CHECK(line(R"(csv = "C:\keys\k.pem")").ends_with("put the path between ' ', or write / for each \\"));
     CHECK(line(R"(csv = "C:\Users\k.pem")").ends_with("put the path between ' ', or write / for each \\"));
