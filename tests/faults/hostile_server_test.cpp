@@ -327,7 +327,10 @@ TEST_SUITE("faults") {
       CHECK(program->ends_within(10s));
       const auto ended = program->wait();
       INFO(ended.err);
-      CHECK(ended.exit_code > 0);
+      // The signal may come when the run has ended by itself, and only its process has not.
+      const bool came_late =
+          ended.signal == SIGTERM && ended.err.find("run 1 ended: exit ") != std::string::npos;
+      CHECK((ended.exit_code > 0 || came_late));
       CHECK(ended.exit_code != 70);
       den.check_nothing_claimed();
       std::string on_record;
