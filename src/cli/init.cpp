@@ -131,6 +131,15 @@ class Drafting {
   }
 
   const std::string& serial_from() const { return serial_from_; }
+  // Columns of the list that the job does not use.
+  std::string unused_columns() const {
+    std::string unused;
+    for (const auto& name : names_)
+      if (std::none_of(draft_.columns.begin(), draft_.columns.end(),
+                       [&](const auto& column) { return column.second == name; }))
+        unused = unused.empty() ? name : tr("{}, {}", unused, name);
+    return escape_for_terminal(unused);
+  }
 
  private:
   Result<void> read_list(const std::string& file) {
@@ -246,12 +255,35 @@ class Drafting {
     return {};
   }
 
+  // One that is encrypted is judged with its passphrase, and one that is not there yet by its name alone.
+  Result<void> judge_key(const std::string& file) {
+    if (const auto fit = fits("merchant.private_key_file")(file); !fit) return fit;
+    std::error_code ignored;
+    if (!fs::exists(file, ignored)) return {};
+    const auto pem = read_file(file, k_largest_key_file, Errc::bad_credentials);
+    if (!pem) return pem.error();
+    if (pem->find("ENCRYPTED") != std::string::npos) return {};
+    model::Merchant only_key;
+    only_key.private_key_file = file;
+    const auto key = wechatpay::load_merchant_key(only_key);
+    return key ? Result<void>{} : key.error();
+  }
+
+  static Result<void> judge_public_key(const std::string& file) {
+    if (const auto fit = fits("platform.public_key_file")(file); !fit) return fit;
+    std::error_code ignored;
+    if (!fs::exists(file, ignored)) return {};
+    constexpr const char* k_any_id = "PUB_KEY_ID_0";
+    const auto keys = wechatpay::load_platform_keys({k_any_id, file, {}});
+    return keys ? Result<void>{} : keys.error();
+  }
+
   Result<void> ask_key() {
     const auto named = interview_.settle(
         draft_.private_key_file, {.flag = "--private-key FILE",
                                   .text = tr("The merchant's API private key (商户API私钥)"),
                                   .proposal = find_file({"apiclient_key.pem", "keys/apiclient_key.pem"}),
-                                  .judge = fits("merchant.private_key_file")});
+                                  .judge = [this](const auto& file) { return judge_key(file); }});
     if (!named || draft_.private_key_file.empty()) return named;
     std::error_code ignored;
     if (!fs::exists(draft_.private_key_file, ignored)) return {};  // told at the end
@@ -375,7 +407,7 @@ class Drafting {
         {.flag = "--public-key FILE",
          .text = tr("The WeChat Pay public key (微信支付公钥)"),
          .proposal = find_file({"wxp_pub.pem", "keys/wxp_pub.pem", "pub_key.pem", "keys/pub_key.pem"}),
-         .judge = fits("platform.public_key_file")});
+         .judge = judge_public_key});
     if (!file) return file;
     const auto id =
         interview_.settle(draft_.public_key_id, {.flag = "--public-key-id ID",
@@ -489,11 +521,14 @@ struct Written {
   const JobDraft& draft;
   const model::Job& job;
   const std::string& serial_from;
+  std::string unused_columns;
 };
 
 std::string answer_text(const Globals& globals, const Written& done) {
   auto text = tr("{} is written\n", done.job_file.string());
   text += tr("  columns: {}\n", words_for_columns(done.draft));
+  if (!done.unused_columns.empty())
+    text += tr("  not used: {}; --column OURS=THEIRS names a column\n", done.unused_columns);
   text += done.serial_from.empty()
               ? tr("  serial number: {}\n", done.job.merchant.serial_no)
               : tr("  serial number: {}, read from {}\n", done.job.merchant.serial_no, done.serial_from);
@@ -553,7 +588,7 @@ int init(Console& console, const Options& given) {
   if (!job) return console.fail(job.error());
   if (const auto written = write_new(options.job_file, job_text(draft)); !written)
     return console.fail(written.error());
-  const Written done{options.job_file, draft, *job, drafting.serial_from()};
+  const Written done{options.job_file, draft, *job, drafting.serial_from(), drafting.unused_columns()};
   const auto& globals = console.globals();
   if (globals.quiet && !globals.json) return 0;
   return (globals.json ? console.answer(answer_json(globals, done))

@@ -44,6 +44,8 @@ Result<void> check_note(std::string_view command, std::string& note) {
   if (find_invalid_utf8(note)) return wrong(tr("not valid UTF-8"));
   note = std::string{without_spaces_around(note)};
   if (note.empty()) return wrong(tr("is required: why, for the record"));
+  // It stands in commands that are suggested.
+  if (note == "WHY") return wrong(tr("expected why, in your own words"));
   if (has_control_characters(note)) return wrong(tr("expected one line of text, without control characters"));
   if (const auto count = count_characters(note); count > k_most_characters)
     return wrong(tr("{} characters; at most {} are kept", grouped(static_cast<std::int64_t>(count)),

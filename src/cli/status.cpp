@@ -234,7 +234,8 @@ std::string page(const View& view, const model::Job& job) {
         view.pulse ? "  " + run::words_for_end(view.outlook, now) + "\n" : run::to_text(view.outlook) + "\n";
   for (const auto& error : view.errors)
     text += fmt::format("  {:>14}  {}\n", grouped(error.count),
-                        tr("{} ({})", escape_for_terminal(error.code), tr(error.status)));
+                        tr("{} ({})", escape_for_terminal(error.code),
+                           error.status == "in_flight" ? tr("in flight") : tr(error.status)));
   for (const auto& run : view.runs) {
     text += tr("run {} ({}) {}: sent {}, confirmed {}, rejected {}, unresolved {}; {}", run.id, run.command,
                format_local_full(run.started_at), grouped(run.counts.sent), grouped(run.counts.confirmed),

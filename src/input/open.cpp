@@ -14,6 +14,7 @@
 
 #include "csv_source.hpp"
 #include "record_reader.hpp"
+#include "row_maker.hpp"
 #include "sqlite_source.hpp"
 
 namespace cardvoid::input {
@@ -201,6 +202,8 @@ Result<std::vector<std::string>> read_header(const std::string& csv) {
   for (const auto& delimiter : k_delimiters)
     if (const auto* fields = records.fields_by(delimiter.mark); fields && fields->size() > names.size())
       names.assign(fields->begin(), fields->end());
+  if (!guess_columns(names).contains("code"))
+    if (const auto strange = check_names(names, name_of(csv) + ":1"); !strange) return strange.error();
   return names;
 }
 

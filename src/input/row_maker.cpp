@@ -111,6 +111,14 @@ std::string remedy(const std::vector<Lacking>& lacking, const std::vector<std::s
   return is_known ? tr("; write in [input]: {}", line) : tr("; say in [input] which they are: {}", line);
 }
 
+// What is wrong with a line that should hold names; empty: nothing that is known.
+std::string hint_at_header(const std::vector<std::string>& names) {
+  auto hint = hint_at_delimiter(names);
+  if (hint.empty() && std::any_of(names.begin(), names.end(), looks_like_data))
+    hint = tr("; is the line with the names missing?");
+  return hint;
+}
+
 Error missing(const std::vector<Lacking>& lacking, const std::vector<std::string>& names,
               const Settings& settings, const std::string& where) {
   std::string which;
@@ -119,12 +127,8 @@ Error missing(const std::vector<Lacking>& lacking, const std::vector<std::string
              (wanted == ours ? "" : fmt::format(" (input.columns.{})", ours));
   auto what = lacking.size() == 1 ? tr("{}: no column {}; there are {}", where, which, list(names))
                                   : tr("{}: no columns {}; there are {}", where, which, list(names));
-  if (const auto hint = hint_at_delimiter(names); !hint.empty())
-    what += hint;
-  else if (std::any_of(names.begin(), names.end(), looks_like_data))
-    what += tr("; is the line with the names missing?");
-  else
-    what += remedy(lacking, names, settings);
+  const auto hint = hint_at_header(names);
+  what += hint.empty() ? remedy(lacking, names, settings) : hint;
   return {Errc::bad_input, what};
 }
 
@@ -156,6 +160,13 @@ std::string as_text(std::string_view raw) {
 }
 
 }  // namespace
+
+Result<void> check_names(const std::vector<std::string>& names, const std::string& where) {
+  const auto hint = hint_at_header(names);
+  if (hint.empty()) return {};
+  return Error{Errc::bad_input,
+               tr("{}: no column {}; there are {}", where, in_quotes("code"), list(names)) + hint};
+}
 
 Result<RowMaker> RowMaker::create(const std::vector<std::string>& names, const Settings& settings,
                                   const std::string& where) {

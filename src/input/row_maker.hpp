@@ -21,6 +21,10 @@ struct Settings {
   std::string brand_of_merchant;
 };
 
+// Error: bad_input (65) where a line that should name columns, and names no code, has known reasons not to:
+// data, another delimiter. `where`: "members.csv:1". Data is masked.
+Result<void> check_names(const std::vector<std::string>& names, const std::string& where);
+
 class RowMaker {
  public:
   // Finds our columns among `names`, in any order. Error (bad_input), beginning with `where`: a column that

@@ -46,6 +46,7 @@ constexpr Translation k_causes[]{
     {"requests were already sent for this card with another openid; to send this line, name another results "
      "database",
      "此卡已用另一个 openid 发送过请求；如需发送此行，请指定另一个结果数据库"},
+    {"protected: never sent", "受保护：不发送"},
     {"the header again, as in files that were joined", "重复的表头，可能由文件合并造成"},
     {"a zero byte in the line", "行中含零字节"},
     {"a field over several lines that holds what looks like another row; is a quotation mark missing?",

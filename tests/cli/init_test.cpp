@@ -169,6 +169,28 @@ TEST_SUITE("cli") {
     CHECK(has(another.err, "apiclient_cert.pem does not belong to the private key wxp_key.pem"));
   }
 
+  TEST_CASE("init: a list without names of columns is refused and no card and no member is shown") {
+    for (const auto* list :
+         {"182064985846377039030378,oUpF8uMuAJO_M2pxb1Q9zNjWeS6o\n", "卡号，OpenID\n1，o1\n"}) {
+      CAPTURE(list);
+      const auto stage = stage_with_list(list);
+      const auto ended = init_in(stage, flags());
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 65);
+      CHECK((has(ended.err, "is the line with the names missing?") || has(ended.err, "full-width commas")));
+      CHECK_FALSE(has(ended.err, "182064985846"));
+      CHECK_FALSE(has(ended.err, "oUpF8uMuAJO"));
+    }
+  }
+
+  TEST_CASE("init: a column of the list that the job does not use is named") {
+    const auto stage = stage_with_list("code,openid,Template\nc1,o1,t1\n");
+    const auto ended = init_in(stage, flags({"--card-id", "t1"}));
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 0);
+    CHECK(has(ended.out, "  not used: Template; --column OURS=THEIRS names a column\n"));
+  }
+
   TEST_CASE("init: without consent the job is written and only a rehearsal takes it") {
     const auto stage = stage_with_list(k_list);
     const auto ended = init_in(stage, flags());
@@ -235,12 +257,14 @@ TEST_SUITE("cli") {
     };
     answer("1. The list of cards", "nowhere.csv");
     answer("cannot open it", "'list.csv'");
-    answer("2. The merchant's API private key", "");  // the one that is there
+    answer("2. The merchant's API private key", "wxp_pub.pem");
+    answer("wxp_pub.pem: ", "");  // the one that is there
     answer("3. Who signs", "");
     answer("4. The service provider's merchant number", "");
     answer("5. The brand's id", "1004");
     answer("6. The id of the card template", "template");
-    answer("7. The WeChat Pay public key", "");
+    answer("7. The WeChat Pay public key", "apiclient_key.pem");
+    answer("apiclient_key.pem: ", "");
     answer("8. Its id", "PUB_KEY_ID_0119");
     answer("9. Why", "会员计划已结束");
     answer("10. WeChat Pay demands", "OPS-7: told and agreed");

@@ -111,19 +111,25 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("shared limit: the read-back of check takes its turn beside a run of another job") {
-    const Stage stage{limited_to(10), {{"members.csv", plain_members(80)}}};
+    const Stage stage{limited_to(0), {{"members.csv", plain_members(80)}}};
     const auto program = stage.start(
         "run", with_rate("10", {"--set", "safety.canary=0", "--results", (stage.dir / "one.db").string()}));
     while (stage.sandbox->applied().size() < 6) REQUIRE_FALSE(program->ends_within(20ms));
     int checks = 0;
     while (!program->ends_within(0ms)) {
-      CHECK(stage.run("check", {"--set", "limits.requests_per_second=10"}).exit_code == 0);
-      ++checks;
+      std::vector<std::unique_ptr<Program>> together;
+      for (int i = 0; i < 4; ++i)
+        together.push_back(stage.start("check", {"--set", "limits.requests_per_second=10"}));
+      for (const auto& check : together) {
+        CHECK(check->wait().exit_code == 0);
+        ++checks;
+      }
     }
     CHECK(program->wait().exit_code == 0);
     CHECK(checks > 2);
     CHECK(stage.sandbox->counters().read_back_requests >= static_cast<unsigned>(checks));
-    CHECK(stage.sandbox->counters().most_in_any_second <= 10);
+    // A busy machine hands over two late ones at most; four checks that did not ask would be four more.
+    CHECK(stage.sandbox->counters().most_in_any_second <= 12);
   }
 
   TEST_CASE("shared limit: without a state directory a run says so and is paced by itself") {

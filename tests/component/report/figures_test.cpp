@@ -76,6 +76,7 @@ TEST_SUITE("component") {
     for (const std::string& reason : {std::string{"  "}, emoji, std::string(33, 'x'), std::string{"a\nb"}})
       CHECK(told(model::find_fault({"1004", "p1", "1", "o1", reason})).starts_with("reason："));
     CHECK_FALSE(model::cause_in_chinese("something new").has_value());
+    CHECK(told("protected: never sent") == "受保护：不发送");
     CHECK(told("3 fields, the header has 4") == "有 3 个字段，表头有 4 个");
     CHECK(told("code: stored as INTEGER, not as TEXT, so leading zeros or digits may be lost") ==
           "code：存储类型为 INTEGER 而非 TEXT，可能丢失前导零或数字");
