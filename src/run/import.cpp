@@ -69,15 +69,15 @@ struct Doubtful {
   bool empty() const { return spoken.empty(); }
 };
 
-struct Protected {
+struct ProtectedByList {
   std::string digest;  // of what the list says
   Doubtful doubtful;
 };
 
-Result<Protected> protect(const model::Job& job, ledger::Ledger& ledger) {
+Result<ProtectedByList> protect(const model::Job& job, ledger::Ledger& ledger) {
   if (job.safety.protect.empty()) {
     const auto cleared = ledger::protect(ledger, nullptr);
-    return cleared ? Result<Protected>{Protected{}} : cleared.error();
+    return cleared ? Result<ProtectedByList>{ProtectedByList{}} : cleared.error();
   }
   const auto of_key = [](const Error& error) { return with_context(error, "safety.protect"); };
   auto list = input::ProtectList::open(job.safety.protect, job.input);
@@ -91,7 +91,7 @@ Result<Protected> protect(const model::Job& job, ledger::Ledger& ledger) {
     return next;
   });
   if (!lines) return lines.error();
-  Protected by_list{hash.finish_hex(), {list->doubtful(), {}}};
+  ProtectedByList by_list{hash.finish_hex(), {list->doubtful(), {}}};
   const InEnglish of_log;
   by_list.doubtful.english = list->doubtful();
   return by_list;
