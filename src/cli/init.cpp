@@ -255,7 +255,8 @@ class Drafting {
     return {};
   }
 
-  // One that is encrypted is judged with its passphrase, and one that is not there yet by its name alone.
+  // Keeps the key. One that is encrypted is opened with its passphrase later, and one that is not there yet
+  // is judged by its name alone.
   Result<void> judge_key(const std::string& file) {
     if (const auto fit = fits("merchant.private_key_file")(file); !fit) return fit;
     std::error_code ignored;
@@ -265,16 +266,17 @@ class Drafting {
     if (pem->find("ENCRYPTED") != std::string::npos) return {};
     model::Merchant only_key;
     only_key.private_key_file = file;
-    const auto key = wechatpay::load_merchant_key(only_key);
-    return key ? Result<void>{} : key.error();
+    auto key = wechatpay::load_merchant_key(only_key);
+    if (!key) return key.error();
+    key_ = std::move(*key);
+    return {};
   }
 
   static Result<void> judge_public_key(const std::string& file) {
     if (const auto fit = fits("platform.public_key_file")(file); !fit) return fit;
     std::error_code ignored;
     if (!fs::exists(file, ignored)) return {};
-    constexpr const char* k_any_id = "PUB_KEY_ID_0";
-    const auto keys = wechatpay::load_platform_keys({k_any_id, file, {}});
+    const auto keys = wechatpay::load_platform_keys({{}, file, {}});
     return keys ? Result<void>{} : keys.error();
   }
 
@@ -287,9 +289,8 @@ class Drafting {
     if (!named || draft_.private_key_file.empty()) return named;
     std::error_code ignored;
     if (!fs::exists(draft_.private_key_file, ignored)) return {};  // told at the end
-    const auto pem = read_file(draft_.private_key_file, k_largest_key_file, Errc::bad_credentials);
-    if (!pem) return with_context(pem.error(), "--private-key");
-    if (pem->find("ENCRYPTED") != std::string::npos) {
+    if (key_ && draft_.passphrase_file.empty()) return {};
+    if (!key_) {
       const auto opened = interview_.settle(
           draft_.passphrase_file, {.flag = "--passphrase-file FILE",
                                    .text = tr("The key is encrypted. The file that holds its passphrase"),
@@ -409,16 +410,9 @@ class Drafting {
          .proposal = find_file({"wxp_pub.pem", "keys/wxp_pub.pem", "pub_key.pem", "keys/pub_key.pem"}),
          .judge = judge_public_key});
     if (!file) return file;
-    const auto id =
-        interview_.settle(draft_.public_key_id, {.flag = "--public-key-id ID",
-                                                 .text = tr("Its id (微信支付公钥ID, PUB_KEY_ID_…)"),
-                                                 .judge = fits("platform.public_key_id")});
-    std::error_code ignored;
-    if (!id || draft_.public_key_file.empty() || !fs::exists(draft_.public_key_file, ignored)) return id;
-    if (const auto keys = wechatpay::load_platform_keys({draft_.public_key_id, draft_.public_key_file, {}});
-        !keys)
-      return keys.error();
-    return {};
+    return interview_.settle(draft_.public_key_id, {.flag = "--public-key-id ID",
+                                                    .text = tr("Its id (微信支付公钥ID, PUB_KEY_ID_…)"),
+                                                    .judge = fits("platform.public_key_id")});
   }
 
   Result<void> ask_words() {
