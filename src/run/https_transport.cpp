@@ -159,6 +159,7 @@ void HttpsTransport::release(model::RowId row) { calls_.erase(row); }
 
 void HttpsTransport::close() {
   closed_ = true;
+  signers_.stop();  // they read the cards, which may go from here on
   client_->close();
 }
 

@@ -55,12 +55,12 @@ class Transport {
   // Gets a connection for this row's request. `fresh`: a new one, not a kept one.
   virtual void connect(model::RowId row, model::Endpoint endpoint, bool fresh, Connected connected) = 0;
   // Signs and writes on that connection. `written` comes right before the first byte leaves, then `answered`.
-  // `card` must live until then.
+  // `card` must live until then, or until close().
   virtual void send(model::RowId row, model::AttemptKind kind, const model::Card& card, Written written,
                     Answered answered) = 0;
   // The row does not need its connection after all. If it is not made yet, `connected` is not called.
   virtual void release(model::RowId row) = 0;
-  // Closes all connections. No callback comes after it.
+  // Closes all connections. No callback comes after it, and no card is read.
   virtual void close() = 0;
 };
 
