@@ -5,8 +5,8 @@ PRAGMA application_id = 0x43564F44;  -- "CVOD"
 PRAGMA user_version = 6;  -- rises with every change of this file (src/ledger/schema.cpp)
 
 -- Facts about the file itself: the job's name; the shard whose cards it has ("2/4"; none: the whole job); who signed last
--- ("mchid 1900000001", "brand 1004"); once something was forgotten, the key of the hashes; of what `merge` has made, of how
--- many shards, or "carried on" once another command wrote to it.
+-- ("mchid 1900000001", "brand 1004"); once something was forgotten, the key of the hashes, and how many rows; of what `merge`
+-- has made, of how many shards, or "carried on" once another command wrote to it.
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL

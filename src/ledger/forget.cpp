@@ -3,6 +3,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/ledger/forget.hpp>
+#include <string>
 
 #include "keyed_hash.hpp"
 #include "state.hpp"
@@ -63,6 +64,13 @@ Forgotten count_rows(const sqlite::Connection& db, WallTime settled_before) {
   return counts;
 }
 
+// Forgotten rows stay what they are, so no other command changes their number.
+void keep_count(const sqlite::Connection& db, std::int64_t rows) {
+  sqlite::Statement{db, "INSERT OR REPLACE INTO main.meta VALUES ('forgotten', ?1)"}
+      .bind(std::to_string(rows))
+      .run();
+}
+
 // Those of temp.forgetting: what else the database has of them.
 void remove_traces(sqlite::Connection& db, WallTime settled_before) {
   // Lines of the latest list may name them again; the next import writes those of its list.
@@ -86,6 +94,9 @@ void remove_traces(sqlite::Connection& db, WallTime settled_before) {
 Result<std::int64_t> count_forgotten(Ledger& ledger) {
   return ledger.state().guarded([&] {
     const auto& db = ledger.state().db;
+    sqlite::Statement kept{db, "SELECT CAST(value AS INTEGER) FROM main.meta WHERE key = 'forgotten'"};
+    kept.bind();
+    if (kept.step()) return number_in(kept, 0);
     return KeyedHash::find(db) ? ask(db, "SELECT count(*) FROM row WHERE forgotten_at IS NOT NULL") : 0;
   });
 }
@@ -116,6 +127,7 @@ Result<Forgotten> forget(Ledger& ledger, WallTime settled_before, WallTime now) 
         .run();
     if (db.changes() != counts.rows()) refuse_value("rows that change while they are counted");
     db.execute("DROP TABLE temp.forgetting");
+    keep_count(db, counts.before + counts.rows());
     forget_recipe(db);  // the next import writes the lines that it refuses
     transaction.commit();
     return counts;

@@ -16,7 +16,8 @@ struct Forgotten {
   std::int64_t rows() const { return invalidated + rejected + accepted; }
 };
 
-// Rows that were forgotten up to now. Reads every row, where there are any.
+// Rows that were forgotten up to now, as forget() has kept it. Reads every row only where the last call was
+// by a version that kept no count.
 Result<std::int64_t> count_forgotten(Ledger& ledger);
 
 // What forget() would do.

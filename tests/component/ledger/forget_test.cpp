@@ -94,6 +94,31 @@ TEST_SUITE("component") {
     CHECK(job.ask("PRAGMA integrity_check") == "ok");
   }
 
+  TEST_CASE("forget: the number of forgotten rows is kept so that status reads none of them") {
+    const Job job;
+    auto ledger = job.open();
+    CHECK(must(ledger::count_forgotten(ledger)) == 0);
+    forget_all(ledger);
+    CHECK(must(ledger::count_forgotten(ledger)) == 3);
+    settle(ledger, "OPEN0000000001", Status::invalidated);
+    forget_all(ledger);
+    CHECK(must(ledger::count_forgotten(ledger)) == 4);
+    CHECK(job.ask("SELECT count(*) FROM row WHERE forgotten_at IS NOT NULL") == "4");
+    change(job, "UPDATE row SET forgotten_at = NULL");
+    CHECK(must(ledger::count_forgotten(ledger)) == 4);
+
+    change(job, "UPDATE meta SET value = '-1' WHERE key = 'forgotten'");
+    CHECK(ledger::count_forgotten(ledger).error().code == Errc::cannot_create);
+  }
+
+  TEST_CASE("forget: rows that an earlier version has forgotten are counted") {
+    const Job job;
+    auto ledger = job.open();
+    forget_all(ledger);
+    change(job, "DELETE FROM meta WHERE key = 'forgotten'");
+    CHECK(must(ledger::count_forgotten(ledger)) == 3);
+  }
+
   TEST_CASE("forget: a list that names forgotten cards again sends none of them and invents no conflict") {
     const Job job;
     auto ledger = job.open();
