@@ -129,9 +129,9 @@ TEST_SUITE("cli") {
     says(planned.of("read-back"), "ok", "code **** is EFFECTIVE");
     CHECK(stage.read("sandbox.db") == before);
     CHECK(stage.sandbox->counters().read_back_requests == asked.read_back_requests + 1);
+    CHECK(stage.sandbox->counters().invalidate_requests == asked.invalidate_requests);
     const std::lock_guard lock{mutex};
     CHECK(read_back.back() == "card0005");  // the first that is still to be sent
-    CHECK(stage.sandbox->counters().invalidate_requests == asked.invalidate_requests);
   }
 
   TEST_CASE("check: every line begins with its verdict and stands in columns") {
@@ -428,7 +428,7 @@ TEST_SUITE("cli") {
   TEST_CASE("check: while a run is under way no read-back takes from its pace") {
     auto settings = sandbox::plain_settings();
     settings.latency_min = settings.latency_max = 300ms;
-    const auto stage = stage_of(60, settings);
+    const auto stage = stage_of(1000, settings);
     const auto program = stage.start("run", {"--yes", "--set", "limits.requests_per_second=20"});
     stage.wait_until("status = 'invalidated'", 1);
     const auto checked = check(stage.job());

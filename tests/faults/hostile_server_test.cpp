@@ -160,7 +160,7 @@ TEST_SUITE("faults") {
     // The platform hears of one card only. `forge`: its answer with another card's code in it.
     for (const bool forge : {false, true}) {
       CAPTURE(forge);
-      const Den* here = nullptr;
+      std::atomic<const Den*> here = nullptr;  // its threads have begun before it is there
       std::mutex mutex;
       std::string first;
       sandbox::HttpAnswer of_first;
@@ -169,7 +169,7 @@ TEST_SUITE("faults") {
           const std::lock_guard lock{mutex};
           const auto code = code_in(asked);
           if (first.empty()) first = code;
-          if (code == first) of_first = here->ask_platform(asked);
+          if (code == first) of_first = here.load()->ask_platform(asked);
           auto body = of_first.body;
           if (forge)
             for (auto at = body.find(first); at != std::string::npos; at = body.find(first, at + code.size()))
@@ -191,13 +191,13 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("hostile server: true answers on the wrong connections claim nothing that is not so") {
-    const Den* here = nullptr;
+    std::atomic<const Den*> here = nullptr;
     std::mutex mutex;
     std::string before = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
     const Den den{[&](Peer& peer) {
       for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request()) {
         const std::lock_guard lock{mutex};
-        const auto answer = here->ask_platform(asked);
+        const auto answer = here.load()->ask_platform(asked);
         peer.write(std::exchange(before, to_wire(answer, answer.body)));
       }
     }};
@@ -213,7 +213,7 @@ TEST_SUITE("faults") {
   TEST_CASE("hostile server: stalled bodies of 256 answers stay within 64 MiB") {
     for (const std::string framing :
          {"Content-Length: 65536\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n10000\r\n"}) {
-      Event stalled;
+      Event stalled, cut_off;
       const Den den{[&](Peer& peer) {  // the first answer of each connection is short, or few would be asked
                       if (peer.read_request().empty()) return;
                       peer.write(refusal());
@@ -221,18 +221,18 @@ TEST_SUITE("faults") {
                       peer.write("HTTP/1.1 500 Oh\r\n" + framing + std::string(65'535, 'x'));
                       stalled.raise();
                       peer.wait_for_end();
+                      cut_off.raise();
                     },
                     900};
       const auto program = den.stage.start(
           "run",
           den.flags({"--set", "limits.max_in_flight=256", "--set", "limits.requests_per_second=300"}, "20s"));
       for (int i = 0; i < 250; ++i) stalled.wait();
+      for (int i = 0; i < 180; ++i) cut_off.wait();  // long before their time: 64 at once may be so large
       const auto peak = peak_kib(program->pid());
       MESSAGE(peak, " KiB");
       CHECK(peak > 0);
-#ifndef __SANITIZE_ADDRESS__  // which takes several times as much
-      CHECK(peak < 64 << 10);
-#endif
+      if (k_has_usual_memory) CHECK(peak < 64 << 10);
       CHECK(den.stage.count("status = 'invalidated'") == 0);
     }
   }
@@ -266,12 +266,12 @@ TEST_SUITE("faults") {
   TEST_CASE("hostile server: a true answer whose length is wrong settles nothing") {
     for (const int too_long : {1, -1}) {
       CAPTURE(too_long);
-      const Den* here = nullptr;
+      std::atomic<const Den*> here = nullptr;
       std::mutex mutex;
       const Den den{[&](Peer& peer) {
                       for (auto asked = peer.read_request(); !asked.empty(); asked = peer.read_request()) {
                         const std::lock_guard lock{mutex};
-                        const auto answer = here->ask_platform(asked);
+                        const auto answer = here.load()->ask_platform(asked);
                         peer.write(to_wire(answer, answer.body, too_long));
                       }
                     },

@@ -19,6 +19,13 @@
 
 namespace cardvoid::support {
 
+// Whether the memory that the program takes can be measured: under a sanitizer it is several times as much.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool k_has_usual_memory = false;
+#else
+inline constexpr bool k_has_usual_memory = true;
+#endif
+
 // How a process ended.
 struct Ended {
   int exit_code = -1;  // -1: ended by a signal
