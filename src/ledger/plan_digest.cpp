@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <queue>
+#include <span>
 #include <utility>
 
 #include "state.hpp"
@@ -43,7 +44,7 @@ void Fingerprint::put_aside() {
   sqlite::Statement insert{db_, "INSERT INTO temp.digests (bytes) VALUES (?1)"};
   for (std::size_t at = 0; at < digests_.size(); at += k_part) {
     const auto count = std::min(k_part, digests_.size() - at);
-    insert.bind(std::string_view{reinterpret_cast<const char*>(&digests_[at]), count * sizeof(Digest)}).run();
+    insert.bind(std::as_bytes(std::span{digests_}.subspan(at, count))).run();
   }
   digests_.clear();
 }
@@ -64,7 +65,7 @@ class Fingerprint::Run {
  private:
   bool fill(sqlite::Statement& read) {
     if (next_part_ == end_ || !read.bind(next_part_++).step()) return false;
-    const auto bytes = read.text(0);
+    const auto bytes = read.bytes(0);
     part_.resize(bytes.size() / sizeof(Digest));
     std::memcpy(part_.data(), bytes.data(), part_.size() * sizeof(Digest));
     read.reset();

@@ -126,7 +126,11 @@ struct PaceFile::Hands {
   fs::path path;
   std::uint64_t participant = 0;
   FileDescriptor file;
-  Content written;      // by us, last
+  struct {
+    Head head{};
+    Instants sent, refused;
+  } written;  // by us, last
+  std::vector<Instant> scratch;
   bool is_own = false;  // that is what the file holds
   bool may_hang = true;
   int made = 0;
@@ -152,11 +156,11 @@ struct PaceFile::Hands {
   }
   void get(Seen& seen);
   bool read(Seen& seen);
-  Seen::Outcome put(Content content, std::string& why);
-  std::optional<std::size_t> dropped(const Content& content) const;
+  Seen::Outcome put(Head head, const Instants& sent, const Instants& refused, std::string& why);
+  std::optional<std::size_t> dropped(const Instants& sent, const Instants& refused) const;
   bool write(const void* from, std::size_t size, std::size_t at);
-  bool write_all(Content& content);
-  bool write_end(Content& content, std::size_t dropped);
+  bool write_all(Head& head, const Instants& sent, const Instants& refused);
+  bool write_end(Head& head, const Instants& sent, std::size_t dropped);
 };
 
 void PaceFile::Hands::get(Seen& seen) {
@@ -203,11 +207,12 @@ bool PaceFile::Hands::read(Seen& seen) {
   is_own = head.writer == participant && std::memcmp(&head, &written.head, sizeof head) == 0;
   for (auto* list : {&refused, &sent}) {
     if (is_own) break;
-    list->resize(list == &sent ? head.sent : head.refused);
-    const auto size = list->size() * sizeof(Instant);
-    got = read_at(list->data(), size, list == &sent ? place_of_sent(head) : sizeof head);
+    scratch.resize(list == &sent ? head.sent : head.refused);
+    const auto size = scratch.size() * sizeof(Instant);
+    got = read_at(scratch.data(), size, list == &sent ? place_of_sent(head) : sizeof head);
     if (got < 0) return false;
     if (static_cast<std::size_t>(got) < size) return true;
+    list->assign(scratch.begin(), scratch.end());
   }
   for (std::size_t i = 0; i < k_most_participants; ++i)
     if (const auto id = head.participants[i].id; id != 0 && id != participant)
@@ -224,49 +229,52 @@ bool PaceFile::Hands::write(const void* from, std::size_t size, std::size_t at) 
 }
 
 // How many of the instants that stand there first are no longer in the list; nullopt: all must be written.
-std::optional<std::size_t> PaceFile::Hands::dropped(const Content& content) const {
-  if (!is_own || content.sent.empty() || content.refused != written.refused) return std::nullopt;
-  const auto kept = std::lower_bound(written.sent.begin(), written.sent.end(), content.sent.front());
+std::optional<std::size_t> PaceFile::Hands::dropped(const Instants& sent, const Instants& refused) const {
+  if (!is_own || sent.empty() || refused != written.refused) return std::nullopt;
+  const auto kept = std::lower_bound(written.sent.begin(), written.sent.end(), sent.front());
   const auto count = static_cast<std::size_t>(kept - written.sent.begin());
-  if (written.head.first + count > std::max(k_most_unused, content.sent.size())) return std::nullopt;
+  if (written.head.first + count > std::max(k_most_unused, sent.size())) return std::nullopt;
   return count;
 }
 
-bool PaceFile::Hands::write_all(Content& content) {
-  content.head.first = 0;
-  std::vector<char> bytes(sizeof(Head) + (content.sent.size() + content.refused.size()) * sizeof(Instant));
-  auto* to = bytes.data();
-  const auto add = [&to](const void* from, std::size_t size) {
-    if (size > 0) std::memcpy(to, from, size);
-    to += size;
-  };
-  add(&content.head, sizeof(Head));
-  for (const auto* list : {&content.refused, &content.sent})
-    add(list->data(), list->size() * sizeof(Instant));
-  return write(bytes.data(), bytes.size(), 0);
+// In one go: what is written in between would not fit the head that is there.
+bool PaceFile::Hands::write_all(Head& head, const Instants& sent, const Instants& refused) {
+  head.first = 0;
+  constexpr auto k_head = sizeof head / sizeof(Instant);
+  static_assert(sizeof head % sizeof(Instant) == 0);
+  scratch.resize(k_head);
+  std::memcpy(static_cast<void*>(scratch.data()), &head, sizeof head);
+  for (const auto* list : {&refused, &sent}) scratch.insert(scratch.end(), list->begin(), list->end());
+  written.sent = sent, written.refused = refused;
+  return write(scratch.data(), scratch.size() * sizeof(Instant), 0);
 }
 
 // What is new, and then the head, which makes it count.
-bool PaceFile::Hands::write_end(Content& content, std::size_t dropped) {
-  auto& [head, sent, refused] = content;
+bool PaceFile::Hands::write_end(Head& head, const Instants& sent, std::size_t dropped) {
   head.first = written.head.first + dropped;
-  const auto old = written.sent.begin() + static_cast<std::ptrdiff_t>(dropped);
-  const auto same = std::mismatch(sent.begin(), sent.end(), old, written.sent.end()).first;
-  const auto from = static_cast<std::size_t>(same - sent.begin());
-  return write(sent.data() + from, (sent.size() - from) * sizeof(Instant),
-               place_of_sent(head) + from * sizeof(Instant)) &&
-         write(&head, sizeof head, 0);
+  auto& old = written.sent;
+  old.erase(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(dropped));
+  const auto [from, changed] = std::mismatch(sent.begin(), sent.end(), old.begin(), old.end());
+  scratch.assign(from, sent.end());
+  const auto at = place_of_sent(head) + static_cast<std::size_t>(from - sent.begin()) * sizeof(Instant);
+  old.erase(changed, old.end());
+  old.insert(old.end(), scratch.begin(), scratch.end());
+  return write(scratch.data(), scratch.size() * sizeof(Instant), at) && write(&head, sizeof head, 0);
 }
 
-PaceFile::Seen::Outcome PaceFile::Hands::put(Content content, std::string& why) {
-  content.head.magic = k_magic;
-  content.head.sent = content.sent.size();
-  content.head.refused = content.refused.size();
-  content.head.writer = participant;
-  const auto count = dropped(content);
-  const bool is_good = count ? write_end(content, *count) : write_all(content);
+PaceFile::Seen::Outcome PaceFile::Hands::put(Head head, const Instants& sent, const Instants& refused,
+                                             std::string& why) {
+  head.magic = k_magic;
+  head.sent = sent.size();
+  head.refused = refused.size();
+  head.writer = participant;
+  const auto count = dropped(sent, refused);
+  const bool is_good = count ? write_end(head, sent, *count) : write_all(head, sent, refused);
   if (!is_good) why = std::strerror(errno);
-  written = is_good ? std::move(content) : Content{};
+  if (is_good)
+    written.head = head;
+  else
+    written = {};
   set_lock(file.get(), F_UNLCK);
   return is_good ? Seen::done : Seen::failed;
 }
@@ -295,16 +303,19 @@ PaceFile::Seen PaceFile::get() {
   return late;
 }
 
-PaceFile::Seen::Outcome PaceFile::put(Content content, std::string& why) {
-  if (!may_hang_) return hands_->put(std::move(content), why);
+PaceFile::Seen::Outcome PaceFile::put(Head head, const Instants& sent, const Instants& refused,
+                                      std::string& why) {
+  if (!may_hang_) return hands_->put(head, sent, refused, why);
   struct Put {
-    Content content;
+    Head head;
+    Instants sent, refused;
     Seen::Outcome outcome = Seen::failed;
-    std::string why;
+    std::string why{};
   };
-  const auto put = std::make_shared<Put>();
-  put->content = std::move(content);
-  const auto work = [hands = hands_, put] { put->outcome = hands->put(std::move(put->content), put->why); };
+  const auto put = std::make_shared<Put>(Put{head, sent, refused});
+  const auto work = [hands = hands_, put] {
+    put->outcome = hands->put(put->head, put->sent, put->refused, put->why);
+  };
   if (!errand_->run(work, patience_)) return Seen::late;
   why = put->why;
   return put->outcome;

@@ -221,7 +221,8 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
   mine.seen = last_now_;
   change(mine);
   std::string why;
-  const auto put = file_->put(to_store(), why);
+  const auto& memory = all_.memory();
+  const auto put = file_->put(head(memory), memory.sent, memory.refused, why);
   if (put == PaceFile::Seen::failed) give_up(why);
   if (put == PaceFile::Seen::late) is_late();
   return put == PaceFile::Seen::done;
@@ -248,8 +249,8 @@ void SharedPace::recall(const PaceFile::Seen& seen, Instant now) {
     if (settings_.boot_id.empty()) boot_id_ = stored.boot_id;
     participants_ = stored.participants;
     static_cast<dispatch::Pacer::Learnt&>(memory) = stored.learnt;
-    memory.sent.assign(content.sent.begin(), content.sent.end());
-    memory.refused.assign(content.refused.begin(), content.refused.end());
+    memory.sent = content.sent;
+    memory.refused = content.refused;
   } else if (is_ours) {
     memory.guard = stored.learnt.guard;  // the way to the platform is as it was
   } else if (!seen.is_empty) {
@@ -285,15 +286,12 @@ void SharedPace::count_others(const PaceFile::Seen& seen, Instant now) {
   }
 }
 
-PaceFile::Content SharedPace::to_store() const {
-  const auto& memory = all_.memory();
-  PaceFile::Content content;
-  content.head.boot_id = boot_id_;
-  content.head.learnt = static_cast<const dispatch::Pacer::Learnt&>(memory);
-  content.head.participants = participants_;
-  content.sent.assign(memory.sent.begin(), memory.sent.end());
-  content.refused.assign(memory.refused.begin(), memory.refused.end());
-  return content;
+PaceFile::Head SharedPace::head(const dispatch::Pacer::Learnt& learnt) const {
+  PaceFile::Head head{};
+  head.boot_id = boot_id_;
+  head.learnt = learnt;
+  head.participants = participants_;
+  return head;
 }
 
 // Our entry; a new one replaces a free one or the one that was silent for longest.

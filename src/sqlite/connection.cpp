@@ -186,6 +186,11 @@ std::string_view Statement::text(int column) const {
   return {};
 }
 
+std::span<const std::byte> Statement::bytes(int column) const {
+  const auto* const data = static_cast<const std::byte*>(sqlite3_column_blob(statement_.get(), column));
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
 void Statement::bind_column(int at, const Statement& from, int column) {
   if (sqlite3_bind_value(statement_.get(), at, sqlite3_column_value(from.statement_.get(), column)))
     throw Failure{sqlite3_db_handle(statement_.get())};
@@ -203,6 +208,11 @@ void Statement::bind_one(int at, std::string_view value) {
   const char* bytes =
       value.data() ? value.data() : "";  // a null pointer would bind NULL instead of empty text
   if (sqlite3_bind_text64(statement_.get(), at, bytes, value.size(), SQLITE_STATIC, SQLITE_UTF8))
+    throw Failure{sqlite3_db_handle(statement_.get())};
+}
+
+void Statement::bind_one(int at, std::span<const std::byte> value) {
+  if (sqlite3_bind_blob64(statement_.get(), at, value.data(), value.size(), SQLITE_STATIC))
     throw Failure{sqlite3_db_handle(statement_.get())};
 }
 

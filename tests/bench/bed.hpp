@@ -75,6 +75,9 @@ void measure_limits();
 // rerun.cpp
 void measure_rerun();
 
+// soak.cpp
+void measure_soak();
+
 // import.cpp
 void measure_import();
 void write_csv(const std::filesystem::path& path, std::uint64_t rows, std::uint64_t step);

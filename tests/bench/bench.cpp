@@ -4,12 +4,14 @@
 //   cpu     client CPU for one row – sign, TLS, journal, verify, parse – as a multiple of one RSA-2048
 //   signature
 //           plus one verification by `openssl speed`
+//   go      the same beside a client of Go's standard library (peer.go), where the program `go` is
 //   memory  resident memory over 100,000 and over 1,000,000 pending rows
 //   pace    share of the limit that is used, and the most requests the server saw in any one-second window
 //   limits  the same where latency is irregular, and where the limit changes (docs/performance.md)
 //   commits transactions (each one fsync) for a row
 //   import  rows/s and memory of `plan` over ten million rows against parsing alone and `sqlite3 .import`
 //   rerun   time to the first request where the list is as it was, and of `status`
+//   soak    resident memory over half an hour at full speed; only where it is named
 //
 // Prints a table in Markdown at the end, and the same as a line of JSON.
 
@@ -17,6 +19,7 @@
 
 #include <cardvoid/sqlite/connection.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -38,21 +41,43 @@ double openssl_pair() {
   return 1 / signs + 1 / verifications;
 }
 
-void measure_cpu() {
-  constexpr int k_rows = 20'000;
+constexpr int k_rows = 20'000;
+
+// What a run used to send as many rows, without what it does before it sends.
+Used use_of_sending() {
   const Bed bed{k_rows};
   use(bed.words("plan"));
-  const auto import_again = use(bed.words("plan"));  // what run does before it sends
+  const auto import_again = use(bed.words("plan"));
+  auto run = use(bed.words("run", {"--yes", "--set", "limits.requests_per_second=10000"}));
+  run.cpu_s -= import_again.cpu_s, run.wall_s -= import_again.wall_s;
+  return run;
+}
+
+void measure_cpu() {
   const auto before = openssl_pair();
-  const auto run = use(bed.words("run", {"--yes", "--set", "limits.requests_per_second=10000"}));
+  const auto run = use_of_sending();
   const auto after = openssl_pair();
   const auto pair = (before + after) / 2;
-  const auto a_row = (run.cpu_s - import_again.cpu_s) / k_rows;
+  const auto a_row = run.cpu_s / k_rows;
   note("cpu", "client CPU a row", a_row * 1e6, "us");
   note("cpu", "one RSA-2048 signature and verification", pair * 1e6, "us");
   note("cpu", "ours: what is more than that", (a_row - pair) * 1e6, "us", Goal{120});
   note("cpu", "client CPU a row, beside one signature and verification", a_row / pair, "x", Goal{1.3});
-  note("cpu", "rows", k_rows / (run.wall_s - import_again.wall_s), "1/s");
+  note("cpu", "rows", k_rows / run.wall_s, "1/s");
+}
+
+void measure_go() {
+  const Bed bed{k_rows};
+  const auto peer = bed.dir / "peer";
+  ::setenv("GOCACHE", (bed.dir / "cache").c_str(), 1);
+  try {
+    use({"go", "build", "-o", peer, CARDVOID_PEER});
+  } catch (const std::exception& failure) {
+    return fmt::print(stderr, "go       left out: {}\n", failure.what());
+  }
+  const auto theirs = use({peer, bed.dir}).cpu_s / k_rows, ours = use_of_sending().cpu_s / k_rows;
+  note("go", "CPU a row of a client of Go's standard library", theirs * 1e6, "us");
+  note("go", "client CPU a row, beside it", ours / theirs, "x", Goal{0.32});
 }
 
 void measure_memory() {
@@ -107,12 +132,14 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   try {
     if (wanted("cpu")) measure_cpu();
+    if (wanted("go")) measure_go();
     if (wanted("memory")) measure_memory();
     if (wanted("pace")) measure_pace();
     if (wanted("limits")) measure_limits();
     if (wanted("commits")) measure_commits();
     if (wanted("import")) measure_import();
     if (wanted("rerun")) measure_rerun();
+    if (chosen.contains("soak")) measure_soak();
     print_table();
   } catch (const std::exception& failure) {
     fmt::print(stderr, "bench: {}\n", failure.what());

@@ -7,6 +7,7 @@
 #include <cardvoid/sqlite/connection.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "bed.hpp"
 
@@ -25,6 +26,8 @@ void measure_rerun() {
   auto flags = of_list;
   flags.insert(flags.end(), {"--yes", "--max-duration", "1s"});
   for (const auto* which : {"first run", "rerun"}) {
+    // Else the rerun would wait for the limit: a window must pass since the last request.
+    std::this_thread::sleep_for(std::chrono::milliseconds{1'100});
     const std::chrono::duration<double, std::milli> begun =
         std::chrono::system_clock::now().time_since_epoch();
     use(bed.words("run", flags), {1, 75, 76});

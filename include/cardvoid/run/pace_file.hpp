@@ -11,6 +11,7 @@
 #include <cardvoid/base/time.hpp>
 #include <cardvoid/dispatch/pacer.hpp>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -34,6 +35,7 @@ class PaceFile {
     Instant wants_until{};    // it wants a permit until then
   };
   using Participants = std::array<Participant, k_most_participants>;
+  using Instants = std::deque<Instant>;
 
   // What it begins with; then come the instants of `refused`, and behind `first` unused ones those of `sent`.
   // In this machine's byte order: it never leaves the machine.
@@ -46,8 +48,8 @@ class PaceFile {
     std::uint64_t writer;                // the participant that wrote last
   };
   struct Content {
-    Head head{};  // `magic`, the numbers and `writer` are put()'s to fill in
-    std::vector<Instant> sent, refused;
+    Head head{};
+    Instants sent, refused;
 
     // False: no run of ours writes this. Who can write the file must not make the pacer compute with
     // anything.
@@ -75,8 +77,8 @@ class PaceFile {
 
   // Locks and reads. After `done` the lock is held until put().
   Seen get();
-  // Writes and releases the lock.
-  Seen::Outcome put(Content content, std::string& why);
+  // Writes and releases the lock. `magic`, the numbers and `writer` of the head are filled in here.
+  Seen::Outcome put(Head head, const Instants& sent, const Instants& refused, std::string& why);
   // So that others share a new file, where this one is still locked by somebody who does not move. False: it
   // is still there.
   bool remove();

@@ -84,7 +84,7 @@ class SharedPace final : public dispatch::Pace {
   void is_late();
   void recall(const PaceFile::Seen& seen, Instant now);
   void learn_again(dispatch::Pacer::Memory memory, Instant now);
-  PaceFile::Content to_store() const;
+  PaceFile::Head head(const dispatch::Pacer::Learnt& learnt) const;
   void count_others(const PaceFile::Seen& seen, Instant now);
   Participant& self();
   // A run that was steered to a lower rate still lets the others use its job's limit.

@@ -6,11 +6,13 @@
 #include <sqlite3.h>
 #include <cardvoid/base/owned.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -99,7 +101,8 @@ class Statement {
   void reset();  // ends an unfinished read, so that no snapshot stays open
   std::int64_t int64(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const { return sqlite3_column_double(statement_.get(), column); }
-  std::string_view text(int column) const;  // empty for NULL; valid until the next step()
+  std::string_view text(int column) const;             // empty for NULL; valid until the next step()
+  std::span<const std::byte> bytes(int column) const;  // of a BLOB; as text()
   bool is_null(int column) const { return type(column) == SQLITE_NULL; }
   int type(int column) const { return sqlite3_column_type(statement_.get(), column); }  // SQLITE_TEXT, …
   int parameters() const { return sqlite3_bind_parameter_count(statement_.get()); }
@@ -115,6 +118,7 @@ class Statement {
   void bind_one(int at, std::string_view value);
   void bind_one(int at, const std::string& value) { bind_one(at, std::string_view{value}); }
   void bind_one(int at, const char* value) { bind_one(at, std::string_view{value}); }
+  void bind_one(int at, std::span<const std::byte> value);
   void bind_one(int at, std::nullopt_t);
   template <class T>
   void bind_one(int at, const std::optional<T>& value) {

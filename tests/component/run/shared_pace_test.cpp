@@ -435,14 +435,14 @@ TEST_SUITE("component") {
         if (chance() % 97 == 0) content.refused.push_back(sent.back());
         if (sent.size() > 300) sent.erase(sent.begin(), sent.begin() + static_cast<int>(chance() % 5));
         if (content.refused.size() > 3) content.refused.erase(content.refused.begin());
-        REQUIRE(writer.put(content, why) == run::PaceFile::Seen::done);
+        REQUIRE(writer.put(content.head, content.sent, content.refused, why) == run::PaceFile::Seen::done);
       }
       const auto seen = reader.get();
       REQUIRE(seen.is_whole);
       CHECK_FALSE(seen.is_own);
       CHECK(seen.content.sent == content.sent);
       CHECK(seen.content.refused == content.refused);
-      REQUIRE(reader.put(content, why) == run::PaceFile::Seen::done);
+      REQUIRE(reader.put(content.head, content.sent, content.refused, why) == run::PaceFile::Seen::done);
     }
   }
 
