@@ -93,11 +93,13 @@ std::string folded_text(std::string_view text) {
   return out;
 }
 
-// What stands for the identifier in a text: itself, its digits in hex, and what does not depend on its
-// neighbours of its base64, at each of the three places it may have in a group. All of them folded.
-std::vector<std::string> forms_of(std::string_view identifier) {
+// What stands for the identifier in a text: itself, also decoded, where it has what looks like an encoding
+// ("card%41"); its digits in hex; and what does not depend on its neighbours of its base64, at each of the
+// three places it may have in a group. All of them folded.
+std::vector<std::string> forms_of(std::string_view identifier, const std::string& decoded) {
   constexpr std::string_view k_digits = "0123456789abcdef";
   std::vector<std::string> forms{folded_text(identifier)};
+  if (decoded != forms.front()) forms.push_back(decoded);
   std::string hex;
   for (const char c : identifier) {
     const auto byte = static_cast<unsigned char>(c);
@@ -171,6 +173,17 @@ bool looks_like_identifier(std::string_view word) {
   return false;
 }
 
+// As it is. An encoding in front of it may have its first characters.
+std::string mask_plain(std::string_view text, std::string_view identifier) {
+  std::string masked{text};
+  const auto shown = mask(identifier);
+  for (auto at = masked.find(identifier); at != std::string::npos; at = masked.find(identifier, at)) {
+    masked.replace(at, identifier.size(), shown);
+    at += shown.size();
+  }
+  return masked;
+}
+
 }  // namespace
 
 std::string mask(std::string_view identifier) {
@@ -178,12 +191,14 @@ std::string mask(std::string_view identifier) {
   return std::string{k_masked} + std::string{identifier.substr(identifier.size() - 4)};
 }
 
-std::string mask_in(std::string_view text, std::string_view identifier) {
-  if (identifier.empty()) return std::string{text};
+std::string mask_in(std::string_view text_of_peer, std::string_view identifier) {
+  if (identifier.empty()) return std::string{text_of_peer};
+  const auto text = mask_plain(text_of_peer, identifier);
   const auto folded = fold(text);
-  const auto least = std::min(k_least_piece, identifier.size());
-  if (folded.text.size() < least) return std::string{text};
-  const auto forms = forms_of(identifier);
+  const auto decoded = fold(identifier).text;
+  const auto least = std::min({k_least_piece, identifier.size(), decoded.size()});
+  if (folded.text.size() < least) return text;
+  const auto forms = forms_of(identifier, decoded);
   const Beginnings beginnings{forms};
   std::string masked;
   masked.reserve(text.size());
@@ -193,11 +208,10 @@ std::string mask_in(std::string_view text, std::string_view identifier) {
       for (const auto& form : forms) length = std::max(length, length_of_piece(folded.text, at, form));
     const auto begin = folded.begins[at];
     if (length < least) {
-      masked += text.substr(begin, folded.begins[++at] - begin);
+      masked.append(text, begin, folded.begins[++at] - begin);
       continue;
     }
-    const auto found = text.substr(begin, folded.begins[at + length] - begin);
-    masked += found == identifier ? mask(identifier) : k_masked;
+    masked += k_masked;
     at += length;
   }
   return masked;

@@ -104,6 +104,11 @@ TEST_SUITE("unit") {
     for (const char* shown :
          {"card/00017 4+x=%", "card%2F00017%204%2Bx%3D%25", "CARD%2f00017%204", "card&#47;00017"})
       hides(code, shown);
+    // It has what looks like an encoding itself, or stands behind the beginning of one.
+    for (const char* shown : {"gold%41%42-card", "GOLD%41%42-CARD", "gold%2541%2542-card", "goldAB-card",
+                              "gold\\u002541\\u002542-card"})
+      hides("gold%41%42-card", shown);
+    hides("41bcdefgh", "%41bcdefgh");
     // Inside something longer, where base64 begins at another place of its groups.
     CHECK(mask_in("eyJvcGVuaWQiOiJvYkxhdGpueDlnbnF6UzRteVlHbUxaN0xnTEJBIn0=", openid).size() < 40);
     CHECK(mask_in("aWQ6b2JMYXRqbng5Z25xelM0bXlZR21MWjdMZ0xCQQ==", openid).size() < 24);
