@@ -3,7 +3,7 @@ cardvoid_test(unit base SOURCES base/clock_test.cpp base/duration_test.cpp base/
 cardvoid_test(unit model SOURCES model/card_rules_test.cpp model/outcome_test.cpp model/shard_test.cpp DEPENDS cardvoid_model)
 cardvoid_test(unit dispatch SOURCES dispatch/breaker_test.cpp dispatch/canary_test.cpp dispatch/card_test.cpp dispatch/dispatcher_test.cpp dispatch/endpoint_health_test.cpp dispatch/failover_test.cpp
   dispatch/inquiry_test.cpp dispatch/pace_goals_test.cpp dispatch/pace_test.cpp dispatch/pacer_test.cpp dispatch/poison_test.cpp dispatch/protecting_test.cpp dispatch/retry_test.cpp dispatch/rulings_test.cpp dispatch/safety_test.cpp dispatch/soak_test.cpp dispatch/steering_test.cpp
-  dispatch/throttled_cards_test.cpp dispatch/virtual_run.cpp dispatch/window_test.cpp DEPENDS cardvoid_dispatch fmt::fmt)
+  dispatch/throttled_cards_test.cpp dispatch/virtual_run.cpp dispatch/window_test.cpp DEPENDS cardvoid_dispatch fmt::fmt TIMEOUT 60)
 target_sources(unit_dispatch PRIVATE support/limited_platform.cpp)
 target_compile_definitions(unit_dispatch PRIVATE CARDVOID_ANSWERS="${PROJECT_SOURCE_DIR}/docs/answers.md"
   CARDVOID_PLOTS="${PROJECT_BINARY_DIR}/plots")
