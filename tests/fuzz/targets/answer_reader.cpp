@@ -9,7 +9,7 @@ namespace cardvoid::fuzz::answers {
 namespace {
 
 using net::AnswerReader;
-constexpr std::size_t k_body_limit_bytes = 2048;
+constexpr std::size_t k_body_limit_bytes = 10 << 10;  // more than usual: a large one is counted
 constexpr std::string_view k_single_bytes{"\0", 1};
 
 struct Read {

@@ -24,7 +24,12 @@ FUZZ_TARGET(job_file, "a job file of any bytes gives a valid job or faults with 
   job::Overrides overrides;
   const auto set = input.line();
   if (!set.empty()) overrides.set.emplace_back(set);
+  // What else a command or the environment says, as a comment in the first line of the file.
   overrides.is_rehearsal = input.rest().starts_with("#rehearsal");
+  if (input.rest().starts_with("#shard")) overrides.shard = model::Shard{2, 3};
+  constexpr std::string_view k_proxy = "#proxy ";
+  if (input.rest().starts_with(k_proxy))
+    overrides.https_proxy = Input{input.rest().substr(k_proxy.size())}.line();
   const auto job = job::parse(input.rest(), "gold.toml", overrides);
   if (!job) return check_message(job.error().what);
   require(!job->name.empty() && job->name.find('/') == std::string::npos, "a job has a name without slash");

@@ -19,10 +19,16 @@ static void read(const model::Input& input) {
     return;
   }
   const auto read = input::test::drain(**source);
-  for (const auto& row : read.rows) require(model::find_fault(row.card).empty(), "rows keep the rules");
+  const auto dialect = (*source)->dialect();
+  for (const auto& row : read.rows) {
+    require(model::find_fault(row.card).empty(), "rows keep the rules");
+    require(input::encode((*source)->line_of(row.card), dialect).has_value(),
+            "a row can be written as it was read");
+  }
   for (const auto& refused : read.refused) require(!find_invalid_utf8(refused.raw), "a refused line is text");
   (void)(*source)->description();
   (void)(*source)->remarks();
+  (void)(*source)->file();
   for (const auto& sample : (*source)->samples()) require(!find_invalid_utf8(sample), "a sample is text");
 }
 
