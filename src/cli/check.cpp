@@ -17,6 +17,7 @@
 #include <cardvoid/ledger/lock.hpp>
 #include <cardvoid/ledger/queries.hpp>
 #include <cardvoid/ledger/run_log.hpp>
+#include <cardvoid/ledger/siblings.hpp>
 #include <cardvoid/report/job_report.hpp>
 #include <cardvoid/report/progress.hpp>
 #include <cardvoid/run/outlook.hpp>
@@ -247,6 +248,9 @@ ResultsFacts look_at_results(Console& console, const model::Job& job, Findings& 
     return fine(subject, tr("{}: no results yet; plan or run makes it", database.string()));
   };
   findings.push_back(find());
+  if (findings.back().level != Finding::fault)
+    if (const auto alone = ledger::check_siblings(database, job); !alone)
+      findings.push_back(fault(subject, alone.error()));
   if (const auto holder = ledger::Lock::holder(database))
     findings.push_back(fine(subject, tr("under way: {}", ledger::to_text(*holder))));
   return facts;

@@ -190,7 +190,7 @@ Result<std::string> digest_of(const model::Input& input, const std::function<boo
 }
 
 Result<std::vector<std::string>> read_header(const std::string& csv) {
-  auto text = open_text(csv, name_of(csv), model::Encoding::automatic, Pipes::meant);
+  auto text = open_text(csv, name_of(csv), model::Encoding::automatic, Pipes::refused);
   if (!text) return text.error();
   RecordReader records{LineReader{text->read, name_of(csv)}, 0};
   const auto found = records.next();

@@ -5,6 +5,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/ledger/folder.hpp>
+#include <cardvoid/model/card_rules.hpp>
 #include <cardvoid/sqlite/database_file.hpp>
 #include <cerrno>
 #include <iterator>
@@ -247,8 +248,7 @@ model::Card card_in(const sqlite::Statement& statement, int first_column) {
   std::string* const parts[] = {&card.brand_id, &card.card_id, &card.code, &card.openid, &card.reason};
   for (int column = first_column; auto* part : parts) {
     *part = statement.text(column++);
-    if (find_invalid_utf8(*part) || escape_for_terminal(*part) != *part)
-      refuse_value(tr("a card with bytes that are no text"));
+    if (!model::is_text(*part)) refuse_value(tr("a card with bytes that are no text"));
   }
   return card;
 }

@@ -90,7 +90,7 @@ Result<void> check_siblings(const std::filesystem::path& database, const Owner& 
     if (name.filename() != whole || theirs == ours) continue;
     if (theirs && ours && theirs->count == ours->count) continue;
     const auto run = last_run_in(entry->path(), owner.job);
-    if (!run) return run.error();
+    if (!run) return with_context(run.error(), tr("results of another part of this job"));
     if (!*run) continue;
     const auto is_known = knows(database, **run);
     if (!is_known) return is_known.error();

@@ -36,6 +36,9 @@ bool is_invisible(char32_t c) {
   return c == 0xA0 || (c >= 0x200B && c <= 0x200F) || c == 0x2060 || c == 0xFEFF;
 }
 
+// Of ASCII and of Latin-1.
+bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
+
 std::string_view fault_beyond_ascii(std::string_view text) {
   if (find_invalid_utf8(text)) return "not valid UTF-8";
   std::string_view fault = "characters other than half-width letters, digits and punctuation";
@@ -159,12 +162,19 @@ std::string_view fault_of_reason(std::string_view reason) {
   std::size_t characters = 0;
   for (std::size_t at = 0; at < reason.size(); ++characters) {
     const auto c = next_code_point(reason, at);
-    if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return "control character, such as a tab or a line break";
+    if (is_control(c)) return "control character, such as a tab or a line break";
     if (c > 0xFFFF) return "emoji or another character of four bytes";
     if (c == 0xFFFD) return "a replacement character (U+FFFD): an earlier conversion has lost the text";
   }
   if (!reason.empty() && reason.find_first_not_of(' ') == std::string_view::npos) return "nothing but spaces";
   return characters > 32 ? "longer than 32 characters" : std::string_view{};
+}
+
+bool is_text(std::string_view part) {
+  if (find_invalid_utf8(part)) return false;
+  for (std::size_t at = 0; at < part.size();)
+    if (is_control(next_code_point(part, at))) return false;
+  return true;
 }
 
 std::string find_fault(const Card& card) {

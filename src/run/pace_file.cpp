@@ -38,11 +38,10 @@ bool is_at(const fs::path& path, const struct stat& file) {
   return ::lstat(path.c_str(), &found) == 0 && found.st_dev == file.st_dev && found.st_ino == file.st_ino;
 }
 
-// A plain file of this user: its folder may be one where others can plant a link or a pipe.
+// A plain file of this user: its folder may be one where others can plant a link or a pipe. The error does
+// not name it.
 Result<FileDescriptor> open_file(const fs::path& path) {
-  const auto refused = [&](const std::string& why) {
-    return Error{Errc::cannot_create, fmt::format("{}: {}", path.string(), why)};
-  };
+  const auto refused = [](const std::string& why) { return Error{Errc::cannot_create, why}; };
   FileDescriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600)};
   if (!file) return refused(fmt::format("cannot be opened: {}", std::strerror(errno)));
   struct stat facts {};
@@ -144,7 +143,8 @@ struct PaceFile::Hands {
                    fmt::format("{}: cannot be made: {}", folder.string(), error.message())};
     if (is_new) fs::permissions(folder, fs::perms::owner_all, error);
     may_hang = !is_on_own_file_system(folder);
-    return open_again();
+    if (const auto opened = open_again(); !opened) return with_context(opened.error(), path.string());
+    return {};
   }
   Result<void> open_again() {
     auto opened = open_file(path);

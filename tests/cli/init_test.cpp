@@ -119,6 +119,15 @@ TEST_SUITE("cli") {
     CHECK_FALSE(std::filesystem::exists(stage.dir / "nowhere.toml"));
   }
 
+  TEST_CASE("init: a pipe is no list and is not waited for") {
+    const auto stage = stage_with_list(k_list);
+    std::filesystem::remove(stage.dir / "list.csv");
+    REQUIRE(::mkfifo((stage.dir / "list.csv").c_str(), 0600) == 0);
+    const auto ended = init_in(stage, flags());
+    CHECK(ended.exit_code == 66);
+    CHECK(has(ended.err, "is not a plain file but a pipe; expected a file"));
+  }
+
   TEST_CASE("init: without a terminal one error names all missing flags and nothing is written") {
     const auto stage = stage_with_list("code,openid\nc1,o1\n");
     const auto none = init_in(stage, {"init", "gold.toml"});

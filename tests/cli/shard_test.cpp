@@ -225,6 +225,11 @@ TEST_SUITE("cli") {
       CHECK(ended.exit_code == 73);
       CHECK(ended.err.find(words) != std::string::npos);
       CHECK(stage.sandbox->counters().invalidate_requests == before);
+      std::vector<std::string> flags{"--json"};
+      if (!shard.empty()) flags.insert(flags.end(), {"--shard", shard});
+      const auto checked = stage.run("check", flags);
+      CHECK(checked.exit_code == 73);
+      CHECK(checked.out.find(words) != std::string::npos);
     };
     CHECK(run_part("1/3", {"--limit", "2"}).exit_code == 75);
     is_refused("", "sandbox.1-of-3.db: shard 1/3 of this job has run, and a run of the whole job would send");
@@ -238,6 +243,9 @@ TEST_SUITE("cli") {
     REQUIRE(merge(stage).exit_code == 0);
     CHECK(run_part("").exit_code == 0);
     is_refused("3/3", "sandbox.db: the whole job has run, and shard 3/3 would send its cards again");
+    stage.write("sandbox.1-of-2.db", std::string(2000, 'x'));
+    is_refused("", "results of another part of this job: ");
+    CHECK(stage.read("sandbox.1-of-2.db") == std::string(2000, 'x'));
     CHECK(stage.sandbox->applied().size() == 30);
     CHECK(stage.sandbox->counters().after_invalid == 0);
   }

@@ -38,6 +38,10 @@ std::string_view fault_of_identifier(std::string_view text);
 // only spaces. An empty reason is allowed: it is left out of the request. Empty text: nothing is wrong.
 std::string_view fault_of_reason(std::string_view reason);
 
+// Valid UTF-8 without control characters: every part of every card that is read from a list. It may hold
+// characters that show nothing, such as a zero-width space.
+bool is_text(std::string_view part);
+
 // Checks a whole card. The first fault as "card_id: empty"; empty text: nothing is wrong.
 std::string find_fault(const Card& card);
 

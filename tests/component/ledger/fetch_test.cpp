@@ -44,6 +44,15 @@ TEST_SUITE("component") {
     CHECK(read_lane(ledger, {}, 100) == Codes{"2", "5", "1", "4", "3"});
   }
 
+  TEST_CASE("fetch: a reason with characters that show nothing is sent as the list has it") {
+    const Books books;
+    auto ledger = books.open();
+    const std::string reason = "已\u200B结束\u202E\u00AD";
+    import(ledger, {card("1", "oA", reason)});
+    ledger::Cursor cursor;
+    CHECK(must(ledger::fetch(ledger, cursor, 10)).at(0).card.reason == reason);
+  }
+
   TEST_CASE("fetch: reconciling reads all that is in doubt and nothing else") {
     const Books books;
     auto ledger = books.open();

@@ -397,6 +397,21 @@ TEST_SUITE("component") {
     CHECK(std::string{std::istreambuf_iterator<char>{in}, {}} == "precious");
   }
 
+  TEST_CASE(
+      "shared pace: what is put in place of the file while a run works is named once and the run goes on") {
+    Rig rig;
+    std::string warning;
+    SharedPace::Settings settings;
+    settings.file = rig.file, settings.participant = 1, settings.requests_per_second = 5;
+    settings.warn = [&](const std::string& why) { warning = why; };
+    const auto pace = SharedPace::open(std::move(settings), rig.now);
+    REQUIRE(pace.has_value());
+    std::filesystem::remove(rig.file);
+    REQUIRE(::mkfifo(rig.file.c_str(), 0600) == 0);
+    CHECK((*pace)->take(rig.now + 1s));
+    CHECK(warning == rig.file.string() + ": is not a plain file");
+  }
+
   TEST_CASE("shared pace: no more of a file is read than one of ours can hold") {
     Rig rig;
     std::filesystem::create_directories(rig.file.parent_path());

@@ -163,4 +163,14 @@ TEST_SUITE("unit") {
     CHECK(fault_of_reason("再\uFFFD") ==
           "reason: a replacement character (U+FFFD): an earlier conversion has lost the text");
   }
+
+  TEST_CASE("card: whatever a list may hold is text and what none may hold is not") {
+    for (const std::string_view part : {"", "1004", "会员计划已结束", "a\u200Bb\u202E\uFEFF\u00AD\u2028"}) {
+      CHECK(fault_of_reason(std::string{part}) == "");
+      CHECK(model::is_text(part));
+    }
+    using namespace std::string_view_literals;
+    for (const auto part : {"a\nb"sv, "\x7F"sv, "\u0085"sv, "a\0b"sv, "\xBB\xE1"sv})
+      CHECK_FALSE(model::is_text(part));
+  }
 }
