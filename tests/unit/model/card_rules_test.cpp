@@ -164,7 +164,7 @@ TEST_SUITE("unit") {
           "reason: a replacement character (U+FFFD): an earlier conversion has lost the text");
   }
 
-  TEST_CASE("card: whatever a list may hold is text and what none may hold is not") {
+  TEST_CASE("card: what a list may hold is text and what none may hold is not") {
     for (const std::string_view part : {"", "1004", "会员计划已结束", "a\u200Bb\u202E\uFEFF\u00AD\u2028"}) {
       CHECK(fault_of_reason(std::string{part}) == "");
       CHECK(model::is_text(part));
