@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 #include <cardvoid/base/json.hpp>
 #include <cardvoid/base/text.hpp>
@@ -23,6 +25,22 @@ std::string plain_number(double number) {
   return {digits, end};
 }
 
+// An answer in JSON may stand on a terminal: what would steer it is written as \uNNNN, which says the same.
+std::string for_terminals(std::string serialized) {
+  std::string safe;
+  for (std::size_t at = 0; at < serialized.size();) {
+    const auto from = at;
+    const auto c = static_cast<std::uint32_t>(next_code_point(serialized, at));
+    if (!is_unsafe_for_terminal(c))
+      safe.append(serialized, from, at - from);
+    else if (c < 0x1'0000)
+      safe += fmt::format("\\u{:04x}", c);
+    else  // as two halves (RFC 8259, section 7)
+      safe += fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (c >> 10), 0xDC00 + (c & 0x3FF));
+  }
+  return safe;
+}
+
 // JSON is UTF-8, and what people call their files need not be: each byte that is not becomes U+FFFD.
 std::string quoted(std::string_view text) {
   std::string valid;
@@ -31,7 +49,7 @@ std::string quoted(std::string_view text) {
     text.remove_prefix(*at + 1);
   }
   valid += text;
-  return boost::json::serialize(boost::json::string_view{valid.data(), valid.size()});
+  return for_terminals(boost::json::serialize(boost::json::string_view{valid.data(), valid.size()}));
 }
 
 std::string quoted(boost::json::string_view text) {

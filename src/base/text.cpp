@@ -183,12 +183,12 @@ constexpr Range k_steering[] = {{0x00, 0x1F},     {0x7F, 0x9F},       {0xAD, 0xA
                                 {0x2060, 0x206F}, {0x3164, 0x3164},   {0xFEFF, 0xFEFF},  {0xFFA0, 0xFFA0},
                                 {0xFFF0, 0xFFFB}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
 
-bool is_steering(char32_t c) {
+}  // namespace
+
+bool is_unsafe_for_terminal(char32_t c) {
   return std::any_of(std::begin(k_steering), std::end(k_steering),
                      [&](const Range& range) { return c >= range.first && c <= range.last; });
 }
-
-}  // namespace
 
 std::string_view cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text;
@@ -208,7 +208,7 @@ std::string escape_for_terminal(std::string_view text) {
     const auto length = sequence_length(text, at);
     auto next = at;
     const char32_t c = length ? next_code_point(text, next) : 0;
-    if (length && !is_steering(c)) {
+    if (length && !is_unsafe_for_terminal(c)) {
       safe += text.substr(at, length);
       at += length;
     } else {

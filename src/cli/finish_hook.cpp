@@ -22,6 +22,7 @@
 
 #include "interrupt.hpp"
 #include "process.hpp"
+#include "proxy_login.hpp"
 #include "service_manager.hpp"
 
 namespace cardvoid::cli {
@@ -47,19 +48,19 @@ std::optional<Pipe> make_pipe() {
 
 void make_nonblocking(const FileDescriptor& fd) { ::fcntl(fd.get(), F_SETFL, O_NONBLOCK); }
 
-// The login in a proxy's URL is ours: "HTTPS_PROXY=http://user:word@proxy:3128" without "user:word@". A word
-// may hold an "@" or a "/" that is not encoded, so the last "@" counts.
-std::string without_proxy_login(std::string_view variable) {
-  const auto name = variable.substr(0, variable.find('='));
+// As it goes to the hook: HTTPS_PROXY and the like, and CARDVOID_SET, without a login.
+std::string for_the_hook(std::string_view variable) {
+  const auto end = variable.find('=');
+  if (end == std::string_view::npos) return std::string{variable};
+  const auto name = variable.substr(0, end), value = variable.substr(end + 1);
   constexpr std::string_view k_ending = "_proxy";
   const bool is_proxy =
-      name.size() > k_ending.size() && name.size() < variable.size() &&
+      name.size() > k_ending.size() &&
       ::strncasecmp(name.data() + name.size() - k_ending.size(), k_ending.data(), k_ending.size()) == 0;
-  const auto end = variable.rfind('@');
-  if (!is_proxy || end == std::string_view::npos) return std::string{variable};
-  const auto scheme = variable.find("://");
-  const auto begin = scheme < end ? scheme + 3 : name.size() + 1;
-  return std::string{variable.substr(0, begin)}.append(variable.substr(end + 1));
+  const auto shown = is_proxy                 ? without_login(value)
+                     : name == "CARDVOID_SET" ? without_proxy_login(value)
+                                              : std::string{value};
+  return fmt::format("{}={}", name, shown);
 }
 
 // Why the system does not start a program that is there and may be executed.
@@ -110,8 +111,7 @@ void Hook::start(const std::filesystem::path& program, const std::filesystem::pa
   if (!in || !out) return warn(tr("cannot be started: {}", system_words(errno)));
   std::vector<std::string> variables;
   for (char** each = environ; *each; ++each)
-    if (!std::string_view{*each}.starts_with("CARDVOID_EXIT_CODE="))
-      variables.push_back(without_proxy_login(*each));
+    if (!std::string_view{*each}.starts_with("CARDVOID_EXIT_CODE=")) variables.push_back(for_the_hook(*each));
   variables.push_back(fmt::format("CARDVOID_EXIT_CODE={}", exit_code));
   std::vector<char*> environment;
   for (auto& variable : variables) environment.push_back(variable.data());

@@ -6,9 +6,13 @@
 #include <cardvoid/base/translate.hpp>
 #include <string_view>
 
+#include "proxy_login.hpp"
+
 namespace cardvoid::cli {
 
 namespace {
+
+constexpr std::string_view k_login = "LOGIN@";  // in place of that of a proxy
 
 bool is_plain(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -75,7 +79,7 @@ class Steps {
   // The command itself, as it was typed.
   void say_again(std::string what, std::string_view flags = {}) {
     std::string command = "cardvoid";
-    for (const auto& word : words_but_refused()) command += " " + quoted(word);
+    for (const auto& word : words_but_refused()) command += " " + quoted(without_proxy_login(word, k_login));
     if (!flags.empty()) command += fmt::format(" {}", flags);
     steps_.push_back({std::move(what), std::move(command)});
   }
@@ -211,7 +215,7 @@ class Steps {
 std::string command_line(const Globals& globals, const std::filesystem::path& job_file, std::string_view name,
                          std::string_view flags) {
   auto text = fmt::format("cardvoid {} {}", name, quoted(job_file.string()));
-  for (const auto& set : globals.overrides.set) text += " --set " + quoted(set);
+  for (const auto& set : globals.overrides.set) text += " --set " + quoted(without_proxy_login(set, k_login));
   if (const auto& file = globals.overrides.results_database; !file.empty())
     text += " --results " + quoted(file.string());
   if (const auto& shard = globals.overrides.shard) text += " --shard " + model::to_text(*shard);

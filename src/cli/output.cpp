@@ -1,6 +1,13 @@
 #include "output.hpp"
 
+#include <unistd.h>
+
+#include <boost/algorithm/string/replace.hpp>
+#include <cardvoid/base/text.hpp>
+
 namespace cardvoid::cli {
+
+Output::Output(Console& console) : console_{&console}, is_terminal_{::isatty(STDOUT_FILENO) != 0} {}
 
 Result<Output> Output::open(Console& console, const std::filesystem::path& file) {
   Output output{console};
@@ -15,7 +22,10 @@ void Output::write(std::string_view text) {
   if (file_) return file_->write(text);
   constexpr std::size_t k_block = 65'536;
   if (console_->has_lost_answer()) return;
-  pending_ += text;
+  if (is_terminal_)
+    pending_ += escape_lines(boost::algorithm::replace_all_copy(std::string{text}, "\r\n", "\n"));
+  else
+    pending_ += text;
   if (pending_.size() < k_block) return;
   (void)console_->answer(pending_);
   pending_.clear();

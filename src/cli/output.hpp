@@ -17,14 +17,16 @@ class Output {
  public:
   // Error: io (74).
   static Result<Output> open(Console& console, const std::filesystem::path& file);
+  // Whole lines: on a terminal what would steer it is escaped.
   void write(std::string_view text);
   // Returns the exit code, once what went wrong has been told.
   int finish();
 
  private:
-  explicit Output(Console& console) : console_{&console} {}
+  explicit Output(Console& console);
   Console* console_;
   std::optional<PrivateFile> file_;
+  bool is_terminal_;     // standard output is one
   std::string pending_;  // for standard output
 };
 

@@ -78,6 +78,13 @@ std::string hint_for(const Failure& failure, const std::string& query) {
   return "";
 }
 
+Result<void> check_companions(const fs::path& database) {
+  const auto strange = sqlite::strange_companion(database);
+  if (!strange) return {};
+  return Error{Errc::no_input,
+               tr("{}: is not a plain file; see who has put it there, and remove it", strange->string())};
+}
+
 Error explain(const fs::path& file, const Failure& failure, const std::string& query) {
   const auto message = escape_for_terminal(failure.what());
   const auto bad = [&](std::string_view what) {
@@ -352,6 +359,7 @@ class SqliteSource final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings, const Patience& patience) try {
+  if (const auto safe = check_companions(settings.input.sqlite); !safe) return safe.error();
   auto source = std::make_unique<SqliteSource>(settings, patience);
   if (const auto started = source->start(settings); !started) return started.error();
   return std::unique_ptr<Source>{std::move(source)};
@@ -360,6 +368,7 @@ Result<std::unique_ptr<Source>> open_sqlite(const Settings& settings, const Pati
 }
 
 Result<std::vector<Table>> read_tables(const fs::path& database) try {
+  if (const auto safe = check_companions(database); !safe) return safe.error();
   const Connection connection{
       database, look_at(database).is_alone ? sqlite::Mode::read_only_alone : sqlite::Mode::read_only};
   harden(connection);

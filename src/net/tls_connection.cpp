@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
+#include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
 #include <ctime>
 #include <sstream>
@@ -94,7 +95,9 @@ std::string words_for_proxy(const ProxyServer& proxy, const error_code& error, s
   if (!line.starts_with("HTTP/1.") || line.size() < 12 || !head.ends_with(k_end_of_head))
     return name + " answers CONNECT with something that is not HTTP";
   if (line[9] == '2') return {};
-  return fmt::format("{} refuses the tunnel: {}", name, printable(line.substr(9), k_proxy_line_bytes));
+  const auto word = proxy.login.substr(std::min(proxy.login.find(':') + 1, proxy.login.size()));
+  const auto reason = mask_in(mask_in(line.substr(9), proxy.login), word);  // it may repeat what we sent
+  return fmt::format("{} refuses the tunnel: {}", name, printable(reason, k_proxy_line_bytes));
 }
 
 std::string issuer_of(const X509* certificate) {

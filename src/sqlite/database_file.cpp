@@ -1,8 +1,10 @@
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/endian/conversion.hpp>
+#include <cardvoid/base/file.hpp>
 #include <cardvoid/sqlite/database_file.hpp>
 #include <cstddef>
 #include <span>
@@ -94,6 +96,16 @@ bool has_content(const std::filesystem::path& file) {
   auto* vfs = sqlite3_vfs_find(nullptr);
   int found = 0;
   return vfs->xAccess(vfs, file.c_str(), SQLITE_ACCESS_EXISTS, &found) == SQLITE_OK && found != 0;
+}
+
+std::optional<std::filesystem::path> strange_companion(const std::filesystem::path& database) {
+  const auto real = real_path(database);
+  for (const auto* suffix : {"-wal", "-shm", "-journal"}) {
+    struct stat facts {};
+    std::filesystem::path file{real.string() + suffix};
+    if (::lstat(file.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) return file;
+  }
+  return std::nullopt;
 }
 
 bool is_stillborn(const std::filesystem::path& database) {

@@ -45,6 +45,19 @@ TEST_SUITE("cli") {
     CHECK(command_behind(refused, "after correcting it").starts_with("cardvoid run "));
   }
 
+  TEST_CASE("next steps: the login of a proxy is in no command that is proposed") {
+    const auto stage = stage_of(3);
+    const auto flags = set(k_yes, "endpoints.proxy=\"http://me:s3cret@127.0.0.1:9\"");
+    for (const auto& ended :
+         {stage.run("run", set(flags, "merchant.private_key_file=no_key.pem")), stage.run("run", flags),
+          stage.run("status", {"--handover", "--set", "endpoints.proxy=\"http://me:s3cret@127.0.0.1:9\""})}) {
+      const auto told = ended.err + ended.out;
+      CAPTURE(told);
+      CHECK(told.find("s3cr") == std::string::npos);
+      CHECK(told.find("http://LOGIN@127.0.0.1:9") != std::string::npos);
+    }
+  }
+
   TEST_CASE("next steps: what is wrong before anything is sent says what to look at") {
     const auto stage = stage_of(3);
     const auto unread = stage.run("run", set(k_yes, "input.csv=\"no.csv\""));

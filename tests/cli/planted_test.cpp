@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/tamper.hpp"
 
 TEST_SUITE("cli") {
   using namespace cardvoid;
@@ -102,6 +104,36 @@ TEST_SUITE("cli") {
         CHECK(ended.exit_code == (reads ? 0 : 73));
       }
       CHECK(stage.sandbox->applied().empty());
+    }
+  }
+
+  TEST_CASE("planted: a pipe beside a list in SQLite is refused and not waited for") {
+    const auto stage = stage_of(2);
+    const auto list = stage.dir / "crm.db";
+    tamper(list,
+           "CREATE TABLE members (code, card_id, openid, reason); INSERT INTO members VALUES ('card0000', "
+           "'pbLatjvWOibDc5-TBnbUk1pD12o0', 'oPlain0000uMuAJO_M2pxb1Q9zN', 'x')");
+    stage.job_with("csv = \"members.csv\"", "sqlite = \"crm.db\"\nquery = \"SELECT * FROM members\"",
+                   "sandbox.toml");
+    CHECK(outcome(stage, "plan").exit_code == 0);
+    for (const auto* suffix : {"-journal", "-wal", "-shm"}) {
+      INFO(std::string{suffix});
+      const fs::path pipe{list.string() + suffix};
+      plant_pipe(pipe);
+      for (const auto* command : {"plan", "run", "check"}) {
+        CAPTURE(command);
+        const auto ended = outcome(stage, command,
+                                   command == std::string_view{"run"} ? std::vector<std::string>{"--yes"}
+                                                                      : std::vector<std::string>{});
+        CAPTURE(ended.err);
+        CHECK(ended.exit_code == 66);
+        CHECK((ended.err + ended.out).find(suffix + std::string{": is not a plain file"}) !=
+              std::string::npos);
+      }
+      const auto new_job = (stage.dir / "new.toml").string();
+      const auto begun = Program{{"init", new_job, "--list", list.string()}}.wait();
+      CHECK(begun.err.find("is not a plain file") != std::string::npos);
+      fs::remove(pipe);
     }
   }
 

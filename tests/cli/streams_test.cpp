@@ -1,6 +1,7 @@
 // Standard output carries the answer only, as JSON where that was asked for.
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <boost/json.hpp>
@@ -54,6 +55,31 @@ TEST_SUITE("cli") {
     const auto stopped = stage_of(3);
     const auto early = parsed(stopped.run("run", {"--yes", "--json", "--limit", "1"}));
     CHECK(early.at("stopped").as_string().find("limit") != std::string::npos);
+  }
+
+  TEST_CASE(
+      "streams: a reason with characters that show nothing is sent as it is and never to the terminal") {
+    const std::string shy = "\u00AD", mark = "\u061C", blank = "\u200B", joiner = "\u200D", line = "\u2028",
+                      turned = "\u202E", filler = "\u3164", begin = "\uFEFF";
+    std::string list = "code,card_id,openid,reason\r\n";
+    int row = 0;
+    for (const auto& character : {shy, mark, blank, joiner, line, turned, filler, begin})
+      list += fmt::format("card{:04},pbLatjvWOibDc5-TBnbUk1pD12o0,oPlain{:04}uMuAJO_M2pxb1Q9zN,a{}b\r\n", row,
+                          row, character),
+          ++row;
+    const auto stage = stage_of(row);
+    stage.write("members.csv", list);
+    const auto run = stage.run("run", {"--yes"});
+    CHECK_MESSAGE(run.exit_code == 0, run.err);
+    CHECK(stage.run("export").out.find("a\u202Eb") != std::string::npos);
+    Circumstances terminal;
+    terminal.on_terminal = true;
+    for (const auto& [command, flags] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+             {"export", {}}, {"export", {"--format", "jsonl"}}, {"show", {"--line", "7"}}, {"plan", {}}}) {
+      const auto shown = Program{stage.words(command, flags), terminal}.wait().out;
+      for (const auto& character : {mark, blank, line, turned, filler})
+        CHECK_MESSAGE(shown.find(character) == std::string::npos, shown);
+    }
   }
 
   TEST_CASE("streams: progress and messages go to standard error in the form that was asked for") {

@@ -39,6 +39,8 @@ std::string folded(std::string_view page, std::size_t columns);
 // steer it or show nothing – controls (C0, C1), line and paragraph separators, marks of direction, blanks
 // without width, tags.
 std::string escape_for_terminal(std::string_view text);
+// One of these characters.
+bool is_unsafe_for_terminal(char32_t c);
 // The same line by line: what others have written, a lock file or the peer of a socket, must not steer the
 // terminal from within a page.
 std::string escape_lines(std::string_view text);

@@ -30,6 +30,10 @@ bool has_wal_mode(const std::filesystem::path& file);
 // True if there is a file and it is not empty.
 bool has_content(const std::filesystem::path& file);
 
+// A file beside the database that SQLite opens too (-wal, -shm, -journal) and that is not plain: for the
+// other end of a pipe it would wait without end.
+std::optional<std::filesystem::path> strange_companion(const std::filesystem::path& database);
+
 // True if a rollback journal waits to undo the very first transaction of a database of at most one page. Then
 // nothing was ever committed to it.
 bool is_stillborn(const std::filesystem::path& database);

@@ -75,6 +75,9 @@ TEST_SUITE("component") {
                                                    {"ALL_PROXY", "socks5://me:s3/cret@proxy.example:1080/"},
                                                    {"NO_PROXY", "a@b"},
                                                    {"HTTP_PROXY", "http://proxy.example:3128"},
+                                                   {"CARDVOID_SET",
+                                                    "limits.requests_per_second=2 "
+                                                    "endpoints.proxy=http://me:s3@p:1"},
                                                    {"OTHER", "http://me:mine@host"}};
     for (const auto& [name, value] : given) ::setenv(name.c_str(), value.c_str(), 1);
     Place place{"#!/bin/sh\nenv >got\n"};
@@ -84,6 +87,7 @@ TEST_SUITE("component") {
     CHECK(got.find("s3") == std::string::npos);
     for (const char* line : {"HTTPS_PROXY=http://proxy.example:3128", "https_proxy=proxy.example:3128",
                              "ALL_PROXY=socks5://proxy.example:1080/", "HTTP_PROXY=http://proxy.example:3128",
+                             "CARDVOID_SET=limits.requests_per_second=2 endpoints.proxy=http://p:1",
                              "OTHER=http://me:mine@host"})
       CHECK_MESSAGE(got.find(fmt::format("\n{}\n", line)) != std::string::npos, line);
   }

@@ -85,9 +85,9 @@ TEST_SUITE("component") {
     };
   }
 
-  std::string refusal(const std::string& answer) {
+  std::string refusal(const std::string& answer, const std::string& login = {}) {
     Proxy proxy{answer, closed_port()};
-    Rig rig{closed_port(), [&](HttpsSettings& s) { s.proxies = {net::ProxyServer{proxy.where, {}}}; }};
+    Rig rig{closed_port(), [&](HttpsSettings& s) { s.proxies = {net::ProxyServer{proxy.where, login}}; }};
     const auto connected = rig.try_connect();
     REQUIRE(connected.has_error());
     CHECK(connected.error().kind == ConnectFailure::connect);
@@ -127,6 +127,15 @@ TEST_SUITE("component") {
     CHECK(refusal("SSH-2.0-OpenSSH\r\n\r\n").find("that is not HTTP") != std::string::npos);
     CHECK(refusal("HTTP/1.1 200 OK\r\n").find("ends the connection") != std::string::npos);
     CHECK(refusal("").find("ends the connection") != std::string::npos);
+  }
+
+  TEST_CASE("proxy: its words do not repeat the login that it was sent") {
+    const auto told =
+        refusal("HTTP/1.1 403 bWU6VmVyeVNlY3JldFdvcmQ= me:VerySecretWord VerySecretWord\r\n\r\n",
+                "me:VerySecretWord");
+    CHECK(told.find("refuses the tunnel: 403 ") != std::string::npos);
+    for (const char* secret : {"VerySecret", "bWU6VmVyeVNl", "cretWord"})
+      CHECK(told.find(secret) == std::string::npos);
   }
 
   TEST_CASE("proxy: its words are short and cannot steer a terminal") {
