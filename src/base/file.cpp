@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/base/host.hpp>
+#include <cardvoid/base/other_users.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cerrno>
 #include <cstdint>
@@ -69,14 +70,14 @@ bool is_own_group(gid_t group) {
          found->gr_name == user_name(user) && (!found->gr_mem || !*found->gr_mem);
 }
 
-bool is_ours(uid_t owner) { return owner == ::geteuid() || owner == 0; }
-
 }  // namespace
 
 std::string why_others_change(const struct stat& facts) {
   if (!is_ours(facts.st_uid))
-    return tr("belongs to {}, who can change it; it must be {}'s or root's", user_name(facts.st_uid),
-              user_name());
+    return ::geteuid() == 0
+               ? tr("belongs to {}, who can change it; it must be root's", user_name(facts.st_uid))
+               : tr("belongs to {}, who can change it; it must be {}'s or root's", user_name(facts.st_uid),
+                    user_name());
   if (S_ISDIR(facts.st_mode) && (facts.st_mode & S_ISVTX) != 0) return {};
   const bool by_all = (facts.st_mode & S_IWOTH) != 0;
   if (!by_all && ((facts.st_mode & S_IWGRP) == 0 || is_own_group(facts.st_gid))) return {};
@@ -105,25 +106,44 @@ Result<FileDescriptor> open_input(const std::filesystem::path& path, Errc code, 
   return file;
 }
 
-Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
+namespace {
+
+Result<std::string> read_all(const FileDescriptor& file, const std::filesystem::path& path,
+                             std::size_t limit_bytes, Errc code) {
   const auto too_large = [&] {
     return Error{code, tr("{}: larger than {} bytes; is it the right file?", path.string(), limit_bytes)};
   };
-  const auto file = open_input(path, code);
-  if (!file) return file.error();
   struct stat facts {};
-  if (::fstat(file->get(), &facts) == 0 && facts.st_size > static_cast<off_t>(limit_bytes))
-    return too_large();
+  if (::fstat(file.get(), &facts) == 0 && facts.st_size > static_cast<off_t>(limit_bytes)) return too_large();
   std::string content;
   char block[16'384];
   for (;;) {
-    const auto got = ::read(file->get(), block, sizeof block);
+    const auto got = ::read(file.get(), block, sizeof block);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failure(code, path, k_cannot_read);
     if (got == 0) return content;
     content.append(block, static_cast<std::size_t>(got));
     if (content.size() > limit_bytes) return too_large();
   }
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
+  const auto file = open_input(path, code);
+  if (!file) return file.error();
+  return read_all(*file, path, limit_bytes, code);
+}
+
+Result<std::string> read_guarded_file(const std::filesystem::path& path, std::size_t limit_bytes, Errc code) {
+  const auto file = open_input(path, code);
+  if (!file) return file.error();
+  struct stat facts {};
+  if (::fstat(file->get(), &facts) != 0) return failure(code, path, k_cannot_read);
+  auto fault = why_others_change(facts);
+  if (fault.empty()) fault = why_others_replace(path);
+  if (!fault.empty()) return Error{code, fmt::format("{} {}", path.string(), fault)};
+  return read_all(*file, path, limit_bytes, code);
 }
 
 std::string read_start(const std::filesystem::path& path, std::size_t most_bytes) {
@@ -143,35 +163,19 @@ struct Target {
   bool is_direct = false;      // a device or a descriptor of this process: opened as it is
 };
 
-bool leads_to_descriptor(const std::filesystem::path& file) {
-  const auto text = file.lexically_normal().string();
-  return text.starts_with("/proc/") || text.starts_with("/dev/fd/");
-}
-
-// Follows the links of this user and of root, one at a time.
+// Follows the links of this user and of root.
 Result<Target> find_target(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  constexpr int k_most_links = 40;  // as the kernel's own limit
   const auto refused = [&](const std::string& why) {
     return Error{Errc::io, fmt::format("{}: {}", path.string(), why)};
   };
-  Target target{path};
+  const auto way = way_of(path);
+  if (const auto fault = why_others_lead(way); !fault.empty())
+    return refused(tr("{}; nothing is written through it; name another file", fault));
+  if (way.leads_nowhere) return refused(tr("is a symbolic link that leads nowhere"));
+  Target target{way.links.empty() ? path : way.file, leads_to_descriptor(way.file)};
   struct stat facts {};
-  for (int links = 0;; ++links) {
-    if (leads_to_descriptor(target.file)) {
-      target.is_direct = true;
-      return target;
-    }
-    if (::lstat(target.file.c_str(), &facts) != 0) return target;  // it is new, or making it says why not
-    if (!S_ISLNK(facts.st_mode)) break;
-    if (!is_ours(facts.st_uid))
-      return refused(tr("is a symbolic link of {}; nothing is written through it; name another file",
-                        user_name(facts.st_uid)));
-    std::error_code error;
-    const auto to = fs::read_symlink(target.file, error);
-    if (error || links >= k_most_links) return refused(tr("is a symbolic link that leads nowhere"));
-    target.file = to.is_absolute() ? to : target.file.parent_path() / to;
-  }
+  if (target.is_direct || ::lstat(target.file.c_str(), &facts) != 0)
+    return target;  // it is new, or making it says why not
   if (S_ISDIR(facts.st_mode)) return refused(tr("is a folder"));
   if (S_ISFIFO(facts.st_mode)) return refused(tr("is a named pipe; name a file, or - for standard output"));
   if (S_ISSOCK(facts.st_mode)) return refused(tr("is a socket; name another file"));

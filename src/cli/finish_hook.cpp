@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/other_users.hpp>
 #include <cardvoid/base/spoken.hpp>
 #include <cardvoid/base/text.hpp>
 #include <cardvoid/base/translate.hpp>
@@ -242,7 +243,9 @@ Result<void> check_hook(const std::filesystem::path& program) {
     return Error{Errc::bad_job,
                  tr("results.on_finish: {}: {}; expected a program that may be executed (chmod +x)",
                     program.string(), S_ISREG(facts.st_mode) ? system_words(errno) : tr("is no file"))};
-  if (const auto fault = why_others_change(facts); !fault.empty())
+  auto fault = why_others_change(facts);
+  if (fault.empty()) fault = why_others_replace(program);
+  if (!fault.empty())
     return Error{Errc::bad_job, tr("results.on_finish: {}: {}; no one else may decide what this user runs",
                                    program.string(), fault)};
   return {};

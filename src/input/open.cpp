@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/other_users.hpp>
 #include <cardvoid/base/sha256.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/input/code_list.hpp>
@@ -216,6 +217,9 @@ Result<CodeList> CodeList::open(const std::string& file, const std::string& code
 
 Result<ProtectList> ProtectList::open(const std::filesystem::path& file, const model::Input& input) {
   constexpr std::uintmax_t k_most_mebibytes = 256;  // some millions of lines
+  if (const auto fault = why_others_lead(way_of(file)); !fault.empty())
+    return Error{Errc::no_input,
+                 tr("{}: {}, who decides whom it protects; name the file itself", file.string(), fault)};
   std::error_code ignored;
   if (std::filesystem::is_regular_file(file, ignored) &&
       std::filesystem::file_size(file, ignored) > k_most_mebibytes << 20)

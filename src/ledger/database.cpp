@@ -334,12 +334,12 @@ Result<Found> look_at_files(const std::filesystem::path& file, const std::filesy
                             Access access) {
   std::error_code error;
   if (!may_make(access) && !std::filesystem::exists(file, error)) return none_yet(file);
+  if (access != Access::read_only)
+    if (const auto ours = check_rights(file); !ours) return ours.error();
   // The place matters to a reader too: a log that is somewhere else has results that this file lacks.
   const auto place = may_make(access) ? prepare_folder(file) : check_file_system(file);
   if (!place) return place.error();
   if (const auto plain = check_companions(file); !plain) return plain.error();
-  if (access != Access::read_only)
-    if (const auto ours = check_rights(file); !ours) return ours.error();
   if (const auto single = check_links(file); !single && !is_at_rest(real)) return single.error();
   if (std::filesystem::is_directory(real, error)) return not_ours(file, tr("is a folder"));
   if (std::filesystem::exists(real, error) && !std::filesystem::is_regular_file(real, error))

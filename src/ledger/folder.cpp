@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cardvoid/base/file.hpp>
+#include <cardvoid/base/other_users.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/folder.hpp>
 #include <cardvoid/model/own_files.hpp>
@@ -118,10 +120,8 @@ Result<void> check_rights(const fs::path& database) {
     if (const auto fault = why_others_change(facts); !fault.empty())
       return unsafe(database, file == real ? database : file, fault);
   }
-  const auto folder = nearest_folder(real.parent_path());
-  if (::stat(folder.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode))
-    if (const auto fault = why_others_change(facts); !fault.empty())
-      return unsafe(database, "its folder " + folder.string(), fault);
+  if (const auto fault = why_others_replace(database); !fault.empty())
+    return unsafe(database, database, fault);
   return {};
 }
 

@@ -163,8 +163,8 @@ bool is_suspended(const LockHolder& holder) {
 }
 
 Result<Lock> Lock::acquire(const std::filesystem::path& database, const std::string& command) {
-  if (const auto ready = prepare_folder(database); !ready) return ready.error();
   if (const auto ours = check_rights(database); !ours) return ours.error();
+  if (const auto ready = prepare_folder(database); !ready) return ready.error();
   if (const auto ours = check_header(database); !ours) return ours.error();
   const auto path = lock_file(database);
   auto file = open_lock_file(database);

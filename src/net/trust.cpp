@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-#include <cardvoid/base/file.hpp>
+#include <cardvoid/base/other_users.hpp>
 #include <cardvoid/base/owned.hpp>
 #include <cstdlib>
 #include <system_error>
@@ -55,7 +55,7 @@ std::string words_for_unknown_issuer(const char* text) {
 }  // namespace
 
 Result<void> add_roots(SSL_CTX* context, const std::filesystem::path& ca_file) {
-  const auto pem = read_file(ca_file, k_roots_limit_bytes, Errc::no_input);
+  const auto pem = read_guarded_file(ca_file, k_roots_limit_bytes, Errc::no_input);
   if (!pem) return with_context(pem.error(), "endpoints.ca_file");
   const auto refuse = [&](std::string_view why) {
     return Error{Errc::bad_job, fmt::format("endpoints.ca_file: {}: {}", ca_file.string(), why)};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cardvoid/base/file.hpp>
+#include <cardvoid/base/other_users.hpp>
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/wechatpay/verifier.hpp>
 #include <vector>
@@ -25,7 +26,8 @@ struct Wiped {
 // A missing file is a mistake in the job (66), an unusable one is a bad credential (77).
 Result<std::string> read_key_file(const fs::path& path) {
   std::error_code ignored;
-  return read_file(path, k_limit_bytes, fs::exists(path, ignored) ? Errc::bad_credentials : Errc::no_input);
+  return read_guarded_file(path, k_limit_bytes,
+                           fs::exists(path, ignored) ? Errc::bad_credentials : Errc::no_input);
 }
 
 std::shared_ptr<EVP_PKEY> share(PublicKey key) { return {key.release(), EVP_PKEY_free}; }
@@ -91,7 +93,7 @@ Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model
   std::error_code ignored;
   for (const auto& file : {key_file, folder / named_alike, folder / "apiclient_cert.pem"}) {
     if (!fs::exists(file, ignored)) continue;
-    auto pem = read_key_file(file);
+    auto pem = read_file(file, k_limit_bytes, Errc::bad_credentials);  // public, and no answer rests on it
     if (!pem) return pem.error();
     const Wiped wiped{*pem};
     if (file == key_file && pem->find("CERTIFICATE-----") == std::string::npos) continue;
@@ -105,6 +107,11 @@ Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model
 
 namespace {
 
+std::string why_others_decide(const fs::path& file, const struct stat& facts) {
+  auto fault = why_others_change(facts);
+  return fault.empty() ? why_others_replace(file) : fault;
+}
+
 // Whose keys the answers are believed by. What is missing is told when it is read.
 Result<void> check_public_files(const model::Job& job) {
   std::vector<fs::path> files{job.platform.public_key_file, job.endpoints.ca_file};
@@ -115,7 +122,7 @@ Result<void> check_public_files(const model::Job& job) {
   for (const auto& file : files) {
     struct stat facts {};
     if (file.empty() || ::stat(file.c_str(), &facts) != 0) continue;
-    if (const auto fault = why_others_change(facts); !fault.empty())
+    if (const auto fault = why_others_decide(file, facts); !fault.empty())
       return Error{Errc::bad_credentials,
                    tr("{} {}; who can change it decides which answers are believed", file.string(), fault)};
   }
@@ -132,7 +139,7 @@ Result<KeyRights> examine_rights(const model::Job& job) {
     struct stat facts {};
     if (file.empty() || ::stat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
     const auto words = tr("{} has mode {:04o}", file.string(), facts.st_mode & 07777U);
-    if (const auto fault = why_others_change(facts); !fault.empty())
+    if (const auto fault = why_others_decide(file, facts); !fault.empty())
       return Error{Errc::bad_credentials,
                    tr("{} {}; chmod 600 it, and think of a new key", file.string(), fault)};
     if ((facts.st_mode & S_IROTH) != 0)

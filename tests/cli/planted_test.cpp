@@ -241,11 +241,16 @@ TEST_SUITE("cli") {
   TEST_CASE("planted: a database that others can change is refused by run and by check") {
     const auto stage = stage_of(1);
     CHECK(stage.run("plan").exit_code == 0);
+    std::vector<std::string> flags;
+    const auto result_of = [&](const std::string& command) {
+      auto all = flags;
+      if (command == "run") all.emplace_back("--yes");
+      return stage.run(command, all);
+    };
     const auto both_refuse = [&] {
-      for (const auto* command : {"run", "check"}) {
+      for (const std::string command : {"run", "check"}) {
         CAPTURE(command);
-        const auto ended = stage.run(
-            command, command[0] == 'r' ? std::vector<std::string>{"--yes"} : std::vector<std::string>{});
+        const auto ended = result_of(command);
         CAPTURE(ended.err);
         CHECK(ended.exit_code == 73);
         CHECK((ended.out + ended.err).find("who can change it decides what is sent") != std::string::npos);
@@ -279,13 +284,16 @@ TEST_SUITE("cli") {
       both_refuse();
     }
     SUBCASE("by its folder") {
-      REQUIRE(::chmod(stage.dir.c_str(), 0777) == 0);
-      both_refuse();
-      REQUIRE(::chmod(stage.dir.c_str(), 0770) == 0);
-      both_refuse();
-      REQUIRE(::chmod(stage.dir.c_str(), 01777) == 0);  // as /tmp
-      CHECK(stage.run("check").exit_code == 0);
-      CHECK(stage.run("run", {"--yes"}).exit_code == 0);
+      const auto folder = stage.dir / "folder";
+      fs::create_directory(folder);
+      flags = {"--results", (folder / "results.db").string()};
+      for (const mode_t mode : {0777, 0770}) {
+        REQUIRE(::chmod(folder.c_str(), mode) == 0);
+        both_refuse();
+      }
+      REQUIRE(::chmod(folder.c_str(), 01777) == 0);  // as /tmp
+      CHECK(result_of("check").exit_code == 0);
+      CHECK(result_of("run").exit_code == 0);
     }
   }
 
@@ -302,13 +310,128 @@ TEST_SUITE("cli") {
     for (const auto* command : {"run", "check"}) CHECK(run(command, with_hook).exit_code == 78);
     CHECK_FALSE(fs::exists(stage.dir / "ran"));
     REQUIRE(::chmod(hook.c_str(), 0700) == 0);
-    for (const auto* file : {"ca.pem", "platform_key.pem"}) {
-      if (!fs::exists(stage.dir / file)) continue;
+    for (const auto* file : {"ca.pem", "wxp_pub.pem", "apiclient_key.pem"}) {
+      CAPTURE(file);
+      REQUIRE(fs::exists(stage.dir / file));
       const auto before = mode_of(stage.dir / file);
       REQUIRE(::chmod((stage.dir / file).c_str(), 0666) == 0);
       for (const auto* command : {"run", "check"}) CHECK(run(command, with_hook).exit_code == 77);
       REQUIRE(::chmod((stage.dir / file).c_str(), before) == 0);
     }
+    CHECK(stage.sandbox->applied().empty());
+  }
+
+  namespace {
+
+  enum class Place { own_folder, open_folder, sticky_folder };
+
+  struct Planted {
+    const char* what;
+    Place place;
+    bool is_link, link_is_theirs, has_second_name, is_refused;
+  };
+
+  constexpr Planted k_planted[] = {
+      {"a folder that others can write", Place::open_folder, false, false, false, true},
+      {"a link in such a folder", Place::open_folder, true, false, false, true},
+      {"a link of theirs", Place::own_folder, true, true, false, true},
+      {"a link of theirs beside theirs", Place::sticky_folder, true, true, false, true},
+      {"a hard link where they make names", Place::sticky_folder, false, false, true, true},
+      {"a link of our own", Place::own_folder, true, false, false, false},
+      {"a sticky folder, as a volume of Kubernetes", Place::sticky_folder, true, false, false, false},
+      {"a second name in a folder of our own", Place::own_folder, false, false, true, false},
+  };
+
+  // The name for `file` of the stage that leads to it in such a way. Leaves the file itself where it is.
+  fs::path plant(const Stage& stage, const Planted& planted, const std::string& file) {
+    const auto folder = stage.dir / "place";
+    fs::remove_all(folder);
+    fs::create_directory(folder);
+    const auto name = folder / file;
+    if (planted.is_link)
+      fs::create_symlink(stage.dir / file, name);
+    else if (planted.has_second_name)
+      fs::create_hard_link(stage.dir / file, name);
+    else
+      fs::copy_file(stage.dir / file, name);
+    if (planted.link_is_theirs) REQUIRE(::lchown(name.c_str(), k_nobody, k_nobody) == 0);
+    const mode_t mode = planted.place == Place::own_folder    ? 0755
+                        : planted.place == Place::open_folder ? 0777
+                                                              : 01777;
+    REQUIRE(::chmod(folder.c_str(), mode) == 0);
+    return name;
+  }
+
+  }  // namespace
+
+  TEST_CASE("planted: a program a key or a list that others can put another in place of is refused") {
+    if (!can_be_others()) return;
+    const auto stage = stage_of(1);
+    stage.write("hook.sh", "#!/bin/sh\n");
+    REQUIRE(::chmod((stage.dir / "hook.sh").c_str(), 0700) == 0);
+    struct Named {
+      const char *key, *file;
+      int exit_code;
+    };
+    for (const auto& named :
+         {Named{"results.on_finish", "hook.sh", 78},
+          Named{"merchant.private_key_file", "apiclient_key.pem", 77},
+          Named{"platform.public_key_file", "wxp_pub.pem", 77}, Named{"endpoints.ca_file", "ca.pem", 77}})
+      for (const auto& planted : k_planted) {
+        CAPTURE(std::string{named.key});
+        CAPTURE(std::string{planted.what});
+        const auto set = fmt::format("{}={}", named.key, plant(stage, planted, named.file).string());
+        for (const auto* command : {"check", "run"}) {
+          if (!planted.is_refused && command[0] == 'r') continue;  // a run sends
+          const auto ended =
+              stage.run(command, command[0] == 'r' ? std::vector<std::string>{"--set", set, "--yes"}
+                                                   : std::vector<std::string>{"--set", set});
+          CAPTURE(command);
+          CAPTURE(ended.out);
+          CAPTURE(ended.err);
+          CHECK(ended.exit_code == (planted.is_refused ? named.exit_code : 0));
+        }
+      }
+    CHECK(stage.sandbox->applied().empty());
+  }
+
+  TEST_CASE("planted: a protect list through a link of another user is refused") {
+    if (!can_be_others()) return;
+    const auto stage = stage_of(1);
+    stage.write("protect.csv", "code\nnobody-has-it\n");
+    for (const bool is_theirs : {true, false}) {
+      const Planted planted{"", Place::sticky_folder, true, is_theirs, false, is_theirs};
+      const auto set = "safety.protect=" + plant(stage, planted, "protect.csv").string();
+      CHECK(stage.run("check", {"--set", set}).exit_code == (is_theirs ? 66 : 0));
+      if (is_theirs) CHECK(stage.run("run", {"--set", set, "--yes"}).exit_code == 66);
+    }
+    CHECK(stage.sandbox->applied().empty());
+  }
+
+  TEST_CASE("planted: a database through a link of another user is neither made nor written") {
+    if (!can_be_others()) return;
+    const auto stage = stage_of(1);
+    const auto folder = stage.dir / "shared", link = folder / "results.db", far = stage.dir / "far/away.db";
+    fs::create_directory(folder);
+    REQUIRE(::chmod(folder.c_str(), 01777) == 0);
+    SUBCASE("of the file") { fs::create_symlink(far, link); }
+    SUBCASE("of its folder") {
+      fs::remove(folder);
+      fs::create_directory_symlink(far.parent_path(), folder);
+      REQUIRE(::lchown(folder.c_str(), k_nobody, k_nobody) == 0);
+    }
+    if (fs::is_symlink(link)) REQUIRE(::lchown(link.c_str(), k_nobody, k_nobody) == 0);
+    for (const auto* command : {"check", "plan", "run"}) {
+      CAPTURE(command);
+      std::vector<std::string> flags{"--results", link.string()};
+      if (command[0] == 'r') flags.emplace_back("--yes");
+      const auto ended = stage.run(command, flags);
+      CAPTURE(ended.out);
+      CAPTURE(ended.err);
+      CHECK(ended.exit_code == 73);
+      CHECK((ended.out + ended.err).find("a symbolic link of ") != std::string::npos);
+    }
+    CHECK_FALSE(fs::exists(far.parent_path()));
     CHECK(stage.sandbox->applied().empty());
   }
 
