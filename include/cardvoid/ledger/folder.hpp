@@ -21,8 +21,8 @@ Result<void> check_file_system(const std::filesystem::path& database);
 Result<void> check_links(const std::filesystem::path& database);
 
 // Who can write the database, a file of SQLite's beside it, its lock file or its folder decides what is sent:
-// no one but this user and root may (why_others_change()). Files that are missing are fine. Error:
-// cannot_create (73).
+// no one but this user and root may (why_others_change(), why_others_replace()). Files that are missing are
+// fine. Error: cannot_create (73).
 Result<void> check_rights(const std::filesystem::path& database);
 
 // Beside the database, each under its name: a plain file or nothing, for readers too. SQLite would wait for a

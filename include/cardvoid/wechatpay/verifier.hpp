@@ -94,8 +94,8 @@ struct KeyRights {
   std::string modes;                 // of both files, in words; empty when none is a plain file
   std::vector<std::string> remarks;  // on files that others can read
 };
-// Error: bad_credentials (77) when others can change one of them, the platform's keys or the ca_file: an
-// answer is believed because of these.
+// Error: bad_credentials (77) when others can change or replace one of them, the platform's keys or the
+// ca_file: an answer is believed because of these.
 Result<KeyRights> examine_rights(const model::Job& job);
 
 // The job's private key. Reads files. Errors as above; a line end after the passphrase is not part of it.

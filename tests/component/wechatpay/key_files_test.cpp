@@ -114,6 +114,22 @@ TEST_SUITE("component") {
     CHECK(examine_rights(job).value().modes.empty());
   }
 
+  // Its rights may have changed since examine_rights() looked.
+  TEST_CASE_FIXTURE(Folder, "keys: one that others can change is not read") {
+    const auto key = key_tools::make_rsa_key();
+    model::Merchant merchant;
+    merchant.private_key_file = put("key.pem", key_tools::private_pem(key.get()));
+    model::Platform platform;
+    platform.public_key_id = "PUB_KEY_ID_1";
+    platform.public_key_file = put("pub.pem", key_tools::public_pem(key.get()));
+    CHECK(load_merchant_key(merchant).has_value());
+    CHECK(load_platform_keys(platform).has_value());
+    for (const auto& file : {merchant.private_key_file, platform.public_key_file})
+      REQUIRE(::chmod(file.c_str(), 0666) == 0);
+    check_error(load_merchant_key(merchant), Errc::bad_credentials, "has mode 0666");
+    check_error(load_platform_keys(platform), Errc::bad_credentials, "has mode 0666");
+  }
+
   TEST_CASE_FIXTURE(Folder, "platform keys: the public key stands under its id") {
     const auto key = key_tools::make_rsa_key();
     model::Platform platform;
