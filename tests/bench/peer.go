@@ -77,7 +77,8 @@ func (c *client) invalidate(row card) error {
 	if err != nil {
 		return err
 	}
-	path := "/v3/brand/partner/card-member/user-cards/" + url.PathEscape(row.code) + "/invalidate?brand_id=" +
+	code := strings.ReplaceAll(url.QueryEscape(row.code), "+", "%20")
+	path := "/v3/brand/partner/card-member/user-cards/" + code + "/invalidate?brand_id=" +
 		c.job["brand_id"] + "&card_id=" + row.template
 	var random [16]byte
 	if _, err := rand.Read(random[:]); err != nil {
