@@ -26,13 +26,13 @@ std::string plain_number(double number) {
 }
 
 // An answer in JSON may stand on a terminal: what would steer it is written as \uNNNN, which says the same.
-std::string for_terminals(std::string serialized) {
+std::string for_terminals(std::string_view serialized) {
   std::string safe;
   for (std::size_t at = 0; at < serialized.size();) {
     const auto from = at;
     const auto c = static_cast<std::uint32_t>(next_code_point(serialized, at));
     if (!is_unsafe_for_terminal(c))
-      safe.append(serialized, from, at - from);
+      safe += serialized.substr(from, at - from);
     else if (c < 0x1'0000)
       safe += fmt::format("\\u{:04x}", c);
     else  // as two halves (RFC 8259, section 7)
