@@ -140,9 +140,8 @@ Result<std::string> read_guarded_file(const std::filesystem::path& path, std::si
   if (!file) return file.error();
   struct stat facts {};
   if (::fstat(file->get(), &facts) != 0) return failure(code, path, k_cannot_read);
-  auto fault = why_others_change(facts);
-  if (fault.empty()) fault = why_others_replace(path);
-  if (!fault.empty()) return Error{code, fmt::format("{} {}", path.string(), fault)};
+  if (const auto fault = why_others_decide(path, facts); !fault.empty())
+    return Error{code, fmt::format("{} {}", path.string(), fault)};
   return read_all(*file, path, limit_bytes, code);
 }
 

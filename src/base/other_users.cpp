@@ -91,4 +91,9 @@ std::string why_others_replace(const std::filesystem::path& name) {
   return why_others_rename(way.file);
 }
 
+std::string why_others_decide(const std::filesystem::path& name, const struct stat& facts) {
+  auto fault = why_others_change(facts);
+  return fault.empty() ? why_others_replace(name) : fault;
+}
+
 }  // namespace cardvoid

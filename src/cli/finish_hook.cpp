@@ -243,9 +243,7 @@ Result<void> check_hook(const std::filesystem::path& program) {
     return Error{Errc::bad_job,
                  tr("results.on_finish: {}: {}; expected a program that may be executed (chmod +x)",
                     program.string(), S_ISREG(facts.st_mode) ? system_words(errno) : tr("is no file"))};
-  auto fault = why_others_change(facts);
-  if (fault.empty()) fault = why_others_replace(program);
-  if (!fault.empty())
+  if (const auto fault = why_others_decide(program, facts); !fault.empty())
     return Error{Errc::bad_job, tr("results.on_finish: {}: {}; no one else may decide what this user runs",
                                    program.string(), fault)};
   return {};

@@ -107,11 +107,6 @@ Result<std::optional<MerchantCertificate>> find_merchant_certificate(const model
 
 namespace {
 
-std::string why_others_decide(const fs::path& file, const struct stat& facts) {
-  auto fault = why_others_change(facts);
-  return fault.empty() ? why_others_replace(file) : fault;
-}
-
 // Whose keys the answers are believed by. What is missing is told when it is read.
 Result<void> check_public_files(const model::Job& job) {
   std::vector<fs::path> files{job.platform.public_key_file, job.endpoints.ca_file};

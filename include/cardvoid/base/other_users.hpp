@@ -2,6 +2,7 @@
 // What other users of this machine decide about a name: which file it leads to. Whose file that is, and who
 // can write it, says why_others_change().
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cardvoid/base/error.hpp>
@@ -35,6 +36,10 @@ std::string why_others_lead(const Way& way);
 // file, that they can change. In a folder with the sticky bit they can add names: there the file must have no
 // other name, which could be a hard link to any file of ours. Empty: they cannot.
 std::string why_others_replace(const std::filesystem::path& name);
+
+// Why another user decides what is in this file: by why_others_change(), of the file's `facts`, or by
+// why_others_replace(). Empty: none does.
+std::string why_others_decide(const std::filesystem::path& name, const struct stat& facts);
 
 // Reads a plain file that no other user decides about. They are asked of the file that was opened, so that
 // none can take its place after the question. Errors carry `code`.
