@@ -71,7 +71,7 @@ void FirstImport::put_aside(model::RowId id, const model::InputRow& row, std::st
 }
 
 void FirstImport::finish(const Take& take) {
-  filter_ = {};
+  filter_ = decltype(filter_)();  // {} alone would keep its memory
   make_indices(db_);
   sqlite::Statement waiting{db_, "SELECT * FROM temp.aside WHERE id > ?1 ORDER BY id LIMIT 1"};
   model::RowId id = 0;

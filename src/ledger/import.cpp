@@ -22,6 +22,9 @@ constexpr std::int64_t k_lines_per_transaction = 100'000;
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
 
+// With more templates or brands than that a first import leaves its survey to another reading.
+constexpr std::size_t k_most_templates = 1000;
+
 // Of a row that this import brought: two of its lines contradict each other, and it goes at the end.
 constexpr std::int64_t k_within_input = 2;
 
@@ -121,6 +124,8 @@ class Import::Work {
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   void refuse_line(const model::InputRow& row, std::string_view cause);
   void finish_first();
+  void note_added(const model::InputRow& row);
+  std::optional<Survey> finish_survey();
 
   sqlite::Connection& db_;
   sqlite::Statement insert_, by_key_, after_last_, set_conflict_, refuse_, is_requested_, is_protected_,
@@ -133,6 +138,8 @@ class Import::Work {
   std::optional<KeyedHash> hash_;       // none: nothing was ever forgotten
   std::unique_ptr<FirstImport> first_;  // while lines of a first import are put aside
   std::optional<model::RowId> new_id_;  // of the row to insert; none: the next
+  std::optional<Surveyor> surveyor_;    // of a first import whose rows are all as they came
+  RowSet surveyed_;                     // rows that waited aside come behind those after them
   LineText text_;
   WallTime started_at_{};
   ImportFindings findings_;
@@ -180,7 +187,8 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
   if (!hash_ && ask(db_, "SELECT EXISTS (SELECT 1 FROM row WHERE forgotten_at IS NOT NULL)"))
     refuse_value("forgotten rows without the key of their hashes");
   is_first_ = FirstImport::is_possible(db_);
-  if (is_first_) first_ = std::make_unique<FirstImport>(db_);
+  if (is_first_) first_ = std::make_unique<FirstImport>(db_, of_ledger.filter_words);
+  if (is_first_ && of_ledger.is_named_by_protections == "FALSE") surveyor_.emplace(db_, k_most_templates);
 }
 
 // The row of this card, if there is one. The caller resets by_key_ and after_last_ when it has read it.
@@ -240,11 +248,19 @@ void Import::Work::add(const model::InputRow& row) {
   if (hash_ && take_as_forgotten(row.card)) return;
   auto known = insert_or_find(row);
   if (!known)
-    ++summary_.added;
+    note_added(row);
   else if (known->id > findings_.last_row_before)
     compare_new(row, *known);
   else
     compare_known(row, std::move(*known));
+}
+
+void Import::Work::note_added(const model::InputRow& row) {
+  ++summary_.added;
+  if (!surveyor_) return;
+  const auto& card = row.card;
+  surveyor_->add({*new_id_, card.brand_id, card.card_id, card.code, card.openid, card.reason});
+  surveyed_.add(*new_id_);
 }
 
 // With an earlier line of this input.
@@ -327,6 +343,7 @@ void Import::Work::contradict_new(const model::InputRow& row, const KnownRow& kn
   const auto& card = row.card;
   set_conflict_.bind(known.id, k_within_input).run();
   contradicts_itself_ = true;
+  surveyor_.reset();  // the row goes
   --summary_.added;
   refuse_line(known.source_line, k_two_openids,
               text_({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
@@ -393,6 +410,16 @@ void Import::Work::finish_first() {
   summary_.lines = lines;
 }
 
+// nullopt: it must be read, or it would depend on the order in which the rows came.
+std::optional<Survey> Import::Work::finish_survey() {
+  if (!surveyor_) return std::nullopt;
+  RangeWriter ids;
+  surveyed_.each([&](model::RowId id) { ids.add(id); });
+  auto survey = surveyor_->finish(ids.finish());
+  if (survey.others.rows > 0 || !survey.reasons.is_exact) return std::nullopt;
+  return survey;
+}
+
 Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now, model::ListFile file,
                                            std::string read_by, const Recipe& recipe) {
   if (first_) finish_first();
@@ -422,7 +449,9 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
     of_all.status = model::to_text(model::Status::pending);
     keep_counts(db_, {{of_all, summary_.added}});
   }
+  auto survey = finish_survey();
   db_.execute("COMMIT");
+  if (survey) state.kept_survey = {*std::move(survey), writes_to(db_)};
   state.last_import = std::move(findings_);
   return summary_;
 }
@@ -434,6 +463,7 @@ Result<Import> Import::begin(Ledger& ledger, WallTime now, LineText text, model:
   auto& state = ledger.state();
   return state.guarded([&] {
     state.last_import.reset();
+    state.kept_survey.reset();
     state.db.execute("BEGIN IMMEDIATE");
     state.db.execute(k_drop_leftovers);
     return Import{std::make_unique<Work>(state, now, std::move(text), vanished)};

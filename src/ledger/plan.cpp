@@ -37,9 +37,12 @@ Result<PlanDigest> digest_plan(Ledger& ledger) {
     sqlite::Statement rows{db, fmt::format("SELECT id, brand_id, card_id, code, openid, reason FROM row NOT "
                                            "INDEXED WHERE {} AND {} ORDER BY id",
                                            k_to_send, k_in_plan)};
-    for (rows.bind(); rows.step();)
-      plan.add(rows.int64(0), {rows.text(1), rows.text(2), rows.text(3), rows.text(4), rows.text(5)});
-    return plan.finish();
+    RangeWriter ids;
+    for (rows.bind(); rows.step();) {
+      ids.add(rows.int64(0));
+      plan.add({rows.text(1), rows.text(2), rows.text(3), rows.text(4), rows.text(5)});
+    }
+    return plan.finish(ids.finish());
   });
 }
 

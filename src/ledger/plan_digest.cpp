@@ -108,7 +108,7 @@ std::string Fingerprint::finish() {
 }
 
 void RangeWriter::add(model::RowId id) {
-  if (count_++ == 0 || id != last_ + 1) {
+  if (std::exchange(is_empty_, false) || id != last_ + 1) {
     close();
     first_ = id;
   }
@@ -126,11 +126,11 @@ void RangeWriter::close() {
   text_ += first_ == last_ ? fmt::format("{}", first_) : fmt::format("{}-{}", first_, last_);
 }
 
-PlanDigest PlanDigester::finish() {
+PlanDigest PlanDigester::finish(std::string row_ids) {
   PlanDigest plan;
   plan.fingerprint = fingerprint_.finish();
-  plan.to_send = ids_.count();
-  plan.row_ids = ids_.finish();
+  plan.to_send = count_;
+  plan.row_ids = std::move(row_ids);
   plan.last_row = ask(db_, fmt::format("SELECT {}", k_last_in_plan));
   plan.last_correction = ask(db_, "SELECT coalesce(max(id), 0) FROM correction");
   return plan;

@@ -50,30 +50,30 @@ class Fingerprint {
 class RangeWriter {
  public:
   void add(model::RowId id);
-  std::int64_t count() const { return count_; }
   std::string finish();
 
  private:
   void close();
   std::string text_;
   model::RowId first_ = 0, last_ = 0;
-  std::int64_t count_ = 0;
+  bool is_empty_ = true;
 };
 
+// The rows to send, in any order.
 class PlanDigester {
  public:
   explicit PlanDigester(sqlite::Connection& db) : db_{db}, fingerprint_{db} {}
-  // The rows to send, in the order of their numbers.
-  void add(model::RowId id, const Fingerprint::Fields& row) {
-    ids_.add(id);
+  void add(const Fingerprint::Fields& row) {
+    ++count_;
     fingerprint_.add(row);
   }
-  PlanDigest finish();
+  // `row_ids`: their numbers, as RangeWriter has them. Called once.
+  PlanDigest finish(std::string row_ids);
 
  private:
   sqlite::Connection& db_;
   Fingerprint fingerprint_;
-  RangeWriter ids_;
+  std::int64_t count_ = 0;
 };
 
 }  // namespace cardvoid::ledger

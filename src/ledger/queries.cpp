@@ -3,21 +3,14 @@
 #include <cardvoid/ledger/queries.hpp>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 #include <utility>
 
-#include "frequent.hpp"
-#include "plan_digest.hpp"
 #include "state.hpp"
 #include "tally.hpp"
 
 namespace cardvoid::ledger {
 
 namespace {
-
-constexpr std::size_t k_counters = 1000, k_openids_shown = 3;
-constexpr std::int64_t k_least_frequent = 10;
 
 constexpr std::string_view k_last_import_at = "(SELECT max(finished_at) FROM import)";
 
@@ -210,93 +203,38 @@ Result<void> each_refused(Ledger& ledger, const std::function<void(const Refused
 
 namespace {
 
-// Of the rows as survey() reads them.
-class BrandCounter {
- public:
-  explicit BrandCounter(std::size_t most) : most_{most} {}
-  void add(const sqlite::Statement& row) {
-    if (!current_ || row.text(0) != current_->brand_id) {
-      std::string brand{row.text(0)};
-      const bool has_room = brands_.size() < most_ || brands_.contains(brand);
-      current_ = has_room ? &brands_[brand] : &others_;
-      current_->brand_id = std::move(brand);
-    }
-    auto& brand = *current_;
-    const auto status = status_in(row, 3);
-    const bool is_to_send = row.int64(5) != 0, is_accepted = row.int64(6) != 0;
-    if (brand.rows++ == 0) brand.first = row.int64(10);
-    brand.to_send += is_to_send;
-    brand.named += row.int64(8) == 0;
-    brand.was_requested = brand.was_requested || row.int64(9) != 0 || status != model::Status::pending;
-    brand.held_back += status == model::Status::pending && !is_to_send;
-    brand.in_doubt +=
-        !is_accepted && (status == model::Status::in_flight || status == model::Status::unresolved);
-    brand.invalidated += status == model::Status::invalidated;
-    brand.rejected += status == model::Status::rejected;
+// The rows as they are in the file: another reading of all of them.
+Survey read_survey(sqlite::Connection& db, std::size_t most_templates) {
+  // In the order of the table, which is that of the input. iif() stops at what decides, where a plain
+  // condition looks at all of it.
+  sqlite::Statement s{
+      db,
+      fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, iif({}, 1, 0), "
+                  "iif({}, 1, 0), reason, absent, first_sent_at IS NOT NULL, id, code FROM row NOT INDEXED "
+                  "WHERE {} ORDER BY id",
+                  k_to_send, k_is_accepted, k_in_plan)};
+  Surveyor surveyor{db, most_templates};
+  RangeWriter ids_to_send;
+  for (s.bind(); s.step();) {
+    SurveyedRow row{s.int64(10), s.text(0), s.text(1), s.text(11), s.text(2), s.text(7)};
+    row.status = status_in(s, 3);
+    row.is_to_send = s.int64(5) != 0, row.is_accepted = s.int64(6) != 0, row.has_conflict = s.int64(4) != 0;
+    row.is_named = s.int64(8) == 0, row.was_requested = s.int64(9) != 0;
+    surveyor.add(row);
+    if (row.is_to_send) ids_to_send.add(row.id);
   }
-  std::vector<BrandTotals> take() {
-    std::vector<BrandTotals> all;
-    for (auto& [id, brand] : brands_) all.push_back(std::move(brand));
-    return all;
-  }
-
- private:
-  std::size_t most_;
-  std::map<std::string, BrandTotals> brands_;
-  BrandTotals others_;
-  BrandTotals* current_ = nullptr;
-};
+  return surveyor.finish(ids_to_send.finish());
+}
 
 }  // namespace
 
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates) {
-  return ledger.state().guarded([&] {
-    // In the order of the table, which is that of the input: rows of one template mostly stand together.
-    // iif() stops at what decides, where a plain condition looks at all of it.
-    sqlite::Statement s{
-        ledger.state().db,
-        fmt::format("SELECT brand_id, card_id, openid, status, conflict AND NOT protected, iif({}, 1, 0), "
-                    "iif({}, 1, 0), reason, absent, first_sent_at IS NOT NULL, id, code FROM row NOT INDEXED "
-                    "WHERE {} ORDER BY id",
-                    k_to_send, k_is_accepted, k_in_plan)};
-    Survey survey;
-    PlanDigester plan{ledger.state().db};
-    FrequentValues openids{k_counters}, reasons{k_counters};
-    std::map<std::pair<std::string, std::string>, TemplateTotals> templates;
-    BrandCounter brands{most_templates};
-    TemplateTotals* current = nullptr;
-    s.bind();
-    while (s.step()) {
-      brands.add(s);
-      if (!current || s.text(0) != current->brand_id || s.text(1) != current->card_id) {
-        std::pair key{std::string{s.text(0)}, std::string{s.text(1)}};
-        const bool has_room = templates.size() < most_templates || templates.contains(key);
-        current = has_room ? &templates[key] : &survey.others;
-        if (has_room) std::tie(current->brand_id, current->card_id) = std::move(key);
-      }
-      if (!s.text(2).empty()) openids.add(s.text(2));  // else forgotten
-      ++current->rows;
-      current->to_send += s.int64(5);
-      if (s.int64(5)) {
-        reasons.add(s.text(7));
-        plan.add(s.int64(10), {s.text(0), s.text(1), s.text(11), s.text(2), s.text(7)});
-      }
-      if (s.int64(6)) continue;  // a person has settled it
-      switch (status_in(s, 3)) {
-        case model::Status::pending: current->conflicts += s.int64(4) != 0; break;
-        case model::Status::in_flight:
-        case model::Status::unresolved: ++current->in_doubt; break;
-        case model::Status::invalidated: ++current->invalidated; break;
-        case model::Status::rejected: ++current->rejected; break;
-      }
-    }
-    for (auto& [key, totals] : templates) survey.templates.push_back(std::move(totals));
-    survey.brands = brands.take();
-    survey.frequent_openids = openids.top(k_openids_shown, k_least_frequent);
-    survey.reasons = {reasons.top(k_counters, 1), static_cast<std::int64_t>(reasons.different()),
-                      reasons.is_exact()};
-    survey.plan = plan.finish();
-    return survey;
+  auto& state = ledger.state();
+  return state.guarded([&] {
+    const auto& kept = state.kept_survey;
+    if (kept && kept->then == writes_to(state.db) && kept->survey.templates.size() <= most_templates)
+      return kept->survey;
+    return read_survey(state.db, most_templates);
   });
 }
 

@@ -2,7 +2,6 @@
 // What the files of this room share: the connection, its prepared statements, and pieces of SQL that several
 // of them need.
 
-#include <algorithm>
 #include <array>
 #include <cardvoid/ledger/database.hpp>
 #include <cardvoid/model/outcome.hpp>
@@ -15,6 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "first_import.hpp"
+#include "row_set.hpp"
+#include "surveyor.hpp"
 #include "tally.hpp"
 
 namespace cardvoid::ledger {
@@ -101,25 +103,6 @@ std::string culprits_in(const sqlite::Statement& statement, int column);
 // A card that may leave in a request: UTF-8 without control characters.
 model::Card card_in(const sqlite::Statement& statement, int first_column);
 
-// A set of rows, one bit each.
-class RowSet {
- public:
-  bool has(model::RowId id) const {
-    const auto at = static_cast<std::size_t>(id);
-    return at < bits_.size() && bits_[at];
-  }
-  void add(model::RowId id) { set(id, true); }
-  void set(model::RowId id, bool is_in) {
-    if (!is_in && !has(id)) return;
-    const auto at = static_cast<std::size_t>(id);
-    if (bits_.size() <= at) bits_.resize(std::max(at + 1, bits_.size() * 2));
-    bits_[at] = is_in;
-  }
-
- private:
-  std::vector<bool> bits_;
-};
-
 // What an import has found out about the rows of earlier imports.
 struct ImportFindings {
   bool is_first = false;              // there was no complete import before it
@@ -178,6 +161,8 @@ struct Ledger::State {
   bool is_writing = false;  // open, and known to be ours
   bool has_failed = false;
   std::optional<ImportFindings> last_import;
+  std::optional<KeptSurvey> kept_survey;  // of a first import
+  std::size_t filter_words = FirstImport::k_filter_words;
   std::optional<RunStatements> run_statements;
   RowSteps steps;                                 // since begin_changes()
   std::string is_named_by_protections = "FALSE";  // SQL about a row

@@ -62,6 +62,7 @@ Result<Totals> recounted_totals(Ledger& ledger);
 struct TemplateTotals {
   std::string brand_id, card_id;
   std::int64_t rows = 0, to_send = 0, in_doubt = 0, invalidated = 0, rejected = 0, conflicts = 0;
+  bool operator==(const TemplateTotals&) const = default;
 };
 
 // The rows of one brand.
@@ -71,6 +72,7 @@ struct BrandTotals {
   std::int64_t named = 0;      // by the latest list
   bool was_requested = false;  // for one of them a request was made
   model::RowId first = 0;
+  bool operator==(const BrandTotals&) const = default;
 };
 
 // What is kept of a plan.
@@ -78,6 +80,7 @@ struct PlanDigest {
   std::string fingerprint;
   std::string row_ids;  // of the rows to send, as ranges
   std::int64_t to_send = 0, last_row = 0, last_correction = 0;
+  bool operator==(const PlanDigest&) const = default;
 };
 
 // What the rows are, for the person who approves them.
@@ -95,10 +98,12 @@ struct Survey {
     std::vector<std::pair<std::string, std::int64_t>> most;
     std::int64_t different = 0;
     bool is_exact = true;
+    bool operator==(const Reasons&) const = default;
   } reasons;
   PlanDigest plan;  // of the rows to send
+  bool operator==(const Survey&) const = default;
 };
-// Reads every row, once.
+// Reads every row, once; none behind a first import that has worked it out, as long as nothing was written.
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
 
 // Rows to send of the brand that has most: what takes longest where each brand has a pace of its own.
