@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cardvoid/base/signal_echo.hpp>
 #include <cerrno>
 #include <iterator>
@@ -11,11 +12,13 @@ namespace cardvoid::cli {
 
 namespace {
 constexpr int k_signals[] = {SIGINT, SIGTERM, SIGHUP};
-volatile std::sig_atomic_t came = 0;
+// Asked by the thread that works on the results, too.
+std::atomic<bool> came = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
 
 // An echo ends a blocking call too, but is no request: the hook of a run that was stopped is not for it.
 void note(int) {
-  if (!is_signal_echo()) came = 1;
+  if (!is_signal_echo()) came = true;
 }
 
 // The usual way, but for an echo: what we have been asked is under way.
@@ -27,7 +30,7 @@ void end_by(int signal) {
 }  // namespace
 
 Interrupt::Interrupt() {
-  came = 0;
+  came = false;
   struct sigaction noting {};
   noting.sa_handler = note;  // without SA_RESTART: the question's read ends
   for (std::size_t i = 0; i < std::size(k_signals); ++i) {
@@ -56,6 +59,6 @@ bool Interrupt::input_comes_first() {
   return !has_come();
 }
 
-bool Interrupt::has_come() { return came != 0; }
+bool Interrupt::has_come() { return came; }
 
 }  // namespace cardvoid::cli

@@ -77,7 +77,8 @@ class CsvSource final : public Source {
     }
   }
 
-  std::string raw() override { return std::string{records_.raw()}; }
+  std::string_view raw() override { return records_.raw(); }
+  bool has_raw_at_hand() const override { return true; }
 
   std::string line_of(const model::Card& card) const override {
     return rows_.line_of(card, delimiter_->mark);

@@ -212,7 +212,7 @@ class SqliteSource final : public Source {
     return explain(failure);
   }
 
-  std::string raw() override { return RowMaker::as_kept(line(), k_delimiter); }
+  std::string_view raw() override { return raw_ = RowMaker::as_kept(line(), k_delimiter); }
   std::string line_of(const model::Card& card) const override { return rows_.line_of(card, ','); }
   Dialect dialect() const override { return {header_, k_delimiter, {}, false}; }
 
@@ -348,7 +348,7 @@ class SqliteSource final : public Source {
   std::optional<Statement> query_;  // ends before its connection
   RowMaker rows_;
   std::vector<std::string_view> fields_;
-  std::string header_, line_;
+  std::string header_, line_, raw_;
   std::int64_t row_ = 0;
   bool is_done_ = false;
   Patience::Clock::time_point step_began_{};

@@ -7,6 +7,8 @@
 #include <cardvoid/ledger/plan.hpp>
 #include <cardvoid/run/import.hpp>
 
+#include "inserter.hpp"
+
 namespace cardvoid::run {
 
 namespace {
@@ -30,27 +32,17 @@ class Part {
   std::optional<model::ShardOf> shard_of_;
 };
 
-Result<void> read_all(input::Source& source, ledger::Import& under_way,
-                      const std::function<bool()>& interrupted, Part part) {
+Result<void> read_all(input::Source& source, Inserter& inserter, const std::function<bool()>& interrupted,
+                      Part part) {
   for (int records = 0;; ++records) {
     if (records % k_records_between_questions == 0 && interrupted())
       return Error{Errc::stopped,
                    tr("interrupted while reading the input; nothing of it is kept, nothing was sent")};
-    const auto record = source.next();
+    auto record = source.next();
     if (!record) return record.error();
     if (!*record) return {};
-    if (!part.has(**record)) {
-      under_way.pass_over(std::holds_alternative<model::InputRow>(**record));
-      continue;
-    }
-    Result<void> kept;
-    if (const auto* row = std::get_if<model::InputRow>(&**record)) {
-      kept = under_way.add(*row);
-    } else {
-      const auto& refused = std::get<input::Refused>(**record);
-      kept = under_way.refuse(refused.source_line, refused.cause, refused.raw);
-    }
-    if (!kept) return kept;
+    const bool is_ours = part.has(**record);
+    if (const auto added = inserter.add(**std::move(record), is_ours); !added) return added;
   }
 }
 
@@ -139,12 +131,11 @@ std::string recipe_of(std::string_view settings, const std::string& sha256_of_in
 Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
                              const std::function<bool()>& interrupted, model::Vanished vanished,
                              std::string_view settings, const std::optional<model::Shard>& shard) {
-  const auto text = [&source](const model::Card& card, bool is_current) {
-    return is_current ? source.raw() : source.line_of(card);
-  };
-  auto under_way = ledger::Import::begin(ledger, read_clocks().wall, text, vanished);
+  Inserter inserter{source};
+  if (const auto begun = inserter.begin(ledger, read_clocks().wall, vanished); !begun) return begun.error();
+  if (const auto read = read_all(source, inserter, interrupted, Part{shard}); !read) return read.error();
+  const auto under_way = inserter.finish();
   if (!under_way) return under_way.error();
-  if (const auto read = read_all(source, *under_way, interrupted, Part{shard}); !read) return read.error();
   std::string description;
   std::vector<std::string> remarks_of_log;
   {
@@ -152,8 +143,9 @@ Result<Imported> import_from(input::Source& source, ledger::Ledger& ledger,
     description = source.description();
     remarks_of_log = source.remarks();
   }
-  auto summary = under_way->finish(description, read_clocks().wall, source.file(), user_name(),
-                                   {recipe_of(settings, source.file().sha256), remarks_of_log});
+  auto summary = (*under_way)
+                     ->finish(description, read_clocks().wall, source.file(), user_name(),
+                              {recipe_of(settings, source.file().sha256), remarks_of_log});
   if (!summary) return summary.error();
   summary->source = source.description();  // what is on record is English
   return Imported{std::move(*summary), source.dialect(),          false,

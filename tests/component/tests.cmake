@@ -11,10 +11,10 @@ cardvoid_test(component ledger TIMEOUT 60 SOURCES ledger/accepting_test.cpp ledg
   ledger/journal_test.cpp ledger/lock_test.cpp ledger/locked_test.cpp ledger/open_test.cpp ledger/protecting_test.cpp ledger/records_test.cpp
   ledger/retrying_test.cpp ledger/schema_test.cpp ledger/waits_test.cpp ledger/story_test.cpp ledger/survey_test.cpp ledger/tampered_test.cpp ledger/unchanged_test.cpp DEPENDS cardvoid_ledger cardvoid_sqlite fmt::fmt)
 target_include_directories(component_ledger PRIVATE ${PROJECT_SOURCE_DIR}/src/ledger)  # the filter of a first import, runs of digests
-cardvoid_test(component run TIMEOUT 120 SOURCES run/journal_test.cpp run/late_plan_test.cpp run/limits_test.cpp run/outlook_test.cpp run/shared_pace_test.cpp run/steering_test.cpp
+cardvoid_test(component run TIMEOUT 120 SOURCES run/import_test.cpp run/journal_test.cpp run/late_plan_test.cpp run/limits_test.cpp run/outlook_test.cpp run/shared_pace_test.cpp run/steering_test.cpp
   run/transport_test.cpp DEPENDS cardvoid_run)
 target_sources(component_run PRIVATE support/limited_platform.cpp)
-target_include_directories(component_run PRIVATE ${PROJECT_SOURCE_DIR}/src/run)  # the socket, without a run
+target_include_directories(component_run PRIVATE ${PROJECT_SOURCE_DIR}/src/run ${PROJECT_SOURCE_DIR}/src/ledger)  # the socket, without a run; a full disk
 cardvoid_test(component report SOURCES report/export_test.cpp report/live_test.cpp report/progress_test.cpp report/standing_test.cpp report/story_test.cpp
   report/summary_test.cpp report/metrics_test.cpp report/page_test.cpp report/figures_test.cpp
   DEPENDS cardvoid_report Boost::json fmt::fmt)

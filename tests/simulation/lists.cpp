@@ -17,7 +17,7 @@ class Source : public input::Source {
     return std::optional<input::Record>{rows_[at_++]};
   }
   std::string description() const override { return description_; }
-  std::string raw() override { return {}; }
+  std::string_view raw() override { return {}; }
   std::string line_of(const model::Card&) const override { return {}; }
   input::Dialect dialect() const override { return {}; }
   // One list, one content.

@@ -40,7 +40,7 @@ Result<std::string> encode(std::string_view utf8, const Dialect& dialect);
 
 using Record = std::variant<model::InputRow, Refused>;
 
-// One pass over the input. Single-threaded; owns its file or connection.
+// One pass over the input. Single-threaded, but for line_of(); owns its file or connection.
 class Source {
  public:
   virtual ~Source() = default;
@@ -49,9 +49,12 @@ class Source {
   // (no_input).
   virtual Result<std::optional<Record>> next() = 0;
 
-  // The record that next() returned last, unchanged.
-  virtual std::string raw() = 0;
-  // An earlier record, rebuilt from its card: columns that are not ours are empty.
+  // The record that next() returned last, unchanged. Valid until the next call of either.
+  virtual std::string_view raw() = 0;
+  // False: raw() makes it of values that nothing else asks for, such as photographs.
+  virtual bool has_raw_at_hand() const { return false; }
+  // An earlier record, rebuilt from its card: columns that are not ours are empty. Another thread may be in
+  // next() meanwhile.
   virtual std::string line_of(const model::Card& card) const = 0;
   virtual Dialect dialect() const = 0;
 
