@@ -1,10 +1,12 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <cardvoid/base/mask.hpp>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 namespace cardvoid {
@@ -60,14 +62,21 @@ char read_character(std::string_view text, std::size_t& at) {
   return text[at++];
 }
 
-// The text without its encoding, in lower case, and where each character came from.
+// The text without its encoding, in lower case, and where each character came from: nearly always there is
+// none, and each stands where it did.
 struct Folded {
   std::string text;
-  std::vector<std::size_t> begins;  // and the end of the last
+  std::vector<std::size_t> begins;  // and the end of the last; empty: no encoding
+  std::size_t begin(std::size_t at) const { return begins.empty() ? at : begins[at]; }
 };
 
 Folded fold(std::string_view text) {
   Folded folded;
+  if (text.find_first_of("%\\&") == std::string_view::npos) {
+    folded.text = text;
+    std::transform(text.begin(), text.end(), folded.text.begin(), lower);
+    return folded;
+  }
   folded.text.reserve(text.size());
   folded.begins.reserve(text.size() + 1);
   for (std::size_t at = 0; at < text.size();) {
@@ -78,61 +87,86 @@ Folded fold(std::string_view text) {
   return folded;
 }
 
-std::string base64(std::string_view bytes) {
-  std::string encoded((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends it with a NUL
-  const auto size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  encoded.resize(static_cast<std::size_t>(size));
-  return encoded;
-}
-
-std::string folded_text(std::string_view text) {
-  std::string out{text};
-  std::transform(out.begin(), out.end(), out.begin(), lower);
-  return out;
-}
-
 // What stands for the identifier in a text: itself, also decoded, where it has what looks like an encoding
 // ("card%41"); its digits in hex; and what does not depend on its neighbours of its base64, at each of the
-// three places it may have in a group. All of them folded.
-std::vector<std::string> forms_of(std::string_view identifier, const std::string& decoded) {
-  constexpr std::string_view k_digits = "0123456789abcdef";
-  std::vector<std::string> forms{folded_text(identifier)};
-  if (decoded != forms.front()) forms.push_back(decoded);
-  std::string hex;
-  for (const char c : identifier) {
-    const auto byte = static_cast<unsigned char>(c);
-    (hex += k_digits[byte >> 4]) += k_digits[byte & 0xF];
+// three places it may have in a group. All of them folded, and in one piece of memory: each answer is
+// searched.
+class Forms {
+ public:
+  Forms(std::string_view identifier, std::string_view decoded) {
+    constexpr std::string_view k_digits = "0123456789abcdef";
+    text_.reserve(12 * identifier.size() + 32);
+    add(identifier);
+    if (decoded != of(0)) add(decoded);
+    begin();
+    for (const char c : identifier) {
+      const auto byte = static_cast<unsigned char>(c);
+      (text_ += k_digits[byte >> 4]) += k_digits[byte & 0xF];
+    }
+    const auto padded = std::string(k_places - 1, ' ').append(identifier);
+    for (std::size_t before = 0; before < k_places; ++before)
+      add_base64(std::string_view{padded}.substr(k_places - 1 - before), before == 0 ? 0 : before + 1);
   }
-  forms.push_back(std::move(hex));
-  for (std::size_t before = 0; before < 3; ++before) {
-    const auto padded = std::string(before, ' ').append(identifier);
-    const std::size_t first = before == 0 ? 0 : before + 1;
-    const auto encoded = base64(padded.substr(0, padded.size() / 3 * 3));
-    if (encoded.size() <= first) continue;
-    auto form = folded_text(std::string_view{encoded}.substr(first));
-    auto for_urls = form;
-    std::replace(for_urls.begin(), for_urls.end(), '+', '-');
-    std::replace(for_urls.begin(), for_urls.end(), '/', '_');
-    if (for_urls != form) forms.push_back(std::move(for_urls));
-    forms.push_back(std::move(form));
+  std::size_t size() const { return count_; }
+  std::string_view of(std::size_t i) const {
+    const auto end = i + 1 < count_ ? begins_[i + 1] : text_.size();
+    return std::string_view{text_}.substr(begins_[i], end - begins_[i]);
   }
-  return forms;
-}
+
+ private:
+  static constexpr std::size_t k_places = 3, k_most = 3 + 2 * k_places;
+
+  void begin() { begins_[count_++] = text_.size(); }
+  void add(std::string_view form) {
+    begin();
+    std::transform(form.begin(), form.end(), std::back_inserter(text_), lower);
+  }
+  // Of whole groups, without the first characters, which are those of what stands before it.
+  void add_base64(std::string_view bytes, std::size_t first) {
+    const auto size = bytes.size() / 3 * 4;
+    if (size <= first) return;
+    begin();
+    const auto at = text_.size();
+    text_.resize(at + size + 1);  // EVP_EncodeBlock ends it with a NUL
+    auto* const out = text_.data() + at;
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out),
+                    reinterpret_cast<const unsigned char*>(bytes.data()),
+                    static_cast<int>(bytes.size() / 3 * 3));
+    text_.pop_back();
+    text_.erase(at, first);
+    std::transform(text_.begin() + static_cast<std::ptrdiff_t>(at), text_.end(),
+                   text_.begin() + static_cast<std::ptrdiff_t>(at), lower);
+    add_for_urls(at);
+  }
+  // The last form as URLs write it, if that differs.
+  void add_for_urls(std::size_t at) {
+    if (text_.find_first_of("+/", at) == std::string::npos) return;
+    const auto end = text_.size();
+    begin();
+    text_.append(text_, at, end - at);
+    std::replace(text_.begin() + static_cast<std::ptrdiff_t>(end), text_.end(), '+', '-');
+    std::replace(text_.begin() + static_cast<std::ptrdiff_t>(end), text_.end(), '/', '_');
+  }
+
+  std::string text_;
+  std::array<std::size_t, k_most> begins_{};
+  std::size_t count_ = 0;
+};
 
 // Tells quickly that no piece of any form begins somewhere: nearly everywhere in nearly every text. By a bit
 // for each group of characters that the forms have.
 class Beginnings {
  public:
   static constexpr std::size_t k_group = 4;
-  explicit Beginnings(const std::vector<std::string>& forms) {
-    for (const auto& form : forms)
-      for (std::size_t at = 0; at + k_group <= form.size(); ++at) bits_.set(bit_of(form, at));
+  explicit Beginnings(const Forms& forms) {
+    for (std::size_t i = 0; i < forms.size(); ++i)
+      for (std::size_t at = 0; at + k_group <= forms.of(i).size(); ++at) bits_.set(bit_of(forms.of(i), at));
   }
-  // False only where no piece of at least k_group characters begins.
-  bool may_begin(std::string_view text, std::size_t at) const {
-    return at + k_group <= text.size() && bits_.test(bit_of(text, at));
+  // False only where no piece of at least `least` characters begins. By its first and its last group.
+  bool may_begin(std::string_view text, std::size_t at, std::size_t least) const {
+    if (at + least > text.size()) return false;
+    return least < k_group ||
+           (bits_.test(bit_of(text, at)) && bits_.test(bit_of(text, at + least - k_group)));
   }
 
  private:
@@ -198,23 +232,25 @@ std::string mask_in(std::string_view text_of_peer, std::string_view identifier) 
   const auto decoded = fold(identifier).text;
   const auto least = std::min({k_least_piece, identifier.size(), decoded.size()});
   if (folded.text.size() < least) return text;
-  const auto forms = forms_of(identifier, decoded);
+  const Forms forms{identifier, decoded};
   const Beginnings beginnings{forms};
   std::string masked;
-  masked.reserve(text.size());
+  std::size_t shown = 0;  // of the text
   for (std::size_t at = 0; at < folded.text.size();) {
     std::size_t length = 0;
-    if (least < Beginnings::k_group || beginnings.may_begin(folded.text, at))
-      for (const auto& form : forms) length = std::max(length, length_of_piece(folded.text, at, form));
-    const auto begin = folded.begins[at];
+    if (beginnings.may_begin(folded.text, at, least))
+      for (std::size_t i = 0; i < forms.size(); ++i)
+        length = std::max(length, length_of_piece(folded.text, at, forms.of(i)));
     if (length < least) {
-      masked.append(text, begin, folded.begins[++at] - begin);
+      ++at;
       continue;
     }
-    masked += k_masked;
+    masked.append(text, shown, folded.begin(at) - shown).append(k_masked);
     at += length;
+    shown = folded.begin(at);
   }
-  return masked;
+  if (shown == 0) return text;
+  return masked.append(text, shown);
 }
 
 std::string mask_words(std::string_view text) {
