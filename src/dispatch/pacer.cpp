@@ -58,6 +58,7 @@ void Pacer::set_limit(double requests_per_second, Instant now) {
 
 void Pacer::recall(Memory memory, Instant now) {
   memory_ = std::move(memory);
+  changes_ = {};
   if (!memory_.sent.empty())
     memory_.schedule = std::min(memory_.schedule, memory_.sent.back() + interval(rate(now)));
   forget_old();
@@ -68,11 +69,17 @@ void Pacer::recall(Memory memory, Instant now) {
 void Pacer::forget_old() {
   const auto most = per_window(ceiling_) + per_window(ceiling_) / 2 + 4;
   auto& sent = memory_.sent;
-  while (sent.size() > most) sent.pop_front();
+  while (sent.size() > most) drop_first();
   const auto span = bare_window(ceiling_) * k_windows_kept;
-  while (sent.size() > k_few && sent.front() < sent.back() - span) sent.pop_front();
+  while (sent.size() > k_few && sent.front() < sent.back() - span) drop_first();
   while (!memory_.refused.empty() && (memory_.sent.empty() || memory_.refused.front() < memory_.sent.front()))
     memory_.refused.pop_front();
+}
+
+void Pacer::drop_first() {
+  memory_.sent.pop_front();
+  ++changes_.dropped;
+  if (changes_.unchanged > 0) --changes_.unchanged;
 }
 
 std::size_t Pacer::per_window(double limit) { return static_cast<std::size_t>(std::ceil(limit)); }
@@ -125,6 +132,7 @@ void Pacer::left(Instant permit, Instant at) {
   // the list stays sorted.
   const auto found = std::lower_bound(memory_.sent.begin(), memory_.sent.end(), permit);
   if (found == memory_.sent.end() || *found != permit || at <= permit) return;
+  changes_.unchanged = std::min(changes_.unchanged, static_cast<std::size_t>(found - memory_.sent.begin()));
   const auto behind = std::upper_bound(found, memory_.sent.end(), at);
   std::rotate(found, found + 1, behind);
   *(behind - 1) = at;

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 using namespace std::chrono_literals;
+using Changes = dispatch::Pacer::Changes;
 
 // The lock is held for microseconds.
 constexpr int k_lock_tries = 50;
@@ -127,7 +128,7 @@ struct PaceFile::Hands {
   FileDescriptor file;
   struct {
     Head head{};
-    Instants sent, refused;
+    Instants refused;
   } written;  // by us, last
   std::vector<Instant> scratch;
   bool is_own = false;  // that is what the file holds
@@ -156,11 +157,12 @@ struct PaceFile::Hands {
   }
   void get(Seen& seen);
   bool read(Seen& seen);
-  Seen::Outcome put(Head head, const Instants& sent, const Instants& refused, std::string& why);
-  std::optional<std::size_t> dropped(const Instants& sent, const Instants& refused) const;
+  Seen::Outcome put(Head head, const Instants& sent, const Instants& refused, Changes changes,
+                    std::string& why);
+  bool has_room_for(const Changes& changes, const Instants& sent, const Instants& refused) const;
   bool write(const void* from, std::size_t size, std::size_t at);
   bool write_all(Head& head, const Instants& sent, const Instants& refused);
-  bool write_end(Head& head, const Instants& sent, std::size_t dropped);
+  bool write_end(Head& head, const Instants& sent, Changes changes);
 };
 
 void PaceFile::Hands::get(Seen& seen) {
@@ -207,12 +209,11 @@ bool PaceFile::Hands::read(Seen& seen) {
   is_own = head.writer == participant && std::memcmp(&head, &written.head, sizeof head) == 0;
   for (auto* list : {&refused, &sent}) {
     if (is_own) break;
-    scratch.resize(list == &sent ? head.sent : head.refused);
-    const auto size = scratch.size() * sizeof(Instant);
-    got = read_at(scratch.data(), size, list == &sent ? place_of_sent(head) : sizeof head);
+    list->resize(list == &sent ? head.sent : head.refused);
+    const auto size = list->size() * sizeof(Instant);
+    got = read_at(list->data(), size, list == &sent ? place_of_sent(head) : sizeof head);
     if (got < 0) return false;
     if (static_cast<std::size_t>(got) < size) return true;
-    list->assign(scratch.begin(), scratch.end());
   }
   for (std::size_t i = 0; i < k_most_participants; ++i)
     if (const auto id = head.participants[i].id; id != 0 && id != participant)
@@ -228,13 +229,11 @@ bool PaceFile::Hands::write(const void* from, std::size_t size, std::size_t at) 
   return done == static_cast<ssize_t>(size);
 }
 
-// How many of the instants that stand there first are no longer in the list; nullopt: all must be written.
-std::optional<std::size_t> PaceFile::Hands::dropped(const Instants& sent, const Instants& refused) const {
-  if (!is_own || sent.empty() || refused != written.refused) return std::nullopt;
-  const auto kept = std::lower_bound(written.sent.begin(), written.sent.end(), sent.front());
-  const auto count = static_cast<std::size_t>(kept - written.sent.begin());
-  if (written.head.first + count > std::max(k_most_unused, sent.size())) return std::nullopt;
-  return count;
+// Whether what was written last may stay where it is; else all is written.
+bool PaceFile::Hands::has_room_for(const Changes& changes, const Instants& sent,
+                                   const Instants& refused) const {
+  return is_own && !sent.empty() && refused == written.refused && changes.unchanged <= sent.size() &&
+         written.head.first + changes.dropped <= std::max(k_most_unused, sent.size());
 }
 
 // In one go: what is written in between would not fit the head that is there.
@@ -245,31 +244,26 @@ bool PaceFile::Hands::write_all(Head& head, const Instants& sent, const Instants
   scratch.resize(k_head);
   std::memcpy(static_cast<void*>(scratch.data()), &head, sizeof head);
   for (const auto* list : {&refused, &sent}) scratch.insert(scratch.end(), list->begin(), list->end());
-  written.sent = sent, written.refused = refused;
+  written.refused = refused;
   return write(scratch.data(), scratch.size() * sizeof(Instant), 0);
 }
 
 // What is new, and then the head, which makes it count.
-bool PaceFile::Hands::write_end(Head& head, const Instants& sent, std::size_t dropped) {
-  head.first = written.head.first + dropped;
-  auto& old = written.sent;
-  old.erase(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(dropped));
-  const auto [from, changed] = std::mismatch(sent.begin(), sent.end(), old.begin(), old.end());
-  scratch.assign(from, sent.end());
-  const auto at = place_of_sent(head) + static_cast<std::size_t>(from - sent.begin()) * sizeof(Instant);
-  old.erase(changed, old.end());
-  old.insert(old.end(), scratch.begin(), scratch.end());
+bool PaceFile::Hands::write_end(Head& head, const Instants& sent, Changes changes) {
+  head.first = written.head.first + changes.dropped;
+  scratch.assign(sent.begin() + static_cast<std::ptrdiff_t>(changes.unchanged), sent.end());
+  const auto at = place_of_sent(head) + changes.unchanged * sizeof(Instant);
   return write(scratch.data(), scratch.size() * sizeof(Instant), at) && write(&head, sizeof head, 0);
 }
 
 PaceFile::Seen::Outcome PaceFile::Hands::put(Head head, const Instants& sent, const Instants& refused,
-                                             std::string& why) {
+                                             Changes changes, std::string& why) {
   head.magic = k_magic;
   head.sent = sent.size();
   head.refused = refused.size();
   head.writer = participant;
-  const auto count = dropped(sent, refused);
-  const bool is_good = count ? write_end(head, sent, *count) : write_all(head, sent, refused);
+  const bool is_good =
+      has_room_for(changes, sent, refused) ? write_end(head, sent, changes) : write_all(head, sent, refused);
   if (!is_good) why = std::strerror(errno);
   if (is_good)
     written.head = head;
@@ -294,18 +288,25 @@ Result<PaceFile> PaceFile::open(const fs::path& path, std::uint64_t participant,
 }
 
 PaceFile::Seen PaceFile::get() {
-  const auto seen = std::make_shared<Seen>();
-  if (!may_hang_) hands_->get(*seen);
-  if (!may_hang_ || errand_->run([hands = hands_, seen] { hands->get(*seen); }, patience_))
-    return std::move(*seen);
-  Seen late;
-  late.outcome = Seen::late;
-  return late;
+  Seen seen;
+  if (!may_hang_) {
+    hands_->get(seen);
+    return seen;
+  }
+  const auto shared = std::make_shared<Seen>();
+  if (errand_->run([hands = hands_, shared] { hands->get(*shared); }, patience_)) return std::move(*shared);
+  seen.outcome = Seen::late;
+  return seen;
 }
 
 PaceFile::Seen::Outcome PaceFile::put(Head head, const Instants& sent, const Instants& refused,
-                                      std::string& why) {
-  if (!may_hang_) return hands_->put(head, sent, refused, why);
+                                      Changes changes, std::string& why) {
+  if (!std::exchange(was_put_, false)) changes = {};  // since a state that is not known: all of it
+  if (!may_hang_) {
+    const auto outcome = hands_->put(head, sent, refused, changes, why);
+    was_put_ = outcome == Seen::done;
+    return outcome;
+  }
   struct Put {
     Head head;
     Instants sent, refused;
@@ -313,11 +314,12 @@ PaceFile::Seen::Outcome PaceFile::put(Head head, const Instants& sent, const Ins
     std::string why{};
   };
   const auto put = std::make_shared<Put>(Put{head, sent, refused});
-  const auto work = [hands = hands_, put] {
-    put->outcome = hands->put(put->head, put->sent, put->refused, put->why);
+  const auto work = [hands = hands_, put, changes] {
+    put->outcome = hands->put(put->head, put->sent, put->refused, changes, put->why);
   };
   if (!errand_->run(work, patience_)) return Seen::late;
   why = put->why;
+  was_put_ = put->outcome == Seen::done;
   return put->outcome;
 }
 

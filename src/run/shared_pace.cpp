@@ -222,7 +222,7 @@ bool SharedPace::update(Instant now, const std::function<void(Participant&)>& ch
   change(mine);
   std::string why;
   const auto& memory = all_.memory();
-  const auto put = file_->put(head(memory), memory.sent, memory.refused, why);
+  const auto put = file_->put(head(memory), memory.sent, memory.refused, all_.take_changes(), why);
   if (put == PaceFile::Seen::failed) give_up(why);
   if (put == PaceFile::Seen::late) is_late();
   return put == PaceFile::Seen::done;
@@ -249,8 +249,8 @@ void SharedPace::recall(const PaceFile::Seen& seen, Instant now) {
     if (settings_.boot_id.empty()) boot_id_ = stored.boot_id;
     participants_ = stored.participants;
     static_cast<dispatch::Pacer::Learnt&>(memory) = stored.learnt;
-    memory.sent = content.sent;
-    memory.refused = content.refused;
+    memory.sent.assign(content.sent.begin(), content.sent.end());
+    memory.refused.assign(content.refused.begin(), content.refused.end());
   } else if (is_ours) {
     memory.guard = stored.learnt.guard;  // the way to the platform is as it was
   } else if (!seen.is_empty) {

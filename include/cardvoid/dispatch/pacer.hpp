@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 
 namespace cardvoid::dispatch {
 
@@ -79,6 +80,12 @@ class Pacer final : public Pace {
     std::deque<Instant> refused;  // those of them that were answered 429
   };
   const Memory& memory() const { return memory_; }
+  // What has become of `sent` since this was asked last: so many are gone at its front, and so many of those
+  // behind them are as they were. For who keeps a copy.
+  struct Changes {
+    std::size_t dropped = 0, unchanged = 0;
+  };
+  Changes take_changes() { return std::exchange(changes_, {0, memory_.sent.size()}); }
   // Takes over the memory of a pacer that may have had another limit. Its spacing counts only if it is not
   // wider than ours.
   void recall(Memory memory, Instant now);
@@ -93,6 +100,7 @@ class Pacer final : public Pace {
   nanoseconds interval(double rate) const;
   std::size_t accepted_in(nanoseconds span, Instant before) const;
   void forget_old();
+  void drop_first();
   Instant react(Instant now, Instant sent, Instant told, bool is_told);
   nanoseconds step() const;
   void widen(Instant now);
@@ -103,6 +111,7 @@ class Pacer final : public Pace {
   double limit_;
   double ceiling_;  // the highest limit so far
   Memory memory_;
+  Changes changes_;
 };
 
 }  // namespace cardvoid::dispatch

@@ -49,7 +49,7 @@ class PaceFile {
   };
   struct Content {
     Head head{};
-    Instants sent, refused;
+    std::vector<Instant> sent, refused;
 
     // False: no run of ours writes this. Who can write the file must not make the pacer compute with
     // anything.
@@ -77,8 +77,10 @@ class PaceFile {
 
   // Locks and reads. After `done` the lock is held until put().
   Seen get();
-  // Writes and releases the lock. `magic`, the numbers and `writer` of the head are filled in here.
-  Seen::Outcome put(Head head, const Instants& sent, const Instants& refused, std::string& why);
+  // Writes and releases the lock. `magic`, the numbers and `writer` of the head are filled in here. `changes`
+  // of `sent` since the last call: where that one's content still stands, no more is written.
+  Seen::Outcome put(Head head, const Instants& sent, const Instants& refused,
+                    dispatch::Pacer::Changes changes, std::string& why);
   // So that others share a new file, where this one is still locked by somebody who does not move. False: it
   // is still there.
   bool remove();
@@ -91,6 +93,7 @@ class PaceFile {
   std::shared_ptr<Errand> errand_;
   milliseconds patience_;
   bool may_hang_;
+  bool was_put_ = false;  // what the last put() was given is known to be written
 };
 
 }  // namespace cardvoid::run

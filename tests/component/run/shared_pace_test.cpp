@@ -436,7 +436,8 @@ TEST_SUITE("component") {
       return std::move(*file);
     };
     auto writer = open(1), reader = open(2);
-    run::PaceFile::Content content;
+    run::PaceFile::Head head{};
+    run::PaceFile::Instants sent, refused;
     std::mt19937 chance{7};
     std::string why;
     for (const int writings : {1, 2, 3, 5, 700, 3000}) {
@@ -444,21 +445,61 @@ TEST_SUITE("component") {
         const auto seen = writer.get();
         REQUIRE(seen.outcome == run::PaceFile::Seen::done);
         CHECK(seen.is_own == (i > 0));
-        auto& sent = content.sent;
+        dispatch::Pacer::Changes changes{0, sent.size()};
         sent.push_back((sent.empty() ? Instant{} + 1s : sent.back()) + 1us);
-        if (sent.size() > 1 && chance() % 4 == 0) sent[sent.size() - 2] += 500ns;  // it left later
-        if (chance() % 97 == 0) content.refused.push_back(sent.back());
-        if (sent.size() > 300) sent.erase(sent.begin(), sent.begin() + static_cast<int>(chance() % 5));
-        if (content.refused.size() > 3) content.refused.erase(content.refused.begin());
-        REQUIRE(writer.put(content.head, content.sent, content.refused, why) == run::PaceFile::Seen::done);
+        if (const auto back = chance() % 20; back < 5 && back < sent.size()) {  // it left later
+          const auto at = sent.size() - 1 - back;
+          changes.unchanged = std::min(changes.unchanged, at);
+          std::rotate(sent.end() - 1 - static_cast<int>(back), sent.end() - static_cast<int>(back),
+                      sent.end());
+          sent.back() -=
+              500ns * static_cast<int>(chance() % 3);  // not quite in order, as several processes are
+        }
+        if (chance() % 97 == 0) refused.push_back(sent.back());
+        for (auto count = sent.size() > 300 ? chance() % 5 : 0; count > 0; --count) {
+          sent.pop_front();
+          ++changes.dropped, changes.unchanged -= changes.unchanged > 0;
+        }
+        if (refused.size() > 3) refused.erase(refused.begin());
+        REQUIRE(writer.put(head, sent, refused, changes, why) == run::PaceFile::Seen::done);
       }
       const auto seen = reader.get();
       REQUIRE(seen.is_whole);
       CHECK_FALSE(seen.is_own);
-      CHECK(seen.content.sent == content.sent);
-      CHECK(seen.content.refused == content.refused);
-      REQUIRE(reader.put(content.head, content.sent, content.refused, why) == run::PaceFile::Seen::done);
+      CHECK(std::ranges::equal(seen.content.sent, sent));
+      CHECK(std::ranges::equal(seen.content.refused, refused));
+      REQUIRE(reader.put(head, sent, refused, {}, why) == run::PaceFile::Seen::done);
     }
+  }
+
+  TEST_CASE("shared pace: a request that left later than it was permitted stands so in the file") {
+    Rig rig;
+    auto& pace = rig.begin(50);
+    auto reader = run::PaceFile::open(rig.file, 99, std::make_shared<Errand>(), 30s);
+    REQUIRE(reader.has_value());
+    std::vector<Instant> left;
+    const auto take = [&] {
+      rig.now = std::max(rig.now, pace.next_at());
+      REQUIRE(pace.take(rig.now));
+      left.push_back(rig.now);
+    };
+    // Of the last permits, the one that stands `back` before the newest.
+    const auto leave = [&](std::size_t back, milliseconds after) {
+      auto& permit = left[left.size() - 1 - back];
+      rig.now += after;
+      pace.left(std::exchange(permit, rig.now), rig.now);
+      std::ranges::sort(left);
+    };
+    // Some are told of with the next permit, and some, which the guard does not cover, at once.
+    for (int i = 0; i < 40; ++i) {
+      take();
+      if (i % 3 == 0) leave(0, i % 2 == 0 ? 1ms : 900ms);
+      if (i % 7 == 6) leave(2, 2ms);
+    }
+    take();
+    const auto seen = reader->get();
+    REQUIRE(seen.is_whole);
+    CHECK(seen.content.sent == left);
   }
 
   TEST_CASE("shared pace: a disk that does not answer does not hold up a run and is given up after a while") {
