@@ -44,9 +44,26 @@ std::optional<std::chrono::seconds> announced_timeout(std::string_view parameter
 
 }  // namespace
 
-std::string_view Exchange::header(std::string_view name) const {
-  for (const auto& each : headers)
-    if (beast::iequals(view(each.name), view(name))) return each.value;
+void Headers::reserve(std::size_t count, std::size_t characters) {
+  places_.reserve(count);
+  text_.reserve(characters);
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  text_ += name;
+  const auto begin = text_.size();
+  text_ += value;
+  places_.push_back({begin, text_.size()});
+}
+
+std::string_view Headers::find(std::string_view name) const {
+  const std::string_view text = text_;
+  std::size_t begin = 0;
+  for (const auto& place : places_) {
+    if (beast::iequals(view(text.substr(begin, place.value - begin)), view(name)))
+      return text.substr(place.value, place.end - place.value);
+    begin = place.end;
+  }
   return {};
 }
 
@@ -56,7 +73,9 @@ AnswerReader::AnswerReader(std::size_t body_limit_bytes, int& large_left)
 }
 
 void AnswerReader::start_parser() {
-  parser_.emplace();
+  parser_.reset();
+  memory_.release();
+  parser_.emplace(std::piecewise_construct, std::tuple{}, std::tuple{Allocator{&memory_}});
   parser_->eager(true);  // header and body in one go
   parser_->header_limit(k_header_limit_bytes);
   parser_->body_limit(body_limit_bytes_);
@@ -137,13 +156,12 @@ AnswerReader::Step AnswerReader::fail(std::string reason) {
 void AnswerReader::move_into(Exchange& exchange) {
   auto& message = parser_->get();
   exchange.status = message.result_int();
-  for (const auto& field : message) {
-    const auto name = field.name_string();
-    const auto value = field.value();
-    auto& header = exchange.headers.emplace_back();
-    header.name.assign(name.data(), name.size());
-    header.value.assign(value.data(), value.size());
-  }
+  std::size_t count = 0, characters = 0;
+  for (const auto& field : message) ++count, characters += field.name_string().size() + field.value().size();
+  exchange.headers.reserve(count, characters);
+  for (const auto& field : message)
+    exchange.headers.add({field.name_string().data(), field.name_string().size()},
+                         {field.value().data(), field.value().size()});
   exchange.body = std::move(message.body());
 }
 

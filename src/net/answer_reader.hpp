@@ -2,11 +2,14 @@
 // Turns the bytes of one HTTP/1.1 answer into an Exchange. Pure: no I/O, no clock. Nothing that a server
 // sends makes it throw.
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <cardvoid/net/https_client.hpp>
+#include <cstddef>
+#include <memory_resource>
 #include <optional>
 
 namespace cardvoid::net {
@@ -40,7 +43,9 @@ class AnswerReader {
   std::optional<milliseconds> keeps_for(milliseconds limit) const;
 
  private:
-  using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
+  // Its headers are in memory of ours: one allocation each would be a dozen an answer.
+  using Allocator = std::pmr::polymorphic_allocator<char>;
+  using Parser = boost::beast::http::parser<false, boost::beast::http::string_body, Allocator>;
   Step parse();
   bool is_half_status_line() const;
   void mend_status_line();
@@ -52,6 +57,8 @@ class AnswerReader {
   int& large_left_;
   bool is_large_ = false;  // and so counted
   boost::beast::flat_buffer buffer_;
+  std::array<std::byte, 3 << 10> room_;  // the platform's answers have less than 2 KiB of headers
+  std::pmr::monotonic_buffer_resource memory_{room_.data(), room_.size()};
   std::optional<Parser> parser_;
   int interim_count_ = 0;
   bool has_bytes_ = false;

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -15,6 +16,7 @@
 #include <boost/beast/core/error.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cardvoid/base/text.hpp>
+#include <cerrno>
 #include <ctime>
 #include <sstream>
 
@@ -126,6 +128,8 @@ ConnectFailure failure(ConnectFailure::Kind kind, const std::string& name, std::
 
 TlsConnection::TlsConnection(Pool& pool, std::size_t at) : endpoint{at}, stream_{pool.executor, pool.tls} {
   pool.all_.push_back(*this);
+  // Asio has OpenSSL give its buffers back after each record: some 17 KB four times an exchange.
+  SSL_clear_mode(stream_.native_handle(), SSL_MODE_RELEASE_BUFFERS);
   meter_.attach(stream_.native_handle());
   meter_.allow(k_for_handshake);
 }
@@ -205,11 +209,16 @@ asio::awaitable<std::string> TlsConnection::tunnel(const ProxyServer& proxy, con
 bool TlsConnection::is_quiet() {
   // A peek at the socket cannot tell close_notify from a TLS 1.3 session ticket: both look like application
   // data. So TLS reads: it consumes tickets, and only "would block" means that there is nothing else.
-  if (!stream_.next_layer().socket().is_open()) return false;
+  auto& socket = stream_.next_layer().socket();
+  if (!socket.is_open()) return false;
   char unasked = 0;
+  if (is_drained_ && ::recv(socket.native_handle(), &unasked, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+      (errno == EAGAIN || errno == EINTR))
+    return true;
   error_code error;
   stream_.read_some(asio::buffer(&unasked, 1), error);
-  return error == asio::error::would_block;
+  is_drained_ = error == asio::error::would_block;
+  return is_drained_;
 }
 
 // Every segment from the peer says how far it has our bytes, one with an answer too. OpenSSL may have sent
@@ -256,6 +265,7 @@ asio::awaitable<Exchange> exchange_on(std::unique_ptr<TlsConnection> connection,
   auto& stream = connection->stream_;
   stream.next_layer().expires_at(deadline);
   connection->meter_.allow(k_for_answer);
+  connection->is_drained_ = false;
   AnswerReader answer{pool->settings.body_limit_bytes, pool->large_answers_left};
   exchange.reach = Exchange::lost;
   // Its first bytes leave here and now, so that hardly anything can come between the look above and them.

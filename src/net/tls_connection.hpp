@@ -30,7 +30,8 @@ class TlsConnection
                                                              Instant deadline);
 
   // True if it is open and there is nothing to read: no data, no end. Processes TLS messages that came
-  // meanwhile, a few of them: a peer who sends more is not quiet. Do not call it during an operation.
+  // meanwhile, a few of them: a peer who sends more is not quiet. Asked again before anything else is done,
+  // it only looks whether something has come. Do not call it during an operation.
   bool is_quiet();
 
   Peer peer() const;
@@ -53,6 +54,7 @@ class TlsConnection
 
   boost::asio::ssl::stream<boost::beast::tcp_stream> stream_;
   TlsMeter meter_;
+  bool is_drained_ = false;  // whatever had come was read, and nothing was done since
 };
 
 // One request and its answer; see Connection::exchange. Gives the connection back to the pool or closes it.

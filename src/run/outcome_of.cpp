@@ -19,7 +19,7 @@ model::Outcome without_answer(model::OutcomeKind kind, const char* code, const s
 }  // namespace
 
 wechatpay::AnswerHeaders answer_headers(const net::Exchange& exchange) {
-  const auto header = [&](const char* name) { return std::string{exchange.header(name)}; };
+  const auto header = [&](const char* name) { return std::string{exchange.headers.find(name)}; };
   return {header("Wechatpay-Timestamp"),
           header("Wechatpay-Nonce"),
           header("Wechatpay-Signature"),

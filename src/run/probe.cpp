@@ -40,7 +40,7 @@ asio::awaitable<void> ask(net::HttpsClient& client, std::size_t index, std::stri
     probe.failure = fmt::format("{}: no answer: {}", probe.address, answer.reason);
     co_return;
   }
-  if (const auto date = parse_http_date(answer.header("Date")))
+  if (const auto date = parse_http_date(answer.headers.find("Date")))
     probe.clock_offset = *date - read_clocks().wall;
 }
 

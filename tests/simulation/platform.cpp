@@ -107,10 +107,11 @@ run::Reply Platform::word(unsigned status, std::string body, Verdict verdict, mi
   exchange.reach = net::Exchange::answered;
   exchange.status = status;
   exchange.body = std::move(body);
-  exchange.headers = {{"Request-ID", fmt::format("0{}-0", received_)}, {"Date", format_http_date(clock())}};
+  exchange.headers.add("Request-ID", fmt::format("0{}-0", received_));
+  exchange.headers.add("Date", format_http_date(clock()));
   if (verdict == Verdict::verified) {
     const auto timestamp = clock().time_since_epoch().count() / 1000;
-    exchange.headers.push_back({"Wechatpay-Timestamp", fmt::format("{}", timestamp)});
+    exchange.headers.add("Wechatpay-Timestamp", fmt::format("{}", timestamp));
     // The verifier's window, as it looks from a machine whose clock is wrong.
     const auto apart = clock_error - habits_.clock_ahead;
     if (apart >= k_signature_life || apart <= -k_signature_life) verdict = Verdict::stale;
@@ -223,7 +224,7 @@ std::optional<run::Reply> Platform::receive(AttemptKind kind, Card& card, WallTi
                   clock_error);
     case Mishap::throttle: {
       auto said = error(429, "FREQUENCY_LIMITED", "too fast", clock_error);
-      if (world_.chance.happens(0.3)) said.exchange.headers.push_back({"Retry-After", "2"});
+      if (world_.chance.happens(0.3)) said.exchange.headers.add("Retry-After", "2");
       return said;
     }
     case Mishap::clock_refused: return error(401, "SIGN_ERROR", "timestamp expired", clock_error);

@@ -1,6 +1,7 @@
 #pragma once
 // The result of an exchange with an endpoint: plain values, no sockets.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,25 @@ struct ConnectFailure {
   std::string what;  // one line, names the endpoint
 };
 
-struct Header {
-  std::string name, value;
+// The headers of an answer, in two pieces of memory: there are a dozen in every answer.
+class Headers {
+ public:
+  // For so many headers with so many characters in all.
+  void reserve(std::size_t count, std::size_t characters);
+  void add(std::string_view name, std::string_view value);
+  // The value of the first one with that name, matched without regard to case; empty when absent.
+  std::string_view find(std::string_view name) const;
+  std::size_t size() const { return places_.size(); }
+  bool operator==(const Headers&) const = default;
+
+ private:
+  // Of a header in text_: its name begins where the one before ends.
+  struct Place {
+    std::size_t value, end;
+    bool operator==(const Place&) const = default;
+  };
+  std::string text_;
+  std::vector<Place> places_;
 };
 
 // How far an exchange got.
@@ -29,10 +47,8 @@ struct Exchange {
   } reach = lost;
   std::string reason;  // why it is not `answered`
   unsigned status = 0;
-  std::vector<Header> headers;
+  Headers headers;
   std::string body;  // after transfer decoding
-  // The value of the first header with that name, matched without regard to case; empty when absent.
-  std::string_view header(std::string_view name) const;
 };
 
 }  // namespace cardvoid::net

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <vector>
+
 #include "component/net/rig.hpp"
 
 // Which connection the next request gets.
@@ -116,6 +119,54 @@ TEST_SUITE("component") {
       closed.wait();
       CHECK(rig.ask(std::move(connection)).reach == Exchange::shut_out);  // a new one: the endpoint's fault
     }
+  }
+
+  TEST_CASE("pool: nothing is sent on a kept connection on which something comes while it is held") {
+    const auto speak = [](Peer& peer) { peer.write("HTTP/1.1 408 Request Timeout\r\n\r\n"); };
+    const auto close = [](Peer& peer) { peer.hang_up(); };
+    const auto farewell = [](Peer& peer) { peer.say_farewell(); };
+    const auto reset = [](Peer& peer) { peer.reset(); };
+    for (const int version : k_versions) {
+      for (const auto& act : std::vector<std::function<void(Peer&)>>{speak, close, farewell, reset}) {
+        Event held, acted;
+        Server server{[&](Peer& peer) {
+                        peer.read_request();
+                        peer.write(answer_with("0"));
+                        held.wait();
+                        act(peer);
+                        acted.raise();
+                        peer.wait_for_end();
+                      },
+                      speaking(version)};
+        Rig rig{server};
+        CHECK(rig.ask().body == "0");
+        auto connection = rig.connect();  // looked at, and nothing was there
+        held.raise();
+        acted.wait();
+        CHECK(rig.ask(std::move(connection)).reach == Exchange::not_sent);
+        CHECK(server.connection_count() == 1);
+      }
+    }
+  }
+
+  TEST_CASE("pool: what TLS sends for itself while a kept connection is held is no closure") {
+    Event held, sent;
+    Server server{[&](Peer& peer) {
+                    peer.read_request();
+                    peer.write(answer_with("0"));
+                    held.wait();
+                    peer.send_ticket();
+                    peer.ask_for_new_keys();
+                    sent.raise();
+                    if (!peer.read_request().empty()) peer.write(answer_with("1"));
+                  },
+                  speaking(TLS1_3_VERSION)};
+    Rig rig{server};
+    CHECK(rig.ask().body == "0");
+    auto connection = rig.connect();
+    held.raise();
+    sent.wait();
+    CHECK(rig.ask(std::move(connection)).body == "1");
   }
 
   TEST_CASE("pool: session tickets and new keys that arrive while idle are not a closure") {

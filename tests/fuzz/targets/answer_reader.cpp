@@ -43,9 +43,7 @@ Read read(std::string_view bytes, std::string_view pieces) {
 }
 
 bool is_same(const net::Exchange& a, const net::Exchange& b) {
-  return a.status == b.status && a.body == b.body &&
-         std::equal(a.headers.begin(), a.headers.end(), b.headers.begin(), b.headers.end(),
-                    [](const auto& x, const auto& y) { return x.name == y.name && x.value == y.value; });
+  return a.status == b.status && a.body == b.body && a.headers == b.headers;
 }
 
 }  // namespace
