@@ -224,6 +224,7 @@ Result<void> begin_changes(Ledger& ledger) {
                     "with its -wal and run the same command again",
                     ledger.state().file.string())};
   ledger.state().steps.clear();
+  ledger.state().counts.reset();
   return ledger.state().guarded([&] { ledger.state().prepared().begin.bind().run(); });
 }
 
@@ -296,6 +297,10 @@ Result<void> commit_changes(Ledger& ledger) {
     const bool counts = j.has_counts.int64(0) != 0;
     j.has_counts.reset();
     ledger.state().steps.commit(counts ? &j.add_count : nullptr);
+    if (const auto& of_run = ledger.state().counts) {
+      const auto& [run, c] = *of_run;
+      j.save_counts.bind(run, c.sent, c.confirmed, c.rejected, c.unresolved, c.canary, c.other_brand).run();
+    }
     j.commit.bind().run();
   });
 }

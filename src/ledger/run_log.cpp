@@ -109,14 +109,8 @@ Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exi
 }
 
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts) {
-  return ledger.state().guarded([&] {
-    ledger.state()
-        .prepared()
-        .save_counts
-        .bind(run, counts.sent, counts.confirmed, counts.rejected, counts.unresolved, counts.canary,
-              counts.other_brand)
-        .run();
-  });
+  ledger.state().counts = {run, counts};
+  return {};
 }
 
 Result<void> save_fingerprint(Ledger& ledger, RunId run, std::string_view fingerprint) {

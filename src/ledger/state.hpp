@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cardvoid/ledger/database.hpp>
+#include <cardvoid/ledger/run_log.hpp>
 #include <cardvoid/model/outcome.hpp>
 #include <cardvoid/model/row.hpp>
 #include <cardvoid/sqlite/connection.hpp>
@@ -164,8 +165,9 @@ struct Ledger::State {
   std::optional<KeptSurvey> kept_survey;  // of a first import
   std::size_t filter_words = FirstImport::k_filter_words;
   std::optional<RunStatements> run_statements;
-  RowSteps steps;                                 // since begin_changes()
-  std::string is_named_by_protections = "FALSE";  // SQL about a row
+  RowSteps steps;                                     // since begin_changes()
+  std::optional<std::pair<RunId, RunCounts>> counts;  // of a run, since begin_changes()
+  std::string is_named_by_protections = "FALSE";      // SQL about a row
 
   void wait_when_locked();
   int checkpoint();  // SQLite's primary code; SQLITE_BUSY while others read

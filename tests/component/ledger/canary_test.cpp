@@ -14,7 +14,9 @@ TEST_SUITE("component") {
     const auto run = must(ledger::begin_run(ledger, start));
     ledger::RunCounts counts;
     counts.canary = passed;
+    must(ledger::begin_changes(ledger));
     must(ledger::save_counts(ledger, run, counts));
+    must(ledger::commit_changes(ledger));
     return run;
   }
 
