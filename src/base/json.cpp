@@ -26,30 +26,37 @@ std::string plain_number(double number) {
 }
 
 // An answer in JSON may stand on a terminal: what would steer it is written as \uNNNN, which says the same.
-std::string for_terminals(std::string_view serialized) {
+std::string for_terminals(std::string serialized) {
   std::string safe;
+  std::size_t taken = 0;  // up to here it is in `safe`
   for (std::size_t at = 0; at < serialized.size();) {
     const auto from = at;
     const auto c = static_cast<std::uint32_t>(next_code_point(serialized, at));
-    if (!is_unsafe_for_terminal(c))
-      safe += serialized.substr(from, at - from);
-    else if (c < 0x1'0000)
+    if (!is_unsafe_for_terminal(c)) continue;
+    safe.append(serialized, taken, from - taken);
+    taken = at;
+    if (c < 0x1'0000)
       safe += fmt::format("\\u{:04x}", c);
     else  // as two halves (RFC 8259, section 7)
       safe += fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (c >> 10), 0xDC00 + (c & 0x3FF));
   }
-  return safe;
+  if (taken == 0) return serialized;
+  return safe.append(serialized, taken);
 }
 
 // JSON is UTF-8, and what people call their files need not be: each byte that is not becomes U+FFFD.
 std::string quoted(std::string_view text) {
+  const auto serialized = [](std::string_view valid) {
+    return for_terminals(boost::json::serialize(boost::json::string_view{valid.data(), valid.size()}));
+  };
+  auto at = find_invalid_utf8(text);
+  if (!at) return serialized(text);
   std::string valid;
-  while (const auto at = find_invalid_utf8(text)) {
+  for (; at; at = find_invalid_utf8(text)) {
     valid.append(text.substr(0, *at)).append("\xEF\xBF\xBD");
     text.remove_prefix(*at + 1);
   }
-  valid += text;
-  return for_terminals(boost::json::serialize(boost::json::string_view{valid.data(), valid.size()}));
+  return serialized(valid.append(text));
 }
 
 std::string quoted(boost::json::string_view text) {

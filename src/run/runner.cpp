@@ -233,8 +233,15 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
   const auto now = ports_.loop.now();
   auto& flight = flights_.at(row);
   const bool sent = model::was_sent(outcome.kind);
-  const auto ruling = dispatcher_.ended(row, outcome, now, ports_.draw());
-  ledger::Attempt attempt;
+  // One piece of memory for all who record it and tell of it.
+  struct Ended {
+    ledger::Attempt attempt;
+    model::Ruling ruling;
+  };
+  const auto ended = std::make_shared<Ended>();
+  ended->ruling = dispatcher_.ended(row, outcome, now, ports_.draw());
+  const auto& ruling = ended->ruling;
+  auto& attempt = ended->attempt;
   attempt.row = row;
   attempt.n = flight.attempt;
   attempt.run = run_;
@@ -263,11 +270,11 @@ void Runner::end(RowId row, const model::Outcome& outcome) {
       return ledger::save_trip(ledger, run, trip);
     });
   ports_.store.submit(
-      [attempt, ruling, run = run_, counts = counts()](ledger::Ledger& ledger) -> Result<void> {
-        if (const auto closed = ledger::close_attempt(ledger, attempt, ruling); !closed) return closed;
-        return ledger::save_counts(ledger, run, counts);
+      [ended, run = run_, counts = counts()](ledger::Ledger& ledger) -> Result<void> {
+        const auto closed = ledger::close_attempt(ledger, ended->attempt, ended->ruling);
+        return closed ? ledger::save_counts(ledger, run, counts) : closed;
       },
-      [this, attempt] { observer_.recorded(attempt); });
+      [this, ended] { observer_.recorded(ended->attempt); });
   if (ruling.finished && row != dispatcher_.witness()) flights_.erase(row);
   pump();
 }
