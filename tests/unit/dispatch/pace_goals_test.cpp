@@ -110,7 +110,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("pace goals: a thinking platform uses 97 percent of the limit for half a day") {
     for (const auto& [limit, lasts] : {Span{5, 12h}, Span{50, 1h}, Span{500, 4min}}) {
-      const Setting setting{.limits = {{0ns, limit}}, .latency = k_log_normal, .lasts = lasts};
+      Setting setting{.limits = {{0ns, limit}}, .latency = k_log_normal, .lasts = 2min};
+      send(setting, limit, fmt::format("log-normal-{:g}", limit));
+      setting.lasts = lasts;
       const auto course = send(setting, limit);
       CAPTURE(limit);
       CHECK(course.accepted_between(0, static_cast<int>(setting.lasts / 1s)) >= 0.975 * limit);
