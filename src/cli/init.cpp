@@ -368,7 +368,7 @@ class Drafting {
       if (draft_.mchid.empty()) return {};
       return Error{Errc::usage, tr("--mchid belongs to --api partner; with brand, the brand signs")};
     }
-    const bool is_number = !subject_.empty() && std::all_of(subject_.begin(), subject_.end(), is_digit);
+    const bool is_number = !subject_.empty() && has_only_digits(subject_);
     if (is_number && draft_.mchid.empty() && !interview_.asks()) draft_.mchid = subject_;
     const auto judge = [this, is_number](const std::string& number) -> Result<void> {
       if (const auto fit = fits("merchant.mchid")(number); !fit) return fit;

@@ -37,10 +37,6 @@ double chance_of(std::int64_t found, std::int64_t all, double each) {
 
 bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c); }
 
-bool is_all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
-}
-
 }  // namespace
 
 std::string_view without_formula(std::string_view text) {
@@ -110,7 +106,7 @@ void Damage::note(Column column, std::string_view text, std::int64_t line) {
   if (column == Column::reason) return;
   if (model::is_scientific(bare)) scientific_.add(text, line);
   if (column == Column::code) lost_zeros_.note(text, line);
-  if (bare.size() > k_digits_kept && bare.size() <= k_longest_code && is_all_digits(bare))
+  if (bare.size() > k_digits_kept && bare.size() <= k_longest_code && has_only_digits(bare))
     long_ones_[bare.size() - k_digits_kept - 1].note(bare, line);
 }
 

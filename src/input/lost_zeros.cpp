@@ -68,8 +68,7 @@ bool is_even(std::int64_t zeros, const std::array<std::int64_t, 10>& digits) {
 }  // namespace
 
 void LostZeros::note(std::string_view code, std::int64_t line) {
-  if (code.empty() || code.size() > k_longest_code || !std::all_of(code.begin(), code.end(), is_digit))
-    return;
+  if (code.empty() || code.size() > k_longest_code || !has_only_digits(code)) return;
   auto& length = lengths_[code.size()];
   length.codes.add(code, line);
   ++length.first[static_cast<std::size_t>(code[0] - '0')];

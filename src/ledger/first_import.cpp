@@ -48,18 +48,25 @@ FirstImport::FirstImport(sqlite::Connection& db, std::size_t filter_words)
   db.execute(k_small_cache);  // rows come one behind the other: no page is asked for again
 }
 
-bool FirstImport::may_have_come(const model::Card& card) {
+FirstImport::Place FirstImport::place_of(const model::Card& card) const {
   const std::hash<std::string_view> hash;
   std::uint64_t bits = hash(card.code);
   for (const auto* part : {&card.card_id, &card.brand_id}) bits = bits * 0x9E3779B97F4A7C15 ^ hash(*part);
-  // All of a card's bits are in one line of the processor's cache: another one is fetched from memory.
   const auto words = std::min(k_words_of_a_line, filter_.size());
-  const auto line = (bits >> 32) % (filter_.size() / words) * words;
-  auto places = bits * 0x9E3779B97F4A7C15 >> 19;
+  return {(bits >> 32) % (filter_.size() / words) * words, bits * 0x9E3779B97F4A7C15 >> 19};
+}
+
+void FirstImport::foresee(const model::Card& card) const {
+  __builtin_prefetch(&filter_[place_of(card).line], 1);
+}
+
+bool FirstImport::may_have_come(const model::Card& card) {
+  auto [line, bits] = place_of(card);
+  const auto words = std::min(k_words_of_a_line, filter_.size());
   bool has_all = true;
-  for (int i = 0; i < k_bits_of_a_card; ++i, places >>= 9) {
-    auto& word = filter_[line + places / 64 % words];
-    const auto bit = std::uint64_t{1} << places % 64;
+  for (int i = 0; i < k_bits_of_a_card; ++i, bits >>= 9) {
+    auto& word = filter_[line + bits / 64 % words];
+    const auto bit = std::uint64_t{1} << bits % 64;
     has_all = has_all && (word & bit) != 0;
     word |= bit;
   }

@@ -29,6 +29,8 @@ class FirstImport {
   // Takes the index away, within the transaction under way.
   explicit FirstImport(sqlite::Connection& db, std::size_t filter_words = k_filter_words);
 
+  // The card comes soon: its part of the filter, which is larger than the processor's cache, is fetched.
+  void foresee(const model::Card& card) const;
   // True if the card may have been seen before; records it as seen.
   bool may_have_come(const model::Card& card);
   // Every line has a number of its own, so that what waits keeps its place among the rows.
@@ -43,6 +45,13 @@ class FirstImport {
   static void restore_indices(sqlite::Connection& db);
 
  private:
+  // The bits of a card: in one line of the processor's cache, and which ones of it.
+  struct Place {
+    std::size_t line;  // of filter_: its first word
+    std::uint64_t bits;
+  };
+  Place place_of(const model::Card& card) const;
+
   sqlite::Connection& db_;
   sqlite::Statement put_aside_;
   std::vector<std::uint64_t> filter_;

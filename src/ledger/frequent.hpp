@@ -23,11 +23,14 @@ class FrequentValues {
     if (const auto found = counts_.find(value); found != counts_.end()) {
       ++found->second;
     } else if (counts_.size() < most_) {
-      counts_.emplace(value, 1);
+      begin(value);
     } else {
       is_exact_ = false;
-      for (auto each = counts_.begin(); each != counts_.end();)
-        each = --each->second == 0 ? counts_.erase(each) : std::next(each);
+      for (auto each = counts_.begin(); each != counts_.end();) {
+        const auto next = std::next(each);
+        if (--each->second == 0) spare_.push_back(counts_.extract(each));
+        each = next;
+      }
     }
   }
 
@@ -52,9 +55,20 @@ class FrequentValues {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
+  using Counts = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
+
+  void begin(std::string_view value) {
+    if (spare_.empty()) return void(counts_.emplace(value, 1));
+    auto node = std::move(spare_.back());
+    spare_.pop_back();
+    node.key() = value, node.mapped() = 1;
+    counts_.insert(std::move(node));
+  }
+
   std::size_t most_;
   bool is_exact_ = true;
-  std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> counts_;
+  Counts counts_;
+  std::vector<Counts::node_type> spare_;  // where every value is another one, their memory is used again
 };
 
 }  // namespace cardvoid::ledger

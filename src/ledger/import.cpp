@@ -96,6 +96,9 @@ void record_import(const sqlite::Connection& db, WallTime started_at, const Impo
 class Import::Work {
  public:
   Work(Ledger::State& state, WallTime now, LineText text, model::Vanished vanished);
+  void foresee(const model::Card& card) const {
+    if (first_) first_->foresee(card);
+  }
   void add(const model::InputRow& row);
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
   void pass_over(bool names_a_card) {
@@ -493,6 +496,8 @@ Import::~Import() {
   // An error leaves the rest to the next import, as a crash does.
   (void)state.guarded([&] { take_back(state.db, was_first); });
 }
+
+void Import::foresee(const model::InputRow& row) const { work_->foresee(row.card); }
 
 Result<void> Import::add(const model::InputRow& row) {
   return noted(work_->state.guarded([&] { work_->add(row); }));

@@ -102,7 +102,7 @@ std::optional<Wrapper> find_wrapper(std::string_view text) {
   if (text.back() == '\t') return Wrapper::tabs;
   if (text.size() >= 3 && text.starts_with("=\"") && text.back() == '"') return Wrapper::formula;
   const bool is_marked = text.size() >= 2 && (text.front() == '\'' || text.front() == '`');
-  if (is_marked && std::all_of(text.begin() + 1, text.end(), is_digit)) return Wrapper::mark;
+  if (is_marked && has_only_digits(text.substr(1))) return Wrapper::mark;
   return std::nullopt;
 }
 
@@ -150,7 +150,7 @@ bool is_scientific(std::string_view text) {
   // 4E23 may be a real code.
   if (!has_fraction && !text.starts_with('+')) return false;
   if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+  return !text.empty() && has_only_digits(text);
 }
 
 std::string_view fault_of_identifier(std::string_view text) {

@@ -71,6 +71,8 @@ class Import {
   Import& operator=(Import&&) = delete;
   ~Import();
 
+  // A row that comes soon: so what add() needs is fetched from memory meanwhile. May be left out.
+  void foresee(const model::InputRow& row) const;
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
   // A line of another shard. `names_a_card`: it is not one that would be refused.
