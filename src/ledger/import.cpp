@@ -453,8 +453,9 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
     keep_counts(db_, {{of_all, summary_.added}});
   }
   auto survey = finish_survey();
+  const auto then = writes_to(db_);  // before others can write
   db_.execute("COMMIT");
-  if (survey) state.kept_survey = {*std::move(survey), writes_to(db_)};
+  if (survey) state.kept_survey = {*std::move(survey), then};
   state.last_import = std::move(findings_);
   return summary_;
 }
