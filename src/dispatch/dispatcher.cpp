@@ -23,7 +23,7 @@ using model::RowId;
 // commit and its connection are done in time, and a crash leaves few rows in doubt.
 constexpr milliseconds k_least_lead = 100ms, k_most_lead = 2s;
 constexpr int k_most_prepared = 256;
-constexpr int k_most_over = 16;   // prepared beyond max_in_flight: each has a connection, some 80 KiB
+constexpr int k_most_over = 16;   // prepared beyond max_in_flight: each has a connection, some 100 KiB
 constexpr auto k_recent = 10min;  // answers 429 that people are told the number of
 // Until an answer has proved keys and endpoint, only so many requests are out: wrong keys cost a handful.
 constexpr int k_unproven_in_flight = 3;

@@ -11,7 +11,7 @@
 
 namespace cardvoid::net {
 
-// Each takes some 80 KiB. Who answers much in one moment and nothing in the next has us open new ones.
+// Each takes some 100 KiB. Who answers much in one moment and nothing in the next has us open new ones.
 constexpr std::size_t k_most_kept = 32;
 
 Pool::Pool(boost::asio::any_io_executor on, HttpsSettings with)
