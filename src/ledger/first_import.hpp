@@ -45,7 +45,7 @@ class FirstImport {
   static void restore_indices(sqlite::Connection& db);
 
  private:
-  // The bits of a card: in one line of the processor's cache, and which ones of it.
+  // The bits of a card: in one line of the processor's cache, and which bits in it.
   struct Place {
     std::size_t line;  // of filter_: its first word
     std::uint64_t bits;

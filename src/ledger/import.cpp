@@ -413,7 +413,8 @@ void Import::Work::finish_first() {
   summary_.lines = lines;
 }
 
-// nullopt: it must be read, or it would depend on the order in which the rows came.
+// nullopt: it must be read, or it would depend on the order in which the rows came. Counts of openids are
+// lower bounds in any order.
 std::optional<Survey> Import::Work::finish_survey() {
   if (!surveyor_) return std::nullopt;
   RangeWriter ids;

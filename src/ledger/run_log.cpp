@@ -109,7 +109,10 @@ Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exi
 }
 
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts) {
-  ledger.state().counts = {run, counts};
+  auto& state = ledger.state();
+  if (sqlite3_get_autocommit(state.db.get()))
+    return Error{Errc::internal, "counts of a run outside begin_changes() and commit_changes()"};
+  state.counts = {run, counts};
   return {};
 }
 

@@ -18,7 +18,7 @@
 
 namespace cardvoid::ledger {
 
-// A row of the plan. What is not given is so of a row that was just added.
+// A row of the plan. The defaults are those of a row that was just added.
 struct SurveyedRow {
   model::RowId id = 0;
   std::string_view brand_id, card_id, code, openid,
@@ -31,8 +31,8 @@ struct SurveyedRow {
   bool was_requested = false;
 };
 
-// Rows come in any order. In another one than that of their numbers, what is at least so (Survey) may differ,
-// and which templates are among the others.
+// Rows come in any order. Where that is not the order of their ids, lower bounds may differ (Survey), and so
+// may which templates are counted as others.
 class Surveyor {
  public:
   Surveyor(sqlite::Connection& db, std::size_t most_templates);

@@ -213,12 +213,13 @@ bool TlsConnection::is_quiet() {
   if (!socket.is_open()) return false;
   char unasked = 0;
   if (is_drained_ && ::recv(socket.native_handle(), &unasked, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-      (errno == EAGAIN || errno == EINTR))
-    return true;
+      errno == EAGAIN)
+    return true;  // TLS has read all that had come, so an empty socket says enough
   error_code error;
   stream_.read_some(asio::buffer(&unasked, 1), error);
-  is_drained_ = error == asio::error::would_block;
-  return is_drained_;
+  const bool is_quiet = error == asio::error::would_block;
+  is_drained_ = is_quiet && SSL_want_read(stream_.native_handle());  // it may also have something to write
+  return is_quiet;
 }
 
 // Every segment from the peer says how far it has our bytes, one with an answer too. OpenSSL may have sent

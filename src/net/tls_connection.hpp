@@ -54,7 +54,7 @@ class TlsConnection
 
   boost::asio::ssl::stream<boost::beast::tcp_stream> stream_;
   TlsMeter meter_;
-  bool is_drained_ = false;  // whatever had come was read, and nothing was done since
+  bool is_drained_ = false;  // all that had come was read, and nothing was done since
 };
 
 // One request and its answer; see Connection::exchange. Gives the connection back to the pool or closes it.

@@ -8,8 +8,8 @@
 // its line: the ledger may ask for it when the source is further on. Source::line_of() is all that this
 // thread asks of the source.
 //
-// Where the input is smaller than one batch, where its text is not at hand, and where no thread can be had,
-// the caller's thread adds the records.
+// Where the input is smaller than one batch, where its text is not at hand, as in a query or a simulation,
+// and where no thread can be had, the caller's thread adds the records.
 
 #include <array>
 #include <cardvoid/base/error.hpp>

@@ -50,7 +50,8 @@ void Journal::serve() {
       std::unique_lock lock{mutex_};
       arrived_.wait(lock, [&] { return closing_ || !queue_.empty(); });
       if (queue_.empty()) return;
-      // Under load a commit waits a moment for more changes; a single change, as at 5 rows/s, does not wait.
+      // Under load a commit waits a moment for more changes. A change that comes later than that after the
+      // last commit, as at 5 rows/s, does not wait.
       if (!closing_ && std::chrono::steady_clock::now() - last_commit < k_busy)
         arrived_.wait_for(lock, k_company, [&] { return closing_ || queue_.size() >= k_crowd; });
       batch.swap(queue_);

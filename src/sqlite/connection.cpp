@@ -58,11 +58,9 @@ void harden(sqlite3* db) {
   sqlite3_exec(db, "PRAGMA cell_size_check = ON", nullptr, nullptr, nullptr);
 }
 
-// SQLite would count every allocation, under a lock that all connections share.
-void count_no_allocations() {
-  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  (void)once;  // it is too late where somebody has used SQLite before: that costs time and nothing else
-}
+// SQLite would count every allocation, under a lock that all connections share. It takes the setting only
+// before it is used for the first time, which may be by another function than ours.
+[[maybe_unused]] const int k_counts_no_allocations = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 
 Owned<sqlite3_stmt, sqlite3_finalize> prepare(sqlite3* db, std::string_view& sql) {
   if (sql.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
@@ -104,7 +102,6 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
   // An empty name would silently mean a private temporary database.
   if (file.empty()) throw Failure{SQLITE_CANTOPEN, "unable to open database file: its name is empty"};
   if (mode == Mode::create && file != ":memory:") create_private(file);
-  count_no_allocations();
   sqlite3* raw = nullptr;
   const auto name = mode == Mode::read_only_alone ? immutable_uri(file) : file.string();
   const int code = sqlite3_open_v2(name.c_str(), &raw, open_flags(mode), nullptr);

@@ -7,7 +7,6 @@
 //   (scripts/fingerprints)
 
 #include <fmt/format.h>
-#include <sqlite3.h>
 
 #include <charconv>
 #include <cstdio>
@@ -46,9 +45,6 @@ int main(int argc, char** argv) {
   if (!read_number(words[0].substr(dash == std::string_view::npos ? 0 : dash + 1), to)) return usage();
   if (one) from = to;
   if (to < from) return usage();
-  // Half of the time goes into preparing statements, and much of that into malloc: a sixth less.
-  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 1200, 300);
   Disk disk{"simulation", from};
   disk.become_default();
   Tally tally;

@@ -89,6 +89,11 @@ bool Peer::is_open_for(std::chrono::milliseconds span) {
   return ::poll(&watched, 1, static_cast<int>(span.count())) == 0;
 }
 
+void Peer::wait_for_bytes() {
+  pollfd watched{fd_, POLLIN, 0};
+  ::poll(&watched, 1, -1);
+}
+
 std::string Peer::server_name() const {
   const auto* const name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
   return name ? name : "";

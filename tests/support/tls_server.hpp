@@ -38,6 +38,7 @@ class Peer {
   std::string read_request();  // header and body; empty when the client closed
   void write(std::string_view bytes);
   void wait_for_end();                               // until the client closes
+  void wait_for_bytes();                             // of the client; none is read
   bool is_open_for(std::chrono::milliseconds span);  // false as soon as the client closes within that time
   std::string server_name() const;                   // as the client asked for it; empty when it did not
   // What a server may do to an idle connection. They return when the client's kernel has received it.

@@ -80,8 +80,8 @@ class Pacer final : public Pace {
     std::deque<Instant> refused;  // those of them that were answered 429
   };
   const Memory& memory() const { return memory_; }
-  // What has become of `sent` since this was asked last: so many are gone at its front, and so many of those
-  // behind them are as they were. For who keeps a copy.
+  // How `sent` has changed since the last call, for a caller that keeps a copy: `dropped` were removed from
+  // the front; of the rest, the first `unchanged` are the same.
   struct Changes {
     std::size_t dropped = 0, unchanged = 0;
   };

@@ -7,7 +7,8 @@
 //   run_log.hpp  runs, and what the one under way says of itself
 //   queries.hpp  what people ask
 //
-// Used from one thread at a time; run::Journal gives it a thread of its own and groups commits.
+// Used from one thread at a time. run::Journal gives it a thread of its own and groups commits, and
+// run::Inserter gives it one for an import; WhenLocked is asked there.
 //
 // Durability: WAL with synchronous=FULL. What has been committed survives a crash of process and machine
 // (sqlite.org/pragma.html#pragma_synchronous).

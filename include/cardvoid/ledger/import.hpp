@@ -71,7 +71,7 @@ class Import {
   Import& operator=(Import&&) = delete;
   ~Import();
 
-  // A row that comes soon: so what add() needs is fetched from memory meanwhile. May be left out.
+  // Prefetches what add() needs for a row that comes soon. Optional.
   void foresee(const model::InputRow& row) const;
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);

@@ -6,9 +6,10 @@
 
 namespace cardvoid::ledger {
 
-// While it lives, what the ledger does ends with stopped (75) soon after `interrupted`, which is asked every
-// few milliseconds on the same thread, says so; a transaction is rolled back then. Not while a run writes:
-// what it records must not be cut off. The ledger must outlive it.
+// While it lives, what the ledger does ends with stopped (75) soon after `interrupted` says so; a transaction
+// is rolled back then. It is asked every few milliseconds on the thread that uses the ledger, which in an
+// import need not be the caller's: it must be thread-safe. Not while a run writes: what it records must not
+// be cut off. The ledger must outlive it.
 class Interruptible {
  public:
   Interruptible(Ledger& ledger, std::function<bool()> interrupted);

@@ -103,7 +103,7 @@ struct Survey {
   PlanDigest plan;  // of the rows to send
   bool operator==(const Survey&) const = default;
 };
-// Reads every row, once; none behind a first import that has worked it out, as long as nothing was written.
+// Reads every row once. After a first import it reads none, as long as nothing was written since.
 Result<Survey> survey(Ledger& ledger, std::size_t most_templates);
 
 // Rows to send of the brand that has most: what takes longest where each brand has a pace of its own.

@@ -69,7 +69,10 @@ Result<RunId> begin_run(Ledger& ledger, const RunStart& start);  // commits by i
 Result<void> end_run(Ledger& ledger, RunId run, const RunCounts& counts, int exit_code,
                      std::string_view ending, WallTime now);  // commits by itself too
 
-// Between begin_changes() and commit_changes() of records.hpp: the last one is written with the commit.
+// What follows is durable with commit_changes() of records.hpp.
+
+// Between begin_changes() and commit_changes() only, else internal: what was given last is written with the
+// commit.
 Result<void> save_counts(Ledger& ledger, RunId run, const RunCounts& counts);
 // Of the plan that it began with, when that was not known yet.
 Result<void> save_fingerprint(Ledger& ledger, RunId run, std::string_view fingerprint);

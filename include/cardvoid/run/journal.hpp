@@ -1,7 +1,6 @@
 #pragma once
 // The ledger on its own thread, with group commit: all that was submitted since the last commit goes into one
-// transaction. So 5 rows/s cost one fsync each, and 2,000 rows/s a few in every 10 ms
-// (docs/architecture.md).
+// transaction. So 5 rows/s cost two fsyncs each, and 2,000 rows/s about one in 10 ms (docs/architecture.md).
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cardvoid/ledger/database.hpp>

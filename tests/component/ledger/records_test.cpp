@@ -67,6 +67,21 @@ TEST_SUITE("component") {
     CHECK(other != run);
   }
 
+  TEST_CASE("runs: counts belong to the commit in which they were saved") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1")});
+    const auto run = begin_run(ledger);
+    CHECK(ledger::save_counts(ledger, run, {5, 3, 1, 1}).error().code == Errc::internal);
+    must(ledger::begin_changes(ledger));
+    must(ledger::save_counts(ledger, run, {5, 3, 1, 1}));
+    must(ledger::commit_changes(ledger));
+    must(ledger::end_run(ledger, run, {7, 4, 2, 1}, 0, "", k_now));
+    must(ledger::begin_changes(ledger));
+    must(ledger::commit_changes(ledger));
+    CHECK(books.ask("SELECT sent || confirmed || rejected || unresolved FROM runs") == "7421");
+  }
+
   TEST_CASE("last request: none before the first run and now when the last run died and else its end") {
     const Books books;
     auto ledger = books.open();

@@ -129,6 +129,22 @@ TEST_SUITE("component") {
     CHECK(must(ledger::survey(ledger, k_most)) == read_again(books));
   }
 
+  TEST_CASE("survey: what another program writes right behind the import's end is not left out") {
+    const Books books;
+    auto ledger = books.open();
+    const auto write = [](void* of_test, sqlite3*, const char*, int) {
+      change(*static_cast<const Books*>(of_test), "UPDATE row SET reason = 'closed' WHERE code = '1'");
+      return SQLITE_OK;
+    };
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    must(under_way.add({card("1"), 2}));
+    sqlite3_wal_hook(ledger.state().db.get(), write, const_cast<Books*>(&books));
+    must(under_way.finish("a list", k_now));
+    sqlite3_wal_hook(ledger.state().db.get(), nullptr, nullptr);
+    CHECK(must(ledger::survey(ledger, k_most)) == read_again(books));
+    CHECK(must(ledger::survey(ledger, k_most)).reasons.most.front().first == "closed");
+  }
+
   TEST_CASE("survey: fewer templates than the kept one has are asked of the file") {
     const Books books;
     auto ledger = books.open();

@@ -490,7 +490,7 @@ TEST_SUITE("component") {
       pace.left(std::exchange(permit, rig.now), rig.now);
       std::ranges::sort(left);
     };
-    // Some are told of with the next permit, and some, which the guard does not cover, at once.
+    // Some go into the file with the next permit, and some, which the guard does not cover, at once.
     for (int i = 0; i < 40; ++i) {
       take();
       if (i % 3 == 0) leave(0, i % 2 == 0 ? 1ms : 900ms);
