@@ -14,17 +14,11 @@ namespace {
 constexpr int k_bits_of_a_card = 5;
 constexpr std::size_t k_words_of_a_line = 8;
 
-// SQLite sorts in as much memory as its cache may have, and fastest where the processor's cache holds it.
-constexpr const char* k_small_cache = "PRAGMA cache_size = -2048";
-
 void make_indices(sqlite::Connection& db) {
-  db.execute(k_small_cache);
-  db.execute("PRAGMA threads = 1");  // sorts one part while the next one is read
+  const SortingSettings sorting{db};
   for (const auto& [name, sql] : {std::pair{"row_key", k_row_key}, {"row_pending", k_row_pending}})
     if (!ask(db, fmt::format("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '{}')", name)))
       db.execute(std::string{sql});
-  db.execute("PRAGMA threads = 0");
-  db.execute(k_usual_cache);
 }
 
 const sqlite::Connection& with_room_aside(sqlite::Connection& db) {

@@ -7,6 +7,7 @@
 
 #include "first_import.hpp"
 #include "keyed_hash.hpp"
+#include "sorted_lines.hpp"
 #include "state.hpp"
 #include "take_effect.hpp"
 #include "unchanged.hpp"
@@ -72,6 +73,12 @@ struct KnownRow {
   std::int64_t conflict = 0;
 };
 
+// As k_known selects it.
+KnownRow known_in(const sqlite::Statement& s) {
+  const bool is_pending = s.text(4) == model::to_text(model::Status::pending);
+  return {s.int64(0), std::string{s.text(1)}, std::string{s.text(2)}, s.int64(3), is_pending, s.int64(5)};
+}
+
 void record_import(const sqlite::Connection& db, WallTime started_at, const ImportSummary& summary) {
   std::optional<std::int64_t> file_time;
   if (summary.file.changed_at) file_time = to_ms(*summary.file.changed_at);
@@ -126,23 +133,29 @@ class Import::Work {
   bool was_requested(model::RowId id);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   void refuse_line(const model::InputRow& row, std::string_view cause);
+  void take_waiting(const std::function<void()>& take);
   void finish_first();
+  void finish_sorted();
+  void compare(const model::InputRow& row, KnownRow known);
   void note_added(const model::InputRow& row);
   std::optional<Survey> finish_survey();
 
   sqlite::Connection& db_;
-  sqlite::Statement insert_, by_key_, after_last_, set_conflict_, refuse_, is_requested_, is_protected_,
-      hear_, heard_, unhear_;
+  sqlite::Statement insert_, by_key_, after_last_, by_id_, set_conflict_, refuse_, is_requested_,
+      is_protected_, hear_, heard_, unhear_;
   bool last_was_known_ = false;  // there was a row for the last line
   model::RowId last_known_ = 0;
   bool guessed_right_ = false;
   int not_guessed_ = 0;
+  std::int64_t strays_ = 0;  // lines whose row was found by the index
   bool is_first_ = false;
-  std::optional<KeyedHash> hash_;       // none: nothing was ever forgotten
-  std::unique_ptr<FirstImport> first_;  // while lines of a first import are put aside
-  std::optional<model::RowId> new_id_;  // of the row to insert; none: the next
-  std::optional<Surveyor> surveyor_;    // of a first import whose rows are all as they came
-  RowSet surveyed_;                     // rows that waited aside come behind those after them
+  std::optional<KeyedHash> hash_;              // none: nothing was ever forgotten
+  std::unique_ptr<FirstImport> first_;         // while lines of a first import are put aside
+  std::unique_ptr<SortedLines> sorted_;        // once the list turns out to be in another order than the rows
+  std::function<std::string()> waiting_text_;  // of a line that has waited aside
+  std::optional<model::RowId> new_id_;         // of the row to insert; none: the next
+  std::optional<Surveyor> surveyor_;           // of a first import whose rows are all as they came
+  RowSet surveyed_;                            // rows that waited aside come behind those after them
   LineText text_;
   WallTime started_at_{};
   ImportFindings findings_;
@@ -167,6 +180,7 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
       after_last_{db_,
                   // Plus: not by their index.
                   fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id = ?4", k_known)},
+      by_id_{db_, fmt::format("{} id = ?1", k_known)},
       set_conflict_{db_, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse_{db_, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
       is_requested_{db_, fmt::format("SELECT {} FROM row WHERE id = ?1", k_was_requested)},
@@ -202,7 +216,9 @@ const sqlite::Statement* Import::Work::find(const model::Card& card) {
     guessed_right_ = after_last_.bind(card.brand_id, card.card_id, card.code, last_known_ + 1).step();
   if (guesses && guessed_right_)
     found = &after_last_;
-  else if (!by_key_.bind(card.brand_id, card.card_id, card.code).step())
+  else if (by_key_.bind(card.brand_id, card.card_id, card.code).step())
+    ++strays_;
+  else
     return nullptr;
   last_known_ = found->int64(0);
   return found;
@@ -231,12 +247,7 @@ std::optional<KnownRow> Import::Work::insert_or_find(const model::InputRow& row)
     if (!last_was_known_) return std::nullopt;
     found = find(card);
   }
-  KnownRow known;
-  known.id = found->int64(0);
-  known.openid = found->text(1), known.reason = found->text(2);
-  known.source_line = found->int64(3);
-  known.is_pending = found->text(4) == model::to_text(model::Status::pending);
-  known.conflict = found->int64(5);
+  auto known = known_in(*found);
   by_key_.reset();
   after_last_.reset();
   return known;
@@ -248,14 +259,21 @@ void Import::Work::add(const model::InputRow& row) {
     new_id_ = first_->next_id();
     if (first_->may_have_come(row.card)) return first_->put_aside(*new_id_, row, text_(row.card, true));
   }
+  if (sorted_) return sorted_->put_aside(row, text_(row.card, true));
   if (hash_ && take_as_forgotten(row.card)) return;
-  auto known = insert_or_find(row);
-  if (!known)
-    note_added(row);
-  else if (known->id > findings_.last_row_before)
-    compare_new(row, *known);
+  if (auto known = insert_or_find(row))
+    compare(row, std::move(*known));
   else
-    compare_known(row, std::move(*known));
+    note_added(row);
+  if (!is_first_ && !waiting_text_ && strays_ >= state.least_strays && strays_ > summary_.lines / 2)
+    sorted_ = std::make_unique<SortedLines>(db_);
+}
+
+void Import::Work::compare(const model::InputRow& row, KnownRow known) {
+  if (known.id > findings_.last_row_before)
+    compare_new(row, known);
+  else
+    compare_known(row, std::move(known));
 }
 
 void Import::Work::note_added(const model::InputRow& row) {
@@ -395,22 +413,49 @@ void Import::Work::count_line() {
   in_transaction_ = 0;
 }
 
-// What waits aside comes as lines do, under the numbers that keep it in the order of the input.
-void Import::Work::finish_first() {
-  const auto first = std::exchange(first_, nullptr);
+// What waits aside comes as lines do, and each has its text with it.
+void Import::Work::take_waiting(const std::function<void()>& take) {
   const auto lines = summary_.lines;
   const auto of_the_source = std::move(text_);
-  std::string_view waiting;
   text_ = [&](const model::Card& card, bool is_current) {
-    return is_current ? std::string{waiting} : of_the_source(card, false);
+    return is_current ? waiting_text_() : of_the_source(card, false);
   };
-  first->finish([&](model::RowId id, const model::InputRow& row, std::string_view text) {
-    new_id_ = id;
-    waiting = text;
-    add(row);
-  });
+  take();
   text_ = of_the_source;
+  waiting_text_ = nullptr;
   summary_.lines = lines;
+}
+
+// Under the numbers that keep the rows in the order of the input.
+void Import::Work::finish_first() {
+  const auto first = std::exchange(first_, nullptr);
+  take_waiting([&] {
+    first->finish([&](model::RowId id, const model::InputRow& row, std::string_view text) {
+      new_id_ = id;
+      waiting_text_ = [text] { return std::string{text}; };
+      add(row);
+    });
+  });
+}
+
+void Import::Work::finish_sorted() {
+  const auto sorted = std::exchange(sorted_, nullptr);
+  const auto say_text_of = [&](std::int64_t line) {
+    waiting_text_ = [&sorted, line] { return sorted->text_of(line); };
+  };
+  const auto known = [&](model::RowId id, const model::InputRow& row, std::int64_t line) {
+    if (!by_id_.bind(id).step())
+      throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", id)};
+    auto found = known_in(by_id_);
+    by_id_.reset();
+    say_text_of(line);
+    compare(row, std::move(found));
+  };
+  const auto other = [&](const model::InputRow& row, std::int64_t line) {
+    say_text_of(line);
+    add(row);
+  };
+  take_waiting([&] { sorted->finish({known, other}); });
 }
 
 // nullopt: it must be read, or it would depend on the order in which the rows came. Counts of openids are
@@ -427,6 +472,7 @@ std::optional<Survey> Import::Work::finish_survey() {
 Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now, model::ListFile file,
                                            std::string read_by, const Recipe& recipe) {
   if (first_) finish_first();
+  if (sorted_) finish_sorted();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
                      refuse_line(source_line, k_protected_cause, text_(card, false));

@@ -17,6 +17,7 @@
 
 #include "first_import.hpp"
 #include "row_set.hpp"
+#include "sorted_lines.hpp"
 #include "surveyor.hpp"
 #include "tally.hpp"
 
@@ -83,6 +84,26 @@ std::int64_t ask(const sqlite::Connection& db, std::string_view sql);
 
 // Of a connection that writes, in KiB.
 inline constexpr const char* k_usual_cache = "PRAGMA cache_size = -8192";
+// SQLite sorts in as much memory as its cache may have, and fastest where the processor's cache holds it.
+inline constexpr const char* k_small_cache = "PRAGMA cache_size = -2048";
+
+// While it lives, SQLite sorts one part of many rows while it reads the next.
+class SortingSettings {
+ public:
+  explicit SortingSettings(sqlite::Connection& db) : db_{db} {
+    db_.execute(k_small_cache);
+    db_.execute("PRAGMA threads = 1");
+  }
+  SortingSettings(const SortingSettings&) = delete;
+  SortingSettings& operator=(const SortingSettings&) = delete;
+  ~SortingSettings() {
+    for (const char* usual : {"PRAGMA threads = 0", k_usual_cache})
+      sqlite3_exec(db_.get(), usual, nullptr, nullptr, nullptr);
+  }
+
+ private:
+  sqlite::Connection& db_;
+};
 
 inline std::int64_t to_ms(WallTime time) { return time.time_since_epoch().count(); }
 
@@ -164,6 +185,7 @@ struct Ledger::State {
   std::optional<ImportFindings> last_import;
   std::optional<KeptSurvey> kept_survey;  // of a first import
   std::size_t filter_words = FirstImport::k_filter_words;
+  std::int64_t least_strays = SortedLines::k_least_strays;
   std::optional<RunStatements> run_statements;
   RowSteps steps;                                     // since begin_changes()
   std::optional<std::pair<RunId, RunCounts>> counts;  // of a run, since begin_changes()

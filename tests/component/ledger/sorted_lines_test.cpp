@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "component/ledger/rig.hpp"
+#include "state.hpp"
+
+// A list in another order than the rows is sorted, and means what it means line by line.
+TEST_SUITE("component") {
+  using namespace cardvoid;
+  using namespace cardvoid::ledger_test;
+
+  namespace {
+
+  constexpr std::int64_t k_never = std::numeric_limits<std::int64_t>::max();
+
+  // A first list, what has become of some of its cards, and a second list.
+  struct Lists {
+    explicit Lists(unsigned seed) : random{seed} {
+      const int cards = 20 + below(100);
+      for (int i = 0; i < cards; ++i) first.push_back(card_of(i));
+      std::shuffle(first.begin(), first.end(), random);
+      const int lines = below(300);
+      for (int i = 0; i < lines; ++i) {
+        auto one = card_of(below(cards + below(cards)));  // some are new
+        if (below(6) == 0) one.openid = "o" + std::to_string(below(3));
+        if (below(6) == 0) one.reason = "because " + std::to_string(below(3));
+        second.push_back(std::move(one));
+      }
+    }
+    int below(int end) { return std::uniform_int_distribution{0, end - 1}(random); }
+    static model::Card card_of(int i) {
+      return {"100" + std::to_string(i % 2), "p" + std::to_string(i % 3), std::to_string(i), "o0",
+              "because 0"};
+    }
+    std::mt19937 random;
+    std::vector<model::Card> first, second;
+  };
+
+  struct Outcome {
+    std::string counts, rows, order, refused, totals, fingerprint;
+    bool operator==(const Outcome&) const = default;
+  };
+
+  Outcome import_both(unsigned seed, std::int64_t least_strays) {
+    Lists lists{seed};
+    const Books books;
+    auto ledger = books.open();
+    if (lists.below(3) == 0) {
+      auto named = std::optional{model::Protection{.code = "3", .card_id = {}, .openid = {}, .brand_id = {}}};
+      must(ledger::protect(ledger, [&]() -> Result<std::optional<model::Protection>> {
+        return std::exchange(named, std::nullopt);
+      }));
+    }
+    import(ledger, lists.first);
+    const auto next = [&] {
+      return books.ask(
+          "SELECT code FROM results WHERE status = 'pending' AND attempts = 0 AND held_back IS NULL "
+          "ORDER BY code LIMIT 1");
+    };
+    for (const auto status : {Status::invalidated, Status::rejected, Status::unresolved, Status::pending})
+      for (int i = lists.below(5); i > 0; --i)
+        if (const auto code = next(); status == Status::pending)
+          send_in_vain(ledger, code);
+        else
+          settle(ledger, code, status);
+    ledger.state().least_strays = least_strays;
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    std::int64_t line = 1;
+    for (const auto& one : lists.second) {
+      must(under_way.add({one, ++line}));
+      if (lists.below(40) == 0) must(under_way.refuse(++line, "code: empty", "line"));
+    }
+    Outcome outcome;
+    outcome.counts = counts(must(under_way.finish("a list", k_now)));
+    outcome.rows = books.ask(
+        "SELECT code || ',' || openid || ',' || reason || ',' || status || ',' || source_line || ',' || "
+        "coalesce(held_back, '') FROM results ORDER BY brand_id, card_id, code");
+    outcome.order = books.ask("SELECT code FROM row ORDER BY id");
+    outcome.refused =
+        books.ask("SELECT source_line || cause || raw FROM refused ORDER BY source_line, cause, raw");
+    outcome.totals = counts(must(ledger::totals(ledger)));
+    outcome.fingerprint = must(ledger::fingerprint(ledger));
+    return outcome;
+  }
+
+  }  // namespace
+
+  TEST_CASE("sorted lines: a list in another order means sorted what it means line by line") {
+    for (unsigned seed = 1; seed <= 150; ++seed) {
+      CAPTURE(seed);
+      const auto line_by_line = import_both(seed, k_never), sorted = import_both(seed, 1);
+      CHECK(sorted.counts == line_by_line.counts);
+      CHECK(sorted.rows == line_by_line.rows);
+      CHECK(sorted.order == line_by_line.order);
+      CHECK(sorted.refused == line_by_line.refused);
+      CHECK(sorted.totals == line_by_line.totals);
+      CHECK(sorted.fingerprint == line_by_line.fingerprint);
+    }
+  }
+
+  TEST_CASE("sorted lines: a list is sorted only when most of its lines are out of order") {
+    for (const auto in_order : {1'000, 700, 100}) {
+      CAPTURE(in_order);
+      const Books books;
+      auto ledger = books.open();
+      std::vector<model::Card> cards;
+      for (int i = 0; i < 1'000; ++i) cards.push_back(card(std::to_string(i)));
+      import(ledger, cards);
+      ledger.state().least_strays = 40;
+      std::shuffle(cards.begin() + in_order, cards.end(), std::mt19937{1});
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      std::int64_t line = 1;
+      for (const auto& one : cards) must(under_way.add({one, ++line}));
+      CHECK(ledger::ask(ledger.state().db, "SELECT count(*) FROM temp.sqlite_schema WHERE name = 'line'") ==
+            int{in_order == 100});
+      CHECK(must(under_way.finish("a list", k_now)).known == 1'000);
+    }
+  }
+
+  TEST_CASE("sorted lines: an import that is given up leaves the rows as they were") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("2"), card("3")});
+    ledger.state().least_strays = 1;
+    auto under_way = must(Import::begin(ledger, k_now, as_line));
+    for (const auto* code : {"3", "1", "2", "4"}) must(under_way.add({card(code, "oB"), 2}));
+    give_up(std::move(under_way));
+    CHECK(books.ask("SELECT code || openid FROM results ORDER BY code") == "1oA 2oA 3oA");
+    CHECK(import(ledger, {card("3", "oB"), card("1"), card("2")}).known == 2);
+    CHECK(books.ask("SELECT code || openid FROM results ORDER BY code") == "1oA 2oA 3oB");
+  }
+}
