@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <cardvoid/base/ascii.hpp>
 #include <cardvoid/base/mask.hpp>
 #include <cstdint>
 #include <cstring>
@@ -17,7 +18,6 @@ constexpr std::size_t k_least_piece = 8;  // of an identifier that tells who it 
 constexpr std::size_t k_least_word = 12;  // shorter ones are dates, error codes, versions
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 int hex_value(char c) {

@@ -15,6 +15,8 @@
 #include <functional>
 #include <vector>
 
+#include "waiting_lines.hpp"
+
 namespace cardvoid::ledger {
 
 class FirstImport {
@@ -29,8 +31,6 @@ class FirstImport {
   // Takes the index away, within the transaction under way.
   explicit FirstImport(sqlite::Connection& db, std::size_t filter_words = k_filter_words);
 
-  // The card comes soon: its part of the filter, which is larger than the processor's cache, is fetched.
-  void foresee(const model::Card& card) const;
   // True if the card may have been seen before; records it as seen.
   bool may_have_come(const model::Card& card);
   // Every line has a number of its own, so that what waits keeps its place among the rows.
@@ -45,15 +45,8 @@ class FirstImport {
   static void restore_indices(sqlite::Connection& db);
 
  private:
-  // The bits of a card: in one line of the processor's cache, and which bits in it.
-  struct Place {
-    std::size_t line;  // of filter_: its first word
-    std::uint64_t bits;
-  };
-  Place place_of(const model::Card& card) const;
-
   sqlite::Connection& db_;
-  sqlite::Statement put_aside_;
+  WaitingLines waiting_;
   std::vector<std::uint64_t> filter_;
   model::RowId last_id_ = 0;
 };

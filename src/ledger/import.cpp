@@ -103,9 +103,6 @@ void record_import(const sqlite::Connection& db, WallTime started_at, const Impo
 class Import::Work {
  public:
   Work(Ledger::State& state, WallTime now, LineText text, model::Vanished vanished);
-  void foresee(const model::Card& card) const {
-    if (first_) first_->foresee(card);
-  }
   void add(const model::InputRow& row);
   void refuse(std::int64_t line, std::string_view cause, std::string_view raw);
   void pass_over(bool names_a_card) {
@@ -141,8 +138,8 @@ class Import::Work {
   std::optional<Survey> finish_survey();
 
   sqlite::Connection& db_;
-  sqlite::Statement insert_, by_key_, after_last_, by_id_, set_conflict_, refuse_, is_requested_,
-      is_protected_, hear_, heard_, unhear_;
+  sqlite::Statement insert_, by_key_, after_last_, set_conflict_, refuse_, is_requested_, is_protected_,
+      hear_, heard_, unhear_;
   bool last_was_known_ = false;  // there was a row for the last line
   model::RowId last_known_ = 0;
   bool guessed_right_ = false;
@@ -180,7 +177,6 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
       after_last_{db_,
                   // Plus: not by their index.
                   fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id = ?4", k_known)},
-      by_id_{db_, fmt::format("{} id = ?1", k_known)},
       set_conflict_{db_, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse_{db_, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
       is_requested_{db_, fmt::format("SELECT {} FROM row WHERE id = ?1", k_was_requested)},
@@ -443,11 +439,11 @@ void Import::Work::finish_sorted() {
   const auto say_text_of = [&](std::int64_t line) {
     waiting_text_ = [&sorted, line] { return sorted->text_of(line); };
   };
+  sqlite::Statement by_id{db_, fmt::format("{} id = ?1", k_known)};
   const auto known = [&](model::RowId id, const model::InputRow& row, std::int64_t line) {
-    if (!by_id_.bind(id).step())
-      throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", id)};
-    auto found = known_in(by_id_);
-    by_id_.reset();
+    if (!by_id.bind(id).step()) throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", id)};
+    auto found = known_in(by_id);
+    by_id.reset();
     say_text_of(line);
     compare(row, std::move(found));
   };
@@ -544,8 +540,6 @@ Import::~Import() {
   // An error leaves the rest to the next import, as a crash does.
   (void)state.guarded([&] { take_back(state.db, was_first); });
 }
-
-void Import::foresee(const model::InputRow& row) const { work_->foresee(row.card); }
 
 Result<void> Import::add(const model::InputRow& row) {
   return noted(work_->state.guarded([&] { work_->add(row); }));

@@ -8,10 +8,6 @@
 
 namespace cardvoid::run {
 
-namespace {
-constexpr std::size_t k_foreseen = 4;  // records before they are added
-}
-
 Inserter::~Inserter() { end(true); }
 
 Result<void> Inserter::begin(ledger::Ledger& ledger, WallTime now, model::Vanished vanished) {
@@ -110,11 +106,7 @@ void Inserter::serve() {
 
 Result<void> Inserter::insert(const Batch& batch) {
   std::size_t line_begin = 0;
-  for (std::size_t at = 0; at < batch.items.size(); ++at) {
-    const auto& item = batch.items[at];
-    if (at + k_foreseen < batch.items.size())
-      if (const auto* row = std::get_if<model::InputRow>(&batch.items[at + k_foreseen].record))
-        import_->foresee(*row);
+  for (const auto& item : batch.items) {
     line_ = std::string_view{batch.lines}.substr(line_begin, item.line_end - line_begin);
     line_begin = item.line_end;
     if (const auto inserted = insert(item.record, item.is_ours); !inserted) return inserted;

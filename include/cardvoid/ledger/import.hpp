@@ -71,8 +71,6 @@ class Import {
   Import& operator=(Import&&) = delete;
   ~Import();
 
-  // Prefetches what add() needs for a row that comes soon. Optional.
-  void foresee(const model::InputRow& row) const;
   Result<void> add(const model::InputRow& row);
   Result<void> refuse(std::int64_t source_line, std::string_view cause, std::string_view raw);
   // A line of another shard. `names_a_card`: it is not one that would be refused.
