@@ -128,10 +128,9 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("hostile server: an unsigned refusal that comes before the request rejects no card") {
-    const Den den{[](Peer& peer) {
-      peer.write(refusal());
-      peer.read_request();
-    }};
+    const Den den{[](Peer& peer) { peer.read_request(); },
+                  20,
+                  {.max_version = TLS1_2_VERSION, .first_words = refusal()}};
     const auto ended = den.stage.run("run", den.flags({"--max-duration", "3s"}));
     INFO(ended.err);
     CHECK(ended.exit_code > 0);

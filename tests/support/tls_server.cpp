@@ -52,6 +52,15 @@ std::size_t content_length(const std::string& header) {
   return length;
 }
 
+void set_cork(const SSL* tls, int is_held) {
+  require(::setsockopt(SSL_get_fd(tls), IPPROTO_TCP, TCP_CORK, &is_held, sizeof is_held) == 0, "cork");
+}
+
+// What ends a handshake of TLS 1.2 waits in the kernel for what is written next.
+void hold_last_flight(const SSL* tls, int, int) {
+  if (SSL_get_state(tls) == TLS_ST_SR_FINISHED) set_cork(tls, 1);
+}
+
 }  // namespace
 
 void Event::wait() {
@@ -174,6 +183,7 @@ Server::Server(Script script, const ServerSettings& settings)
     : script_{std::move(script)},
       shakes_hands_{settings.shakes_hands},
       floods_handshake_{settings.floods_handshake},
+      first_words_{settings.first_words},
       context_{SSL_CTX_new(TLS_server_method())},
       listener_{bound_socket()},
       port_{port_of(listener_)} {
@@ -231,7 +241,12 @@ void Server::serve(int fd, int number) {
     is_ready = false;
   } else if (tls) {
     SSL_set_fd(tls.get(), fd);
+    if (!first_words_.empty()) SSL_set_info_callback(tls.get(), hold_last_flight);
     is_ready = SSL_accept(tls.get()) == 1;
+    if (is_ready && !first_words_.empty()) {
+      SSL_write(tls.get(), first_words_.data(), static_cast<int>(first_words_.size()));
+      set_cork(tls.get(), 0);
+    }
   }
   if (is_ready) {
     Peer peer{fd, number, tls.get()};

@@ -71,6 +71,7 @@ struct ServerSettings {
   int receive_buffer_bytes = 0;                      // of its sockets; 0: the system's
   std::string floods_handshake = {};                 // sent in place of a handshake, again and again
   bool shakes_hands = true;                          // false: accepts TCP and never speaks
+  std::string first_words = {};                      // of TLS 1.2: in the segment that ends the handshake
   std::string names = "DNS:localhost,IP:127.0.0.1";  // empty: none
   std::string common_name = "cardvoid test server";
   int valid_from_day = -1, valid_to_day = 1;  // relative to now
@@ -94,7 +95,7 @@ class Server {
 
   Script script_;
   bool shakes_hands_;
-  std::string floods_handshake_;
+  std::string floods_handshake_, first_words_;
   Owned<SSL_CTX, SSL_CTX_free> context_;
   FileDescriptor listener_;
   std::uint16_t port_ = 0;
