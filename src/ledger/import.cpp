@@ -5,9 +5,8 @@
 
 #include <utility>
 
-#include "first_import.hpp"
 #include "keyed_hash.hpp"
-#include "sorted_lines.hpp"
+#include "large_import.hpp"
 #include "state.hpp"
 #include "take_effect.hpp"
 #include "unchanged.hpp"
@@ -22,6 +21,9 @@ constexpr std::int64_t k_lines_per_transaction = 100'000;
 // A line is mostly the row behind that of the line before, when the same list comes again: found without a
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
+
+// An import makes the key's index from the start when it has brought one new row for so many that were there.
+constexpr std::int64_t k_rows_per_new = 8;
 
 // With more templates or brands than that a first import leaves its survey to another reading.
 constexpr std::size_t k_most_templates = 1000;
@@ -119,6 +121,7 @@ class Import::Work {
   void count_line();
   const sqlite::Statement* find(const model::Card& card);
   bool take_as_forgotten(const model::Card& card);
+  void insert(const model::InputRow& row);
   std::optional<KnownRow> insert_or_find(const model::InputRow& row);
   void compare_new(const model::InputRow& row, const KnownRow& known);
   void compare_known(const model::InputRow& row, KnownRow known);
@@ -130,9 +133,9 @@ class Import::Work {
   bool was_requested(model::RowId id);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   void refuse_line(const model::InputRow& row, std::string_view cause);
-  void take_waiting(const std::function<void()>& take);
-  void finish_first();
-  void finish_sorted();
+  void begin_if_large();
+  void add_of_many(const model::InputRow& row);
+  void take_waiting();
   void compare(const model::InputRow& row, KnownRow known);
   void note_added(const model::InputRow& row);
   std::optional<Survey> finish_survey();
@@ -147,8 +150,8 @@ class Import::Work {
   std::int64_t strays_ = 0;  // lines whose row was found by the index
   bool is_first_ = false;
   std::optional<KeyedHash> hash_;              // none: nothing was ever forgotten
-  std::unique_ptr<FirstImport> first_;         // while lines of a first import are put aside
-  std::unique_ptr<SortedLines> sorted_;        // once the list turns out to be in another order than the rows
+  std::unique_ptr<LargeImport> large_;         // from then on, until the input has ended
+  std::int64_t least_new_ = 0;                 // rows for which the key is made from the start
   std::function<std::string()> waiting_text_;  // of a line that has waited aside
   std::optional<model::RowId> new_id_;         // of the row to insert; none: the next
   std::optional<Surveyor> surveyor_;           // of a first import whose rows are all as they came
@@ -199,8 +202,9 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
   // Its cards would all be new, and sent again.
   if (!hash_ && ask(db_, "SELECT EXISTS (SELECT 1 FROM row WHERE forgotten_at IS NOT NULL)"))
     refuse_value("forgotten rows without the key of their hashes");
-  is_first_ = FirstImport::is_possible(db_);
-  if (is_first_) first_ = std::make_unique<FirstImport>(db_, of_ledger.filter_words);
+  is_first_ = LargeImport::is_first(db_);
+  least_new_ = is_first_ ? 0 : std::max(state.many_lines, findings_.last_row_before / k_rows_per_new);
+  begin_if_large();
   if (is_first_ && of_ledger.is_named_by_protections == "FALSE") surveyor_.emplace(db_, k_most_templates);
 }
 
@@ -231,17 +235,21 @@ bool Import::Work::take_as_forgotten(const model::Card& card) {
   return true;
 }
 
+void Import::Work::insert(const model::InputRow& row) {
+  const auto& card = row.card;
+  insert_.bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line, new_id_)
+      .run();
+}
+
 // A new row, then nullopt; else the one that was there. Tries first what is likelier: a list is mostly new,
 // or mostly known.
 std::optional<KnownRow> Import::Work::insert_or_find(const model::InputRow& row) {
-  const auto& card = row.card;
-  const auto* found = last_was_known_ ? find(card) : nullptr;
+  const auto* found = last_was_known_ ? find(row.card) : nullptr;
   if (!found) {
-    insert_.bind(card.brand_id, card.card_id, card.code, card.openid, card.reason, row.source_line, new_id_)
-        .run();
+    insert(row);
     last_was_known_ = db_.changes() == 0;
     if (!last_was_known_) return std::nullopt;
-    found = find(card);
+    found = find(row.card);
   }
   auto known = known_in(*found);
   by_key_.reset();
@@ -251,18 +259,32 @@ std::optional<KnownRow> Import::Work::insert_or_find(const model::InputRow& row)
 
 void Import::Work::add(const model::InputRow& row) {
   count_line();
-  if (first_) {
-    new_id_ = first_->next_id();
-    if (first_->may_have_come(row.card)) return first_->put_aside(*new_id_, row, text_(row.card, true));
-  }
-  if (sorted_) return sorted_->put_aside(row, text_(row.card, true));
+  if (large_) return add_of_many(row);
   if (hash_ && take_as_forgotten(row.card)) return;
   if (auto known = insert_or_find(row))
     compare(row, std::move(*known));
   else
     note_added(row);
-  if (!is_first_ && !waiting_text_ && strays_ >= state.least_strays && strays_ > summary_.lines / 2)
-    sorted_ = std::make_unique<SortedLines>(db_);
+  if (!waiting_text_) begin_if_large();
+}
+
+// Once many new rows have come, or most lines were found by the key's index.
+void Import::Work::begin_if_large() {
+  const bool has_strays = strays_ >= state.many_lines && strays_ > summary_.lines / 2;
+  if (!has_strays && summary_.added < least_new_) return;
+  large_ = std::make_unique<LargeImport>(db_, state.filter_words);
+  if (!has_strays) large_->take_key_away();
+}
+
+void Import::Work::add_of_many(const model::InputRow& row) {
+  const auto& card = row.card;
+  new_id_ = large_->next_id();
+  bool waits = large_->may_have_come(card);
+  waits = waits || (hash_ && large_->may_be_there(card.brand_id, card.card_id, hash_->of(card.code)));
+  if (waits) return large_->put_aside(*new_id_, row, text_(card, true));
+  insert(row);
+  note_added(row);
+  if (!large_->is_key_away() && summary_.added >= least_new_) large_->take_key_away();
 }
 
 void Import::Work::compare(const model::InputRow& row, KnownRow known) {
@@ -404,54 +426,43 @@ void Import::Work::refuse(std::int64_t line, std::string_view cause, std::string
 // Commits now and then.
 void Import::Work::count_line() {
   ++summary_.lines;
-  if (++in_transaction_ <= k_lines_per_transaction) return;
+  const bool may_commit = is_first_ || !large_ || !large_->is_key_away();
+  if (++in_transaction_ <= k_lines_per_transaction || !may_commit) return;
   db_.execute("COMMIT; BEGIN IMMEDIATE");
   in_transaction_ = 0;
 }
 
-// What waits aside comes as lines do, and each has its text with it.
-void Import::Work::take_waiting(const std::function<void()>& take) {
+// Lines that waited come as the others do: each has its text with it, and new rows the numbers that keep them
+// in the order of the input.
+void Import::Work::take_waiting() {
+  const auto large = std::exchange(large_, nullptr);
+  auto& waiting = large->finish();
   const auto lines = summary_.lines;
-  const auto of_the_source = std::move(text_);
+  const auto text_of_source = std::move(text_);
   text_ = [&](const model::Card& card, bool is_current) {
-    return is_current ? waiting_text_() : of_the_source(card, false);
+    return is_current ? waiting_text_() : text_of_source(card, false);
   };
-  take();
-  text_ = of_the_source;
-  waiting_text_ = nullptr;
-  summary_.lines = lines;
-}
-
-// Under the numbers that keep the rows in the order of the input.
-void Import::Work::finish_first() {
-  const auto first = std::exchange(first_, nullptr);
-  take_waiting([&] {
-    first->finish([&](model::RowId id, const model::InputRow& row, std::string_view text) {
-      new_id_ = id;
-      waiting_text_ = [text] { return std::string{text}; };
-      add(row);
-    });
-  });
-}
-
-void Import::Work::finish_sorted() {
-  const auto sorted = std::exchange(sorted_, nullptr);
-  const auto say_text_of = [&](std::int64_t line) {
-    waiting_text_ = [&sorted, line] { return sorted->text_of(line); };
-  };
-  sqlite::Statement by_id{db_, fmt::format("{} id = ?1", k_known)};
-  const auto known = [&](model::RowId id, const model::InputRow& row, std::int64_t line) {
-    if (!by_id.bind(id).step()) throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", id)};
-    auto found = known_in(by_id);
-    by_id.reset();
-    say_text_of(line);
-    compare(row, std::move(found));
-  };
-  const auto other = [&](const model::InputRow& row, std::int64_t line) {
-    say_text_of(line);
+  const auto take = [&](std::int64_t number, const model::InputRow& row) {
+    new_id_ = number;
+    waiting_text_ = [&waiting, number] { return waiting.text_of(number); };
     add(row);
   };
-  take_waiting([&] { sorted->finish({known, other}); });
+  sqlite::Statement by_id{db_, fmt::format("{} id = ?1", k_known)};
+  const auto take_known = [&](model::RowId id, std::int64_t number, const model::InputRow& row) {
+    if (!by_id.bind(id).step()) throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", id)};
+    auto known = known_in(by_id);
+    by_id.reset();
+    waiting_text_ = [&waiting, number] { return waiting.text_of(number); };
+    compare(row, std::move(known));
+  };
+  if (waiting.count() < state.many_lines)
+    waiting.each(take);
+  else
+    waiting.each_sorted(take_known, take);
+  waiting.drop();
+  text_ = text_of_source;
+  waiting_text_ = nullptr;
+  summary_.lines = lines;
 }
 
 // nullopt: it must be read, or it would depend on the order in which the rows came. Counts of openids are
@@ -467,8 +478,7 @@ std::optional<Survey> Import::Work::finish_survey() {
 
 Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now, model::ListFile file,
                                            std::string read_by, const Recipe& recipe) {
-  if (first_) finish_first();
-  if (sorted_) finish_sorted();
+  if (large_) take_waiting();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
                      refuse_line(source_line, k_protected_cause, text_(card, false));
@@ -525,7 +535,7 @@ void take_back(sqlite::Connection& db, bool was_first) {
   if (!sqlite3_get_autocommit(db.get())) db.execute("ROLLBACK");
   sqlite::Transaction transaction{db};
   db.execute(k_drop_leftovers);
-  if (was_first) FirstImport::restore_indices(db);
+  if (was_first) LargeImport::make_indices(db);
   transaction.commit();
 }
 

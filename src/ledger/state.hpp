@@ -15,9 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "first_import.hpp"
+#include "large_import.hpp"
 #include "row_set.hpp"
-#include "sorted_lines.hpp"
 #include "surveyor.hpp"
 #include "tally.hpp"
 
@@ -184,8 +183,8 @@ struct Ledger::State {
   bool has_failed = false;
   std::optional<ImportFindings> last_import;
   std::optional<KeptSurvey> kept_survey;  // of a first import
-  std::size_t filter_words = FirstImport::k_filter_words;
-  std::int64_t least_strays = SortedLines::k_least_strays;
+  std::size_t filter_words = LargeImport::k_filter_words;
+  std::int64_t many_lines = LargeImport::k_many_lines;
   std::optional<RunStatements> run_statements;
   RowSteps steps;                                     // since begin_changes()
   std::optional<std::pair<RunId, RunCounts>> counts;  // of a run, since begin_changes()

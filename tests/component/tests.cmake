@@ -7,10 +7,10 @@ cardvoid_test(component sandbox TIMEOUT 60 SOURCES sandbox/cards_test.cpp sandbo
   sandbox/files_test.cpp sandbox/limit_test.cpp sandbox/refusal_test.cpp DEPENDS cardvoid_test_sandbox Boost::json)
 cardvoid_test(component input SOURCES input/open_test.cpp input/sqlite_file_test.cpp input/sqlite_query_test.cpp input/sqlite_rows_test.cpp DEPENDS cardvoid_input cardvoid_sqlite)
 cardvoid_test(component ledger TIMEOUT 60 SOURCES ledger/accepting_test.cpp ledger/broken_import_test.cpp ledger/canary_test.cpp ledger/conflict_test.cpp ledger/list_test.cpp
-  ledger/fetch_test.cpp ledger/fingerprint_test.cpp ledger/first_import_test.cpp ledger/foreign_test.cpp ledger/forget_test.cpp ledger/importing_test.cpp
+  ledger/fetch_test.cpp ledger/fingerprint_test.cpp ledger/large_import_test.cpp ledger/foreign_test.cpp ledger/forget_test.cpp ledger/importing_test.cpp
   ledger/journal_test.cpp ledger/lock_test.cpp ledger/merge_test.cpp ledger/locked_test.cpp ledger/open_test.cpp ledger/protecting_test.cpp ledger/records_test.cpp
   ledger/retrying_test.cpp ledger/schema_test.cpp ledger/waits_test.cpp ledger/sorted_lines_test.cpp ledger/story_test.cpp ledger/survey_test.cpp ledger/tampered_test.cpp ledger/unchanged_test.cpp DEPENDS cardvoid_ledger cardvoid_sqlite fmt::fmt)
-target_include_directories(component_ledger PRIVATE ${PROJECT_SOURCE_DIR}/src/ledger)  # the filter of a first import, runs of digests
+target_include_directories(component_ledger PRIVATE ${PROJECT_SOURCE_DIR}/src/ledger)  # the filter of a large import, runs of digests
 cardvoid_test(component run TIMEOUT 120 SOURCES run/import_test.cpp run/journal_test.cpp run/late_plan_test.cpp run/limits_test.cpp run/outlook_test.cpp run/shared_pace_test.cpp run/steering_test.cpp
   run/transport_test.cpp DEPENDS cardvoid_run)
 target_sources(component_run PRIVATE support/limited_platform.cpp)

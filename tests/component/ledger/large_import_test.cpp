@@ -1,7 +1,8 @@
-#include "first_import.hpp"
+#include "large_import.hpp"
 #include "component/ledger/rig.hpp"
+#include "state.hpp"
 
-// The first import of a database makes the unique index at its end.
+// The first import of a database makes the unique index at its end, and so does one that brings many rows.
 TEST_SUITE("component") {
   using namespace cardvoid;
   using namespace cardvoid::ledger_test;
@@ -15,6 +16,12 @@ TEST_SUITE("component") {
     auto under_way = must(Import::begin(ledger, k_now, as_line));
     for (int i = 0; i < 100'500; ++i) must(under_way.add({card(std::to_string(i)), i + 2}));
     return under_way;
+  }
+
+  std::vector<model::Card> cards_from(int begin, int end) {
+    std::vector<model::Card> cards;
+    for (int i = begin; i < end; ++i) cards.push_back(card(std::to_string(i)));
+    return cards;
   }
 
   // The index as the schema has it, except for the words that only its later making needs.
@@ -100,43 +107,94 @@ TEST_SUITE("component") {
     sqlite::Statement insert{db,
                              "INSERT INTO row (id, brand_id, card_id, code, openid, reason, source_line) "
                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
-    std::string texts;  // of those that waited
-    const auto take = [&](RowId id, const model::InputRow& row, std::string_view text) {
-      if (!text.empty()) texts.append(text) += ' ';
+    const auto put = [&](RowId id, const model::InputRow& row) {
       const auto& c = row.card;
       insert.bind(id, c.brand_id, c.card_id, c.code, c.openid, c.reason, row.source_line).run();
     };
     constexpr std::size_t one_word = 1;  // a filter that is full after some dozen cards
-    ledger::FirstImport first{db, one_word};
-    int waiting = 0;
+    ledger::LargeImport large{db, one_word};
+    large.take_key_away();
     for (int n = 1; n <= 300; ++n) {
       const model::InputRow row{card(std::to_string(n), "o" + std::to_string(n), "reason"), n + 1};
-      const auto id = first.next_id();
-      if (!first.may_have_come(row.card)) {
-        take(id, row, "");
-        continue;
-      }
-      ++waiting;
-      first.put_aside(id, row, n == 299 || n == 300 ? "line " + std::to_string(n) : "");
+      const auto id = large.next_id();
+      if (large.may_have_come(row.card))
+        large.put_aside(id, row, "line " + std::to_string(n));
+      else
+        put(id, row);
     }
-    CHECK(waiting > 200);
-    CHECK(waiting < 299);
-    first.finish(take);
-    CHECK(texts == "line 299 line 300 ");
+    auto& waiting = large.finish();
+    CHECK(waiting.count() > 200);
+    CHECK(waiting.count() < 299);
+    waiting.each([&](std::int64_t number, const model::InputRow& row) {
+      CHECK(waiting.text_of(number) == "line " + row.card.code);
+      put(number, row);
+    });
     CHECK(books.ask("SELECT count(*) FROM row") == "300");
     CHECK(
         books.ask("SELECT count(*) FROM row WHERE code <> id OR openid <> 'o' || id OR reason <> 'reason' OR "
                   "card_id <> 'pT' OR brand_id <> '1004' OR source_line <> id + 1") == "0");
   }
 
-  TEST_CASE("first import: the same card is never new again") {
+  TEST_CASE("large import: the same card is never new again") {
     const Books books;
-    books.open();
+    import(*std::make_unique<Ledger>(books.open()), {card("a"), card("b")});
     sqlite::Connection db{books.file, sqlite::Mode::read_write};
-    ledger::FirstImport first{db};
+    ledger::LargeImport large{db};
+    CHECK(large.may_have_come(card("a")));
+    CHECK(large.may_be_there("1004", "pT", "b"));
+    CHECK_FALSE(large.may_be_there("1004", "pT", "c"));
+    CHECK(large.next_id() == 3);
     int doubtful = 0;
-    for (int n = 0; n < 10'000; ++n) doubtful += first.may_have_come(card(std::to_string(n)));
+    for (int n = 0; n < 10'000; ++n) doubtful += large.may_have_come(card(std::to_string(n)));
     CHECK(doubtful == 0);
-    for (int n = 0; n < 10'000; ++n) CHECK(first.may_have_come(card(std::to_string(n), "oB", "else")));
+    for (int n = 0; n < 10'000; ++n) CHECK(large.may_have_come(card(std::to_string(n), "oB", "else")));
+  }
+
+  TEST_CASE("large import: a list that grew makes the index from the start and keeps its order") {
+    const Books books;
+    auto ledger = books.open();
+    const auto expected = books.ask(k_index);
+    import(ledger, cards_from(0, 1'000));
+    settle(ledger, "5", Status::invalidated);
+    for (const bool is_given_up : {true, false}) {
+      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      std::int64_t line = 1;
+      for (const auto& one : cards_from(0, 120'000)) must(under_way.add({one, ++line}));
+      for (const auto& one : cards_from(60'000, 75'000)) must(under_way.add({one, ++line}));
+      CHECK(ledger::ask(ledger.state().db, "SELECT count(*) FROM sqlite_schema WHERE name = 'row_key'") == 0);
+      check_index(books, expected);  // for everybody else
+      CHECK(books.ask("SELECT count(*) FROM results") == "1000");
+      if (is_given_up) {
+        give_up(std::move(under_way));
+        CHECK(books.ask("SELECT count(*) FROM row") == "1000");
+      } else {
+        CHECK(counts(must(under_way.finish("a list", k_now))) ==
+              "lines 135000 added 119000 known 1000 duplicates 15000 refused 0 conflicts 0 vanished 0/0");
+      }
+      check_index(books, expected);
+    }
+    CHECK(books.ask("SELECT count(*) FROM results WHERE status = 'pending'") == "119999");
+    CHECK(books.ask("SELECT count(*) FROM row WHERE source_line <> code + 2") == "0");
+    CHECK(books.ask("SELECT count(*) FROM (SELECT code + 0 < lag(code + 0) OVER (ORDER BY id) AS is_back "
+                    "FROM row) WHERE is_back") == "0");
+  }
+
+  TEST_CASE("large import: one that died leaves the rows and the index as they were") {
+    const Books books;
+    std::string expected;
+    Remains remains;
+    {
+      auto ledger = books.open();
+      expected = books.ask(k_index);
+      import(ledger, cards_from(0, 1'000));
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
+    }
+    books.restore(remains);
+    check_index(books, expected);
+    auto ledger = books.open(Access::read_write);
+    CHECK(must(ledger::totals(ledger)).rows() == 1'000);
+    CHECK(import(ledger, cards_from(0, 1'001)).added == 1);
+    CHECK(books.ask("SELECT count(*) FROM row") == "1001");
   }
 }
