@@ -61,7 +61,7 @@ CREATE TABLE row (
   CHECK ((status = 'invalidated') = (settled_by IS NOT NULL))
 ) STRICT;
 
--- Away while the first import is under way, and made at its end (src/ledger/first_import.hpp).
+-- Away while a large import is under way, and made again at its end (src/ledger/large_import.hpp).
 CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 
 -- What a run looks for when it begins, without a look at every row.
@@ -169,8 +169,9 @@ CREATE TABLE shown_plan (
   made_by     TEXT,                         -- the operating-system user; NULL: of an earlier version
   last_row    INTEGER NOT NULL,             -- greatest row.id then
   to_send     INTEGER NOT NULL,             -- how many rows that were
-  row_ids     TEXT NOT NULL,                -- which, as ranges: "1-12400 12403-12410"; "-": the plan of a shard,
-                                            -- kept by `merge` to say who agreed to it
+  row_ids     TEXT NOT NULL,                -- which, as ranges: "1-12400 12403-12410"; "-": too many to be
+                                            -- kept, or the plan of a shard, kept by `merge` to say who agreed
+                                            -- to it
   last_correction INTEGER NOT NULL DEFAULT 0, -- greatest correction.id then
   confirmed_at INTEGER,                     -- when somebody last agreed to it; NULL: not yet
   confirmed_by TEXT                         -- who that was, likewise

@@ -279,7 +279,7 @@ Finding space_line(const model::Job& job, const InputFacts& input, const Results
   if (!input.rows && results.to_send == 0) return skipped(subject, tr("the number of rows is not known yet"));
   const auto to_import = rows_to_import(input, results);
   const auto to_send = results.to_send + to_import;
-  const auto space = look_at_space(job.results.database, to_import, to_send);
+  const auto space = look_at_space(job.results.database, {results.rows, to_import, to_send});
   if (!space) return skipped(subject, tr("the file system does not say what is free"));
   const auto text = tr("{} free; the results database grows by {} to {} for {} to send",
                        in_mebibytes(space->available_bytes), in_mebibytes(space->least_bytes),

@@ -35,7 +35,7 @@ constexpr std::size_t k_digits_to_confirm = 12;
 
 // The disk may fill up in the days that a run takes, and then it stops: better to know before.
 void check_space(const std::filesystem::path& database, Plan& plan) {
-  const auto space = look_at_space(database, 0, plan.totals.to_send());
+  const auto space = look_at_space(database, {plan.totals.rows(), 0, plan.totals.to_send()});
   if (!space || space->available_bytes > space->prudent_bytes) return;
   const auto remark = [&] {
     return tr("the results database may grow by {} MiB in the run, and its disk has {} MiB left",

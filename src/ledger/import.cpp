@@ -3,6 +3,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/import.hpp>
 
+#include <stdexcept>
 #include <utility>
 
 #include "keyed_hash.hpp"
@@ -15,15 +16,17 @@ namespace cardvoid::ledger {
 
 namespace {
 
-// Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded.
+// Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded. Where the key is
+// away, all that follows is one.
 constexpr std::int64_t k_lines_per_transaction = 100'000;
 
 // A line is mostly the row behind that of the line before, when the same list comes again: found without a
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
 
-// An import makes the key's index from the start when it has brought one new row for so many that were there.
-constexpr std::int64_t k_rows_per_new = 8;
+// An import is large once it has so many new rows, or lines out of order, as a part of the rows that were
+// there: with fewer, to read all keys and to make their index again takes longer than it saves.
+constexpr std::int64_t k_large_part = 16;
 
 // With more templates or brands than that a first import leaves its survey to another reading.
 constexpr std::size_t k_most_templates = 1000;
@@ -119,6 +122,8 @@ class Import::Work {
 
  private:
   void count_line();
+  std::string text_of(const model::Card& card, bool is_current);
+  const sqlite::Statement* guess(const model::Card& card, bool always);
   const sqlite::Statement* find(const model::Card& card);
   bool take_as_forgotten(const model::Card& card);
   void insert(const model::InputRow& row);
@@ -149,13 +154,14 @@ class Import::Work {
   int not_guessed_ = 0;
   std::int64_t strays_ = 0;  // lines whose row was found by the index
   bool is_first_ = false;
-  std::optional<KeyedHash> hash_;              // none: nothing was ever forgotten
-  std::unique_ptr<LargeImport> large_;         // from then on, until the input has ended
-  std::int64_t least_new_ = 0;                 // rows for which the key is made from the start
-  std::function<std::string()> waiting_text_;  // of a line that has waited aside
-  std::optional<model::RowId> new_id_;         // of the row to insert; none: the next
-  std::optional<Surveyor> surveyor_;           // of a first import whose rows are all as they came
-  RowSet surveyed_;                            // rows that waited aside come behind those after them
+  std::optional<KeyedHash> hash_;       // none: nothing was ever forgotten
+  std::int64_t many_lines_ = 0;         // so many new rows, or lines out of order, make it large
+  std::unique_ptr<LargeImport> large_;  // none: it is not large so far
+  WaitingLines* taking_ = nullptr;      // the input has ended, and what waits is taken
+  std::int64_t taken_ = 0;              // the number of the line that is taken
+  std::optional<model::RowId> new_id_;  // of the row to insert; none: the next
+  std::optional<Surveyor> surveyor_;    // of a first import whose rows are all as they came
+  RowSet surveyed_;                     // rows that waited aside come behind those after them
   LineText text_;
   WallTime started_at_{};
   ImportFindings findings_;
@@ -203,25 +209,28 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
   if (!hash_ && ask(db_, "SELECT EXISTS (SELECT 1 FROM row WHERE forgotten_at IS NOT NULL)"))
     refuse_value("forgotten rows without the key of their hashes");
   is_first_ = LargeImport::is_first(db_);
-  least_new_ = is_first_ ? 0 : std::max(state.many_lines, findings_.last_row_before / k_rows_per_new);
+  many_lines_ = is_first_ ? 0 : std::max(state.many_lines, findings_.last_row_before / k_large_part);
   begin_if_large();
   if (is_first_ && of_ledger.is_named_by_protections == "FALSE") surveyor_.emplace(db_, k_most_templates);
 }
 
+// The row behind that of the last known line, if it is this card's. Without `always` it is asked for at times
+// only, unless it was right.
+const sqlite::Statement* Import::Work::guess(const model::Card& card, bool always) {
+  if (!always && !guessed_right_ && ++not_guessed_ % k_lines_per_guess != 0) return nullptr;
+  guessed_right_ = after_last_.bind(card.brand_id, card.card_id, card.code, last_known_ + 1).step();
+  if (!guessed_right_) return nullptr;
+  ++last_known_;
+  return &after_last_;
+}
+
 // The row of this card, if there is one. The caller resets by_key_ and after_last_ when it has read it.
 const sqlite::Statement* Import::Work::find(const model::Card& card) {
-  auto* found = &by_key_;
-  const bool guesses = guessed_right_ || ++not_guessed_ % k_lines_per_guess == 0;
-  if (guesses)
-    guessed_right_ = after_last_.bind(card.brand_id, card.card_id, card.code, last_known_ + 1).step();
-  if (guesses && guessed_right_)
-    found = &after_last_;
-  else if (by_key_.bind(card.brand_id, card.card_id, card.code).step())
-    ++strays_;
-  else
-    return nullptr;
-  last_known_ = found->int64(0);
-  return found;
+  if (const auto* const guessed = guess(card, false)) return guessed;
+  if (!by_key_.bind(card.brand_id, card.card_id, card.code).step()) return nullptr;
+  ++strays_;
+  last_known_ = by_key_.int64(0);
+  return &by_key_;
 }
 
 // A card whose row was settled and then forgotten: known, and never sent again. Whether the input now has
@@ -250,6 +259,7 @@ std::optional<KnownRow> Import::Work::insert_or_find(const model::InputRow& row)
     last_was_known_ = db_.changes() == 0;
     if (!last_was_known_) return std::nullopt;
     found = find(row.card);
+    if (!found) throw std::logic_error{"a row could be neither inserted nor found"};
   }
   auto known = known_in(*found);
   by_key_.reset();
@@ -259,32 +269,44 @@ std::optional<KnownRow> Import::Work::insert_or_find(const model::InputRow& row)
 
 void Import::Work::add(const model::InputRow& row) {
   count_line();
-  if (large_) return add_of_many(row);
+  if (large_ && !taking_) return add_of_many(row);
   if (hash_ && take_as_forgotten(row.card)) return;
   if (auto known = insert_or_find(row))
     compare(row, std::move(*known));
   else
     note_added(row);
-  if (!waiting_text_) begin_if_large();
+  if (!taking_) begin_if_large();
 }
 
 // Once many new rows have come, or most lines were found by the key's index.
 void Import::Work::begin_if_large() {
-  const bool has_strays = strays_ >= state.many_lines && strays_ > summary_.lines / 2;
-  if (!has_strays && summary_.added < least_new_) return;
+  const bool has_strays = strays_ >= many_lines_ && strays_ > summary_.lines / 2;
+  const bool has_new = summary_.added >= many_lines_;
+  if (!has_strays && !has_new) return;
   large_ = std::make_unique<LargeImport>(db_, state.filter_words);
-  if (!has_strays) large_->take_key_away();
+  if (has_new) large_->take_key_away();
 }
 
 void Import::Work::add_of_many(const model::InputRow& row) {
   const auto& card = row.card;
-  new_id_ = large_->next_id();
-  bool waits = large_->may_have_come(card);
-  waits = waits || (hash_ && large_->may_be_there(card.brand_id, card.card_id, hash_->of(card.code)));
-  if (waits) return large_->put_aside(*new_id_, row, text_(card, true));
-  insert(row);
-  note_added(row);
-  if (!large_->is_key_away() && summary_.added >= least_new_) large_->take_key_away();
+  const auto number = large_->next_number();
+  if (is_first_) new_id_ = number;
+  const auto may_be_forgotten = [&] {
+    return hash_ &&
+           large_->may_have_row(CardFilter::key_of(card.brand_id, card.card_id, hash_->of(card.code)));
+  };
+  if (!large_->may_have_come(card) && !may_be_forgotten()) {
+    insert(row);
+    if (db_.changes() != 1) throw std::logic_error{"a new card has a row"};
+    note_added(row);
+    if (!large_->is_key_away() && summary_.added >= many_lines_) large_->take_key_away();
+    return;
+  }
+  const auto* const found = large_->may_wait(card) ? nullptr : guess(card, large_->is_key_away());
+  if (!found) return large_->put_aside(number, row, text_(card, true));
+  auto known = known_in(*found);
+  after_last_.reset();
+  compare(row, std::move(known));
 }
 
 void Import::Work::compare(const model::InputRow& row, KnownRow known) {
@@ -385,7 +407,7 @@ void Import::Work::contradict_new(const model::InputRow& row, const KnownRow& kn
   surveyor_.reset();  // the row goes
   --summary_.added;
   refuse_line(known.source_line, k_two_openids,
-              text_({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
+              text_of({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
   refuse_line(row, k_two_openids);
 }
 
@@ -401,7 +423,7 @@ void Import::Work::contradict_known(const model::InputRow& row, const KnownRow& 
   if (db_.changes() > 0) {
     --summary_.corrected;
     refuse_line(known.source_line, k_two_openids,
-                text_({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
+                text_of({card.brand_id, card.card_id, card.code, known.openid, known.reason}, false));
   } else {
     --summary_.known;
     note_change(card, known);
@@ -415,7 +437,7 @@ void Import::Work::refuse_line(std::int64_t line, std::string_view cause, std::s
 }
 
 void Import::Work::refuse_line(const model::InputRow& row, std::string_view cause) {
-  refuse_line(row.source_line, cause, text_(row.card, true));
+  refuse_line(row.source_line, cause, text_of(row.card, true));
 }
 
 void Import::Work::refuse(std::int64_t line, std::string_view cause, std::string_view raw) {
@@ -432,19 +454,20 @@ void Import::Work::count_line() {
   in_transaction_ = 0;
 }
 
-// Lines that waited come as the others do: each has its text with it, and new rows the numbers that keep them
-// in the order of the input.
+// The text of a line that has waited is with it.
+std::string Import::Work::text_of(const model::Card& card, bool is_current) {
+  return taking_ && is_current ? taking_->text_of(taken_) : text_(card, is_current);
+}
+
+// Lines that waited come as the others do. New rows of a first import come under the numbers that keep them
+// in the order of the input; those of another one behind the others, for with so many numbers between them
+// their ranges would be long (RangeWriter).
 void Import::Work::take_waiting() {
-  const auto large = std::exchange(large_, nullptr);
-  auto& waiting = large->finish();
+  taking_ = &large_->finish();
   const auto lines = summary_.lines;
-  const auto text_of_source = std::move(text_);
-  text_ = [&](const model::Card& card, bool is_current) {
-    return is_current ? waiting_text_() : text_of_source(card, false);
-  };
   const auto take = [&](std::int64_t number, const model::InputRow& row) {
-    new_id_ = number;
-    waiting_text_ = [&waiting, number] { return waiting.text_of(number); };
+    taken_ = number;
+    if (is_first_) new_id_ = number;
     add(row);
   };
   sqlite::Statement by_id{db_, fmt::format("{} id = ?1", k_known)};
@@ -452,16 +475,14 @@ void Import::Work::take_waiting() {
     if (!by_id.bind(id).step()) throw sqlite::Failure{SQLITE_CORRUPT, fmt::format("row {} is not there", id)};
     auto known = known_in(by_id);
     by_id.reset();
-    waiting_text_ = [&waiting, number] { return waiting.text_of(number); };
+    taken_ = number;
     compare(row, std::move(known));
   };
-  if (waiting.count() < state.many_lines)
-    waiting.each(take);
+  if (taking_->count() < state.many_lines)
+    taking_->each(take);
   else
-    waiting.each_sorted(take_known, take);
-  waiting.drop();
-  text_ = text_of_source;
-  waiting_text_ = nullptr;
+    taking_->each_sorted(take_known, take);
+  taking_->drop();
   summary_.lines = lines;
 }
 
@@ -481,7 +502,7 @@ Result<ImportSummary> Import::Work::finish(std::string_view source, WallTime now
   if (large_) take_waiting();
   protect_new_rows(db_, state.is_named_by_protections, findings_.last_row_before,
                    [this](const model::Card& card, std::int64_t source_line) {
-                     refuse_line(source_line, k_protected_cause, text_(card, false));
+                     refuse_line(source_line, k_protected_cause, text_of(card, false));
                      --summary_.added;
                    });
   summary_.source = source;
@@ -535,7 +556,8 @@ void take_back(sqlite::Connection& db, bool was_first) {
   if (!sqlite3_get_autocommit(db.get())) db.execute("ROLLBACK");
   sqlite::Transaction transaction{db};
   db.execute(k_drop_leftovers);
-  if (was_first) LargeImport::make_indices(db);
+  db.execute(k_usual_cache);
+  if (was_first) LargeImport::restore_indices(db);
   transaction.commit();
 }
 

@@ -117,11 +117,11 @@ void RangeWriter::add(model::RowId id) {
 
 std::string RangeWriter::finish() {
   close();
-  return std::move(text_);
+  return text_.size() <= k_most_bytes ? std::move(text_) : "-";
 }
 
 void RangeWriter::close() {
-  if (last_ == 0) return;
+  if (last_ == 0 || text_.size() > k_most_bytes) return;
   if (!text_.empty()) text_ += ' ';
   text_ += first_ == last_ ? fmt::format("{}", first_) : fmt::format("{}-{}", first_, last_);
 }

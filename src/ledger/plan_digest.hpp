@@ -45,10 +45,11 @@ class Fingerprint {
   std::int64_t runs_ = 0;
 };
 
-// Row numbers as text, in ascending order: "1-12400 12403". Few ranges even for a large job, since rows are
-// sent in the order of their numbers.
+// Row numbers as text, in ascending order: "1-12400 12403". Mostly few ranges even for a large job, since
+// rows are sent in the order of their numbers. "-" where they are too many to be kept.
 class RangeWriter {
  public:
+  static constexpr std::size_t k_most_bytes = std::size_t{1} << 24;
   void add(model::RowId id);
   std::string finish();
 

@@ -36,8 +36,6 @@ class WaitingLines {
   void drop();
 
  private:
-  bool find(std::int64_t at_least);
-
   sqlite::Connection& db_;
   sqlite::Statement put_aside_, next_;
   std::int64_t count_ = 0;

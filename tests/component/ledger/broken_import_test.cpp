@@ -1,6 +1,8 @@
 #include <cardvoid/ledger/interruptible.hpp>
+#include <limits>
 
 #include "component/ledger/rig.hpp"
+#include "state.hpp"
 
 // Imports that are given up, and imports that die.
 TEST_SUITE("component") {
@@ -11,8 +13,10 @@ TEST_SUITE("component") {
 
   constexpr int k_more_than_one_transaction = 100'500;
 
-  // Begins an import of so many new cards, which makes it commit on the way.
+  // Begins an import of so many new cards, which makes it commit on the way: in a database with rows too, for
+  // none is large.
   Import begin_large_import(Ledger& ledger) {
+    ledger.state().many_lines = std::numeric_limits<std::int64_t>::max();
     auto under_way = must(Import::begin(ledger, k_now, as_line));
     for (int i = 0; i < k_more_than_one_transaction; ++i)
       must(under_way.add({card("new" + std::to_string(i)), i + 2}));
@@ -51,22 +55,69 @@ TEST_SUITE("component") {
   }
 
   TEST_CASE("abandoned import: a signal is heard while the indices are made and nothing of it stays") {
-    const Books books;
-    auto ledger = books.open();
-    bool has_come = false;
-    {
-      const ledger::Interruptible scope{ledger, [&] { return has_come; }};
-      auto under_way = must(Import::begin(ledger, k_now, as_line));
-      for (int i = 0; i < 20'000; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 2}));
-      has_come = true;
-      const auto ended = under_way.finish("a list", k_now);
-      REQUIRE(ended.has_error());
-      CHECK(ended.error().code == Errc::stopped);
+    for (const bool is_first : {true, false}) {
+      CAPTURE(is_first);
+      const Books books;
+      auto ledger = books.open();
+      if (!is_first) import(ledger, {card("old")});
+      const auto rows = rows_in_table(books);
+      bool has_come = false;
+      {
+        const ledger::Interruptible scope{ledger, [&] { return has_come; }};
+        auto under_way = must(Import::begin(ledger, k_now, as_line));
+        for (int i = 0; i < 20'000; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 2}));
+        REQUIRE(ledger::ask(ledger.state().db, "SELECT count(*) FROM sqlite_schema WHERE name = 'row_key'") ==
+                0);
+        has_come = true;
+        const auto ended = under_way.finish("a list", k_now);
+        REQUIRE(ended.has_error());
+        CHECK(ended.error().code == Errc::stopped);
+      }
+      CHECK(rows_in_table(books) == rows);
+      CHECK(books.ask("SELECT count(*) FROM sqlite_schema WHERE name IN ('row_key', 'row_pending')") == "2");
+      CHECK(import(ledger, {card("1"), card("old")}).added == 2 - rows);
+      CHECK(count_fetched(ledger) == 2);
     }
-    CHECK(rows_in_table(books) == 0);
-    CHECK(books.ask("SELECT count(*) FROM sqlite_schema WHERE name IN ('row_key', 'row_pending')") == "2");
-    CHECK(import(ledger, {card("1")}).added == 1);
-    CHECK(count_fetched(ledger) == 1);
+  }
+
+  TEST_CASE(
+      "abandoned and dead imports leave nothing though they committed before they took the index away") {
+    for (const bool dies : {false, true}) {
+      CAPTURE(dies);
+      const Books books;
+      Remains remains;
+      std::string index;
+      {
+        auto ledger = books.open();
+        index = books.ask("SELECT sql FROM sqlite_schema WHERE name = 'row_key'");
+        import(ledger, {card("1"), card("2")});
+        ledger.state().many_lines = 1'000;
+        auto under_way = must(Import::begin(ledger, k_now, as_line));
+        std::int64_t line = 1;
+        const auto add = [&](int count) {
+          for (int i = 0; i < count; ++i) must(under_way.add({card(fmt::format("new{}", ++line)), line}));
+        };
+        add(900);
+        for (int i = 0; i < k_more_than_one_transaction; ++i)
+          must(under_way.refuse(++line, "code: empty", ""));
+        REQUIRE(rows_in_table(books) == 902);
+        add(900);
+        REQUIRE(ledger::ask(ledger.state().db, "SELECT count(*) FROM sqlite_schema WHERE name = 'row_key'") ==
+                0);
+        for (int i = 0; i < k_more_than_one_transaction; ++i)
+          must(under_way.refuse(++line, "code: empty", ""));
+        CHECK(rows_in_table(books) == 902);
+        remains = books.remains();
+        if (!dies) give_up(std::move(under_way));
+      }
+      if (dies) books.restore(remains);
+      auto ledger = books.open(Access::read_write);
+      CHECK(books.codes() == "1 2");
+      CHECK(books.ask("SELECT sql FROM sqlite_schema WHERE name = 'row_key'") == index);
+      CHECK(import(ledger, {card("2"), card("new3")}).added == 1);
+      CHECK(rows_in_table(books) == 3);
+      CHECK(books.ask("PRAGMA integrity_check") == "ok");
+    }
   }
 
   TEST_CASE("abandoned and dead imports lift no conflict and the next one that is complete does") {
@@ -228,9 +279,7 @@ TEST_SUITE("component") {
     send_in_vain(ledger, "1");
     import(ledger, {card("1", "oB"), card("2"), card("3", "oA"), card("3", "oB")});
     const auto plan = must(ledger::fingerprint(ledger));
-    auto under_way = must(Import::begin(ledger, k_now, as_line));
-    for (int i = 0; i < 100'500; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 2}));
-    give_up(std::move(under_way));
+    give_up(begin_large_import(ledger));
     CHECK(must(ledger::totals(ledger)).conflicts == 1);
     CHECK(must(ledger::totals(ledger)).refused == 3);
     CHECK(must(ledger::fingerprint(ledger)) == plan);
@@ -244,9 +293,9 @@ TEST_SUITE("component") {
       auto ledger = books.open();
       import(ledger, {card("1", "oA"), card("2")});
       plan = must(ledger::fingerprint(ledger));
-      auto under_way = must(Import::begin(ledger, k_now, as_line));
+      auto under_way = begin_large_import(ledger);
       must(under_way.refuse(5, "x", "y"));
-      for (int i = 0; i < 100'500; ++i) must(under_way.add({card("new" + std::to_string(i)), i + 3}));
+      for (int i = 0; i < k_more_than_one_transaction; ++i) must(under_way.refuse(i + 6, "x", "y"));
       remains = books.remains();
     }
     books.restore(remains);

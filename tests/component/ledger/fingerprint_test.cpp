@@ -255,6 +255,20 @@ TEST_SUITE("component") {
     CHECK_FALSE(must(ledger::change_since(ledger, "ffffffff")));
   }
 
+  TEST_CASE("shown plan: one of very many ranges is remembered without them") {
+    const Books books;
+    auto ledger = books.open();
+    import(ledger, {card("1"), card("3")});
+    ledger::RangeWriter ranges;
+    for (model::RowId id = 1; id < 10'000'000; id += 2) ranges.add(id);
+    auto plan = must(ledger::digest_plan(ledger));
+    plan.row_ids = ranges.finish();
+    must(ledger::remember_plan(ledger, plan, k_now, "somebody"));
+    CHECK(books.ask("SELECT row_ids FROM shown_plan") == "-");
+    CHECK_FALSE(must(ledger::change_since(ledger, plan.fingerprint)));
+    CHECK(must(ledger::totals(ledger)).to_send() == 2);
+  }
+
   TEST_CASE("shown plan: of no rows at all") {
     const Books books;
     auto ledger = books.open();

@@ -9,7 +9,7 @@
 #include "component/ledger/rig.hpp"
 #include "state.hpp"
 
-// A list in another order than the rows is sorted, and one with many new rows makes the index from the start.
+// A list in another order than the rows is sorted, and one with many new rows makes the index again.
 // Both mean what they mean line by line.
 TEST_SUITE("component") {
   using namespace cardvoid;
@@ -45,7 +45,7 @@ TEST_SUITE("component") {
   };
 
   struct Outcome {
-    std::string counts, rows, order, refused, totals, fingerprint;
+    std::string counts, rows, order, refused, totals, fingerprint, ids;
     bool operator==(const Outcome&) const = default;
   };
 
@@ -83,11 +83,15 @@ TEST_SUITE("component") {
       if (lists.below(40) == 0) must(under_way.refuse(++line, "code: empty", "line"));
     }
     Outcome outcome;
-    outcome.counts = counts(must(under_way.finish("a list", k_now)));
+    const auto summary = must(under_way.finish("a list", k_now));
+    outcome.counts =
+        fmt::format("{} changed {} corrected {} repeatable {} left {}", counts(summary), summary.changed,
+                    summary.corrected, summary.is_repeatable, summary.newly_left);
     outcome.rows = books.ask(
         "SELECT code || ',' || openid || ',' || reason || ',' || status || ',' || source_line || ',' || "
         "coalesce(held_back, '') FROM results ORDER BY brand_id, card_id, code");
     outcome.order = books.ask("SELECT iif(forgotten_at IS NULL, code, '') FROM row ORDER BY id");
+    outcome.ids = books.ask("SELECT min(id) || '-' || max(id) || ' ' || count(*) FROM row");
     outcome.refused =
         books.ask("SELECT source_line || cause || raw FROM refused ORDER BY source_line, cause, raw");
     outcome.totals = counts(must(ledger::totals(ledger)));
@@ -98,16 +102,21 @@ TEST_SUITE("component") {
   }  // namespace
 
   TEST_CASE("sorted lines: a list in another order means sorted what it means line by line") {
-    for (unsigned seed = 1; seed <= 150; ++seed) {
+    for (unsigned seed = 1; seed <= 90; ++seed) {
       CAPTURE(seed);
-      const std::size_t words = 1 + seed % 2 * 1'000;  // with one nearly every card has to wait
-      const auto line_by_line = import_both(seed, k_never, words), sorted = import_both(seed, 1, words);
+      const bool is_filter_full = seed % 2 == 0;  // then nearly every card has to wait
+      const std::size_t words = is_filter_full ? 1 : 1'000;
+      const std::int64_t many_lines = std::array{1, 5, 40}[seed / 2 % 3];  // few wait, or some, or all
+      const auto line_by_line = import_both(seed, k_never, words),
+                 sorted = import_both(seed, many_lines, words);
       CHECK(sorted.counts == line_by_line.counts);
       CHECK(sorted.rows == line_by_line.rows);
-      CHECK(sorted.order == line_by_line.order);
       CHECK(sorted.refused == line_by_line.refused);
       CHECK(sorted.totals == line_by_line.totals);
       CHECK(sorted.fingerprint == line_by_line.fingerprint);
+      if (is_filter_full) continue;  // what it took for known comes behind the others
+      CHECK(sorted.order == line_by_line.order);
+      CHECK(sorted.ids == line_by_line.ids);
     }
   }
 
