@@ -66,11 +66,11 @@ LargeImport::LargeImport(sqlite::Connection& db, std::size_t filter_words)
       waiting_{db},
       known_{filter_words},
       waiting_cards_{std::max<std::size_t>(filter_words / k_known_per_waiting, 1)} {
-  sqlite::Statement keys{db, "SELECT brand_id, card_id, code FROM row"};  // all of it is in the key's index
-  for (keys.bind(); keys.step();) known_.add(CardFilter::key_of(keys.text(0), keys.text(1), keys.text(2)));
-  // Rows and waiting lines come one behind the other: no page is asked for again.
+  // Keys, rows and waiting lines come one behind the other: no page is asked for again.
   db_.execute(k_small_cache);
   db_.execute("PRAGMA temp.cache_size = -2048");
+  sqlite::Statement keys{db, "SELECT brand_id, card_id, code FROM row"};  // all of it is in the key's index
+  for (keys.bind(); keys.step();) known_.add(CardFilter::key_of(keys.text(0), keys.text(1), keys.text(2)));
 }
 
 void LargeImport::take_key_away() {
