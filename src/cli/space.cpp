@@ -4,6 +4,7 @@
 
 #include <cardvoid/base/file.hpp>
 #include <cardvoid/ledger/folder.hpp>
+#include <cardvoid/ledger/import.hpp>
 
 namespace cardvoid::cli {
 
@@ -17,7 +18,7 @@ constexpr std::int64_t k_import_least = 70, k_send_least = 200;
 constexpr std::int64_t k_import_prudent = 512, k_send_prudent = 1024;
 constexpr std::int64_t k_log = 64 << 20;  // its journal_size_limit
 // A large import makes the key of the rows that are there again: in the log, and in runs that are sorted.
-constexpr std::int64_t k_key_made_again = 2 * 70, k_large_part = 16;
+constexpr std::int64_t k_key_made_again = 2 * 70;
 
 }  // namespace
 
@@ -29,7 +30,8 @@ std::optional<Space> look_at_space(const std::filesystem::path& database, const 
   space.available_bytes = static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize);
   space.least_bytes = load.rows_to_import * k_import_least + load.rows_to_send * k_send_least;
   space.prudent_bytes = load.rows_to_import * k_import_prudent + load.rows_to_send * k_send_prudent + k_log;
-  if (load.rows_to_import > load.rows / k_large_part) space.prudent_bytes += load.rows * k_key_made_again;
+  if (load.rows_to_import > load.rows / ledger::k_large_part)
+    space.prudent_bytes += load.rows * k_key_made_again;
   return space;
 }
 

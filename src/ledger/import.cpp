@@ -24,10 +24,6 @@ constexpr std::int64_t k_lines_per_transaction = 100'000;
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
 
-// An import is large once it has so many new rows, or lines out of order, as a part of the rows that were
-// there: with fewer, to read all keys and to make their index again takes longer than it saves.
-constexpr std::int64_t k_large_part = 16;
-
 // With more templates or brands than that a first import leaves its survey to another reading.
 constexpr std::size_t k_most_templates = 1000;
 

@@ -55,9 +55,14 @@ Result<std::optional<Unchanged>> unchanged_since_import(Ledger& ledger, std::str
 // added. Otherwise an earlier one of the same input, of which only `card` is left.
 using LineText = std::function<std::string(const model::Card& card, bool is_current)>;
 
+// An import is large once it has so many new rows, or lines out of order, as a part of the rows that were
+// there. With fewer it takes longer to read all keys, and to make their index again, than that saves.
+inline constexpr std::int64_t k_large_part = 16;
+
 // One reading of the input, from begin() to finish(). It commits in large transactions, or in one where many
-// rows are new and some were there. Until finish() none of its rows is part of the plan, and rows known before
-// are as they were. Destroyed before that, it takes back what it has brought. After an io error (74) it leaves that to the next import, as a crash does.
+// rows are new and some were there. Until finish() none of its rows is part of the plan, and rows known
+// before are as they were. Destroyed before that, it takes back what it has brought. After an io error (74)
+// it leaves that to the next import, as a crash does.
 //
 // A row that no request was made for becomes what the input says: changed in place, or held back when the
 // input does not have it. One that a request was made for stays as it was sent (docs/input.md).
