@@ -32,6 +32,21 @@ TEST_SUITE("component") {
     return sql;
   }
 
+  // Imports so many cards, and dies in a large import behind it. The index as it was before.
+  std::string die_in_import(const Books& books, int cards) {
+    std::string index;
+    Remains remains;
+    {
+      auto ledger = books.open();
+      index = books.ask(k_index);
+      if (cards > 0) import(ledger, cards_from(0, cards));
+      const auto under_way = begin_large_import(ledger);
+      remains = books.remains();
+    }
+    books.restore(remains);
+    return index;
+  }
+
   void check_index(const Books& books, const std::string& expected) {
     REQUIRE(expected.starts_with("CREATE UNIQUE INDEX row_key ON row"));
     CHECK(made_later(books.ask(k_index)) == expected);
@@ -66,15 +81,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("first import: one that died leaves no rows to the next and the index comes back") {
     const Books books;
-    std::string expected;
-    Remains remains;
-    {
-      auto ledger = books.open();
-      expected = books.ask(k_index);
-      const auto under_way = begin_large_import(ledger);
-      remains = books.remains();
-    }
-    books.restore(remains);
+    const auto expected = die_in_import(books, 0);
     auto ledger = books.open(Access::read_write);
     REQUIRE(books.ask(k_index) == "");
     CHECK(must(ledger::totals(ledger)).rows() == 0);
@@ -190,16 +197,7 @@ TEST_SUITE("component") {
 
   TEST_CASE("large import: one that died leaves the rows and the index as they were") {
     const Books books;
-    std::string expected;
-    Remains remains;
-    {
-      auto ledger = books.open();
-      expected = books.ask(k_index);
-      import(ledger, cards_from(0, 1'000));
-      const auto under_way = begin_large_import(ledger);
-      remains = books.remains();
-    }
-    books.restore(remains);
+    const auto expected = die_in_import(books, 1'000);
     check_index(books, expected);
     auto ledger = books.open(Access::read_write);
     CHECK(must(ledger::totals(ledger)).rows() == 1'000);
