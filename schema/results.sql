@@ -61,7 +61,8 @@ CREATE TABLE row (
   CHECK ((status = 'invalidated') = (settled_by IS NOT NULL))
 ) STRICT;
 
--- Away while a large import is under way, and made again at its end (src/ledger/large_import.hpp).
+-- Away while an import brings many rows, and made at its end; for others only in a first import
+-- (src/ledger/large_import.hpp).
 CREATE UNIQUE INDEX row_key ON row (brand_id, card_id, code);
 
 -- What a run looks for when it begins, without a look at every row.

@@ -25,6 +25,8 @@ std::string examples(std::int64_t count, const std::vector<ledger::PlanChange::R
 }
 
 std::string differences(const ledger::PlanChange& change) {
+  if (!change.is_listed)
+    return "\n  " + tr("what has changed cannot be told: which rows that plan had is not on record");
   std::string text;
   const auto say = [&](std::int64_t count, const std::string& what,
                        const std::vector<ledger::PlanChange::Row>& some = {}) {

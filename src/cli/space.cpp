@@ -13,12 +13,13 @@ namespace {
 // Growth = rows to import x k_import + rows to send x k_send, and the write-ahead log beside it.
 // Measured with 20,000 rows: imported, 213 bytes each for the sandbox's members (lines of 103 bytes, twice
 // that and the index), 72 for the shortest lines there can be (13 bytes); sent with one request each, 224
-// more. Read-backs and retries add some 100 each; long texts and what an import sorts aside are in the rest.
+// more. Read-backs and retries add some 100 each; long texts are in the rest.
 constexpr std::int64_t k_import_least = 70, k_send_least = 200;
 constexpr std::int64_t k_import_prudent = 512, k_send_prudent = 1024;
 constexpr std::int64_t k_log = 64 << 20;  // its journal_size_limit
-// A large import makes the key of the rows that are there again: in the log, and in runs that are sorted.
-constexpr std::int64_t k_key_made_again = 2 * 70;
+// A large import makes the key of all rows again, in the log and in runs that are sorted, and its new rows
+// are in the log too.
+constexpr std::int64_t k_key_made_again = 2 * 70, k_new_in_log = 210;
 
 }  // namespace
 
@@ -30,8 +31,9 @@ std::optional<Space> look_at_space(const std::filesystem::path& database, const 
   space.available_bytes = static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize);
   space.least_bytes = load.rows_to_import * k_import_least + load.rows_to_send * k_send_least;
   space.prudent_bytes = load.rows_to_import * k_import_prudent + load.rows_to_send * k_send_prudent + k_log;
-  if (load.rows_to_import > load.rows / ledger::k_large_part)
-    space.prudent_bytes += load.rows * k_key_made_again;
+  if (load.rows > 0 && load.rows_to_import >= load.rows / ledger::k_large_part)
+    space.prudent_bytes +=
+        (load.rows + load.rows_to_import) * k_key_made_again + load.rows_to_import * k_new_in_log;
   return space;
 }
 

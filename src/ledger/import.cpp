@@ -3,6 +3,7 @@
 #include <cardvoid/base/translate.hpp>
 #include <cardvoid/ledger/import.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -16,13 +17,16 @@ namespace cardvoid::ledger {
 
 namespace {
 
-// Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded. Where the key is
-// away, all that follows is one.
+// Large transactions: one fsync for so many lines, and a write-ahead log that stays bounded. From the moment
+// that the key goes away, an import that is not the first is one transaction.
 constexpr std::int64_t k_lines_per_transaction = 100'000;
 
 // A line is mostly the row behind that of the line before, when the same list comes again: found without a
 // look at the index. Where it never is, the guess costs little.
 constexpr int k_lines_per_guess = 16;
+
+// With more rows the filter takes too many new cards for known ones to be worth the key.
+constexpr std::int64_t k_most_rows_for_filter = 30'000'000;
 
 // With more templates or brands than that a first import leaves its survey to another reading.
 constexpr std::size_t k_most_templates = 1000;
@@ -42,6 +46,9 @@ constexpr std::string_view k_stays_protected =
 constexpr std::string_view k_already_sent =
     "requests were already sent for this card with another openid; to send this line, name another results "
     "database";
+
+// Behind the last known row a list may leave out a few, which left it or never were there.
+constexpr int k_rows_of_a_guess = 8;
 
 constexpr std::string_view k_known =
     "SELECT id, openid, reason, source_line, status, conflict FROM row WHERE";
@@ -134,6 +141,8 @@ class Import::Work {
   bool was_requested(model::RowId id);
   void refuse_line(std::int64_t line, std::string_view cause, std::string_view raw);
   void refuse_line(const model::InputRow& row, std::string_view cause);
+  bool has_many_new() const;
+  void take_key_away();
   void begin_if_large();
   void add_of_many(const model::InputRow& row);
   void take_waiting();
@@ -150,8 +159,10 @@ class Import::Work {
   int not_guessed_ = 0;
   std::int64_t strays_ = 0;  // lines whose row was found by the index
   bool is_first_ = false;
-  std::optional<KeyedHash> hash_;       // none: nothing was ever forgotten
-  std::int64_t many_lines_ = 0;         // so many new rows, or lines out of order, make it large
+  std::optional<KeyedHash> hash_;  // none: nothing was ever forgotten
+  std::int64_t many_lines_ = 0;    // so many new rows, or lines out of order, make it large
+  bool may_take_key_away_ = true;
+  bool is_one_transaction_ = false;     // from now on
   std::unique_ptr<LargeImport> large_;  // none: it is not large so far
   WaitingLines* taking_ = nullptr;      // the input has ended, and what waits is taken
   std::int64_t taken_ = 0;              // the number of the line that is taken
@@ -179,9 +190,11 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
               "INSERT INTO row (brand_id, card_id, code, openid, reason, source_line, id) "
               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"},
       by_key_{db_, fmt::format("{} brand_id = ?1 AND card_id = ?2 AND code = ?3", k_known)},
-      after_last_{db_,
-                  // Plus: not by their index.
-                  fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id = ?4", k_known)},
+      after_last_{
+          db_,
+          // Plus: not by their index.
+          fmt::format("{} +brand_id = ?1 AND +card_id = ?2 AND +code = ?3 AND id > ?4 AND id <= ?4 + {}",
+                      k_known, k_rows_of_a_guess)},
       set_conflict_{db_, "UPDATE row SET conflict = ?2 WHERE id = ?1"},
       refuse_{db_, "INSERT INTO refused_line (source_line, cause, raw) VALUES (?1, ?2, ?3)"},
       is_requested_{db_, fmt::format("SELECT {} FROM row WHERE id = ?1", k_was_requested)},
@@ -206,17 +219,18 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
     refuse_value("forgotten rows without the key of their hashes");
   is_first_ = LargeImport::is_first(db_);
   many_lines_ = is_first_ ? 0 : std::max(state.many_lines, findings_.last_row_before / k_large_part);
+  may_take_key_away_ = findings_.last_row_before <= k_most_rows_for_filter;
   begin_if_large();
   if (is_first_ && of_ledger.is_named_by_protections == "FALSE") surveyor_.emplace(db_, k_most_templates);
 }
 
-// The row behind that of the last known line, if it is this card's. Without `always` it is asked for at times
-// only, unless it was right.
+// This card's row, if it is one of the next few behind that of the last known line. Without `always` it is
+// looked for at times only, unless the guess before was right.
 const sqlite::Statement* Import::Work::guess(const model::Card& card, bool always) {
   if (!always && !guessed_right_ && ++not_guessed_ % k_lines_per_guess != 0) return nullptr;
-  guessed_right_ = after_last_.bind(card.brand_id, card.card_id, card.code, last_known_ + 1).step();
+  guessed_right_ = after_last_.bind(card.brand_id, card.card_id, card.code, last_known_).step();
   if (!guessed_right_) return nullptr;
-  ++last_known_;
+  last_known_ = after_last_.int64(0);
   return &after_last_;
 }
 
@@ -277,10 +291,16 @@ void Import::Work::add(const model::InputRow& row) {
 // Once many new rows have come, or most lines were found by the key's index.
 void Import::Work::begin_if_large() {
   const bool has_strays = strays_ >= many_lines_ && strays_ > summary_.lines / 2;
-  const bool has_new = summary_.added >= many_lines_;
-  if (!has_strays && !has_new) return;
+  if (!has_strays && !has_many_new()) return;
   large_ = std::make_unique<LargeImport>(db_, state.filter_words);
-  if (has_new) large_->take_key_away();
+  if (has_many_new()) take_key_away();
+}
+
+bool Import::Work::has_many_new() const { return may_take_key_away_ && summary_.added >= many_lines_; }
+
+void Import::Work::take_key_away() {
+  is_one_transaction_ = !is_first_;
+  large_->take_key_away();
 }
 
 void Import::Work::add_of_many(const model::InputRow& row) {
@@ -295,7 +315,7 @@ void Import::Work::add_of_many(const model::InputRow& row) {
     insert(row);
     if (db_.changes() != 1) throw std::logic_error{"a new card has a row"};
     note_added(row);
-    if (!large_->is_key_away() && summary_.added >= many_lines_) large_->take_key_away();
+    if (!large_->is_key_away() && has_many_new()) take_key_away();
     return;
   }
   const auto* const found = large_->may_wait(card) ? nullptr : guess(card, large_->is_key_away());
@@ -444,8 +464,7 @@ void Import::Work::refuse(std::int64_t line, std::string_view cause, std::string
 // Commits now and then.
 void Import::Work::count_line() {
   ++summary_.lines;
-  const bool may_commit = is_first_ || !large_ || !large_->is_key_away();
-  if (++in_transaction_ <= k_lines_per_transaction || !may_commit) return;
+  if (++in_transaction_ <= k_lines_per_transaction || is_one_transaction_) return;
   db_.execute("COMMIT; BEGIN IMMEDIATE");
   in_transaction_ = 0;
 }
@@ -479,6 +498,8 @@ void Import::Work::take_waiting() {
   else
     taking_->each_sorted(take_known, take);
   taking_->drop();
+  taking_ = nullptr;
+  large_.reset();
   summary_.lines = lines;
 }
 

@@ -66,7 +66,7 @@ LargeImport::LargeImport(sqlite::Connection& db, std::size_t filter_words)
       waiting_{db},
       known_{filter_words},
       waiting_cards_{std::max<std::size_t>(filter_words / k_known_per_waiting, 1)} {
-  // Keys, rows and waiting lines come one behind the other: no page is asked for again.
+  // Keys, rows and waiting lines come one behind the other: hardly a page is asked for again.
   db_.execute(k_small_cache);
   db_.execute("PRAGMA temp.cache_size = -2048");
   sqlite::Statement keys{db, "SELECT brand_id, card_id, code FROM row"};  // all of it is in the key's index
@@ -74,8 +74,8 @@ LargeImport::LargeImport(sqlite::Connection& db, std::size_t filter_words)
 }
 
 void LargeImport::take_key_away() {
-  db_.execute("DROP INDEX IF EXISTS row_key; DROP INDEX IF EXISTS row_pending");
   is_key_away_ = true;
+  db_.execute("DROP INDEX IF EXISTS row_key; DROP INDEX IF EXISTS row_pending");
 }
 
 bool LargeImport::may_have_come(const model::Card& card) {

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "plan_digest.hpp"
 #include "schema.hpp"
 #include "state.hpp"
 #include "table_copy.hpp"
@@ -208,7 +209,7 @@ class Merging {
     const auto last_row = plans.column("last_row"), last_correction = plans.column("last_correction");
     while (plans.step())
       plans.write_numbered({{0, ++plans_}, {last_row, 0}, {last_correction, 0}}, plans.column("row_ids"),
-                           "-");
+                           k_unlisted);
   }
 
   // The same word in several shards is one.

@@ -49,6 +49,7 @@ Result<PlanDigest> digest_plan(Ledger& ledger) {
 Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now, std::string_view by) {
   return ledger.state().guarded([&] {
     auto& db = ledger.state().db;
+    static_assert(RangeWriter::k_most_bytes < k_longest_ranges);
     const RoomForRanges room{db};
     std::optional<sqlite::Transaction> transaction;
     if (sqlite3_get_autocommit(db.get())) transaction.emplace(db);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "plan_digest.hpp"
 #include "state.hpp"
 
 // What has changed: since a plan that was shown, or by the latest import.
@@ -67,6 +68,7 @@ struct ShownPlan {
   // What `retry` did later came after it: shown again, a plan that was confirmed has a new made_at.
   WallTime since{};
   std::int64_t to_send = 0, last_row = 0, last_correction = 0;
+  bool is_listed() const { return row_ids != k_unlisted; }
 };
 
 // The latest plan with these digits.
@@ -75,8 +77,8 @@ std::optional<ShownPlan> shown_plan(const sqlite::Connection& db, std::string_vi
   sqlite::Statement s{
       db,
       "SELECT fingerprint, row_ids, made_at, min(made_at, coalesce(confirmed_at, made_at)), to_send, "
-      "last_row, last_correction FROM shown_plan WHERE substr(fingerprint, 1, length(?1)) = ?1 AND row_ids "
-      "<> '-' ORDER BY id DESC LIMIT 1"};
+      "last_row, last_correction FROM shown_plan WHERE substr(fingerprint, 1, length(?1)) = ?1 "
+      "ORDER BY id DESC LIMIT 1"};
   if (!s.bind(digits).step()) return std::nullopt;
   return ShownPlan{std::string{s.text(0)},
                    std::string{s.text(1)},
@@ -236,7 +238,7 @@ using Visit = std::function<void(const Difference&)>;
 void each_since_plan(const sqlite::Connection& db, const ImportFindings& findings,
                      const std::string& fingerprint, const Visit& visit) {
   const auto plan = shown_plan(db, fingerprint);
-  if (!plan) return;
+  if (!plan || !plan->is_listed()) throw std::logic_error{"differences need the rows of a plan"};
   compare(db, *plan, [&](const Compared& row) {
     if (const auto difference = difference_of(row, findings)) visit(*difference);
   });
@@ -277,7 +279,8 @@ Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view 
     change.fingerprint = plan->fingerprint;
     change.made_at = plan->made_at;
     change.to_send = plan->to_send;
-    compare(db, *plan, [&change](const Compared& row) { count(row, change); });
+    change.is_listed = plan->is_listed();
+    if (change.is_listed) compare(db, *plan, [&change](const Compared& row) { count(row, change); });
     return change;
   });
 }
@@ -285,11 +288,12 @@ Result<std::optional<PlanChange>> change_since(Ledger& ledger, std::string_view 
 Result<Basis> basis_of_differences(Ledger& ledger) {
   const auto& findings = last_import_of(ledger);
   return ledger.state().guarded([&]() -> Basis {
-    sqlite::Statement confirmed{ledger.state().db,
-                                "SELECT fingerprint, made_at FROM shown_plan WHERE confirmed_at IS NOT NULL "
-                                "AND row_ids <> '-' ORDER BY confirmed_at DESC, id DESC LIMIT 1"};
-    confirmed.bind();
-    if (confirmed.step()) return {Basis::plan, std::string{confirmed.text(0)}, from_ms(confirmed.int64(1))};
+    sqlite::Statement confirmed{
+        ledger.state().db,
+        "SELECT fingerprint, made_at, row_ids = ?1 FROM shown_plan WHERE confirmed_at IS NOT NULL "
+        "ORDER BY confirmed_at DESC, id DESC LIMIT 1"};
+    if (confirmed.bind(k_unlisted).step() && confirmed.int64(2) == 0)
+      return {Basis::plan, std::string{confirmed.text(0)}, from_ms(confirmed.int64(1))};
     return {findings.is_first ? Basis::nothing : Basis::import, {}, {}};
   });
 }

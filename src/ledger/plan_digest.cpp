@@ -117,7 +117,7 @@ void RangeWriter::add(model::RowId id) {
 
 std::string RangeWriter::finish() {
   close();
-  return text_.size() <= k_most_bytes ? std::move(text_) : "-";
+  return text_.size() <= k_most_bytes ? std::move(text_) : std::string{k_unlisted};
 }
 
 void RangeWriter::close() {

@@ -45,8 +45,11 @@ class Fingerprint {
   std::int64_t runs_ = 0;
 };
 
+// In place of a plan's row numbers: which they are is not on record.
+inline constexpr std::string_view k_unlisted = "-";
+
 // Row numbers as text, in ascending order: "1-12400 12403". Mostly few ranges even for a large job, since
-// rows are sent in the order of their numbers. "-" where they are too many to be kept.
+// rows are sent in the order of their numbers. k_unlisted where they are longer than k_most_bytes.
 class RangeWriter {
  public:
   static constexpr std::size_t k_most_bytes = std::size_t{1} << 24;

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "support/stage.hpp"
+#include "support/tamper.hpp"
 #include "support/unfolded.hpp"
 
 TEST_SUITE("cli") {
@@ -84,6 +85,20 @@ TEST_SUITE("cli") {
     const auto right = stage.run("run", {"--confirm", fingerprint(stage).substr(0, 12)});
     CHECK(stage.count("status = 'invalidated'") == 12);  // the thirteenth is unknown to the sandbox
     CHECK(right.exit_code == 1);
+  }
+
+  TEST_CASE("consent: of a changed plan whose rows are not on record it is said that they are not") {
+    const auto stage = stage_of(12);
+    const auto digits = fingerprint(stage).substr(0, 12);
+    tamper(stage.database(), "UPDATE shown_plan SET row_ids = '-'");  // as of one with very many gaps
+    stage.write("members.csv", plain_members(15));
+    const auto ended = stage.run("run", {"--confirm", digits});
+    CAPTURE(ended.err);
+    CHECK(ended.exit_code == 65);
+    CHECK(ended.err.find("--confirm " + digits + " was the plan of ") != std::string::npos);
+    CHECK(ended.err.find("what has changed cannot be told") != std::string::npos);
+    CHECK(stage.sandbox->counters().invalidate_requests == 0);
+    CHECK(stage.run("run", {"--confirm", fingerprint(stage).substr(0, 12), "--limit", "3"}).exit_code == 75);
   }
 
   TEST_CASE("consent: a plan that changed since its fingerprint was given is shown with what changed") {

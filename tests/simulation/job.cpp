@@ -439,8 +439,8 @@ int Job::work(Command command) {
   };
   auto ledger = ledger::Ledger::open(k_database, k_job_name, ledger::Access::create);
   if (!ledger) return judge(ledger.error());
-  // The lists are small: every second import does as a large one, and every fourth with a filter that is
-  // full.
+  // The lists are small. In every second process an import does as a large one, in every fourth with a filter
+  // that is full.
   if (tally_.processes % 2 == 1) ledger->state().many_lines = 3;
   ledger->state().filter_words = tally_.processes % 4 == 1 ? 1 : 1'000;
   if (command == Command::retry) {

@@ -55,9 +55,9 @@ Result<std::optional<Unchanged>> unchanged_since_import(Ledger& ledger, std::str
 // added. Otherwise an earlier one of the same input, of which only `card` is left.
 using LineText = std::function<std::string(const model::Card& card, bool is_current)>;
 
-// An import is large once it has so many new rows, or lines out of order, as a part of the rows that were
-// there. With fewer it takes longer to read all keys, and to make their index again, than that saves.
-inline constexpr std::int64_t k_large_part = 16;
+// An import is large once its new rows, or its lines out of order, are this part of the rows that were there.
+// Before that, to read all keys and to make their index again takes longer than it saves.
+inline constexpr std::int64_t k_large_part = 8;
 
 // One reading of the input, from begin() to finish(). It commits in large transactions, or in one where many
 // rows are new and some were there. Until finish() none of its rows is part of the plan, and rows known

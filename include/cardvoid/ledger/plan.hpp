@@ -19,9 +19,9 @@ Result<std::string> fingerprint(Ledger& ledger);
 
 // Of the rows to send now. Reads every row to send, and some seconds pass with a million of them.
 Result<PlanDigest> digest_plan(Ledger& ledger);
-// Puts it on record, for change_since() and each_difference(). The last eight plans are kept, and the one
-// that was confirmed last. One transaction, or part of the one that is open. `by`: the operating system's
-// name of the user.
+// Puts it on record, for change_since() and each_difference(): which rows, unless these have too many gaps.
+// The last eight plans are kept, and the one that was confirmed last. One transaction, or part of the one
+// that is open. `by`: the operating system's name of the user.
 Result<void> remember_plan(Ledger& ledger, const PlanDigest& plan, WallTime now, std::string_view by = {});
 
 // Somebody agrees to the plan whose fingerprint begins with these digits, or has agreed to it and it is no
@@ -34,6 +34,9 @@ struct PlanChange {
   std::string fingerprint;
   WallTime made_at{};
   std::int64_t to_send = 0;  // then
+  // False: which rows these were is not on record, as of the plan of a shard or of one with too many gaps;
+  // what follows is empty.
+  bool is_listed = true;
   // To be sent now and not then: new rows, and rows that were here.
   std::int64_t added = 0, returned = 0;
   // To be sent now, since `retry` has put them back; and how many of these were not to be sent then.
@@ -74,8 +77,8 @@ struct Basis {
   std::string fingerprint;                             // of the plan
   WallTime at{};                                       // when the plan was made
 };
-// The plan that was confirmed last; else the import before the one that was finished last through this
-// ledger.
+// The plan that was confirmed last, if its rows are on record; else the import before the one that was
+// finished last through this ledger.
 Result<Basis> basis_of_differences(Ledger& ledger);
 // In the order of the rows; for a plan: rows that are, or were then, to be sent, but for those that a run has
 // settled. A bug before an import is

@@ -78,7 +78,7 @@ struct BrandTotals {
 // What is kept of a plan.
 struct PlanDigest {
   std::string fingerprint;
-  std::string row_ids;  // of the rows to send, as ranges
+  std::string row_ids;  // of the rows to send, as ranges; "-": too many gaps to list them
   std::int64_t to_send = 0, last_row = 0, last_correction = 0;
   bool operator==(const PlanDigest&) const = default;
 };

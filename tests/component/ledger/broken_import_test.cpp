@@ -13,9 +13,8 @@ TEST_SUITE("component") {
 
   constexpr int k_more_than_one_transaction = 100'500;
 
-  // Begins an import of so many new cards, which makes it commit on the way: in a database with rows too, for
-  // none is large.
-  Import begin_large_import(Ledger& ledger) {
+  // Begins an import of so many new cards that it commits on the way, which a large one would not.
+  Import begin_committing_import(Ledger& ledger) {
     ledger.state().many_lines = std::numeric_limits<std::int64_t>::max();
     auto under_way = must(Import::begin(ledger, k_now, as_line));
     for (int i = 0; i < k_more_than_one_transaction; ++i)
@@ -159,7 +158,7 @@ TEST_SUITE("component") {
     const auto plan = must(ledger::fingerprint(ledger));
     const auto before = counts(must(ledger::totals(ledger)));
 
-    auto under_way = begin_large_import(ledger);
+    auto under_way = begin_committing_import(ledger);
     REQUIRE(rows_in_table(books) > 1000);  // seen from another connection: it did commit
     give_up(std::move(under_way));
 
@@ -175,7 +174,7 @@ TEST_SUITE("component") {
   TEST_CASE("abandoned import: the very first one leaves an empty plan") {
     const Books books;
     auto ledger = books.open();
-    give_up(begin_large_import(ledger));
+    give_up(begin_committing_import(ledger));
     CHECK(rows_in_table(books) == 0);
     CHECK(must(ledger::totals(ledger)).rows() == 0);
     CHECK(import(ledger, {card("1")}).added == 1);
@@ -187,7 +186,7 @@ TEST_SUITE("component") {
     {
       auto ledger = books.open();
       import(ledger, {card("1"), card("2")});
-      const auto under_way = begin_large_import(ledger);
+      const auto under_way = begin_committing_import(ledger);
       remains = books.remains();
     }
     books.restore(remains);
@@ -207,7 +206,7 @@ TEST_SUITE("component") {
       auto ledger = books.open();
       import(ledger, {card("1"), card("2")});
       plan = must(ledger::fingerprint(ledger));
-      const auto under_way = begin_large_import(ledger);
+      const auto under_way = begin_committing_import(ledger);
       remains = books.remains();
     }
     books.restore(remains);
@@ -262,7 +261,7 @@ TEST_SUITE("component") {
       auto ledger = books.open();
       import(ledger, {card("1"), card("2")});
       send(ledger, intent(id_of(ledger, "2")));
-      const auto under_way = begin_large_import(ledger);
+      const auto under_way = begin_committing_import(ledger);
       remains = books.remains();
     }
     books.restore(remains);
@@ -279,7 +278,7 @@ TEST_SUITE("component") {
     send_in_vain(ledger, "1");
     import(ledger, {card("1", "oB"), card("2"), card("3", "oA"), card("3", "oB")});
     const auto plan = must(ledger::fingerprint(ledger));
-    give_up(begin_large_import(ledger));
+    give_up(begin_committing_import(ledger));
     CHECK(must(ledger::totals(ledger)).conflicts == 1);
     CHECK(must(ledger::totals(ledger)).refused == 3);
     CHECK(must(ledger::fingerprint(ledger)) == plan);
@@ -293,7 +292,7 @@ TEST_SUITE("component") {
       auto ledger = books.open();
       import(ledger, {card("1", "oA"), card("2")});
       plan = must(ledger::fingerprint(ledger));
-      auto under_way = begin_large_import(ledger);
+      auto under_way = begin_committing_import(ledger);
       must(under_way.refuse(5, "x", "y"));
       for (int i = 0; i < k_more_than_one_transaction; ++i) must(under_way.refuse(i + 6, "x", "y"));
       remains = books.remains();

@@ -262,11 +262,19 @@ TEST_SUITE("component") {
     ledger::RangeWriter ranges;
     for (model::RowId id = 1; id < 10'000'000; id += 2) ranges.add(id);
     auto plan = must(ledger::digest_plan(ledger));
+    remember_plan(ledger, "0000aaaa", k_now);
+    must(ledger::confirm_plan(ledger, "0000aaaa", k_now));
+    CHECK(must(ledger::basis_of_differences(ledger)).kind == ledger::Basis::plan);
     plan.row_ids = ranges.finish();
     must(ledger::remember_plan(ledger, plan, k_now, "somebody"));
-    CHECK(books.ask("SELECT row_ids FROM shown_plan") == "-");
-    CHECK_FALSE(must(ledger::change_since(ledger, plan.fingerprint)));
-    CHECK(must(ledger::totals(ledger)).to_send() == 2);
+    CHECK(books.ask("SELECT row_ids FROM shown_plan ORDER BY id DESC LIMIT 1") == "-");
+    const auto change = must(ledger::change_since(ledger, plan.fingerprint));
+    REQUIRE(change);
+    CHECK_FALSE(change->is_listed);
+    // Confirmed last, so nothing is compared with an earlier plan.
+    must(ledger::confirm_plan(ledger, plan.fingerprint, k_now + milliseconds{1}));
+    import(ledger, {card("1"), card("3")});
+    CHECK(must(ledger::basis_of_differences(ledger)).kind == ledger::Basis::import);
   }
 
   TEST_CASE("shown plan: of no rows at all") {

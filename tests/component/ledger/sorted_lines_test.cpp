@@ -102,11 +102,11 @@ TEST_SUITE("component") {
   }  // namespace
 
   TEST_CASE("sorted lines: a list in another order means sorted what it means line by line") {
-    for (unsigned seed = 1; seed <= 90; ++seed) {
+    for (unsigned seed = 1; seed <= 48; ++seed) {
       CAPTURE(seed);
       const bool is_filter_full = seed % 2 == 0;  // then nearly every card has to wait
       const std::size_t words = is_filter_full ? 1 : 1'000;
-      const std::int64_t many_lines = std::array{1, 5, 40}[seed / 2 % 3];  // few wait, or some, or all
+      const std::int64_t many_lines = std::array{1, 5, 40}[seed / 2 % 3];  // all wait, or some, or few
       const auto line_by_line = import_both(seed, k_never, words),
                  sorted = import_both(seed, many_lines, words);
       CHECK(sorted.counts == line_by_line.counts);
