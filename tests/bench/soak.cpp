@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int k_members = 4'000'000, k_rows = 10'000'000;
+constexpr int k_members = 6'000'000, k_rows = 10'000'000;
 constexpr auto k_interval = 5s;
 constexpr double k_goal_mib = 48;
 
