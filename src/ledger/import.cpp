@@ -159,9 +159,8 @@ class Import::Work {
   int not_guessed_ = 0;
   std::int64_t strays_ = 0;  // lines whose row was found by the index
   bool is_first_ = false;
-  std::optional<KeyedHash> hash_;  // none: nothing was ever forgotten
-  std::int64_t many_lines_ = 0;    // so many new rows, or lines out of order, make it large
-  bool may_take_key_away_ = true;
+  std::optional<KeyedHash> hash_;       // none: nothing was ever forgotten
+  std::int64_t many_lines_ = 0;         // so many new rows, or lines out of order, make it large
   bool is_one_transaction_ = false;     // from now on
   std::unique_ptr<LargeImport> large_;  // none: it is not large so far
   WaitingLines* taking_ = nullptr;      // the input has ended, and what waits is taken
@@ -219,7 +218,6 @@ Import::Work::Work(Ledger::State& of_ledger, WallTime now, LineText text, model:
     refuse_value("forgotten rows without the key of their hashes");
   is_first_ = LargeImport::is_first(db_);
   many_lines_ = is_first_ ? 0 : std::max(state.many_lines, findings_.last_row_before / k_large_part);
-  may_take_key_away_ = findings_.last_row_before <= k_most_rows_for_filter;
   begin_if_large();
   if (is_first_ && of_ledger.is_named_by_protections == "FALSE") surveyor_.emplace(db_, k_most_templates);
 }
@@ -296,7 +294,9 @@ void Import::Work::begin_if_large() {
   if (has_many_new()) take_key_away();
 }
 
-bool Import::Work::has_many_new() const { return may_take_key_away_ && summary_.added >= many_lines_; }
+bool Import::Work::has_many_new() const {
+  return summary_.added >= many_lines_ && findings_.last_row_before <= k_most_rows_for_filter;
+}
 
 void Import::Work::take_key_away() {
   is_one_transaction_ = !is_first_;
@@ -305,21 +305,22 @@ void Import::Work::take_key_away() {
 
 void Import::Work::add_of_many(const model::InputRow& row) {
   const auto& card = row.card;
+  const auto key = CardFilter::key_of(card);
   const auto number = large_->next_number();
   if (is_first_) new_id_ = number;
   const auto may_be_forgotten = [&] {
     return hash_ &&
            large_->may_have_row(CardFilter::key_of(card.brand_id, card.card_id, hash_->of(card.code)));
   };
-  if (!large_->may_have_come(card) && !may_be_forgotten()) {
+  if (!large_->may_have_come(key) && !may_be_forgotten()) {
     insert(row);
     if (db_.changes() != 1) throw std::logic_error{"a new card has a row"};
     note_added(row);
     if (!large_->is_key_away() && has_many_new()) take_key_away();
     return;
   }
-  const auto* const found = large_->may_wait(card) ? nullptr : guess(card, large_->is_key_away());
-  if (!found) return large_->put_aside(number, row, text_(card, true));
+  const auto* const found = large_->may_wait(key) ? nullptr : guess(card, large_->is_key_away());
+  if (!found) return large_->put_aside(number, key, row, text_(card, true));
   auto known = known_in(*found);
   after_last_.reset();
   compare(row, std::move(known));

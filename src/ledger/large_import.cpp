@@ -78,15 +78,15 @@ void LargeImport::take_key_away() {
   db_.execute("DROP INDEX IF EXISTS row_key; DROP INDEX IF EXISTS row_pending");
 }
 
-bool LargeImport::may_have_come(const model::Card& card) {
-  const auto key = CardFilter::key_of(card);
+bool LargeImport::may_have_come(CardFilter::Key key) {
   const bool may_have = known_.may_have(key);
   if (!may_have) known_.add(key);
   return may_have;
 }
 
-void LargeImport::put_aside(std::int64_t number, const model::InputRow& row, std::string_view text) {
-  waiting_cards_.add(CardFilter::key_of(row.card));
+void LargeImport::put_aside(std::int64_t number, CardFilter::Key key, const model::InputRow& row,
+                            std::string_view text) {
+  waiting_cards_.add(key);
   waiting_.put_aside(number, row, text);
 }
 

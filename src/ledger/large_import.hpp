@@ -59,14 +59,14 @@ class LargeImport {
   void take_key_away();
   bool is_key_away() const { return is_key_away_; }
 
-  // True if the card may have a row, or may have come before; records it as come.
-  bool may_have_come(const model::Card& card);
+  // True if the card with this key may have a row, or may have come before; records it as come.
+  bool may_have_come(CardFilter::Key key);
   bool may_have_row(CardFilter::Key key) const { return known_.may_have(key); }
   // True if an earlier line of the card may wait.
-  bool may_wait(const model::Card& card) const { return waiting_cards_.may_have(CardFilter::key_of(card)); }
+  bool may_wait(CardFilter::Key key) const { return waiting_cards_.may_have(key); }
   // Every line has one, so that what waits keeps its place.
   std::int64_t next_number() { return ++last_number_; }
-  void put_aside(std::int64_t number, const model::InputRow& row, std::string_view text);
+  void put_aside(std::int64_t number, CardFilter::Key key, const model::InputRow& row, std::string_view text);
 
   // All lines have come: the indices are there, the memory of the filters is free, and what waits may be
   // taken.
